@@ -1,0 +1,65 @@
+/*
+ * Takes secrets out of audit events and of Kubernetes objects before anything is stored, logged,
+ * spooled or hashed. Where secrets hide, and by which rule each place is masked, stands in one
+ * table (mask_rules.c), from which the documentation is made too.
+ *
+ * Input is a JSON tape, output the same text with values replaced by
+ *   "[masked hmac-sha256:<16 hex> len:<bytes>]"
+ * so everything else stays byte for byte. The HMAC key never enters the database: an auditor sees
+ * that two values are the same, and nothing more. Masking that cannot finish (depth, budget, text
+ * that does not parse where it should) masks the whole value, never passes it. Threads: a struct
+ * masker is immutable; any number of threads use one.
+ */
+#pragma once
+
+#include "common/err.h"
+#include "common/json.h"
+#include "common/metrics.h"
+
+struct masker;
+
+/* Version of the rules; stored with each event. Raised whenever a rule changes. */
+#define MASK_RULES_VERSION 1
+
+/*
+ * key_file: at least 32 bytes of key (see secret_read_file()); NULL makes a random key for this
+ * process, so marks do not compare across restarts. config_file: own patterns and paths (YAML), or
+ * NULL.
+ */
+int masker_new(const char *key_file, const char *config_file, struct masker **ret,
+	struct err *e) _must_check_;
+void masker_free(struct masker *m);
+DEFINE_CLEANUP(struct masker *, masker_free)
+
+struct mask_result {
+	unsigned masked; /* values replaced */
+	bool whole;	 /* something could not be examined and was masked as a whole */
+};
+
+/* One audit event (an element of EventList.items). Appends its masked text to out. */
+void mask_audit_event(const struct masker *m, const struct json_doc *d, json_ref event,
+	struct arena *arena, struct buf *out, struct mask_result *ret);
+
+/*
+ * One Kubernetes object, or a part of it, as seen in an AdmissionReview; group/resource/subresource
+ * say what it is even when it has no kind (options, patches). Appends its masked text to out.
+ */
+struct mask_target {
+	struct span group;
+	struct span resource;
+	struct span subresource;
+};
+void mask_object(const struct masker *m, const struct json_doc *d, json_ref object,
+	struct mask_target target, struct arena *arena, struct buf *out, struct mask_result *ret);
+
+/* Free text (a message, a URI, a user agent): patterns only. Appends the masked text. */
+void mask_text(const struct masker *m, struct span text, struct arena *arena, struct buf *out,
+	struct mask_result *ret);
+
+/* What --explain prints: which rule masked which JSON Pointer. NULL to stop. Called during masking.
+ */
+typedef void (*mask_explain_fn)(void *userdata, const char *rule, struct span pointer);
+void masker_set_explain(struct masker *m, mask_explain_fn fn, void *userdata);
+
+/* holdpoint_mask_values_total{rule=…} and failures. */
+struct metric *const *mask_metrics(size_t *ret_count);

@@ -1,0 +1,144 @@
+/*
+ * Guardrail policies: loading the YAML, and deciding a request.
+ *
+ * A policy_set is everything loaded from --policy at one moment, compiled: immutable, reference-
+ * counted, found by an index on resource and operation so that rules which do not concern a request
+ * cost nothing. The webhook swaps whole sets; a request keeps the set that it began with.
+ * Shapes: docs/policy-reference.md; they follow ValidatingAdmissionPolicy,
+ * ValidatingWebhookConfiguration and RBAC (k8s.io/api/admissionregistration/v1, rbac/v1). Threads:
+ * a set may be used by any number of threads.
+ */
+#pragma once
+
+#include "common/arena.h"
+#include "common/err.h"
+#include "common/json.h"
+
+/* ---- what is known about a request, whichever endpoint it came in by ---- */
+
+/* AdmissionReview operations and SubjectAccessReview verbs as bits of one set. Verbs that are not
+ * listed here are POLICY_VERB_OTHER and compare by name. */
+enum policy_verb {
+	POLICY_OP_CREATE = 1 << 0,
+	POLICY_OP_UPDATE = 1 << 1,
+	POLICY_OP_DELETE = 1 << 2,
+	POLICY_OP_CONNECT = 1 << 3,
+	POLICY_VERB_OTHER = 1 << 4, /* at /authorize: `verb` has the name */
+};
+
+struct policy_request {
+	enum policy_verb op;
+	struct span verb; /* "CREATE" … or, at /authorize, "get", "impersonate" … */
+	struct span group, version, resource, subresource;
+	struct span namespace_; /* empty: cluster-scoped */
+	struct span name;	/* of a DELETE without a name: the old object's */
+	struct span path;	/* non-resource URL at /authorize, else absent */
+	struct span username;
+	const struct span *groups;
+	size_t group_count;
+	bool dry_run;
+	bool authorize; /* a SubjectAccessReview: only rules with verbs apply; no object */
+
+	/* The document they stand in; JSON_NONE where absent or null. */
+	const struct json_doc *doc;
+	json_ref
+		request; /* CEL's `request`: AdmissionReview.request, or SubjectAccessReview.spec */
+	json_ref object;
+	json_ref old_object;
+	int64_t now_us; /* CEL's `now`: microseconds since the epoch */
+};
+
+/* ---- loading ---- */
+
+struct policy_set;
+
+/* All that is wrong with a set of files: every error, not just the first. */
+struct policy_errors {
+	struct buf text; /* lines "file:line:column: message" */
+	unsigned count;
+};
+
+/*
+ * Loads files and folders (*.yaml, *.yml, by name; ConfigMap mounts understood), all or nothing.
+ * Ownership: *ret has one reference, policy_set_unref().
+ * Errors: -1 with every error in errors (free with buf_free(&errors->text)).
+ */
+int policy_set_load(const char *const *paths, size_t path_count, struct policy_set **ret,
+	struct policy_errors *errors) _must_check_;
+struct policy_set *policy_set_ref(struct policy_set *s);
+void policy_set_unref(struct policy_set *s);
+DEFINE_CLEANUP(struct policy_set *, policy_set_unref)
+
+size_t policy_set_policy_count(const struct policy_set *s);
+size_t policy_set_rule_count(const struct policy_set *s);
+/* "sha256:<64 hex>" of the canonical content, and that content, for holdpoint.policy_version. */
+const char *policy_set_digest(const struct policy_set *s);
+struct span policy_set_text(const struct policy_set *s);
+
+/* ---- deciding ---- */
+
+/* In order of strength. */
+enum policy_action {
+	POLICY_NONE, /* no rule matched: allowed */
+	POLICY_ALLOW,
+	POLICY_AUDIT,
+	POLICY_WARN,
+	POLICY_HOLD,
+	POLICY_DENY,
+	POLICY_MUTATE, /* of a rule; never a decision's action */
+};
+const char *policy_action_name(enum policy_action a);
+
+enum policy_enforcement { POLICY_ENFORCE, POLICY_ENFORCE_WARN, POLICY_DRY_RUN };
+
+enum policy_grant { POLICY_GRANT_ONCE, POLICY_GRANT_WINDOW };
+
+/* A rule's `hold:`. */
+struct policy_hold {
+	const struct span *approvers;
+	size_t approver_count;
+	unsigned min_approvals;
+	int64_t expires_ms;
+	int64_t window_ms; /* grant Window: how long; 0 = until it expires */
+	unsigned max_uses; /* 0 = any number */
+	enum policy_grant grant;
+	int64_t wait_ms;
+	bool retry;	     /* answer 429 so that the client repeats by itself */
+	bool require_reason; /* the approver must give one */
+};
+
+/* What callers may know about a rule. Lives as long as its set. */
+struct policy_rule_info {
+	const char *policy;
+	const char *rule;
+	enum policy_action action;
+	enum policy_enforcement enforcement;
+	const struct policy_hold *hold; /* NULL unless action is POLICY_HOLD */
+};
+
+struct policy_match {
+	const struct policy_rule_info *rule;
+	enum policy_action effective; /* after enforcement: Warn and DryRun turn it down */
+	struct span message;	      /* never empty; in the request's arena or in the set */
+	bool error;		      /* the rule could not be evaluated; message says why */
+	bool ignored;		      /* … and failurePolicy: Ignore let it pass */
+};
+
+struct policy_decision {
+	enum policy_action action;	     /* the strongest effective one */
+	const struct policy_match *decisive; /* the match that decided; NULL if none matched */
+	const struct policy_match *matches;  /* all that matched, in file order, in the arena */
+	size_t match_count;
+	bool record_all; /* a policy with `record: All` concerns the request's subject */
+};
+
+/*
+ * Decides a request. Everything in *ret points into the arena or the set.
+ * Errors: -1 only when the arena is full; the caller must then deny.
+ */
+int policy_decide(const struct policy_set *s, const struct policy_request *r, struct arena *arena,
+	struct policy_decision *ret) _must_check_;
+
+/* All reasons of matches whose effective action is `action`, one a line, shortest first. */
+struct span policy_decision_reasons(
+	const struct policy_decision *d, enum policy_action action, struct arena *arena);
