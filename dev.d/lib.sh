@@ -1,0 +1,88 @@
+# What every part of ./dev, and every script of the tests, needs: where things are, how to speak,
+# how to become root, and how to run something long without leaving a person in the dark.
+# Sourced, never run. Expects `set -euo pipefail` of its caller.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+state=$root/.dev
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/holdpoint
+
+say() { printf '%s\n' "$*"; }
+note() { printf '%s\n' "$*" >&2; }
+die() {
+  note "${0##*/}: $*"
+  exit 1
+}
+
+# as_root COMMAND...: as it is when we are root, through sudo otherwise.
+as_root() {
+  if ((EUID == 0)); then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    die "needs root for: $* (run it as root, or install sudo)"
+  fi
+}
+
+# step LABEL COMMAND...: runs COMMAND with its output in .dev/log/<label>.log and one line on the
+# screen: on a terminal it counts seconds in place, elsewhere it says something every 15 seconds.
+# A function `progress_of LOGFILE` may be defined by the caller for that time; what it prints
+# (say "42 %") is shown beside the seconds. When COMMAND fails the end of its log is shown.
+step() {
+  local label=$1 log started=$SECONDS rc=0 pid shown=0
+  shift
+  log=$state/log/$(tr -cs 'a-zA-Z0-9\n' - <<<"${label,,}").log
+  mkdir -p "${log%/*}"
+  "$@" >"$log" 2>&1 &
+  pid=$!
+  while kill -0 "$pid" 2>/dev/null; do
+    if ((SECONDS - started >= 2)); then
+      step_show "$label" "$log" $((SECONDS - started)) shown
+    fi
+    sleep 0.2
+  done
+  wait "$pid" || rc=$?
+  [[ -t 2 ]] && printf '\r\033[K' >&2
+  if ((rc)); then
+    note "FAILED $label after $((SECONDS - started)) s; the end of $log:"
+    tail -n 40 "$log" >&2
+    return "$rc"
+  fi
+  note "ok     $label ($((SECONDS - started)) s)"
+}
+
+step_show() {
+  local label=$1 log=$2 elapsed=$3 more=
+  local -n last=$4
+  declare -F progress_of >/dev/null && more=", $(progress_of "$log")"
+  if [[ -t 2 ]]; then
+    printf '\r\033[K...    %s (%d s%s)' "$label" "$elapsed" "$more" >&2
+  elif ((elapsed - last >= 15)); then
+    last=$elapsed
+    note "...    $label ($elapsed s$more)"
+  fi
+}
+
+# apt_missing PACKAGE...: prints those that are not installed.
+apt_missing() {
+  local package
+  for package; do
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] ||
+      printf '%s\n' "$package"
+  done
+}
+
+# apt_install LABEL PACKAGE...: installs what is missing, and only that. Lists are refreshed when
+# they do not know a package; nothing is started, nothing is asked, nothing recommended comes along.
+apt_install() {
+  local label=$1 missing
+  shift
+  mapfile -t missing < <(apt_missing "$@")
+  ((${#missing[@]})) || return 0
+  note "       $label: ${missing[*]}"
+  if ! apt-get install -s --no-install-recommends "${missing[@]}" >/dev/null 2>&1; then
+    step "Refresh the package lists" as_root apt-get update -q
+  fi
+  step "$label" as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y \
+    --no-install-recommends -o DPkg::Lock::Timeout=300 "${missing[@]}"
+}
