@@ -27,6 +27,13 @@ void *arena_alloc(struct arena *a, size_t size) __attribute__((malloc, alloc_siz
 /* The same, zeroed, for an array; NULL on overflow of n * size. */
 void *arena_calloc(struct arena *a, size_t n, size_t size) __attribute__((malloc));
 
+/*
+ * Makes an allocation of old_size bytes larger or smaller: in place when it is the newest one and
+ * its chunk has room, by a copy otherwise (the old bytes stay taken until the arena is reset). p
+ * may be NULL. NULL when max_bytes would be exceeded: p is then still valid.
+ */
+void *arena_resize(struct arena *a, void *p, size_t old_size, size_t new_size) _must_check_;
+
 /* A NUL-terminated copy. NULL when the arena is full. */
 char *arena_strndup(struct arena *a, const char *s, size_t len);
 

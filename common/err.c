@@ -1,0 +1,84 @@
+#include "common/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+/* Where to cut s, of which only len bytes are kept, so that no UTF-8 sequence is torn. */
+static size_t utf8_cut(const char *s, size_t len)
+{
+	size_t back = 0;
+
+	while (back < 4 && back < len && ((unsigned char)s[len - back] & 0xc0) == 0x80)
+		back++;
+	return len - back;
+}
+
+/* A message goes to terminals and into one log line: nothing in it may move a cursor. */
+static void finish(struct err *e, size_t wanted)
+{
+	size_t len = wanted;
+
+	if (wanted >= sizeof(e->msg)) {
+		/* The byte that was cut off decides whether a sequence was torn, so the last one
+		 * that was kept is given up to look at it. */
+		len = utf8_cut(e->msg, sizeof(e->msg) - 2);
+		e->msg[len] = '\0';
+	}
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)e->msg[i];
+
+		if (c < 0x20 || c == 0x7f)
+			e->msg[i] = '?';
+	}
+}
+
+static void set_v(struct err *e, const char *fmt, va_list ap)
+{
+	int n = vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
+
+	if (n < 0) {
+		strcpy(e->msg, "unprintable error");
+		return;
+	}
+	finish(e, (size_t)n);
+}
+
+int err_set(struct err *e, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!e)
+		return -1;
+	va_start(ap, fmt);
+	set_v(e, fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+int err_set_errno(struct err *e, int errnum, const char *fmt, ...)
+{
+	char text[256];
+	struct err what;
+	va_list ap;
+
+	if (!e)
+		return -1;
+	va_start(ap, fmt);
+	set_v(&what, fmt, ap);
+	va_end(ap);
+	return err_set(e, "%s: %s", what.msg, strerror_r(errnum, text, sizeof(text)));
+}
+
+int err_prefix(struct err *e, const char *fmt, ...)
+{
+	struct err old, what;
+	va_list ap;
+
+	if (!e)
+		return -1;
+	old = *e;
+	va_start(ap, fmt);
+	set_v(&what, fmt, ap);
+	va_end(ap);
+	return err_set(e, "%s: %s", what.msg, old.msg);
+}
