@@ -132,7 +132,7 @@ cluster_start_apiserver() {
 cluster_apiserver_args() {
   local kube=$cluster_dir/kube hp=$cluster_dir/holdpoint
   args=(--etcd-servers="$cluster_etcd_url" --bind-address=127.0.0.1 --secure-port="$cluster_port"
-    --advertise-address=127.0.0.1 --cert-dir="$kube" --allow-privileged=true
+    --advertise-address=127.0.0.1 --endpoint-reconciler-type=none --cert-dir="$kube" --allow-privileged=true
     --tls-cert-file="$kube/server.crt" --tls-private-key-file="$kube/server.key"
     --client-ca-file="$kube/cluster-ca.crt" --service-cluster-ip-range=10.0.0.0/24
     --service-account-issuer=https://kubernetes.default.svc
@@ -250,7 +250,7 @@ cluster_register() {
   as admin apply -k "$cluster_dir/holdpoint/registration" >"$cluster_dir/register.log" 2>&1 ||
     { cat "$cluster_dir/register.log" >&2; die "the webhook configurations were refused"; }
   for metric in validate.holdpoint.dev mutate.holdpoint.dev; do
-    until as admin get --raw /metrics | grep -q "name=\"$metric\""; do
+    until [[ $(as admin get --raw /metrics) == *"name=\"$metric\""* ]]; do
       ((SECONDS < deadline)) || die "$metric is registered but the API server never calls it"
       as admin create configmap holdpoint-probe --dry-run=server -o name >/dev/null 2>&1 || true
       sleep 0.2
