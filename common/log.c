@@ -1,0 +1,194 @@
+/*
+ * The log: each event is composed in a buffer on the stack and written by one write(2), so lines of
+ * several threads never mix and nothing is allocated. Strings come from users and API servers:
+ * whatever they hold, the line stays one line of valid JSON that is safe to show on a terminal. A
+ * field that no longer fits is left out whole and "cut":true says so.
+ */
+#include "common/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LINE_MAX_BYTES 8192
+#define LINE_TAIL      sizeof(",\"cut\":true}\n")
+
+struct line {
+	char text[LINE_MAX_BYTES];
+	size_t len;
+	bool full;
+};
+
+static _Atomic int min_level = LOG_LEVEL_INFO;
+
+static const char *const level_names[] = {"debug", "info", "warn", "error"};
+
+static void put(struct line *l, const char *s, size_t len)
+{
+	if (l->full || len > sizeof(l->text) - LINE_TAIL - l->len) {
+		l->full = true;
+		return;
+	}
+	memcpy(l->text + l->len, s, len);
+	l->len += len;
+}
+
+static void put_str(struct line *l, const char *s)
+{
+	put(l, s, strlen(s));
+}
+
+/* Length of the well-formed UTF-8 sequence at s (RFC 3629), 0 if there is none. */
+static size_t utf8_sequence(const unsigned char *s, size_t len)
+{
+	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+	if (n == 0 || n > len || s[0] > 0xf4)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+		(s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+/* Control characters, C1 ones too: a terminal would obey them. */
+static void put_control(struct line *l, unsigned code)
+{
+	char hex[8];
+	int n = snprintf(hex, sizeof(hex), "\\u%04x", code);
+	put(l, hex, (size_t)n);
+}
+
+static size_t put_char(struct line *l, const unsigned char *s, size_t len)
+{
+	size_t n = utf8_sequence(s, len);
+	if (n == 0) {
+		put_str(l, "\xef\xbf\xbd");
+		return 1;
+	}
+	if (s[0] == '"' || s[0] == '\\') {
+		char escaped[2] = {'\\', (char)s[0]};
+		put(l, escaped, 2);
+	} else if (s[0] == '\n') {
+		put_str(l, "\\n");
+	} else if (s[0] < 0x20 || s[0] == 0x7f) {
+		put_control(l, s[0]);
+	} else if (s[0] == 0xc2 && s[1] < 0xa0) {
+		put_control(l, s[1]);
+	} else {
+		put(l, (const char *)s, n);
+	}
+	return n;
+}
+
+static void put_string(struct line *l, struct span s)
+{
+	bool cut = s.len > LOG_STRING_MAX;
+	size_t end = cut ? LOG_STRING_MAX : s.len;
+	/* Not in the middle of a character. */
+	while (cut && end > LOG_STRING_MAX - 4 && ((unsigned char)s.ptr[end] & 0xc0) == 0x80)
+		end--;
+	put_str(l, "\"");
+	for (size_t i = 0; i < end;)
+		i += put_char(l, (const unsigned char *)s.ptr + i, end - i);
+	if (cut)
+		put_str(l, "…");
+	put_str(l, "\"");
+}
+
+static void put_value(struct line *l, const struct log_field *f)
+{
+	char number[24];
+	struct span s = f->type == LOG_FIELD_SPAN ? f->span : (struct span){0};
+
+	if (f->type == LOG_FIELD_STR)
+		s = span_of(f->str);
+	if (f->type == LOG_FIELD_INT) {
+		int n = snprintf(number, sizeof(number), "%" PRId64, f->num);
+		put(l, number, (size_t)n);
+	} else if (!s.ptr) {
+		put_str(l, "null");
+	} else {
+		put_string(l, s);
+	}
+}
+
+static void put_head(struct line *l, enum log_level level, const char *event)
+{
+	struct timespec now;
+	struct tm utc;
+	char stamp[96];
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &utc);
+	int n = snprintf(stamp, sizeof(stamp),
+		"{\"ts\":\"%04d-%02d-%02dT%02d:%02d:%02d.%06ldZ\",\"level\":\"%s\",\"event\":",
+		utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min,
+		utc.tm_sec, now.tv_nsec / 1000, level_names[level]);
+	put(l, stamp, (size_t)n);
+	put_string(l, span_of(event));
+}
+
+static void write_all(const char *text, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(STDERR_FILENO, text, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) /* there is nowhere left to complain */
+			return;
+		text += n;
+		len -= (size_t)n;
+	}
+}
+
+void log_write(enum log_level level, const char *event, const struct log_field *fields)
+{
+	struct line l;
+	bool cut = false;
+	int saved_errno = errno;
+
+	if ((int)level < atomic_load_explicit(&min_level, memory_order_relaxed))
+		return;
+	l.len = 0;
+	l.full = false;
+	put_head(&l, level, event);
+	for (const struct log_field *f = fields; f->name; f++) {
+		size_t before = l.len;
+		put_str(&l, ",");
+		put_string(&l, span_of(f->name));
+		put_str(&l, ":");
+		put_value(&l, f);
+		if (l.full) {
+			l.len = before;
+			l.full = false;
+			cut = true;
+		}
+	}
+	/* put() always leaves room for this. */
+	const char *tail = cut ? ",\"cut\":true}\n" : "}\n";
+	memcpy(l.text + l.len, tail, strlen(tail));
+	write_all(l.text, l.len + strlen(tail));
+	errno = saved_errno;
+}
+
+void log_set_level(enum log_level level)
+{
+	atomic_store_explicit(&min_level, (int)level, memory_order_relaxed);
+}
+
+int log_level_parse(const char *s, enum log_level *ret)
+{
+	for (size_t i = 0; i < ARRAY_LEN(level_names); i++) {
+		if (strcmp(s, level_names[i]) == 0) {
+			*ret = (enum log_level)i;
+			return 0;
+		}
+	}
+	return -1;
+}

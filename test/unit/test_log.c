@@ -1,0 +1,199 @@
+/* The log: every line is one line of JSON, whatever the strings hold, also from many threads. */
+#include <check.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "common/log.h"
+
+static int saved_stderr = -1;
+static FILE *capture;
+
+static void capture_begin(void)
+{
+	capture = tmpfile();
+	ck_assert_ptr_nonnull(capture);
+	saved_stderr = dup(STDERR_FILENO);
+	ck_assert_int_ge(dup2(fileno(capture), STDERR_FILENO), 0);
+}
+
+/* What was written since capture_begin(). Free it. */
+static char *capture_end(void)
+{
+	ck_assert_int_ge(dup2(saved_stderr, STDERR_FILENO), 0);
+	close(saved_stderr);
+	off_t len = lseek(fileno(capture), 0, SEEK_END);
+	char *text = calloc(1, (size_t)len + 1);
+	ck_assert_int_eq(pread(fileno(capture), text, (size_t)len, 0), len);
+	fclose(capture);
+	return text;
+}
+
+static struct json_object *parse_line(const char *text)
+{
+	struct json_object *o = json_tokener_parse(text);
+	ck_assert_msg(o != NULL, "not JSON: %s", text);
+	return o;
+}
+
+static const char *get(struct json_object *o, const char *key)
+{
+	struct json_object *v = NULL;
+	ck_assert_msg(json_object_object_get_ex(o, key, &v), "no %s", key);
+	return json_object_get_string(v);
+}
+
+START_TEST(log__fields_of_each_type)
+{
+	capture_begin();
+	log_warn("queue_full", LOG_STR("queue", "decisions"), LOG_INT("dropped", -7),
+		LOG_SPAN("peer", ((struct span){"10.0.0.1xx", 8})), LOG_STR("reason", NULL));
+	char *text = capture_end();
+	struct json_object *o = parse_line(text);
+	ck_assert_str_eq(get(o, "level"), "warn");
+	ck_assert_str_eq(get(o, "event"), "queue_full");
+	ck_assert_str_eq(get(o, "queue"), "decisions");
+	ck_assert_str_eq(get(o, "dropped"), "-7");
+	ck_assert_str_eq(get(o, "peer"), "10.0.0.1");
+	ck_assert_ptr_null(get(o, "reason"));
+	ck_assert_uint_eq(strlen(get(o, "ts")), strlen("2026-01-02T03:04:05.678901Z"));
+	ck_assert_ptr_eq(strchr(text, '\n'), text + strlen(text) - 1);
+	json_object_put(o);
+	free(text);
+}
+END_TEST
+
+static const struct {
+	const char *expected; /* between the quotes, as written */
+	struct span given;
+} strings[] = {
+	{"plain ü €", SPAN("plain ü €")},
+	{"a\\\"b\\\\c", SPAN("a\"b\\c")},
+	{"two\\nlines", SPAN("two\nlines")},
+	{"\\u001b[31m", SPAN("\x1b[31m")},
+	{"\\u009b31m", SPAN("\xc2\x9b"
+			    "31m")},
+	{"\\u007f\\u0000", SPAN("\x7f\0")},
+	{"\xef\xbf\xbd(", SPAN("\xc3(")},
+	{"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", SPAN("\xed\xa0\x80")},
+	{"\xef\xbf\xbd\xef\xbf\xbd", SPAN("\xc0\xaf")},
+	{"cut\xef\xbf\xbd\xef\xbf\xbd", SPAN("cut\xe2\x82")},
+};
+
+START_TEST(log__strings_stay_one_line_of_json)
+{
+	char *needle;
+	capture_begin();
+	log_error("test", LOG_SPAN("v", strings[_i].given));
+	char *text = capture_end();
+	ck_assert_int_ge(asprintf(&needle, "\"v\":\"%s\"}\n", strings[_i].expected), 0);
+	ck_assert_msg(strstr(text, needle) != NULL, "%s does not hold %s", text, needle);
+	json_object_put(parse_line(text));
+	free(needle);
+	free(text);
+}
+END_TEST
+
+START_TEST(log__long_strings_are_cut_between_characters)
+{
+	char v[2 * LOG_STRING_MAX];
+	memset(v, 'a', sizeof(v));
+	memcpy(v + LOG_STRING_MAX - 1, "€", 3);
+	capture_begin();
+	log_info("test", LOG_SPAN("v", ((struct span){v, sizeof(v)})));
+	char *text = capture_end();
+	struct json_object *o = parse_line(text);
+	ck_assert_uint_eq(strlen(get(o, "v")), LOG_STRING_MAX - 1 + strlen("…"));
+	ck_assert_str_eq(get(o, "v") + LOG_STRING_MAX - 1, "…");
+	json_object_put(o);
+	free(text);
+}
+END_TEST
+
+START_TEST(log__what_does_not_fit_is_left_out_and_said)
+{
+	char v[LOG_STRING_MAX];
+	struct log_field fields[8] = {{0}};
+	memset(v, 1, sizeof(v));
+	for (size_t i = 0; i < 7; i++)
+		fields[i] = LOG_SPAN("v", ((struct span){v, sizeof(v)}));
+	fields[6] = LOG_INT("last", 1);
+	capture_begin();
+	log_write(LOG_LEVEL_INFO, "test", fields);
+	char *text = capture_end();
+	struct json_object *o = parse_line(text);
+	ck_assert_str_eq(get(o, "cut"), "true");
+	ck_assert_str_eq(get(o, "last"), "1");
+	json_object_put(o);
+	free(text);
+}
+END_TEST
+
+START_TEST(log__level_is_a_threshold)
+{
+	enum log_level level;
+	ck_assert_int_eq(log_level_parse("verbose", &level), -1);
+	ck_assert_int_eq(log_level_parse("warn", &level), 0);
+	log_set_level(level);
+	capture_begin();
+	log_info("hidden");
+	log_warn("shown");
+	char *text = capture_end();
+	log_set_level(LOG_LEVEL_INFO);
+	ck_assert_ptr_null(strstr(text, "hidden"));
+	ck_assert_ptr_nonnull(strstr(text, "shown"));
+	free(text);
+}
+END_TEST
+
+#define THREADS 4
+#define LINES	500
+
+static void *write_lines(void *arg)
+{
+	for (int i = 0; i < LINES; i++)
+		log_info("from_thread", LOG_INT("thread", (intptr_t)arg), LOG_INT("i", i),
+			LOG_STR("text", "some text that makes the line longer"));
+	return NULL;
+}
+
+START_TEST(log__lines_of_threads_do_not_mix)
+{
+	pthread_t threads[THREADS];
+	int lines = 0;
+	capture_begin();
+	/* A shared file offset without O_APPEND would let writers overwrite each other. */
+	fcntl(STDERR_FILENO, F_SETFL, O_APPEND);
+	for (intptr_t i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, write_lines, (void *)i), 0);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	char *text = capture_end(), *rest = text, *line;
+	while ((line = strsep(&rest, "\n")) && *line) {
+		json_object_put(parse_line(line));
+		lines++;
+	}
+	ck_assert_int_eq(lines, THREADS * LINES);
+	free(text);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("log");
+	TCase *t = tcase_create("log");
+	tcase_add_test(t, log__fields_of_each_type);
+	tcase_add_loop_test(t, log__strings_stay_one_line_of_json, 0, ARRAY_LEN(strings));
+	tcase_add_test(t, log__long_strings_are_cut_between_characters);
+	tcase_add_test(t, log__what_does_not_fit_is_left_out_and_said);
+	tcase_add_test(t, log__level_is_a_threshold);
+	tcase_add_test(t, log__lines_of_threads_do_not_mix);
+	suite_add_tcase(s, t);
+	SRunner *r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	int failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}
