@@ -55,6 +55,12 @@ void flags_put_help(struct buf *out, const struct flag *table);
 /* The table as Markdown, for docs/. */
 void flags_put_markdown(struct buf *out, const struct flag *table);
 
+/*
+ * The one of names that word was probably meant to be, or NULL when none is close. For flags,
+ * subcommands and field names in error messages.
+ */
+const char *suggest(struct span word, const char *const *names, size_t count);
+
 /* "1h30m", "20s", "250ms" → milliseconds. -1 if it is not a Go duration or negative. */
 int duration_parse_ms(struct span s, int64_t *ret_ms);
 /* "64Mi", "10k", "123" → bytes. */
