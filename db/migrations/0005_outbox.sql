@@ -74,15 +74,14 @@ AS $$
 	WHERE cluster = p_cluster AND state = 'waiting' AND target <> ALL(p_targets);
 $$;
 
--- Internal: an event for every target of the cluster. No target, no row.
+-- Internal: an event for every target of the cluster (the caller knows that there is one).
 CREATE FUNCTION holdpoint.outbox_add(p_cluster text, p_event text, p_hold_id bigint,
 	p_payload jsonb) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 	WITH event AS (
 		INSERT INTO holdpoint.outbox (cluster, event, hold_id, payload)
-		SELECT p_cluster, p_event, p_hold_id, p_payload::text
-		WHERE EXISTS (SELECT FROM holdpoint.outbox_target WHERE cluster = p_cluster)
+		VALUES (p_cluster, p_event, p_hold_id, p_payload::text)
 		RETURNING id
 	)
 	INSERT INTO holdpoint.outbox_delivery (cluster, outbox_id, target)

@@ -8,7 +8,8 @@
 -- and otherwise makes a new hold. Races are settled by the row lock of 1 and 3 and by the unique
 -- index hold_live; whoever loses one starts over and finds what the winner left.
 --
--- Written for READ COMMITTED: each step must see what others have committed in the meantime.
+-- Written for READ COMMITTED: each step must see what others have committed in the meantime. In
+-- plpgsql even where one SELECT is all, because its plans are kept and those of SQL functions not.
 
 SET LOCAL ROLE holdpoint_owner;
 
@@ -55,6 +56,22 @@ AS $$
 		'decidedBy', h.decided_by, 'reason', h.decided_reason)
 $$;
 
+-- Tells those who want to be told (the outbox) and those who wait (NOTIFY). Nobody waits for a hold
+-- to be made or used, and NOTIFY makes commits take turns: those two are left out.
+CREATE FUNCTION holdpoint.hold_announce(h holdpoint.hold) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+BEGIN
+	IF EXISTS (SELECT FROM holdpoint.outbox_target t WHERE t.cluster = h.cluster) THEN
+		PERFORM holdpoint.outbox_add(h.cluster, 'hold.' || h.state, h.id,
+			holdpoint.hold_summary(h));
+	END IF;
+	IF h.state NOT IN ('pending', 'used') THEN
+		PERFORM pg_notify('holdpoint_hold', h.id::text);
+	END IF;
+END
+$$;
+
 -- The one place where a hold changes state. `h` is the hold as it shall be, `e` says who did what
 -- and why; the caller holds the row's lock and has checked that it may.
 CREATE FUNCTION holdpoint.hold_step(h holdpoint.hold, e holdpoint.hold_event)
@@ -69,6 +86,10 @@ BEGIN
 	VALUES (h.cluster, h.id, e.action, h.state, e.channel, e.who,
 		e.person, e.groups, e.reason, e.terms, e.fingerprint, e.request_uid);
 
+	IF e.action = 'create' THEN -- its row is as it shall be
+		PERFORM holdpoint.hold_announce(h);
+		RETURN h;
+	END IF;
 	SELECT o.state INTO STRICT state_before FROM holdpoint.hold o
 	WHERE o.cluster = h.cluster AND o.id = h.id;
 	IF h.state IN ('used', 'denied', 'expired', 'withdrawn') THEN
@@ -83,10 +104,8 @@ BEGIN
 		decided_reason = h.decided_reason
 	WHERE o.cluster = h.cluster AND o.id = h.id;
 
-	IF h.state <> state_before OR e.action = 'create' THEN
-		PERFORM holdpoint.outbox_add(h.cluster, 'hold.' || h.state, h.id,
-			holdpoint.hold_summary(h));
-		PERFORM pg_notify('holdpoint_hold', h.id::text);
+	IF h.state <> state_before THEN
+		PERFORM holdpoint.hold_announce(h);
 	END IF;
 	RETURN h;
 END
@@ -130,12 +149,18 @@ COMMENT ON FUNCTION holdpoint.expire_holds(int) IS
 
 -- One more attempt on a hold that stays as it is.
 CREATE FUNCTION holdpoint.hold_count_attempt(h holdpoint.hold) RETURNS holdpoint.hold
-LANGUAGE sql SET search_path = pg_catalog, holdpoint, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
+DECLARE
+	found_hold holdpoint.hold;
+BEGIN
 	UPDATE holdpoint.hold o
 	SET attempts = o.attempts + 1, last_attempt_at = clock_timestamp()
 	WHERE o.cluster = h.cluster AND o.id = h.id
 	RETURNING o.*
+	INTO found_hold;
+	RETURN found_hold;
+END
 $$;
 
 -- Whether a hold was asked for on (at least) the terms the rule sets today. A rule that has become
@@ -157,30 +182,43 @@ AS $$
 $$;
 
 CREATE FUNCTION holdpoint.hold_find_live(want holdpoint.hold) RETURNS holdpoint.hold
-LANGUAGE sql SET search_path = pg_catalog, holdpoint, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
-	SELECT * FROM holdpoint.hold h
+DECLARE
+	found_hold holdpoint.hold;
+BEGIN
+	SELECT * INTO found_hold FROM holdpoint.hold h
 	WHERE h.cluster = want.cluster AND h.fingerprint = want.fingerprint
 		AND h.state IN ('pending', 'approved')
-	FOR UPDATE
+	FOR UPDATE;
+	RETURN found_hold;
+END
 $$;
 
 CREATE FUNCTION holdpoint.hold_find_repeat(want holdpoint.hold) RETURNS holdpoint.hold
-LANGUAGE sql SET search_path = pg_catalog, holdpoint, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
-	SELECT h.* FROM holdpoint.hold_event e
+DECLARE
+	found_hold holdpoint.hold;
+BEGIN
+	SELECT h.* INTO found_hold FROM holdpoint.hold_event e
 	JOIN holdpoint.hold h ON h.cluster = e.cluster AND h.id = e.hold_id
 	WHERE e.cluster = want.cluster AND e.fingerprint = want.fingerprint AND e.action = 'use'
 		AND e.at > clock_timestamp() - (SELECT c.repeat_window FROM holdpoint.config c)
 		AND h.state IN ('used', 'approved') AND h.username = want.username
 		AND holdpoint.hold_same_terms(h, want)
-	ORDER BY e.at DESC LIMIT 1
+	ORDER BY e.at DESC LIMIT 1;
+	RETURN found_hold;
+END
 $$;
 
 CREATE FUNCTION holdpoint.hold_find_window(want holdpoint.hold) RETURNS holdpoint.hold
-LANGUAGE sql SET search_path = pg_catalog, holdpoint, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
-	SELECT * FROM holdpoint.hold h
+DECLARE
+	found_hold holdpoint.hold;
+BEGIN
+	SELECT * INTO found_hold FROM holdpoint.hold h
 	WHERE h.cluster = want.cluster AND h.username = want.username
 		AND h.policy = want.policy AND h.rule = want.rule
 		AND h.state = 'approved' AND h.grant_kind = 'Window'
@@ -189,17 +227,24 @@ AS $$
 		AND h.expires_at > clock_timestamp()
 		AND holdpoint.hold_same_terms(h, want) AND holdpoint.hold_covers(h, want)
 	ORDER BY h.id LIMIT 1
-	FOR UPDATE
+	FOR UPDATE;
+	RETURN found_hold;
+END
 $$;
 
 CREATE FUNCTION holdpoint.hold_find_denial(want holdpoint.hold) RETURNS holdpoint.hold
-LANGUAGE sql SET search_path = pg_catalog, holdpoint, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
-	SELECT * FROM holdpoint.hold h
+DECLARE
+	found_hold holdpoint.hold;
+BEGIN
+	SELECT * INTO found_hold FROM holdpoint.hold h
 	WHERE h.cluster = want.cluster AND h.fingerprint = want.fingerprint
 		AND h.state = 'denied' AND h.policy = want.policy AND h.rule = want.rule
 		AND h.ended_at > clock_timestamp() - (SELECT c.denial_stands FROM holdpoint.config c)
-	ORDER BY h.id DESC LIMIT 1
+	ORDER BY h.id DESC LIMIT 1;
+	RETURN found_hold;
+END
 $$;
 
 -- Uses an approved hold for this request.
@@ -275,13 +320,18 @@ $$;
 
 -- Whether this identity has as many holds waiting as it may.
 CREATE FUNCTION holdpoint.hold_limit_reached(want holdpoint.hold) RETURNS boolean
-LANGUAGE sql SET search_path = pg_catalog, holdpoint, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
-	SELECT count(*) >= (SELECT c.max_pending_per_user FROM holdpoint.config c)
+DECLARE
+	reached boolean;
+BEGIN
+	SELECT count(*) >= (SELECT c.max_pending_per_user FROM holdpoint.config c) INTO reached
 	FROM (SELECT FROM holdpoint.hold h
 		WHERE h.cluster = want.cluster AND h.username = want.username
 			AND h.state = 'pending'
-		LIMIT (SELECT c.max_pending_per_user FROM holdpoint.config c)) AS waiting
+		LIMIT (SELECT c.max_pending_per_user FROM holdpoint.config c)) AS waiting;
+	RETURN reached;
+END
 $$;
 
 -- A dry run changes nothing: it says what the request itself would be told.
