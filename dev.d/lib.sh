@@ -63,17 +63,18 @@ step_show() {
   fi
 }
 
-# apt_missing PACKAGE...: prints those that are not installed.
+# apt_missing PACKAGE...: prints those that are not installed; of "a|b" the first when neither is.
 apt_missing() {
   local package
   for package; do
-    [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] ||
-      printf '%s\n' "$package"
+    dpkg-query -W -f '${db:Status-Status}\n' ${package//|/ } 2>/dev/null | grep -qx installed ||
+      printf '%s\n' "${package%%|*}"
   done
 }
 
 # apt_install LABEL PACKAGE...: installs what is missing, and only that. Lists are refreshed when
-# they do not know a package; nothing is started, nothing is asked, nothing recommended comes along.
+# they do not know a package; nothing is started, nothing is asked, nothing is removed for it, and
+# nothing that is merely recommended comes along.
 apt_install() {
   local label=$1 missing
   shift
@@ -83,6 +84,17 @@ apt_install() {
   if ! apt-get install -s --no-install-recommends "${missing[@]}" >/dev/null 2>&1; then
     step "Refresh the package lists" as_root apt-get update -q
   fi
-  step "$label" as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y \
-    --no-install-recommends -o DPkg::Lock::Timeout=300 "${missing[@]}"
+  step "$label" as_root sh -c "$apt_install_quietly" sh "${missing[@]}"
 }
+
+# A package that brings a service would start it: PostgreSQL and etcd are wanted as programs only.
+apt_install_quietly='
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  trap "rm -f $policy" EXIT
+  printf "#!/bin/sh\nexit 101\n" >"$policy"
+  chmod 0755 "$policy"
+fi
+DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends --no-remove \
+  -o DPkg::Lock::Timeout=300 "$@" </dev/null
+'

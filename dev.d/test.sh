@@ -1,0 +1,42 @@
+# ./dev test: everything that can be checked on one machine, from nothing.
+
+dev_test() {
+  local filter=() started=$SECONDS
+  [[ ${1:-} ]] && filter=(-R "$1")
+  packages_for_cluster
+  apt_install "Install what builds and tests Holdpoint" "${packages_build[@]}" "${packages_run[@]}" \
+    "${packages_cluster[@]}"
+  build_preset dev
+  "$root/test/e2e/build-kube-apiserver.sh" >/dev/null
+  test_run dev "Test with ASan and UBSan" "${filter[@]}"
+  build_preset tsan
+  test_run tsan "Test the threads with TSan" -L unit "${filter[@]}"
+  note "all tests passed in $((SECONDS - started)) s"
+}
+
+# test_run PRESET LABEL [ctest arguments]: two at a time, output only of those that fail.
+test_run() {
+  local preset=$1 label=$2 log rc=0
+  shift 2
+  log=$state/log/ctest-$preset.log
+  mkdir -p "$state/log"
+  progress_of() { build_progress "$log"; }
+  step "$label" test_ctest "$preset" "$log" "$@" 2>/dev/null || rc=$?
+  unset -f progress_of
+  if ((rc)); then
+    test_failures "$log" >&2
+    die "tests failed ($preset build); everything they said is in $log"
+  fi
+  note "       $(grep -E 'tests passed' "$log")"
+}
+
+test_ctest() {
+  local preset=$1 log=$2
+  shift 2
+  ctest --test-dir "$root/build/$preset" -j2 --output-on-failure --no-tests=error "$@" >"$log" 2>&1
+}
+
+# Without the lines about tests that went well.
+test_failures() {
+  grep -vE '^ *(Start +[0-9]+:|[0-9]+/[0-9]+ Test .* Passed )|^Test project|^$' "$1" | tail -n 400
+}

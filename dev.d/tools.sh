@@ -1,0 +1,70 @@
+# The smaller subcommands.
+
+dev_bench() {
+  local thing=${1:-} known
+  known=$(find "$root/test/bench" -name 'bench_*.sh' -printf '%f\n' 2>/dev/null |
+    sed 's/^bench_//; s/\.sh$//' | sort || true)
+  [[ $thing && -x $root/test/bench/bench_$thing.sh ]] ||
+    die "bench what? one of: ${known//$'\n'/, }"
+  shift
+  apt_install "Install what builds and runs Holdpoint" "${packages_build[@]}" "${packages_run[@]}"
+  build_preset release
+  HOLDPOINT_BIN=$root/build/release/bin exec "$root/test/bench/bench_$thing.sh" "$@"
+}
+
+dev_soak() {
+  [[ -x $root/test/bench/soak.sh ]] || die "there is no test/bench/soak.sh"
+  apt_install "Install what builds and runs Holdpoint" "${packages_build[@]}" "${packages_run[@]}"
+  build_preset release
+  HOLDPOINT_BIN=$root/build/release/bin exec "$root/test/bench/soak.sh" "$@"
+}
+
+# New inputs go to .dev/fuzz/NAME; what is worth keeping goes by hand to test/fuzz/corpus/NAME.
+dev_fuzz() {
+  local seconds=60 names name
+  [[ ${!#} =~ ^[0-9]+$ && $# -gt 0 ]] && seconds=${!#} && set -- "${@:1:$#-1}"
+  apt_install "Install what builds and fuzzes Holdpoint" "${packages_build[@]}" "${packages_fuzz[@]}"
+  build_preset fuzz
+  mapfile -t names < <(cd "$root/test/fuzz" && ls fuzz_*.c | sed 's/^fuzz_//; s/\.c$//')
+  (($#)) && names=("$@")
+  for name in "${names[@]}"; do
+    [[ -f $root/test/fuzz/fuzz_$name.c ]] || die "no test/fuzz/fuzz_$name.c"
+    mkdir -p "$state/fuzz/$name" "$root/test/fuzz/corpus/$name"
+    note "...    fuzz $name for $seconds s"
+    (cd "$state/fuzz" && "$(find "$root/build/fuzz" -type f -name "fuzz_$name" -perm -u+x)" \
+      -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+      "$name" "$root/test/fuzz/corpus/$name") || die "fuzz_$name found something; see .dev/fuzz/"
+  done
+}
+
+sources() { git -c safe.directory="$root" -C "$root" ls-files --cached --others --exclude-standard "$@"; }
+
+dev_fmt() {
+  apt_install "Install clang-format" "${packages_fmt[@]}"
+  cd "$root"
+  sources '*.c' '*.h' | xargs -r clang-format -i
+}
+
+dev_lint() {
+  apt_install "Install the linters" "${packages_build[@]}" "${packages_lint[@]}"
+  build_preset dev
+  cd "$root"
+  step "clang-format" lint_format
+  step "shellcheck" lint_shell
+  progress_of() { printf '%d files' "$(grep -c '^tidy ' "$1")"; }
+  step "clang-tidy" lint_tidy
+  unset -f progress_of
+}
+
+lint_format() { sources '*.c' '*.h' | xargs -r clang-format --dry-run -Werror; }
+
+lint_shell() {
+  { sources '*.sh' && echo dev .ci/run manifests/apiserver/render; } | xargs shellcheck -x -S warning
+}
+
+lint_tidy() {
+  sources '*.c' | grep -v '^test/fuzz/' |
+    xargs -P "$(nproc)" -I{} sh -c 'echo "tidy {}"; clang-tidy -p build/dev --quiet \
+      --warnings-as-errors="*" --extra-arg=-Wno-unknown-warning-option "{}" 2>&1' |
+    awk '/: (warning|error):/ {bad = 1} {print} END {exit bad}'
+}
