@@ -100,8 +100,8 @@ VERSION
 
 compile() {
   cd "$work/go/src/k8s.io/kubernetes"
-  export GOPATH=$work/go GOCACHE=$work/gocache GO111MODULE=off GOFLAGS= GOTOOLCHAIN=local
-  export KUBE_GIT_VERSION_FILE=$work/version CGO_ENABLED=0 KUBE_BUILD_PLATFORMS= TMPDIR=$work
+  export GOPATH=$work/go GOCACHE=$work/gocache GO111MODULE=off GOFLAGS='' GOTOOLCHAIN=local
+  export KUBE_GIT_VERSION_FILE=$work/version CGO_ENABLED=0 KUBE_BUILD_PLATFORMS='' TMPDIR=$work
   unset MAKEFLAGS MAKELEVEL GOROOT GOBIN
   make WHAT=cmd/kube-apiserver GOFLAGS=-v GOGCFLAGS= GOLDFLAGS='-s -w'
   local built=_output/local/go/bin/kube-apiserver
