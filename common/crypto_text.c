@@ -1,0 +1,122 @@
+/* Base64 (RFC 4648) and hex. Encoding leaves it to OpenSSL; decoding is ours, because OpenSSL's
+ * skips white space and junk, and what is decoded here came from outside. */
+#include "common/crypto.h"
+
+#include <openssl/evp.h>
+
+#define BAD 0xff
+
+void base64_put(struct buf *out, const void *data, size_t len)
+{
+	/* EVP_EncodeBlock takes an int and ends its output with a NUL. */
+	const size_t step = 3 << 20;
+	const uint8_t *in = data;
+
+	for (size_t i = 0; i < len; i += step) {
+		size_t n = len - i < step ? len - i : step;
+		size_t text_len = (n + 2) / 3 * 4;
+		char *text = buf_extend(out, text_len + 1);
+		if (!text)
+			return;
+		EVP_EncodeBlock((unsigned char *)text, in + i, (int)n);
+		out->len--;
+	}
+}
+
+static uint8_t base64_value(char c, bool url_safe)
+{
+	if (c >= 'A' && c <= 'Z')
+		return (uint8_t)(c - 'A');
+	if (c >= 'a' && c <= 'z')
+		return (uint8_t)(c - 'a' + 26);
+	if (c >= '0' && c <= '9')
+		return (uint8_t)(c - '0' + 52);
+	if (c == (url_safe ? '-' : '+'))
+		return 62;
+	if (c == (url_safe ? '_' : '/'))
+		return 63;
+	return BAD;
+}
+
+/* Digits without the padding; -1 when there are not as many as base64 can have. */
+static int strip_padding(struct span in, bool url_safe, struct span *ret)
+{
+	size_t pad = 0;
+
+	while (pad < 2 && pad < in.len && in.ptr[in.len - 1 - pad] == '=')
+		pad++;
+	*ret = (struct span){in.ptr, in.len - pad};
+	if (pad > 0 || !url_safe)
+		return in.len % 4 == 0 ? 0 : -1;
+	return ret->len % 4 == 1 ? -1 : 0;
+}
+
+int base64_decode(struct span in, bool url_safe, struct arena *arena, struct span *ret)
+{
+	struct span digits;
+	uint32_t bits = 0;
+	size_t len = 0;
+
+	if (strip_padding(in, url_safe, &digits) < 0)
+		return -1;
+	uint8_t *out = arena_alloc(arena, digits.len / 4 * 3 + 3);
+	if (!out)
+		return -1;
+	for (size_t i = 0; i < digits.len; i++) {
+		uint8_t v = base64_value(digits.ptr[i], url_safe);
+		if (v == BAD)
+			return -1;
+		bits = bits << 6 | v;
+		if (i % 4 == 3) {
+			out[len++] = (uint8_t)(bits >> 16);
+			out[len++] = (uint8_t)(bits >> 8);
+			out[len++] = (uint8_t)bits;
+		}
+	}
+	if (digits.len % 4 == 2) {
+		out[len++] = (uint8_t)(bits >> 4);
+	} else if (digits.len % 4 == 3) {
+		out[len++] = (uint8_t)(bits >> 10);
+		out[len++] = (uint8_t)(bits >> 2);
+	}
+	*ret = (struct span){(const char *)out, len};
+	return 0;
+}
+
+void hex_put(struct buf *out, const void *data, size_t len)
+{
+	static const char hex[] = "0123456789abcdef";
+	const uint8_t *in = data;
+	char *text = buf_extend(out, len * 2);
+
+	for (size_t i = 0; text && i < len; i++) {
+		text[2 * i] = hex[in[i] >> 4];
+		text[2 * i + 1] = hex[in[i] & 15];
+	}
+}
+
+static uint8_t hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return (uint8_t)(c - '0');
+	if (c >= 'a' && c <= 'f')
+		return (uint8_t)(c - 'a' + 10);
+	if (c >= 'A' && c <= 'F')
+		return (uint8_t)(c - 'A' + 10);
+	return BAD;
+}
+
+int hex_decode(struct span in, void *ret, size_t len)
+{
+	uint8_t *out = ret;
+
+	if (in.len / 2 != len || in.len % 2 != 0)
+		return -1;
+	for (size_t i = 0; i < len; i++) {
+		uint8_t high = hex_value(in.ptr[2 * i]), low = hex_value(in.ptr[2 * i + 1]);
+		if (high == BAD || low == BAD)
+			return -1;
+		out[i] = (uint8_t)(high << 4 | low);
+	}
+	return 0;
+}
