@@ -1,0 +1,599 @@
+/*
+ * The reader's one pass. There is no recursion and no stack beside the tape: while a container is
+ * open, its node's `next` holds the container around it and, for an object, `len` holds a set of
+ * 32 bits in which every key so far has one, so that a key is compared with its siblings only when
+ * its bit is already taken. Objects with many members are looked at once more at the end with a
+ * hash table (json_keys.c), which keeps the whole thing linear whatever arrives.
+ */
+#include <stdio.h>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#include "common/json_internal.h"
+
+#define LINEAR_MEMBERS 24 /* up to here keys are compared one by one */
+#define NODES_MAX      ((1u << 28) - 1)
+#define BYTES_MAX      ((size_t)1 << 30)
+
+#define likely(x)   __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#define hot	    static inline __attribute__((always_inline))
+#define cold	    static __attribute__((noinline, cold))
+
+struct reader {
+	struct json_doc d;
+	const char *end;
+	struct json_limits limits;
+	struct arena *arena;
+	uint32_t cap;	 /* nodes there is room for */
+	json_ref parent; /* the innermost open container */
+	uint32_t depth;
+	bool many_members; /* an object was too large for comparing one by one */
+
+	const char *where; /* of the failure */
+	const char *what;
+	json_ref twice; /* the key it is about */
+	bool limit;
+};
+
+cold const char *fail(struct reader *r, const char *where, const char *what)
+{
+	r->where = where;
+	r->what = what;
+	return NULL;
+}
+
+cold const char *fail_limit(struct reader *r, const char *where, const char *what)
+{
+	r->limit = true;
+	return fail(r, where, what);
+}
+
+/* ---- characters ---- */
+
+hot const char *skip_space(const char *p, const char *end)
+{
+	while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+		p++;
+	return p;
+}
+
+hot bool is_digit(char c)
+{
+	return (unsigned char)(c - '0') < 10;
+}
+
+hot bool is_plain(char c)
+{
+	return c != '"' && c != '\\' && (signed char)c >= 0x20;
+}
+
+/* The first byte from p on that a string cannot just contain: quote, backslash, control, not ASCII.
+ */
+hot const char *skip_plain(const char *p, const char *end)
+{
+#ifdef __SSE2__
+	const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
+	const __m128i space = _mm_set1_epi8(' ');
+
+	while (likely(end - p >= 16)) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+		/* A signed comparison: bytes from 0x80 on are negative, so less than a space. */
+		__m128i stop = _mm_or_si128(_mm_cmplt_epi8(v, space),
+			_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)));
+		int mask = _mm_movemask_epi8(stop);
+
+		if (likely(mask))
+			return p + __builtin_ctz((unsigned)mask);
+		p += 16;
+	}
+#else
+	const uint64_t ones = 0x0101010101010101u, high = 0x8080808080808080u;
+
+	while (likely(end - p >= 8)) {
+		uint64_t v, quote, backslash;
+
+		memcpy(&v, p, 8);
+		quote = v ^ ones * '"';
+		backslash = v ^ ones * '\\';
+		/* Borrows may flag a byte too many, never one too few: the loop below decides. */
+		if ((((v - ones * 0x20) | (quote - ones) | (backslash - ones) | v) & high) != 0)
+			break;
+		p += 8;
+	}
+#endif
+	while (p < end && is_plain(*p))
+		p++;
+	return p;
+}
+
+hot bool is_continuation(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+/* Length of the UTF-8 sequence at p (Unicode 15, table 3-7), 0 if it is none. */
+static size_t utf8_sequence(const char *p, const char *end)
+{
+	unsigned char c = (unsigned char)p[0], c1;
+	size_t left = (size_t)(end - p);
+
+	if (left < 2 || !is_continuation(p[1]))
+		return 0;
+	if (c >= 0xc2 && c <= 0xdf)
+		return 2;
+	c1 = (unsigned char)p[1];
+	if (left < 3 || !is_continuation(p[2]))
+		return 0;
+	if (c >= 0xe0 && c <= 0xef)
+		return (c == 0xe0 && c1 < 0xa0) || (c == 0xed && c1 > 0x9f) ? 0 : 3;
+	if (left < 4 || !is_continuation(p[3]))
+		return 0;
+	if (c >= 0xf0 && c <= 0xf4)
+		return (c == 0xf0 && c1 < 0x90) || (c == 0xf4 && c1 > 0x8f) ? 0 : 4;
+	return 0;
+}
+
+/* Four hex digits at p, -1 if they are not there. */
+static int hex4(const char *p, const char *end)
+{
+	int v = 0;
+
+	if (end - p < 4)
+		return -1;
+	for (int i = 0; i < 4; i++) {
+		char c = p[i], lower = (char)(c | 0x20);
+
+		if (is_digit(c))
+			v = v * 16 + (c - '0');
+		else if (lower >= 'a' && lower <= 'f')
+			v = v * 16 + (lower - 'a' + 10);
+		else
+			return -1;
+	}
+	return v;
+}
+
+/* p: at "\u". Returns what follows the escape, or the pair of escapes. */
+static const char *skip_unicode_escape(struct reader *r, const char *p)
+{
+	int v = hex4(p + 2, r->end);
+
+	if (v < 0)
+		return fail(r, p, "\\u needs four hex digits");
+	if (v < 0xd800 || v > 0xdfff)
+		return p + 6;
+	if (v < 0xdc00 && r->end - p >= 12 && p[6] == '\\' && p[7] == 'u') {
+		int low = hex4(p + 8, r->end);
+
+		if (low >= 0xdc00 && low <= 0xdfff)
+			return p + 12;
+	}
+	if (!r->limits.allow_lone_surrogates)
+		return fail(r, p, "lone surrogate");
+	return p + 6;
+}
+
+static const char *skip_escape(struct reader *r, const char *p)
+{
+	if (r->end - p < 2)
+		return fail(r, p, "unfinished string");
+	switch (p[1]) {
+	case '"':
+	case '\\':
+	case '/':
+	case 'b':
+	case 'f':
+	case 'n':
+	case 'r':
+	case 't':
+		return p + 2;
+	case 'u':
+		return skip_unicode_escape(r, p);
+	default:
+		return fail(r, p, "unknown escape in string");
+	}
+}
+
+static const char *skip_non_ascii(struct reader *r, const char *p)
+{
+	do {
+		size_t n = utf8_sequence(p, r->end);
+
+		if (n == 0)
+			return fail(r, p, "not UTF-8");
+		p += n;
+	} while (p < r->end && (signed char)*p < 0);
+	return p;
+}
+
+/* A string with something in it that is not plain. Returns the closing quote. */
+static __attribute__((noinline)) const char *scan_string(
+	struct reader *r, const char *p, uint32_t *ret_escaped)
+{
+	for (;;) {
+		p = skip_plain(p, r->end);
+		if (p == r->end)
+			return fail(r, p, "unfinished string");
+		if (*p == '"')
+			return p;
+		if (*p == '\\') {
+			*ret_escaped = 1;
+			p = skip_escape(r, p);
+		} else if ((signed char)*p < 0) {
+			p = skip_non_ascii(r, p);
+		} else {
+			return fail(r, p, "control character in string");
+		}
+		if (!p)
+			return NULL;
+	}
+}
+
+/* ---- the tape ---- */
+
+/* A tape is seldom more than a node for eight bytes; what is not needed goes back to the arena. */
+cold int grow(struct reader *r)
+{
+	uint32_t max = r->limits.max_nodes;
+	size_t cap = r->cap ? (size_t)r->cap * 2 : r->d.len / 8 + 16;
+	struct json_node *nodes;
+
+	if (cap > max)
+		cap = max;
+	if (cap <= r->cap)
+		return fail_limit(r, r->end, "too many values"), -1;
+	nodes = arena_resize(r->arena, r->d.nodes, r->cap * sizeof(*nodes), cap * sizeof(*nodes));
+	if (!nodes)
+		return fail_limit(r, r->end, "too many values for the memory allowed"), -1;
+	r->d.nodes = nodes;
+	r->cap = (uint32_t)cap;
+	return 0;
+}
+
+/* Appends a node for the text from p to end. NULL when there may be no more. */
+hot struct json_node *push(
+	struct reader *r, const char *p, const char *end, enum json_type type, uint32_t escaped)
+{
+	struct json_node *n;
+
+	if (unlikely(r->d.node_count == r->cap) && grow(r) < 0) {
+		r->where = p;
+		return NULL;
+	}
+	n = &r->d.nodes[r->d.node_count++];
+	*n = (struct json_node){
+		.off = (uint32_t)(p - r->d.text),
+		.len = (uint32_t)(end - p),
+		.next = r->d.node_count,
+		.type = type,
+		.escaped = escaped,
+	};
+	return n;
+}
+
+hot const char *read_string(struct reader *r, const char *p)
+{
+	uint32_t escaped = 0;
+	const char *q = skip_plain(++p, r->end);
+
+	if (unlikely(q == r->end || *q != '"')) {
+		q = scan_string(r, q, &escaped);
+		if (!q)
+			return NULL;
+	}
+	return push(r, p, q, JSON_STRING, escaped) ? q + 1 : NULL;
+}
+
+static const char *read_number(struct reader *r, const char *p)
+{
+	const char *q = p, *end = r->end;
+
+	q += *q == '-';
+	if (q == end || !is_digit(*q))
+		return fail(r, p, "a number needs a digit");
+	if (*q == '0' && end - q > 1 && is_digit(q[1]))
+		return fail(r, p, "a number with a leading zero");
+	while (q < end && is_digit(*q))
+		q++;
+	if (q < end && *q == '.') {
+		if (++q == end || !is_digit(*q))
+			return fail(r, p, "a number needs a digit after its point");
+		while (q < end && is_digit(*q))
+			q++;
+	}
+	if (q < end && (*q | 0x20) == 'e') {
+		q++;
+		if (q < end && (*q == '+' || *q == '-'))
+			q++;
+		if (q == end || !is_digit(*q))
+			return fail(r, p, "a number needs a digit in its exponent");
+		while (q < end && is_digit(*q))
+			q++;
+	}
+	return push(r, p, q, JSON_NUMBER, 0) ? q : NULL;
+}
+
+static const char *read_literal(
+	struct reader *r, const char *p, struct span literal, enum json_type type)
+{
+	if ((size_t)(r->end - p) < literal.len || memcmp(p, literal.ptr, literal.len) != 0)
+		return fail(r, p, "expected a value");
+	return push(r, p, p + literal.len, type, 0) ? p + literal.len : NULL;
+}
+
+/* ---- keys ---- */
+
+/* One of 32 bits for a key: any function will do, this one tells Kubernetes' field names apart. */
+hot uint32_t key_bit(const char *key, size_t len)
+{
+	uint32_t first = 0, middle = 0, last = 0;
+
+	if (len > 0) {
+		first = (unsigned char)key[0];
+		middle = (unsigned char)key[len / 2];
+		last = (unsigned char)key[len - 1];
+	}
+	return 1u << (((uint32_t)len * 0x9e3779b1u + first * 0x85ebca77u + middle * 0xc2b2ae3du +
+			      last * 0x27d4eb2fu) >>
+		       27);
+}
+
+/* Was the key already among the object's members? They all stand on the tape. */
+static __attribute__((noinline)) bool seen_before(struct reader *r, json_ref object, json_ref key)
+{
+	const struct json_node *nodes = r->d.nodes, *new = &nodes[key];
+	json_ref k = object + 1;
+
+	if (nodes[object].count > LINEAR_MEMBERS) {
+		r->many_members = true;
+		return false;
+	}
+	for (uint32_t i = nodes[object].count; i > 0; i--) {
+		const struct json_node *old = &nodes[k];
+
+		if (old->escaped | new->escaped) {
+			if (json_strings_equal(&r->d, old, new))
+				return true;
+		} else if (old->len == new->len &&
+			   memcmp(r->d.text + old->off, r->d.text + new->off, old->len) == 0) {
+			return true;
+		}
+		k = nodes[k + 1].next;
+	}
+	return false;
+}
+
+/* Enters the key that was just put on the tape into its object. */
+hot const char *enter_key(struct reader *r, const char *p)
+{
+	json_ref ref = r->d.node_count - 1;
+	struct json_node *object = &r->d.nodes[r->parent], *key = &r->d.nodes[ref];
+	uint32_t bit = key_bit(r->d.text + key->off, key->len);
+
+	if (unlikely(key->escaped)) /* its bit says nothing: this and all later keys compare */
+		bit = UINT32_MAX;
+	if (unlikely(object->len & bit) && !r->limits.allow_duplicate_keys &&
+		seen_before(r, r->parent, ref)) {
+		r->twice = ref;
+		return fail(r, r->d.text + key->off - 1, "duplicate key");
+	}
+	object->len |= bit;
+	object->count++;
+	return p;
+}
+
+/* "key" and the colon. Returns where its value begins. */
+hot const char *read_key(struct reader *r, const char *p)
+{
+	if (unlikely(p == r->end || *p != '"'))
+		return fail(r, p, "expected a key in quotes");
+	p = read_string(r, p);
+	if (unlikely(!p) || unlikely(!enter_key(r, p)))
+		return NULL;
+	if (unlikely(p == r->end || *p != ':')) {
+		p = skip_space(p, r->end);
+		if (p == r->end || *p != ':')
+			return fail(r, p, "expected ':' after the key");
+	}
+	return skip_space(p + 1, r->end);
+}
+
+/* ---- containers ---- */
+
+hot const char *close_container(struct reader *r, const char *p)
+{
+	struct json_node *n = &r->d.nodes[r->parent];
+
+	r->parent = n->next;
+	r->depth--;
+	n->len = (uint32_t)(p + 1 - r->d.text) - n->off;
+	n->next = r->d.node_count;
+	return p + 1;
+}
+
+/*
+ * Opens the container at p. *ret_open tells whether a value is due next (an object's first key is
+ * read here already) or whether it was empty and is closed again.
+ */
+hot const char *open_container(
+	struct reader *r, const char *p, enum json_type type, char closing, bool *ret_open)
+{
+	struct json_node *n = push(r, p, p, type, 0);
+
+	if (unlikely(!n))
+		return NULL;
+	if (unlikely(++r->depth > r->limits.max_depth))
+		return fail_limit(r, p, "nested too deep");
+	n->next = r->parent;
+	r->parent = r->d.node_count - 1;
+	p = skip_space(p + 1, r->end);
+	if (p < r->end && *p == closing)
+		return close_container(r, p);
+	*ret_open = true;
+	if (type == JSON_OBJECT)
+		return read_key(r, p);
+	n->count = 1;
+	return p;
+}
+
+/* A scalar as a whole, or the opening of a container. */
+hot const char *read_value(struct reader *r, const char *p, bool *ret_open)
+{
+	if (unlikely(p == r->end))
+		return fail(r, p, "expected a value");
+	switch (*p) {
+	case '"':
+		return read_string(r, p);
+	case '{':
+		return open_container(r, p, JSON_OBJECT, '}', ret_open);
+	case '[':
+		return open_container(r, p, JSON_ARRAY, ']', ret_open);
+	case 't':
+		return read_literal(r, p, SPAN("true"), JSON_TRUE);
+	case 'f':
+		return read_literal(r, p, SPAN("false"), JSON_FALSE);
+	case 'n':
+		return read_literal(r, p, SPAN("null"), JSON_NULL);
+	case '-':
+	case '0' ... '9':
+		return read_number(r, p);
+	default:
+		return fail(r, p, "expected a value");
+	}
+}
+
+/*
+ * What follows a value: closes containers until a comma asks for another value, whose beginning
+ * (after the key, in an object) is returned; at the end of the root, the byte after it.
+ */
+hot const char *read_separators(struct reader *r, const char *p)
+{
+	while (r->parent != JSON_NONE) {
+		struct json_node *n = &r->d.nodes[r->parent];
+		bool object = n->type == JSON_OBJECT;
+
+		p = skip_space(p, r->end);
+		if (unlikely(p == r->end))
+			return fail(r, p, object ? "unfinished object" : "unfinished array");
+		if (*p == ',') {
+			p = skip_space(p + 1, r->end);
+			if (object)
+				return read_key(r, p);
+			n->count++;
+			return p;
+		}
+		if (unlikely(*p != (object ? '}' : ']')))
+			return fail(r, p, object ? "expected ',' or '}'" : "expected ',' or ']'");
+		p = close_container(r, p);
+	}
+	return p;
+}
+
+static const char *read_root(struct reader *r)
+{
+	const char *p = skip_space(r->d.text, r->end);
+
+	do {
+		bool open = false;
+
+		p = read_value(r, p, &open);
+		if (likely(p) && !open)
+			p = read_separators(r, p);
+	} while (p && r->parent != JSON_NONE);
+	if (!p)
+		return NULL;
+	p = skip_space(p, r->end);
+	return p == r->end ? p : fail(r, p, "text after the end of the value");
+}
+
+static int check_large_objects(struct reader *r)
+{
+	json_ref key;
+	int rc = json_find_duplicate(&r->d, LINEAR_MEMBERS, r->arena, &key);
+
+	if (rc < 0)
+		return fail_limit(r, r->d.text, "too many keys for the memory allowed"), -1;
+	if (rc > 0) {
+		r->twice = key;
+		return fail(r, r->d.text + r->d.nodes[key].off - 1, "duplicate key"), -1;
+	}
+	return 0;
+}
+
+/* ---- errors ---- */
+
+static void put_what(const struct reader *r, struct json_error *je)
+{
+	const struct json_node *key;
+	size_t len;
+
+	if (r->twice == JSON_NONE) {
+		snprintf(je->what, sizeof(je->what), "%s", r->what);
+		return;
+	}
+	key = &r->d.nodes[r->twice];
+	len = key->len;
+	if (len > sizeof(je->what) - 24) { /* cut it, but no UTF-8 sequence */
+		len = sizeof(je->what) - 24;
+		while (len > 0 && is_continuation(r->d.text[key->off + len]))
+			len--;
+	}
+	snprintf(je->what, sizeof(je->what), "%s \"%.*s%s\"", r->what, (int)len,
+		r->d.text + key->off, len < key->len ? "…" : "");
+}
+
+static void fill_error(const struct reader *r, struct json_error *je)
+{
+	const char *line = r->d.text;
+
+	*je = (struct json_error){.limit = r->limit, .line = 1};
+	if (r->where) {
+		je->offset = (size_t)(r->where - r->d.text);
+		for (const char *p = line; p < r->where; p++) {
+			if (*p == '\n') {
+				je->line++;
+				line = p + 1;
+			}
+		}
+		je->column = (uint32_t)(r->where - line) + 1;
+	}
+	put_what(r, je);
+}
+
+int json_read(const char *text, size_t len, const struct json_limits *limits, struct arena *arena,
+	struct json_doc *ret_doc, struct json_error *ret_error)
+{
+	struct reader r = {
+		.d = {.text = text, .len = len},
+		.end = text + len,
+		.limits = *limits,
+		.arena = arena,
+		.parent = JSON_NONE,
+		.twice = JSON_NONE,
+	};
+	struct arena_mark mark = arena_mark(arena);
+
+	if (r.limits.max_nodes > NODES_MAX)
+		r.limits.max_nodes = NODES_MAX;
+	if (len > BYTES_MAX || len > limits->max_bytes)
+		fail_limit(&r, text, "text too long");
+	else if (read_root(&r) && (!r.many_members || check_large_objects(&r) == 0)) {
+		*ret_doc = r.d;
+		/* Making it smaller cannot fail. */
+		ret_doc->nodes = arena_resize(arena, r.d.nodes, r.cap * sizeof(*r.d.nodes),
+			r.d.node_count * sizeof(*r.d.nodes));
+		return 0;
+	}
+	if (ret_error)
+		fill_error(&r, ret_error);
+	arena_rewind(arena, mark);
+	return -1;
+}
+
+int json_error_to_err(const struct json_error *je, struct err *e)
+{
+	return err_set(e, "line %u, column %u: %s", je->line, je->column, je->what);
+}

@@ -1,0 +1,832 @@
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/json.h"
+
+static struct arena *arena;
+static struct buf out = BUF_INIT(16 << 20);
+
+static const struct json_limits usual = {1 << 20, 64, 100000, false, false};
+
+static void setup(void)
+{
+	arena = arena_new(4096, 64 << 20);
+	ck_assert_ptr_nonnull(arena);
+}
+
+static void teardown(void)
+{
+	arena_free(arena);
+	buf_free(&out);
+}
+
+/* The text stands at the end of its own allocation, so that a byte read past it is found. */
+static int read_copy(struct span text, const struct json_limits *limits, struct json_doc *d,
+	struct json_error *e)
+{
+	char *copy = arena_alloc(arena, text.len);
+
+	ck_assert_ptr_nonnull(copy);
+	memcpy(copy, text.ptr, text.len);
+	return json_read(copy, text.len, limits, arena, d, e);
+}
+
+static struct json_doc read_ok(const char *text)
+{
+	struct json_doc d;
+	struct json_error e;
+
+	if (read_copy(span_of(text), &usual, &d, &e) < 0)
+		ck_abort_msg("%s: %s", text, e.what);
+	return d;
+}
+
+/* ---- what is accepted and what is refused ---- */
+
+enum verdict { YES, NO, LONE /* only with allow_lone_surrogates */, TWICE /* duplicate keys */ };
+
+static const struct {
+	enum verdict expected;
+	struct span text;
+} verdicts[] = {
+#define ROW(v, literal)                                                                            \
+	{                                                                                          \
+		v,                                                                                 \
+		{                                                                                  \
+			literal, sizeof(literal) - 1                                               \
+		}                                                                                  \
+	}
+	/* scalars at the root */
+	ROW(YES, "null"),
+	ROW(YES, "true"),
+	ROW(YES, "false"),
+	ROW(YES, "0"),
+	ROW(YES, "\"\""),
+	ROW(YES, " \t\r\n42 \t\r\n"),
+	ROW(NO, ""),
+	ROW(NO, " "),
+	ROW(NO, "\n\t"),
+	ROW(NO, "nul"),
+	ROW(NO, "nulll"),
+	ROW(NO, "NULL"),
+	ROW(NO, "True"),
+	ROW(NO, "tru"),
+	ROW(NO, "t"),
+	ROW(NO, "fals"),
+	ROW(NO, "f"),
+	ROW(NO, "n"),
+	ROW(NO, "truefalse"),
+	ROW(NO, "null null"),
+	ROW(NO, "undefined"),
+	ROW(NO, "NaN"),
+	ROW(NO, "Infinity"),
+	ROW(NO, "-Infinity"),
+	ROW(NO, "1 2"),
+	ROW(NO, "\xef\xbb\xbf{}"), /* byte order mark */
+	ROW(NO, "\xef\xbb\xbf"),
+	ROW(NO, "\0"),
+	ROW(NO, "1\0"),
+	ROW(NO, "{}\0"),
+	ROW(NO, "\f1"),
+	ROW(NO, "\v1"),
+	ROW(NO, "\xc2\xa0"
+		"1"), /* no-break space */
+	ROW(NO, "\xe2\x81\xa0[]"),
+	ROW(NO, "// comment\n1"),
+	ROW(NO, "/* c */1"),
+	ROW(NO, "# c\n1"),
+	ROW(NO, "1 // c"),
+	ROW(NO, "'a'"),
+	ROW(NO, "a"),
+	ROW(NO, "*"),
+	ROW(NO, "\\u0041"),
+	/* numbers */
+	ROW(YES, "-0"),
+	ROW(YES, "-1"),
+	ROW(YES, "10"),
+	ROW(YES, "123456789012345678901234567890"),
+	ROW(YES, "0.5"),
+	ROW(YES, "-0.0"),
+	ROW(YES, "1.000000000000000000000000000001"),
+	ROW(YES, "1e5"),
+	ROW(YES, "1E5"),
+	ROW(YES, "1e+5"),
+	ROW(YES, "1e-5"),
+	ROW(YES, "1e05"),
+	ROW(YES, "0e0"),
+	ROW(YES, "1.5e300"),
+	ROW(YES, "1e999999999999"),
+	ROW(NO, "-"),
+	ROW(NO, "+1"),
+	ROW(NO, "--1"),
+	ROW(NO, "- 1"),
+	ROW(NO, "-a"),
+	ROW(NO, "01"),
+	ROW(NO, "-01"),
+	ROW(NO, "00"),
+	ROW(NO, "-00"),
+	ROW(NO, "1."),
+	ROW(NO, "0."),
+	ROW(NO, ".5"),
+	ROW(NO, "-.5"),
+	ROW(NO, "1.e5"),
+	ROW(NO, "1e"),
+	ROW(NO, "1e+"),
+	ROW(NO, "1e-"),
+	ROW(NO, "1e1.5"),
+	ROW(NO, "1ee1"),
+	ROW(NO, "1.2.3"),
+	ROW(NO, "1e1e1"),
+	ROW(NO, "0x1f"),
+	ROW(NO, "0b1"),
+	ROW(NO, "1_000"),
+	ROW(NO, "1,000"),
+	ROW(NO, "1f"),
+	ROW(NO, "1L"),
+	ROW(NO, "\xd9\xa1"), /* an Arabic digit */
+	ROW(NO, "\xef\xbc\x91"),
+	/* strings */
+	ROW(YES, "\"a\""),
+	ROW(YES, "\"0123456789abcdef\""),
+	ROW(YES, "\"0123456789abcde\""),
+	ROW(YES, "\"0123456789abcdef0123456789abcdef0\""),
+	ROW(YES, "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\""),
+	ROW(YES, "\"\\u0041\\u00e9\\u20AC\\u20ac\""),
+	ROW(YES, "\"\\u0000\""),
+	ROW(YES, "\"\\u001f\""),
+	ROW(YES, "\"\\ud83d\\ude00\""),
+	ROW(YES, "\"\\uD83D\\uDE00\""),
+	ROW(YES, "\"\\uffff\\ufffe\""),
+	ROW(YES, "\"\x7f\""),
+	ROW(YES, "\"/\""),
+	ROW(YES, "\"\\\\u0041\""),
+	ROW(YES, "\"\xc3\xa9\""),
+	ROW(YES, "\"\xe2\x82\xac\""),
+	ROW(YES, "\"\xf0\x9f\x98\x80\""),
+	ROW(YES, "\"\xc2\x80\xdf\xbf\""),
+	ROW(YES, "\"\xe0\xa0\x80\xef\xbf\xbf\""),
+	ROW(YES, "\"\xed\x9f\xbf\xee\x80\x80\""),
+	ROW(YES, "\"\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\""),
+	ROW(YES, "\"0123456789abcd\xe2\x82\xac\""), /* across 16 bytes */
+	ROW(YES, "\"\xe2\x80\xa8\xe2\x80\xa9\""),
+	ROW(NO, "\""),
+	ROW(NO, "\"a"),
+	ROW(NO, "\"0123456789abcdef"),
+	ROW(NO, "a\""),
+	ROW(NO, "\"\\\""),
+	ROW(NO, "\"\\"),
+	ROW(NO, "\"\\a\""),
+	ROW(NO, "\"\\v\""),
+	ROW(NO, "\"\\0\""),
+	ROW(NO, "\"\\x41\""),
+	ROW(NO, "\"\\'\""),
+	ROW(NO, "\"\\U0041\""),
+	ROW(NO, "\"\\ \""),
+	ROW(NO, "\"\\\n\""),
+	ROW(NO, "\"\\\0\""),
+	ROW(NO, "\"\\u\""),
+	ROW(NO, "\"\\u1\""),
+	ROW(NO, "\"\\u12\""),
+	ROW(NO, "\"\\u123\""),
+	ROW(NO, "\"\\u123g\""),
+	ROW(NO, "\"\\u 123\""),
+	ROW(NO, "\"\\u+123\""),
+	ROW(NO, "\"\\u12"),
+	ROW(NO, "\"\\u1234"),
+	ROW(NO, "\"\n\""),
+	ROW(NO, "\"\t\""),
+	ROW(NO, "\"\r\""),
+	ROW(NO, "\"\0\""),
+	ROW(NO, "\"\x1f\""),
+	ROW(NO, "\"0123456789abcdefg\x01\""),
+	ROW(LONE, "\"\\ud800\""),
+	ROW(LONE, "\"\\udc00\""),
+	ROW(LONE, "\"\\ud800\\ud800\""),
+	ROW(LONE, "\"\\udc00\\ud800\""),
+	ROW(LONE, "\"\\ud800x\""),
+	ROW(LONE, "\"\\ud800\\n\""),
+	ROW(LONE, "\"\\ud800\\u0041\""),
+	ROW(LONE, "\"\\ud800\\ud800\\udc00\""),
+	ROW(LONE, "\"\\udfff\""),
+	ROW(LONE, "{\"\\ud800\":1}"),
+	ROW(NO, "\"\\ud800\\u\""),
+	ROW(NO, "\"\\ud800\\u00\""),
+	ROW(NO, "\"\\ud800\\"),
+	/* bytes that are not UTF-8 */
+	ROW(NO, "\"\x80\""),
+	ROW(NO, "\"\xbf\""),
+	ROW(NO, "\"\xc0\x80\""), /* overlong NUL */
+	ROW(NO, "\"\xc1\xbf\""),
+	ROW(NO, "\"\xc3\""),
+	ROW(NO, "\"\xc3\x28\""),
+	ROW(NO, "\"\xe2\x82\""),
+	ROW(NO, "\"\xe2\x28\xa1\""),
+	ROW(NO, "\"\xe0\x80\xaf\""), /* overlong slash */
+	ROW(NO, "\"\xe0\x9f\xbf\""),
+	ROW(NO, "\"\xed\xa0\x80\""), /* surrogates as bytes */
+	ROW(NO, "\"\xed\xbf\xbf\""),
+	ROW(NO, "\"\xf0\x8f\xbf\xbf\""),
+	ROW(NO, "\"\xf0\x28\x8c\xbc\""),
+	ROW(NO, "\"\xf0\x9f\x98\""),
+	ROW(NO, "\"\xf4\x90\x80\x80\""), /* past U+10FFFF */
+	ROW(NO, "\"\xf5\x80\x80\x80\""),
+	ROW(NO, "\"\xf8\x88\x80\x80\x80\""),
+	ROW(NO, "\"\xfe\""),
+	ROW(NO, "\"\xff\xff\""),
+	ROW(NO, "\"0123456789abcde\xc3"),
+	ROW(NO, "\"0123456789abcde\xe2\x82"),
+	ROW(NO, "{\"\xff\":1}"),
+	ROW(NO, "\xc3\xa9"),
+	/* arrays */
+	ROW(YES, "[]"),
+	ROW(YES, "[ ]"),
+	ROW(YES, "[1]"),
+	ROW(YES, "[1,2]"),
+	ROW(YES, "[ 1 , 2 ]"),
+	ROW(YES, "[[]]"),
+	ROW(YES, "[[],[]]"),
+	ROW(YES, "[null,true,\"a\",{},[],1.5]"),
+	ROW(YES, "[1,1,1]"),
+	ROW(NO, "["),
+	ROW(NO, "]"),
+	ROW(NO, "[1"),
+	ROW(NO, "[1,"),
+	ROW(NO, "[1,]"),
+	ROW(NO, "[,]"),
+	ROW(NO, "[,1]"),
+	ROW(NO, "[1,,2]"),
+	ROW(NO, "[1 2]"),
+	ROW(NO, "[1]]"),
+	ROW(NO, "[1}"),
+	ROW(NO, "[[]"),
+	ROW(NO, "[1:2]"),
+	ROW(NO, "[\"a\":1]"),
+	ROW(NO, "[\"a\",\n4\n,1,"),
+	ROW(NO, "[x]"),
+	ROW(NO, "[1,\n1\n,1"),
+	ROW(NO, "[][]"),
+	ROW(NO, "[3[4]]"),
+	ROW(NO, "[\"\": 1]"),
+	ROW(NO, "[\f]"),
+	ROW(NO, "[1]x"),
+	/* objects */
+	ROW(YES, "{}"),
+	ROW(YES, "{ }"),
+	ROW(YES, "{\"a\":1}"),
+	ROW(YES, "{ \"a\" : 1 , \"b\" : 2 }"),
+	ROW(YES, "{\"a\":{\"a\":{\"a\":1}}}"),
+	ROW(YES, "{\"\":0}"),
+	ROW(YES, "{\"a\":[],\"b\":{}}"),
+	ROW(YES, "{\"a\\u0000\":1,\"a\":2}"),
+	ROW(YES, "{\"a\":1,\"A\":2}"),
+	ROW(YES, "{\"ab\":1,\"a\":2,\"b\":3}"),
+	ROW(YES, "[{\"a\":1},{\"a\":1}]"),
+	ROW(YES, "{\"a\":{\"b\":1},\"b\":{\"a\":1}}"),
+	ROW(NO, "{"),
+	ROW(NO, "}"),
+	ROW(NO, "{\"a\"}"),
+	ROW(NO, "{\"a\":}"),
+	ROW(NO, "{\"a\":1"),
+	ROW(NO, "{\"a\":1,"),
+	ROW(NO, "{\"a\":1,}"),
+	ROW(NO, "{,\"a\":1}"),
+	ROW(NO, "{\"a\" 1}"),
+	ROW(NO, "{\"a\"::1}"),
+	ROW(NO, "{\"a\":1 \"b\":2}"),
+	ROW(NO, "{\"a\",1}"),
+	ROW(NO, "{a:1}"),
+	ROW(NO, "{'a':1}"),
+	ROW(NO, "{1:1}"),
+	ROW(NO, "{null:1}"),
+	ROW(NO, "{[]:1}"),
+	ROW(NO, "{\"a\":1]"),
+	ROW(NO, "{\"a\":1}}"),
+	ROW(NO, "{\"a\":1},"),
+	ROW(NO, "{\"a\":1}{}"),
+	ROW(NO, "{\"a"),
+	ROW(NO, "{\"a\""),
+	ROW(NO, "{\"a\":"),
+	ROW(NO, "{\"a\":1/**/}"),
+	ROW(NO, "{\"a\":\"b\"}#"),
+	ROW(NO, "{]"),
+	ROW(NO, "{:1}"),
+	/* duplicate keys, also when only their spelling differs */
+	ROW(TWICE, "{\"a\":1,\"a\":2}"),
+	ROW(TWICE, "{\"a\":1,\"a\":1}"),
+	ROW(TWICE, "{\"\":1,\"\":2}"),
+	ROW(TWICE, "{\"a\":1,\"b\":2,\"a\":3}"),
+	ROW(TWICE, "{\"a\":{\"x\":1,\"y\":[1,2]},\"b\":2,\"a\":3}"),
+	ROW(TWICE, "{\"a\":1,\"\\u0061\":2}"),
+	ROW(TWICE, "{\"\\u0061\":1,\"a\":2}"),
+	ROW(TWICE, "{\"\\u0061\":1,\"\\u0061\":2}"),
+	ROW(TWICE, "{\"a/b\":1,\"a\\/b\":2}"),
+	ROW(TWICE, "{\"\\n\":1,\"\\u000a\":2}"),
+	ROW(TWICE, "{\"\xc3\xa9\":1,\"\\u00e9\":2}"),
+	ROW(TWICE, "{\"\xf0\x9f\x98\x80\":1,\"\\ud83d\\ude00\":2}"),
+	ROW(TWICE, "{\"a\\u0000\":1,\"a\\u0000\":2}"),
+	ROW(TWICE, "{\"x\":1,\"\\u0061b\":2,\"y\":3,\"a\\u0062\":4}"),
+	ROW(TWICE, "[[{\"k\":[{\"d\":1,\"d\":2}]}]]"),
+#undef ROW
+};
+
+START_TEST(json__verdict_table)
+{
+	struct span text = verdicts[_i].text;
+	enum verdict v = verdicts[_i].expected;
+	struct json_limits lenient = usual;
+	struct json_error e;
+	struct json_doc d;
+
+	ck_assert_msg((read_copy(text, &usual, &d, &e) == 0) == (v == YES), "row %d: %.*s", _i,
+		SPAN_FMT(text));
+	lenient.allow_lone_surrogates = true;
+	ck_assert_msg((read_copy(text, &lenient, &d, &e) == 0) == (v == YES || v == LONE),
+		"row %d, lone surrogates allowed: %.*s", _i, SPAN_FMT(text));
+	lenient.allow_duplicate_keys = true;
+	lenient.allow_lone_surrogates = false;
+	ck_assert_msg((read_copy(text, &lenient, &d, &e) == 0) == (v == YES || v == TWICE),
+		"row %d, duplicates allowed: %.*s", _i, SPAN_FMT(text));
+}
+END_TEST
+
+/* Every prefix of a text that is not a value itself is refused, and never read past. */
+START_TEST(json__every_prefix_is_refused)
+{
+	static const char text[] = "{\"a\":[1.5e3,\"x\\u00e9\\ud83d\\ude00 long enough for one "
+				   "block\",true,null],\"\xe2\x82\xac\":{\"b\":false},\"c\":-0}";
+	struct json_error e;
+	struct json_doc d;
+
+	for (size_t len = 0; len < sizeof(text) - 1; len++)
+		ck_assert_int_eq(read_copy((struct span){text, len}, &usual, &d, &e), -1);
+	ck_assert_int_eq(read_copy(SPAN(text), &usual, &d, &e), 0);
+}
+END_TEST
+
+/* ---- errors ---- */
+
+static const struct {
+	const char *what;
+	uint32_t line, column;
+	const char *text;
+} errors[] = {
+	{"duplicate key \"name\"", 3, 2, "{\"name\": 1,\n \"b\": 2,\n \"name\": 3}"},
+	{"duplicate key \"n\\u0061me\"", 1, 11, "{\"name\":1,\"n\\u0061me\":3}"},
+	{"expected a value", 1, 4, "[1,]"},
+	{"expected a value", 1, 1, ""},
+	{"expected ',' or '}'", 2, 1, "{\"a\":1\n]"},
+	{"expected ',' or ']'", 1, 4, "[1 x]"},
+	{"unfinished string", 1, 6, "\"abcd"},
+	{"unfinished object", 1, 7, "{\"a\":1"},
+	{"expected a value", 1, 2, "["},
+	{"unfinished array", 1, 3, "[1"},
+	{"control character in string", 1, 3, "\"a\nb\""},
+	{"unknown escape in string", 1, 3, "\"a\\q\""},
+	{"not UTF-8", 1, 3, "\"a\xff\""},
+	{"lone surrogate", 1, 2, "\"\\ud800\""},
+	{"a number with a leading zero", 1, 2, "[007]"},
+	{"text after the end of the value", 1, 4, "{} {}"},
+	{"expected a key in quotes", 1, 2, "{a:1}"},
+	{"expected ':' after the key", 1, 5, "{\"a\";1}"},
+};
+
+START_TEST(json__errors_name_the_place)
+{
+	struct json_doc d;
+	struct json_error e;
+	struct err text;
+	char expected[200];
+
+	ck_assert_int_eq(read_copy(span_of(errors[_i].text), &usual, &d, &e), -1);
+	ck_assert_str_eq(e.what, errors[_i].what);
+	ck_assert_uint_eq(e.line, errors[_i].line);
+	ck_assert_uint_eq(e.column, errors[_i].column);
+	ck_assert(!e.limit);
+	snprintf(expected, sizeof(expected), "line %u, column %u: %s", e.line, e.column, e.what);
+	ck_assert_int_eq(json_error_to_err(&e, &text), -1);
+	ck_assert_str_eq(text.msg, expected);
+}
+END_TEST
+
+START_TEST(json__a_long_duplicate_key_is_cut_at_a_character)
+{
+	struct json_doc d;
+	struct json_error e;
+
+	for (int pad = 0; pad < 4; pad++) {
+		buf_reset(&out);
+		buf_add_str(&out, "{");
+		for (int i = 0; i < 2; i++) {
+			buf_printf(&out, "%s\"%.*s", i ? "," : "", pad, "xxxx");
+			for (int j = 0; j < 100; j++)
+				buf_add_str(&out, "\xe2\x82\xac");
+			buf_add_str(&out, "\":1");
+		}
+		buf_add_str(&out, "}");
+		ck_assert_int_eq(read_copy(buf_span(&out), &usual, &d, &e), -1);
+		ck_assert_int_eq(strncmp(e.what, "duplicate key \"", 15), 0);
+		/* What was cut is valid text again. */
+		buf_reset(&out);
+		buf_printf(&out, "\"%s", strchr(e.what, '"') + 1);
+		ck_assert_int_eq(read_copy(buf_span(&out), &usual, &d, &e), 0);
+	}
+}
+END_TEST
+
+/* ---- limits ---- */
+
+static int read_limited(size_t bytes, uint32_t depth, uint32_t nodes, bool *ret_limit)
+{
+	static const char text[] = "[[1,{\"a\":[]}]]"; /* 14 bytes, depth 4, 6 nodes */
+	const struct json_limits limits = {bytes, depth, nodes, false, false};
+	struct json_error e = {0};
+	struct json_doc d;
+	int rc = read_copy(SPAN(text), &limits, &d, &e);
+
+	*ret_limit = e.limit;
+	return rc;
+}
+
+START_TEST(json__limits_are_exact)
+{
+	bool limit;
+
+	ck_assert_int_eq(read_limited(14, 4, 6, &limit), 0);
+	ck_assert_int_eq(read_limited(13, 4, 6, &limit), -1);
+	ck_assert(limit);
+	ck_assert_int_eq(read_limited(14, 3, 6, &limit), -1);
+	ck_assert(limit);
+	ck_assert_int_eq(read_limited(14, 4, 5, &limit), -1);
+	ck_assert(limit);
+	ck_assert_int_eq(read_limited(14, 4, 0, &limit), -1);
+	ck_assert(limit);
+}
+END_TEST
+
+START_TEST(json__a_full_arena_is_a_limit_and_leaves_nothing_behind)
+{
+	_cleanup_(arena_freep) struct arena *small = arena_new(64, 4096);
+	char text[2001];
+	struct json_error e;
+	struct json_doc d;
+
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = i == 0 ? '[' : i == sizeof(text) - 1 ? ']' : i % 2 ? '1' : ',';
+	ck_assert_int_eq(json_read(text, sizeof(text), &usual, small, &d, &e), -1);
+	ck_assert(e.limit);
+	ck_assert_uint_eq(arena_used(small), 0);
+	ck_assert_int_eq(json_read(text, sizeof(text), &usual, arena, &d, &e), 0);
+	ck_assert_uint_eq(d.nodes[0].count, 1000);
+}
+END_TEST
+
+START_TEST(json__a_hundred_thousand_levels_need_no_stack)
+{
+	const uint32_t depth = 100000;
+	const struct json_limits limits = {1 << 20, depth, 1 << 20, false, false};
+	struct json_error e;
+	struct json_doc d;
+
+	buf_reset(&out);
+	for (uint32_t i = 0; i < depth; i++)
+		buf_add_char(&out, '[');
+	for (uint32_t i = 0; i < depth; i++)
+		buf_add_char(&out, ']');
+	ck_assert_int_eq(read_copy(buf_span(&out), &limits, &d, &e), 0);
+	ck_assert_uint_eq(d.node_count, depth);
+	ck_assert_int_eq(read_copy(buf_span(&out), &usual, &d, &e), -1);
+	ck_assert(e.limit);
+}
+END_TEST
+
+START_TEST(json__duplicates_in_large_objects)
+{
+	struct json_doc d;
+	struct json_error e;
+
+	/* Sizes around the change from comparing to hashing; the last key repeats key number at. */
+	for (int n = 20; n < 2000; n += n < 60 ? 1 : 500) {
+		for (int at = 0; at <= n; at += n < 60 ? 7 : 499) {
+			buf_reset(&out);
+			buf_add_str(&out, "{\"inner\":{");
+			for (int i = 0; i < n; i++)
+				buf_printf(&out, "\"%s%d\":[%d],", i % 3 ? "k" : "\\u006b", i, i);
+			buf_printf(&out, "\"%s%d\":null}}", at % 2 ? "k" : "\\u006B", at);
+			ck_assert_int_eq(
+				read_copy(buf_span(&out), &usual, &d, &e), at == n ? 0 : -1);
+		}
+	}
+}
+END_TEST
+
+/* ---- access ---- */
+
+START_TEST(json__nodes_carry_the_text)
+{
+	struct json_doc d = read_ok(" {\"a\" : [1.50, \"x\\ty\"], \"b\":{}} ");
+
+	ck_assert(span_eq_str(json_text(&d, JSON_ROOT), "{\"a\" : [1.50, \"x\\ty\"], \"b\":{}}"));
+	ck_assert_uint_eq(d.nodes[0].count, 2);
+	ck_assert_uint_eq(json_next(&d, 0), d.node_count);
+	ck_assert(span_eq_str(json_text(&d, json_pointer_str(&d, 0, "/a/0")), "1.50"));
+	ck_assert(span_eq_str(json_text(&d, json_pointer_str(&d, 0, "/a/1")), "\"x\\ty\""));
+	ck_assert(span_eq_str(json_raw_string(&d, json_pointer_str(&d, 0, "/a/1")), "x\\ty"));
+	ck_assert(span_eq_str(json_text(&d, json_get_str(&d, 0, "b")), "{}"));
+	ck_assert_int_eq(json_type(&d, json_get_str(&d, 0, "a")), JSON_ARRAY);
+	ck_assert_int_eq(json_type(&d, json_get_str(&d, 0, "zz")), -1);
+	ck_assert_ptr_null(json_raw_string(&d, 0).ptr);
+	ck_assert_ptr_null(json_raw_string(&d, JSON_NONE).ptr);
+}
+END_TEST
+
+START_TEST(json__strings_are_unescaped)
+{
+	struct json_doc d = read_ok("[\"plain\",\"\",\"\\\"\\\\\\/\\b\\f\\n\\r\\t\",\"a\\u0000b\","
+				    "\"\\u00e9\\u20ac\\ud83d\\ude00\\uffff!\",7]");
+	static const struct span expected[] = {SPAN("plain"), SPAN(""), SPAN("\"\\/\b\f\n\r\t"),
+		SPAN("a\0b"), SPAN("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\xef\xbf\xbf!")};
+
+	for (uint32_t i = 0; i < ARRAY_LEN(expected); i++) {
+		json_ref r = json_at(&d, 0, i);
+		struct span s = json_string(&d, r, arena);
+
+		ck_assert(span_eq(s, expected[i]));
+		ck_assert(json_string_is(&d, r, expected[i]));
+		ck_assert(!json_string_is(&d, r, SPAN("other")));
+		ck_assert(!json_string_is(&d, r, (struct span){s.ptr, s.len ? s.len - 1 : 1}));
+	}
+	ck_assert_ptr_null(json_string(&d, json_at(&d, 0, 5), arena).ptr);
+	ck_assert_ptr_null(json_string(&d, JSON_NONE, arena).ptr);
+	ck_assert(!json_string_is(&d, json_at(&d, 0, 5), SPAN("7")));
+	ck_assert(!json_string_is(&d, JSON_NONE, SPAN("")));
+}
+END_TEST
+
+START_TEST(json__a_lone_surrogate_has_no_value)
+{
+	const struct json_limits lenient = {1000, 10, 100, true, true};
+	struct json_error e;
+	struct json_doc d;
+
+	ck_assert_int_eq(
+		read_copy(SPAN("[\"a\\ud800\",{\"\\ud800\":1,\"\\udc00\":2}]"), &lenient, &d, &e),
+		0);
+	ck_assert_ptr_null(json_string(&d, json_at(&d, 0, 0), arena).ptr);
+	ck_assert(!json_string_is(&d, json_at(&d, 0, 0), SPAN("a")));
+}
+END_TEST
+
+START_TEST(json__iteration)
+{
+	struct json_doc d = read_ok("{\"a\":[1,[2,3],{}],\"b\":\"s\",\"c\":{\"d\":4}}");
+	uint32_t members = 0, elements = 0, nothing = 0;
+
+	json_foreach_member (k, &d, JSON_ROOT) {
+		ck_assert_int_eq(json_type(&d, k), JSON_STRING);
+		members++;
+	}
+	json_foreach (v, &d, json_get_str(&d, 0, "a"))
+		elements++;
+	json_foreach (v, &d, JSON_ROOT)
+		nothing++;
+	json_foreach (v, &d, json_get_str(&d, 0, "b"))
+		nothing++;
+	json_foreach_member (k, &d, json_get_str(&d, 0, "a"))
+		nothing++;
+	json_foreach (v, &d, JSON_NONE)
+		nothing++;
+	json_foreach_member (k, &d, JSON_NONE)
+		nothing++;
+	ck_assert_uint_eq(members, 3);
+	ck_assert_uint_eq(elements, 3);
+	ck_assert_uint_eq(nothing, 0);
+}
+END_TEST
+
+/* The example of RFC 6901, section 5, and what it forbids. */
+static const struct {
+	const char *expected; /* text of the value, NULL: not there */
+	const char *pointer;
+} pointers[] = {
+	{"[\"bar\", \"baz\"]", "/foo"},
+	{"\"bar\"", "/foo/0"},
+	{"\"baz\"", "/foo/1"},
+	{"0", "/"},
+	{"1", "/a~1b"},
+	{"2", "/c%d"},
+	{"3", "/e^f"},
+	{"4", "/g|h"},
+	{"5", "/i\\j"},
+	{"6", "/k\"l"},
+	{"7", "/ "},
+	{"8", "/m~0n"},
+	{"9", "/o/p/~01"},
+	{NULL, "foo"},
+	{NULL, "/foo/2"},
+	{NULL, "/foo/-"},
+	{NULL, "/foo/00"},
+	{NULL, "/foo/01"},
+	{NULL, "/foo/+1"},
+	{NULL, "/foo/1x"},
+	{NULL, "/foo/"},
+	{NULL, "/foo/4294967296"},
+	{NULL, "/foo/0/x"},
+	{NULL, "/m~n"},
+	{NULL, "/m~2n"},
+	{NULL, "/m~"},
+	{NULL, "/nothing/here"},
+	{NULL, "//"},
+};
+
+static const char pointer_text[] =
+	"{\"foo\":[\"bar\", \"baz\"],\"\":0,\"a/b\":1,\"c%d\":2,\"e^f\":3,\"g|h\":4,\"i\\\\j\":5,"
+	"\"k\\\"l\":6,\" \":7,\"m~n\":8,\"o\":{\"p\":{\"~1\":9}}}";
+
+START_TEST(json__pointer_table)
+{
+	struct json_doc d = read_ok(pointer_text);
+	json_ref r = json_pointer(&d, 0, span_of(pointers[_i].pointer));
+
+	if (!pointers[_i].expected) {
+		ck_assert_uint_eq(r, JSON_NONE);
+		return;
+	}
+	ck_assert_uint_ne(r, JSON_NONE);
+	ck_assert(span_eq_str(json_text(&d, r), pointers[_i].expected));
+	buf_reset(&out);
+	json_put_pointer_to(&out, &d, r);
+	ck_assert_str_eq(buf_str(&out), pointers[_i].pointer);
+}
+END_TEST
+
+START_TEST(json__pointer_from_a_base_and_to_a_key)
+{
+	struct json_doc d = read_ok(pointer_text);
+	json_ref o = json_get_str(&d, 0, "o");
+
+	ck_assert_uint_eq(json_pointer_str(&d, o, ""), o);
+	ck_assert(span_eq_str(json_text(&d, json_pointer_str(&d, o, "/p/~01")), "9"));
+	ck_assert_uint_eq(json_pointer_str(&d, JSON_NONE, "/p"), JSON_NONE);
+	buf_reset(&out);
+	json_put_pointer_to(&out, &d, o - 1);
+	ck_assert_str_eq(buf_str(&out), "/o");
+	buf_reset(&out);
+	json_put_pointer_to(&out, &d, JSON_ROOT);
+	ck_assert_str_eq(buf_str(&out), "");
+}
+END_TEST
+
+static const struct {
+	bool expected;
+	int64_t value;
+	const char *text;
+} integers[] = {
+	{true, 0, "0"},
+	{true, 0, "-0"},
+	{true, 0, "0.000"},
+	{true, 0, "0e999999999999999999999"},
+	{true, 42, "42"},
+	{true, -42, "-42"},
+	{true, 1000, "1e3"},
+	{true, 1000, "1E+3"},
+	{true, 1500, "1.5e3"},
+	{true, 15, "150e-1"},
+	{true, 10, "10.00"},
+	{true, 1, "0.001e3"},
+	{true, 100, "100"},
+	{true, 120, "120.0"},
+	{true, INT64_MAX, "9223372036854775807"},
+	{true, INT64_MIN, "-9223372036854775808"},
+	{true, INT64_MAX, "9223372036854775.807e3"},
+	{true, 1000000000000000000, "1e18"},
+	{false, 0, "9223372036854775808"},
+	{false, 0, "-9223372036854775809"},
+	{false, 0, "1e19"},
+	{false, 0, "1e999999999999999999999"},
+	{false, 0, "1e-999999999999999999999"},
+	{false, 0, "1.5"},
+	{false, 0, "1e-1"},
+	{false, 0, "123456789012345678901234567890"},
+	{false, 0, "\"1\""},
+	{false, 0, "null"},
+	{false, 0, "[1]"},
+};
+
+START_TEST(json__integer_table)
+{
+	struct json_doc d = read_ok(integers[_i].text);
+	int64_t v = -7;
+
+	ck_assert_int_eq(json_int64(&d, 0, &v), integers[_i].expected ? 0 : -1);
+	ck_assert_int_eq(v, integers[_i].expected ? integers[_i].value : -7);
+	ck_assert_int_eq(json_int64(&d, JSON_NONE, &v), -1);
+}
+END_TEST
+
+/* ---- writing ---- */
+
+START_TEST(json__put_string_is_always_valid_json)
+{
+	static const struct {
+		const char *expected;
+		struct span in;
+	} rows[] = {
+		{"\"\"", SPAN("")},
+		{"\"\"", {NULL, 0}},
+		{"\"hold 42\"", SPAN("hold 42")},
+		{"\"\\\"\\\\/\\b\\f\\n\\r\\t\"", SPAN("\"\\/\b\f\n\r\t")},
+		{"\"\\u0000\\u001f\x7f\"", SPAN("\0\x1f\x7f")},
+		{"\"\xc3\xa9\xf0\x9f\x98\x80\"", SPAN("\xc3\xa9\xf0\x9f\x98\x80")},
+		{"\"a\xef\xbf\xbd\"", SPAN("a\xff")},
+		{"\"\xef\xbf\xbd"
+		 "b\"",
+			SPAN("\xe2"
+			     "b")},
+		{"\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"", SPAN("\xed\xa0\x80")},
+		{"\"\xef\xbf\xbd\xef\xbf\xbd\"", SPAN("\xe2\x82")},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		buf_reset(&out);
+		json_put_string(&out, rows[i].in);
+		ck_assert_str_eq(buf_str(&out), rows[i].expected);
+		read_ok(buf_str(&out));
+	}
+}
+END_TEST
+
+START_TEST(json__put_key_sets_commas)
+{
+	buf_reset(&out);
+	buf_add_char(&out, '{');
+	json_put_key(&out, "a");
+	json_put_int(&out, INT64_MIN);
+	json_put_key(&out, "b\"");
+	buf_add_str(&out, "{");
+	json_put_key(&out, "c");
+	buf_add_str(&out, "null}}");
+	ck_assert_str_eq(buf_str(&out), "{\"a\":-9223372036854775808,\"b\\\"\":{\"c\":null}}");
+}
+END_TEST
+
+START_TEST(json__put_edited_changes_only_what_it_is_told)
+{
+	struct json_doc d = read_ok(" { \"a\" : [1, \"two\" ,3], \"b\":{\"c\":true} }\n");
+	json_ref a = json_get_str(&d, 0, "a"), b = json_get_str(&d, 0, "b");
+	const struct json_edit edits[] = {
+		{json_at(&d, a, 1), SPAN("\"[masked]\"")},
+		{b, SPAN("null")},
+		{json_get_str(&d, b, "c"), SPAN("\"ignored: inside an edited value\"")},
+	};
+
+	buf_reset(&out);
+	json_put_edited(&out, &d, JSON_ROOT, edits, 3);
+	ck_assert_str_eq(buf_str(&out), "{ \"a\" : [1, \"[masked]\" ,3], \"b\":null }");
+	buf_reset(&out);
+	json_put_edited(&out, &d, a, edits, 3);
+	ck_assert_str_eq(buf_str(&out), "[1, \"[masked]\" ,3]");
+	buf_reset(&out);
+	json_put_edited(&out, &d, b, edits + 2, 1);
+	ck_assert_str_eq(buf_str(&out), "{\"c\":\"ignored: inside an edited value\"}");
+	buf_reset(&out);
+	json_put_edited(&out, &d, json_at(&d, a, 1), edits, 3);
+	ck_assert_str_eq(buf_str(&out), "\"[masked]\"");
+	buf_reset(&out);
+	json_put_edited(&out, &d, JSON_ROOT, NULL, 0);
+	ck_assert_str_eq(buf_str(&out), "{ \"a\" : [1, \"two\" ,3], \"b\":{\"c\":true} }");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("json");
+	TCase *t = tcase_create("json");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_loop_test(t, json__verdict_table, 0, ARRAY_LEN(verdicts));
+	tcase_add_test(t, json__every_prefix_is_refused);
+	tcase_add_loop_test(t, json__errors_name_the_place, 0, ARRAY_LEN(errors));
+	tcase_add_test(t, json__a_long_duplicate_key_is_cut_at_a_character);
+	tcase_add_test(t, json__limits_are_exact);
+	tcase_add_test(t, json__a_full_arena_is_a_limit_and_leaves_nothing_behind);
+	tcase_add_test(t, json__a_hundred_thousand_levels_need_no_stack);
+	tcase_add_test(t, json__duplicates_in_large_objects);
+	tcase_add_test(t, json__nodes_carry_the_text);
+	tcase_add_test(t, json__strings_are_unescaped);
+	tcase_add_test(t, json__a_lone_surrogate_has_no_value);
+	tcase_add_test(t, json__iteration);
+	tcase_add_loop_test(t, json__pointer_table, 0, ARRAY_LEN(pointers));
+	tcase_add_test(t, json__pointer_from_a_base_and_to_a_key);
+	tcase_add_loop_test(t, json__integer_table, 0, ARRAY_LEN(integers));
+	tcase_add_test(t, json__put_string_is_always_valid_json);
+	tcase_add_test(t, json__put_key_sets_commas);
+	tcase_add_test(t, json__put_edited_changes_only_what_it_is_told);
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
