@@ -1,0 +1,424 @@
+/*
+ * One PostgreSQL connection: statements prepared on first use, COPY, notifications, and errors as
+ * one line. Knows nothing of pools or threads; everything here blocks, so it runs in worker threads
+ * and in the CLI only.
+ */
+#include "common/pg_pool.h"
+
+#include <errno.h>
+#include <libpq-fe.h>
+#include <poll.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "common/pg_conn_internal.h"
+
+#define PREPARED_MAX 64
+#define PARAMS_MAX   64
+
+struct pg_conn {
+	PGconn *pg;
+	const struct pg_stmt *prepared[PREPARED_MAX];
+	size_t prepared_count;
+};
+
+/* libpq's messages have several lines, of which the first says what happened. */
+static struct span first_line(const char *message)
+{
+	return (struct span){message, strcspn(message, "\r\n")};
+}
+
+static int conn_error(const struct pg_conn *c, struct err *e)
+{
+	struct span line = first_line(PQerrorMessage(c->pg));
+
+	return err_set(e, "database: %.*s", SPAN_FMT(line));
+}
+
+bool pg_conn_is_alive(struct pg_conn *c)
+{
+	struct pollfd fd = {.fd = PQsocket(c->pg), .events = POLLIN};
+
+	/* A server that went away has left its farewell to read, and behind it the end-of-file. */
+	while (PQstatus(c->pg) == CONNECTION_OK && poll(&fd, 1, 0) > 0)
+		if (!PQconsumeInput(c->pg))
+			return false;
+	return PQstatus(c->pg) == CONNECTION_OK;
+}
+
+/* Notices ("table exists, skipping") are for psql users, not for a daemon's stderr. */
+static void drop_notice(void *arg _unused_, const PGresult *res _unused_)
+{
+}
+
+static int conn_setup(struct pg_conn *c, const struct pg_conn_settings *settings, struct err *e)
+{
+	char sql[256];
+
+	snprintf(sql, sizeof(sql),
+		"SET statement_timeout = %u; SET lock_timeout = %u; "
+		"SET idle_in_transaction_session_timeout = %u",
+		settings->statement_timeout_ms, settings->statement_timeout_ms,
+		settings->statement_timeout_ms * 2);
+	return pg_exec_text(c, sql, NULL, e) == PG_OK ? 0 : -1;
+}
+
+/* libpq quotes what it cannot parse, password and all: say it without. */
+static int check_url(const char *url, struct err *e)
+{
+	char *message = NULL;
+	PQconninfoOption *options = PQconninfoParse(url, &message);
+
+	PQfreemem(message);
+	PQconninfoFree(options);
+	if (options)
+		return 0;
+	return err_set(e, "database: not a connection URL or key=value string: see "
+			  "postgresql://USER@HOST:PORT/DATABASE");
+}
+
+int pg_conn_open_with(const struct pg_conn_settings *settings, struct pg_conn **ret, struct err *e)
+{
+	char timeout[16], user_timeout[16];
+	/* What the URL says comes last and wins. */
+	const char *keys[] = {"fallback_application_name", "connect_timeout", "keepalives_idle",
+		"keepalives_interval", "keepalives_count", "tcp_user_timeout",
+		"target_session_attrs", "client_encoding", "dbname", NULL};
+	const char *values[] = {settings->application_name, timeout, "30", "5", "3", user_timeout,
+		"read-write", "UTF8", settings->database_url, NULL};
+	struct pg_conn *c;
+
+	if (strchr(settings->database_url, '=') || strstr(settings->database_url, "://"))
+		if (check_url(settings->database_url, e) < 0)
+			return -1;
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return err_set(e, "database: out of memory");
+	snprintf(timeout, sizeof(timeout), "%u", settings->connect_timeout_s);
+	snprintf(user_timeout, sizeof(user_timeout), "%u", settings->connect_timeout_s * 1000);
+	c->pg = PQconnectdbParams(keys, values, 1);
+	if (!c->pg) {
+		free(c);
+		return err_set(e, "database: out of memory");
+	}
+	PQsetNoticeReceiver(c->pg, drop_notice, NULL);
+	if (PQstatus(c->pg) != CONNECTION_OK) {
+		conn_error(c, e);
+		pg_conn_close(c);
+		return -1;
+	}
+	if (settings->statement_timeout_ms && conn_setup(c, settings, e) < 0) {
+		pg_conn_close(c);
+		return -1;
+	}
+	*ret = c;
+	return 0;
+}
+
+int pg_conn_open(
+	const char *database_url, const char *application_name, struct pg_conn **ret, struct err *e)
+{
+	const struct pg_conn_settings settings = {
+		.database_url = database_url,
+		.application_name = application_name,
+		.connect_timeout_s = 10,
+	};
+
+	return pg_conn_open_with(&settings, ret, e);
+}
+
+void pg_conn_close(struct pg_conn *c)
+{
+	if (!c)
+		return;
+	PQfinish(c->pg);
+	free(c);
+}
+
+/* ---- results ---- */
+
+static enum pg_status status_of_sqlstate(const char *state)
+{
+	static const char *const retry[] = {"40001", "40P01", "55P03", "57014"};
+	static const char *const away[] = {"57P01", "57P02", "57P03", "57P05", "25P03", "25006"};
+
+	for (size_t i = 0; i < ARRAY_LEN(retry); i++)
+		if (strcmp(state, retry[i]) == 0)
+			return PG_RETRY;
+	for (size_t i = 0; i < ARRAY_LEN(away); i++)
+		if (strcmp(state, away[i]) == 0)
+			return PG_UNAVAILABLE;
+	return strncmp(state, "08", 2) == 0 ? PG_UNAVAILABLE : PG_REFUSED;
+}
+
+/* Why a result is no success; fills e and the SQLSTATE. */
+static enum pg_status result_error(
+	const struct pg_conn *c, const PGresult *res, char *ret_sqlstate, struct err *e)
+{
+	const char *state = res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
+	const char *primary = res ? PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+	const char *hint = res ? PQresultErrorField(res, PG_DIAG_MESSAGE_HINT) : NULL;
+
+	if (!state || !primary) {
+		conn_error(c, e);
+		return PG_UNAVAILABLE;
+	}
+	if (ret_sqlstate)
+		snprintf(ret_sqlstate, 6, "%s", state);
+	if (hint)
+		err_set(e, "%s (%s)", primary, hint);
+	else
+		err_set(e, "%s", primary);
+	return status_of_sqlstate(state);
+}
+
+static bool is_success(const PGresult *res)
+{
+	ExecStatusType s = PQresultStatus(res);
+
+	return s == PGRES_COMMAND_OK || s == PGRES_TUPLES_OK;
+}
+
+/* Takes res: hands it out on success, else says why and clears it. */
+static enum pg_status finish(const struct pg_conn *c, PGresult *res, struct pg_result **ret,
+	char *ret_sqlstate, struct err *e)
+{
+	enum pg_status status = PG_OK;
+
+	if (!is_success(res))
+		status = result_error(c, res, ret_sqlstate, e);
+	if (status == PG_OK && ret)
+		*ret = (struct pg_result *)res;
+	else
+		PQclear(res);
+	return status;
+}
+
+/* ---- statements ---- */
+
+static bool is_prepared(const struct pg_conn *c, const struct pg_stmt *stmt)
+{
+	for (size_t i = 0; i < c->prepared_count; i++)
+		if (c->prepared[i] == stmt)
+			return true;
+	return false;
+}
+
+static enum pg_status prepare(
+	struct pg_conn *c, const struct pg_stmt *stmt, char *ret_sqlstate, struct err *e)
+{
+	PGresult *res;
+	enum pg_status status;
+
+	if (c->prepared_count == PREPARED_MAX) {
+		err_set(e, "database: more than %d statements on one connection", PREPARED_MAX);
+		return PG_REFUSED;
+	}
+	res = PQprepare(c->pg, stmt->name, stmt->sql, stmt->param_count, NULL);
+	status = finish(c, res, NULL, ret_sqlstate, e);
+	if (status == PG_OK)
+		c->prepared[c->prepared_count++] = stmt;
+	return status;
+}
+
+/* PostgreSQL's text parameters end at NUL: a value that holds one has no representation. */
+static int param_values(const struct pg_stmt *stmt, const struct span *params, char **copies,
+	const char **values, struct err *e)
+{
+	for (int i = 0; i < stmt->param_count; i++) {
+		if (!params[i].ptr)
+			continue;
+		if (memchr(params[i].ptr, 0, params[i].len))
+			return err_set(e, "%s: parameter %d holds a NUL byte", stmt->name, i + 1);
+		copies[i] = strndup(params[i].ptr, params[i].len);
+		if (!copies[i])
+			return err_set(e, "%s: out of memory", stmt->name);
+		values[i] = copies[i];
+	}
+	return 0;
+}
+
+enum pg_status pg_exec(struct pg_conn *c, const struct pg_stmt *stmt, const struct span *params,
+	struct pg_result **ret, char *ret_sqlstate, struct err *e)
+{
+	char *copies[PARAMS_MAX] = {0};
+	const char *values[PARAMS_MAX] = {0};
+	enum pg_status status = PG_OK;
+
+	if (ret_sqlstate)
+		ret_sqlstate[0] = 0;
+	if (stmt->param_count > PARAMS_MAX) {
+		err_set(e, "%s: more than %d parameters", stmt->name, PARAMS_MAX);
+		return PG_REFUSED;
+	}
+	if (!is_prepared(c, stmt))
+		status = prepare(c, stmt, ret_sqlstate, e);
+	if (status == PG_OK && param_values(stmt, params, copies, values, e) < 0)
+		status = PG_REFUSED;
+	if (status == PG_OK)
+		status = finish(c,
+			PQexecPrepared(c->pg, stmt->name, stmt->param_count, values, NULL, NULL, 0),
+			ret, ret_sqlstate, e);
+	for (int i = 0; i < stmt->param_count; i++)
+		free(copies[i]);
+	return status;
+}
+
+enum pg_status pg_exec_text(struct pg_conn *c, const char *sql, char *ret_sqlstate, struct err *e)
+{
+	if (ret_sqlstate)
+		ret_sqlstate[0] = 0;
+	return finish(c, PQexec(c->pg, sql), NULL, ret_sqlstate, e);
+}
+
+/* ---- COPY ---- */
+
+enum pg_status pg_copy_begin(struct pg_conn *c, const char *sql, struct err *e)
+{
+	PGresult *res = PQexec(c->pg, sql);
+	enum pg_status status = PG_OK;
+
+	if (PQresultStatus(res) != PGRES_COPY_IN) {
+		if (is_success(res)) {
+			err_set(e, "database: not a COPY … FROM STDIN");
+			status = PG_REFUSED;
+		} else {
+			status = result_error(c, res, NULL, e);
+		}
+	}
+	PQclear(res);
+	return status;
+}
+
+void pg_copy_put(struct pg_conn *c, struct span data)
+{
+	/* libpq takes an int; a failure shows again at the end, where it is reported. */
+	while (data.len > 0) {
+		size_t n = data.len < (1u << 24) ? data.len : (1u << 24);
+
+		if (PQputCopyData(c->pg, data.ptr, (int)n) != 1)
+			return;
+		data.ptr += n;
+		data.len -= n;
+	}
+}
+
+enum pg_status pg_copy_end(struct pg_conn *c, char *ret_sqlstate, struct err *e)
+{
+	enum pg_status status = PG_OK;
+	PGresult *res;
+
+	if (ret_sqlstate)
+		ret_sqlstate[0] = 0;
+	if (PQputCopyEnd(c->pg, NULL) != 1) {
+		conn_error(c, e);
+		return PG_UNAVAILABLE;
+	}
+	while ((res = PQgetResult(c->pg))) {
+		if (PQresultStatus(res) == PGRES_COPY_IN) { /* the connection broke in between */
+			PQclear(res);
+			conn_error(c, e);
+			return PG_UNAVAILABLE;
+		}
+		if (!is_success(res) && status == PG_OK)
+			status = result_error(c, res, ret_sqlstate, e);
+		PQclear(res);
+	}
+	if (status == PG_OK && PQstatus(c->pg) != CONNECTION_OK) {
+		conn_error(c, e);
+		status = PG_UNAVAILABLE;
+	}
+	return status;
+}
+
+/* ---- rows ---- */
+
+static const PGresult *rows_of(const struct pg_result *r)
+{
+	return (const PGresult *)r;
+}
+
+int pg_result_rows(const struct pg_result *r)
+{
+	return PQntuples(rows_of(r));
+}
+
+bool pg_result_is_null(const struct pg_result *r, int row, int col)
+{
+	return PQgetisnull(rows_of(r), row, col) != 0;
+}
+
+const char *pg_result_str(const struct pg_result *r, int row, int col)
+{
+	return PQgetvalue(rows_of(r), row, col);
+}
+
+struct span pg_result_span(const struct pg_result *r, int row, int col)
+{
+	return (struct span){
+		PQgetvalue(rows_of(r), row, col), (size_t)PQgetlength(rows_of(r), row, col)};
+}
+
+int64_t pg_result_int(const struct pg_result *r, int row, int col)
+{
+	return strtoll(PQgetvalue(rows_of(r), row, col), NULL, 10);
+}
+
+const char *pg_result_column(const struct pg_result *r, int col)
+{
+	return PQfname(rows_of(r), col);
+}
+
+int pg_result_columns(const struct pg_result *r)
+{
+	return PQnfields(rows_of(r));
+}
+
+void pg_result_free(struct pg_result *r)
+{
+	PQclear((PGresult *)r);
+}
+
+/* ---- notifications ---- */
+
+static int take_notify(struct pg_conn *c, char *ret_payload, size_t payload_cap)
+{
+	PGnotify *n = PQnotifies(c->pg);
+
+	if (!n)
+		return 0;
+	snprintf(ret_payload, payload_cap, "%s", n->extra);
+	PQfreemem(n);
+	return 1;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int pg_conn_wait_notify(struct pg_conn *c, int timeout_ms, char *ret_payload, size_t payload_cap)
+{
+	int64_t deadline = now_ms() + timeout_ms;
+
+	for (;;) {
+		struct pollfd fd = {.fd = PQsocket(c->pg), .events = POLLIN};
+		int64_t left = deadline - now_ms();
+		int n;
+
+		if (take_notify(c, ret_payload, payload_cap))
+			return 1;
+		if (left <= 0)
+			return 0;
+		if (fd.fd < 0)
+			return -1;
+		n = poll(&fd, 1, (int)left);
+		if (n < 0 && errno != EINTR)
+			return -1;
+		if (n > 0 && (!PQconsumeInput(c->pg) || PQstatus(c->pg) != CONNECTION_OK))
+			return -1;
+	}
+}

@@ -1,0 +1,17 @@
+/* What the pool needs of a connection beyond common/pg_pool.h. */
+#pragma once
+
+#include "common/pg_pool.h"
+
+struct pg_conn_settings {
+	const char *database_url;
+	const char *application_name;
+	unsigned connect_timeout_s;
+	unsigned statement_timeout_ms; /* 0: the server's own */
+};
+
+int pg_conn_open_with(
+	const struct pg_conn_settings *settings, struct pg_conn **ret, struct err *e) _must_check_;
+
+/* False when the server is known to have gone; costs one poll(2). */
+bool pg_conn_is_alive(struct pg_conn *c);

@@ -1,0 +1,303 @@
+/* common/pg_pool and pg_conn on a real PostgreSQL, whose backends it ends as an outage would. */
+#include <check.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/pg_pool.h"
+
+static const char *url(void)
+{
+	const char *u = getenv("HOLDPOINT_TEST_DATABASE_URL");
+
+	ck_assert_msg(u != NULL, "run under test/support/pg.sh");
+	return u;
+}
+
+static struct pg_pool *open_pool(unsigned connections, unsigned queue_max)
+{
+	const struct pg_pool_config config = {
+		.database_url = url(),
+		.application_name = "test_pg_pool",
+		.connections = connections,
+		.queue_max = queue_max,
+		.statement_timeout_ms = 5000,
+		.connect_timeout_s = 5,
+	};
+	struct pg_pool *p = NULL;
+	struct err e = {0};
+
+	ck_assert_msg(pg_pool_open(&config, true, &p, &e) == 0, "%s", e.msg);
+	return p;
+}
+
+static struct pg_conn *open_conn(void)
+{
+	struct pg_conn *c = NULL;
+	struct err e = {0};
+
+	ck_assert_msg(pg_conn_open(url(), "test", &c, &e) == 0, "%s", e.msg);
+	return c;
+}
+
+START_TEST(pg_conn__parameters_rows_and_nulls)
+{
+	static const struct pg_stmt stmt = {
+		"echo", "SELECT $1::text AS t, $2::bigint + 1, $3::text", 3};
+	_cleanup_(pg_conn_closep) struct pg_conn *c = open_conn();
+	struct err e = {0};
+
+	for (int i = 0; i < 2; i++) { /* prepared, then used again */
+		_cleanup_(pg_result_freep) struct pg_result *r = NULL;
+		struct span params[] = {SPAN("it's"), SPAN("41"), {0}};
+
+		ck_assert_msg(pg_exec(c, &stmt, params, &r, NULL, &e) == PG_OK, "%s", e.msg);
+		ck_assert_int_eq(pg_result_rows(r), 1);
+		ck_assert_int_eq(pg_result_columns(r), 3);
+		ck_assert_str_eq(pg_result_column(r, 0), "t");
+		ck_assert_str_eq(pg_result_str(r, 0, 0), "it's");
+		ck_assert_int_eq(pg_result_int(r, 0, 1), 42);
+		ck_assert(pg_result_is_null(r, 0, 2));
+	}
+}
+END_TEST
+
+START_TEST(pg_conn__errors_are_one_line_with_sqlstate)
+{
+	static const struct {
+		enum pg_status expected;
+		const char *state, *sql, *message;
+	} cases[] = {
+		{PG_REFUSED, "42P01", "SELECT * FROM nowhere",
+			"relation \"nowhere\" does not exist"},
+		{PG_REFUSED, "P0001", "DO $$BEGIN RAISE 'no' USING HINT = 'ask'; END$$",
+			"no (ask)"},
+		{PG_RETRY, "40001", "DO $$BEGIN RAISE 'again' USING ERRCODE = '40001'; END$$",
+			"again"},
+		{PG_OK, "", "SELECT 1; SELECT 2", ""},
+	};
+	_cleanup_(pg_conn_closep) struct pg_conn *c = open_conn();
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct err e = {0};
+		char state[6];
+
+		ck_assert_int_eq(pg_exec_text(c, cases[i].sql, state, &e), cases[i].expected);
+		ck_assert_str_eq(state, cases[i].state);
+		ck_assert_str_eq(e.msg, cases[i].message);
+	}
+}
+END_TEST
+
+START_TEST(pg_conn__nul_byte_in_parameter_is_refused)
+{
+	static const struct pg_stmt stmt = {"nul", "SELECT $1::text", 1};
+	_cleanup_(pg_conn_closep) struct pg_conn *c = open_conn();
+	struct span param = {"a\0b", 3};
+	struct err e = {0};
+
+	ck_assert_int_eq(pg_exec(c, &stmt, &param, NULL, NULL, &e), PG_REFUSED);
+	ck_assert_str_eq(e.msg, "nul: parameter 1 holds a NUL byte");
+}
+END_TEST
+
+START_TEST(pg_conn__copy)
+{
+	static const struct pg_stmt count = {
+		"count", "SELECT count(*), sum(length(t)) FROM copied", 0};
+	_cleanup_(pg_conn_closep) struct pg_conn *c = open_conn();
+	_cleanup_(pg_result_freep) struct pg_result *r = NULL;
+	struct err e = {0};
+	char state[6];
+
+	ck_assert_int_eq(
+		pg_exec_text(c, "CREATE TEMP TABLE copied (n int, t text)", NULL, &e), PG_OK);
+	ck_assert_int_eq(pg_copy_begin(c, "COPY copied FROM STDIN", &e), PG_OK);
+	for (int i = 0; i < 1000; i++)
+		pg_copy_put(c, SPAN("7\tseven\n"));
+	ck_assert_msg(pg_copy_end(c, state, &e) == PG_OK, "%s", e.msg);
+	ck_assert_int_eq(pg_exec(c, &count, NULL, &r, NULL, &e), PG_OK);
+	ck_assert_int_eq(pg_result_int(r, 0, 0), 1000);
+	ck_assert_int_eq(pg_result_int(r, 0, 1), 5000);
+
+	ck_assert_int_eq(pg_copy_begin(c, "COPY copied FROM STDIN", &e), PG_OK);
+	pg_copy_put(c, SPAN("not a number\tx\n"));
+	ck_assert_int_eq(pg_copy_end(c, state, &e), PG_REFUSED);
+	ck_assert_str_eq(state, "22P02");
+	ck_assert_int_eq(pg_copy_begin(c, "SELECT 1", &e), PG_REFUSED);
+	ck_assert_int_eq(pg_copy_begin(c, "COPY nowhere FROM STDIN", &e), PG_REFUSED);
+	ck_assert_int_eq(pg_exec_text(c, "SELECT 1", NULL, &e), PG_OK);
+}
+END_TEST
+
+START_TEST(pg_conn__notifications)
+{
+	_cleanup_(pg_conn_closep) struct pg_conn *listener = open_conn(), *c = open_conn();
+	struct err e = {0};
+	char payload[32];
+
+	ck_assert_int_eq(pg_exec_text(listener, "LISTEN news", NULL, &e), PG_OK);
+	ck_assert_int_eq(pg_conn_wait_notify(listener, 20, payload, sizeof(payload)), 0);
+	ck_assert_int_eq(pg_exec_text(c, "NOTIFY news, '42'", NULL, &e), PG_OK);
+	ck_assert_int_eq(pg_conn_wait_notify(listener, 5000, payload, sizeof(payload)), 1);
+	ck_assert_str_eq(payload, "42");
+	ck_assert_int_eq(pg_exec_text(c,
+				 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
+				 "query = 'LISTEN news'",
+				 NULL, &e),
+		PG_OK);
+	ck_assert_int_eq(pg_conn_wait_notify(listener, 5000, payload, sizeof(payload)), -1);
+}
+END_TEST
+
+START_TEST(pg_pool__wrong_url_is_one_line)
+{
+	static const struct {
+		const char *url, *starts;
+	} cases[] = {
+		{"host=/nowhere dbname=x",
+			"--database-url: database: connection to server on socket"},
+		{"postgresql://user:hunter2@[", "--database-url: database: "},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct pg_pool_config config = {.database_url = cases[i].url,
+			.application_name = "t",
+			.connections = 1,
+			.queue_max = 1};
+		struct pg_pool *p = NULL;
+		struct err e = {0};
+
+		ck_assert_int_eq(pg_pool_open(&config, true, &p, &e), -1);
+		ck_assert_msg(
+			strncmp(e.msg, cases[i].starts, strlen(cases[i].starts)) == 0, "%s", e.msg);
+		ck_assert_ptr_null(strstr(e.msg, "hunter2"));
+		ck_assert_ptr_null(p);
+	}
+}
+END_TEST
+
+static void count_job(struct pg_conn *c, bool usable, void *arg)
+{
+	static const struct pg_stmt stmt = {"one", "SELECT 1", 0};
+	_Atomic int *done = arg;
+	struct err e;
+
+	if (usable && pg_exec(c, &stmt, NULL, NULL, NULL, &e) == PG_OK)
+		++*done;
+}
+
+START_TEST(pg_pool__runs_every_job_before_closing)
+{
+	struct pg_pool *p = open_pool(4, 1000);
+	_Atomic int done = 0;
+
+	for (int i = 0; i < 1000; i++)
+		while (pg_pool_submit(p, count_job, &done) < 0)
+			usleep(1000);
+	pg_pool_close(p);
+	ck_assert_int_eq(done, 1000);
+}
+END_TEST
+
+static void block_job(struct pg_conn *c _unused_, bool usable _unused_, void *arg)
+{
+	pthread_mutex_t *gate = arg;
+
+	pthread_mutex_lock(gate);
+	pthread_mutex_unlock(gate);
+}
+
+START_TEST(pg_pool__full_queue_refuses)
+{
+	struct pg_pool *p = open_pool(1, 2);
+	pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+	int accepted = 0;
+
+	pthread_mutex_lock(&gate);
+	for (int i = 0; i < 10; i++)
+		accepted += pg_pool_submit(p, block_job, &gate) == 0;
+	/* Two in the queue, and one that the worker may have taken already. */
+	ck_assert_int_ge(accepted, 2);
+	ck_assert_int_le(accepted, 3);
+	pthread_mutex_unlock(&gate);
+	pg_pool_close(p);
+}
+END_TEST
+
+static void terminate_others(void)
+{
+	_cleanup_(pg_conn_closep) struct pg_conn *c = open_conn();
+	struct err e = {0};
+
+	ck_assert_msg(pg_exec_text(c,
+			      "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+			      "WHERE application_name = 'test_pg_pool'",
+			      NULL, &e) == PG_OK,
+		"%s", e.msg);
+}
+
+START_TEST(pg_pool__cut_connections_come_back_without_a_failed_job)
+{
+	struct pg_pool *p = open_pool(2, 10);
+	_Atomic int done = 0;
+
+	for (int round = 1; round <= 5; round++) {
+		terminate_others();
+		ck_assert_int_eq(pg_pool_run(p, count_job, &done), 0);
+		ck_assert_int_eq(done, round);
+	}
+	pg_pool_close(p);
+}
+END_TEST
+
+static void note_usable(struct pg_conn *c, bool usable, void *arg)
+{
+	*(int *)arg = usable;
+	ck_assert_int_eq(c != NULL, usable);
+}
+
+START_TEST(pg_pool__without_database_jobs_are_told_so)
+{
+	struct pg_pool_config config = {.database_url = "host=/nowhere dbname=x",
+		.application_name = "t",
+		.connections = 2,
+		.queue_max = 4};
+	struct pg_pool *p = NULL;
+	struct err e = {0};
+	int usable = -1;
+
+	log_set_level(LOG_LEVEL_ERROR);
+	ck_assert_int_eq(pg_pool_open(&config, false, &p, &e), 0);
+	ck_assert(!pg_pool_is_up(p));
+	ck_assert_int_eq(pg_pool_run(p, note_usable, &usable), 0);
+	ck_assert_int_eq(usable, 0);
+	pg_pool_close(p);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("pg_pool");
+	TCase *tc = tcase_create("pg_pool");
+	SRunner *sr = srunner_create(s);
+	int failed;
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, pg_conn__parameters_rows_and_nulls);
+	tcase_add_test(tc, pg_conn__errors_are_one_line_with_sqlstate);
+	tcase_add_test(tc, pg_conn__nul_byte_in_parameter_is_refused);
+	tcase_add_test(tc, pg_conn__copy);
+	tcase_add_test(tc, pg_conn__notifications);
+	tcase_add_test(tc, pg_pool__wrong_url_is_one_line);
+	tcase_add_test(tc, pg_pool__runs_every_job_before_closing);
+	tcase_add_test(tc, pg_pool__full_queue_refuses);
+	tcase_add_test(tc, pg_pool__cut_connections_come_back_without_a_failed_job);
+	tcase_add_test(tc, pg_pool__without_database_jobs_are_told_so);
+	suite_add_tcase(s, tc);
+	srunner_run_all(sr, CK_NORMAL);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed != 0;
+}
