@@ -20,6 +20,7 @@ CREATE TABLE holdpoint.admin_event (
 CREATE INDEX admin_event_xid ON holdpoint.admin_event (xid);
 COMMENT ON TABLE holdpoint.admin_event IS
 	'Append-only: configuration changes, identity mappings, retention runs, erasures.';
+COMMENT ON COLUMN holdpoint.admin_event.id IS 'Its number.';
 COMMENT ON COLUMN holdpoint.admin_event.at IS 'When.';
 COMMENT ON COLUMN holdpoint.admin_event.database_user IS 'Who: the login (session_user).';
 COMMENT ON COLUMN holdpoint.admin_event.client_address IS 'From where; null over a local socket.';
@@ -95,6 +96,7 @@ CREATE TABLE holdpoint.config (
 INSERT INTO holdpoint.config DEFAULT VALUES;
 COMMENT ON TABLE holdpoint.config IS
 	'One row. Change it with UPDATE as holdpoint_owner; every change is kept in admin_event.';
+COMMENT ON COLUMN holdpoint.config.only_row IS 'Keeps it to one row.';
 COMMENT ON COLUMN holdpoint.config.repeat_window IS
 	'How long the change an approval let through may repeat itself (write conflicts, second webhook).';
 COMMENT ON COLUMN holdpoint.config.denial_stands IS

@@ -25,6 +25,7 @@ CREATE TABLE holdpoint.policy_load (
 );
 COMMENT ON TABLE holdpoint.policy_load IS 'Append-only: which replica put which policies into force, and when.';
 COMMENT ON COLUMN holdpoint.policy_load.cluster IS 'The cluster guarded.';
+COMMENT ON COLUMN holdpoint.policy_load.id IS 'Its number.';
 COMMENT ON COLUMN holdpoint.policy_load.at IS 'When.';
 COMMENT ON COLUMN holdpoint.policy_load.digest IS 'The policies, see policy_version.';
 COMMENT ON COLUMN holdpoint.policy_load.instance IS 'The replica: host or pod name.';

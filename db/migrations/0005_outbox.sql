@@ -52,6 +52,9 @@ CREATE TABLE holdpoint.outbox_delivery (
 CREATE INDEX outbox_delivery_due ON holdpoint.outbox_delivery (cluster, target, due_at)
 	WHERE state = 'waiting';
 COMMENT ON TABLE holdpoint.outbox_delivery IS 'State of an event''s delivery to one target.';
+COMMENT ON COLUMN holdpoint.outbox_delivery.cluster IS 'The cluster of the event.';
+COMMENT ON COLUMN holdpoint.outbox_delivery.outbox_id IS 'The event.';
+COMMENT ON COLUMN holdpoint.outbox_delivery.target IS 'Who is to hear of it.';
 COMMENT ON COLUMN holdpoint.outbox_delivery.state IS 'waiting, delivered or given-up.';
 COMMENT ON COLUMN holdpoint.outbox_delivery.attempts IS 'How often it was claimed.';
 COMMENT ON COLUMN holdpoint.outbox_delivery.due_at IS
@@ -61,7 +64,6 @@ COMMENT ON COLUMN holdpoint.outbox_delivery.claim IS
 COMMENT ON COLUMN holdpoint.outbox_delivery.finished_at IS 'When it was delivered or given up.';
 COMMENT ON COLUMN holdpoint.outbox_delivery.last_error IS 'Why the latest attempt failed.';
 
--- Sets the targets of a cluster to exactly these; what waits for others is given up.
 CREATE FUNCTION holdpoint.outbox_set_targets(p_cluster text, p_targets text[]) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
@@ -115,7 +117,6 @@ AS $$
 	ORDER BY o.id
 $$;
 
--- False when the claim is no longer this worker's: the lease ran out and another one has it.
 CREATE FUNCTION holdpoint.outbox_done(p_cluster text, p_outbox_id bigint, p_target text,
 	p_claim uuid) RETURNS boolean
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
@@ -130,7 +131,7 @@ AS $$
 	SELECT EXISTS (SELECT FROM done)
 $$;
 
--- Tries again after 5 s, 10 s, 20 s … at most an hour (each a little different, so that replicas
+-- Backs off: again after 5 s, 10 s, 20 s … at most an hour (each a little different, so that replicas
 -- do not march in step); after p_max_attempts, or when p_permanent, gives up. Returns the state.
 CREATE FUNCTION holdpoint.outbox_failed(p_cluster text, p_outbox_id bigint, p_target text,
 	p_claim uuid, p_error text, p_permanent boolean DEFAULT false,
@@ -151,7 +152,6 @@ AS $$
 	RETURNING state
 $$;
 
--- Forgets events whose deliveries all ended longer ago than p_keep.
 CREATE FUNCTION holdpoint.outbox_prune(p_keep interval DEFAULT '30 days',
 	p_limit int DEFAULT 10000) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
@@ -170,7 +170,6 @@ AS $$
 	SELECT count(*) FROM gone
 $$;
 
--- For metrics: what waits, how long the oldest has, how much was given up.
 CREATE FUNCTION holdpoint.outbox_backlog(p_cluster text)
 RETURNS TABLE (target text, waiting bigint, oldest timestamptz)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
@@ -181,6 +180,19 @@ AS $$
 	WHERE d.cluster = p_cluster AND d.state = 'waiting'
 	GROUP BY d.target
 $$;
+
+COMMENT ON FUNCTION holdpoint.outbox_set_targets IS
+	'Sets the targets of a cluster to exactly these; what waits for others is given up.';
+COMMENT ON FUNCTION holdpoint.outbox_claim IS
+	'Events due for a target, claimed until the lease ends.';
+COMMENT ON FUNCTION holdpoint.outbox_done IS
+	'Delivered. False: the lease had run out and the claim is another worker''s.';
+COMMENT ON FUNCTION holdpoint.outbox_failed IS
+	'Not delivered: waits for the next attempt, or is given up. Null: the claim was no longer ours.';
+COMMENT ON FUNCTION holdpoint.outbox_prune IS
+	'Forgets events older than p_keep whose deliveries have all ended; returns how many.';
+COMMENT ON FUNCTION holdpoint.outbox_backlog IS
+	'For metrics: what waits for each target, and since when.';
 
 GRANT EXECUTE ON FUNCTION
 	holdpoint.outbox_set_targets(text, text[]),

@@ -192,6 +192,7 @@ COMMENT ON TABLE holdpoint.hold_event IS
 	'Append-only: every step of every hold: who, when, how and why.';
 COMMENT ON COLUMN holdpoint.hold_event.cluster IS 'The hold''s cluster.';
 COMMENT ON COLUMN holdpoint.hold_event.hold_id IS 'The hold.';
+COMMENT ON COLUMN holdpoint.hold_event.id IS 'Its number: the order of steps.';
 COMMENT ON COLUMN holdpoint.hold_event.at IS 'When.';
 COMMENT ON COLUMN holdpoint.hold_event.action IS 'create, approve, deny, withdraw, use or expire.';
 COMMENT ON COLUMN holdpoint.hold_event.state_after IS 'The hold''s state after this step.';
@@ -209,7 +210,6 @@ COMMENT ON COLUMN holdpoint.hold_event.client_address IS 'Where that connection 
 COMMENT ON COLUMN holdpoint.hold_event.program IS 'application_name of that connection.';
 SELECT holdpoint.make_append_only('holdpoint.hold_event');
 
--- The state a hold really is in at time `at`.
 CREATE FUNCTION holdpoint.hold_state(h holdpoint.hold, at timestamptz) RETURNS text
 LANGUAGE sql IMMUTABLE
 AS $$
@@ -218,6 +218,9 @@ AS $$
 		WHEN h.uses > 0 THEN 'used'
 		ELSE 'expired' END
 $$;
+
+COMMENT ON FUNCTION holdpoint.hold_state IS
+	'The state a hold really is in at a time: expiry is written down only later.';
 
 CREATE FUNCTION holdpoint.hold_guard() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
@@ -266,8 +269,6 @@ CREATE TRIGGER refuse_delete BEFORE DELETE ON holdpoint.hold
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON holdpoint.hold
 	FOR EACH STATEMENT EXECUTE FUNCTION holdpoint.refuse_truncate();
 
--- Whether the login belongs to one of the groups. A group is a database role of that name; one
--- that no role is named after has no members here.
 CREATE FUNCTION holdpoint.is_group_member(groups text[]) RETURNS boolean
 LANGUAGE sql STABLE
 AS $$
@@ -275,6 +276,9 @@ AS $$
 		WHERE r.rolname::text = ANY(groups)
 			AND pg_catalog.pg_has_role(session_user, r.oid, 'MEMBER'))
 $$;
+
+COMMENT ON FUNCTION holdpoint.is_group_member IS
+	'Whether the login is a member of one of these roles; a name without a role has no members.';
 
 -- What approvers see: the holds they may decide on, and the past ones of the same kind.
 ALTER TABLE holdpoint.hold ENABLE ROW LEVEL SECURITY;
@@ -287,7 +291,6 @@ CREATE POLICY approver ON holdpoint.hold_event FOR SELECT TO holdpoint_approver
 	USING (EXISTS (SELECT FROM holdpoint.hold h
 		WHERE h.cluster = hold_event.cluster AND h.id = hold_event.hold_id));
 
--- deployments.apps/scale
 CREATE FUNCTION holdpoint.resource_name(api_group text, resource text, subresource text)
 RETURNS text
 LANGUAGE sql IMMUTABLE
@@ -295,6 +298,8 @@ AS $$
 	SELECT resource || CASE WHEN api_group = '' THEN '' ELSE '.' || api_group END
 		|| CASE WHEN subresource = '' THEN '' ELSE '/' || subresource END
 $$;
+
+COMMENT ON FUNCTION holdpoint.resource_name IS 'As kubectl writes it: deployments.apps/scale.';
 
 CREATE VIEW holdpoint.pending_holds WITH (security_invoker = true) AS
 	SELECT h.id,

@@ -17,6 +17,7 @@ CREATE TABLE holdpoint.audit_cluster_seq (
 	next_seq bigint NOT NULL DEFAULT 1 CHECK (next_seq > 0)
 ) WITH (fillfactor = 10);
 COMMENT ON TABLE holdpoint.audit_cluster_seq IS 'The next event number of each cluster.';
+COMMENT ON COLUMN holdpoint.audit_cluster_seq.cluster IS 'The cluster.';
 COMMENT ON COLUMN holdpoint.audit_cluster_seq.number IS 'Short name of the cluster in session ids.';
 COMMENT ON COLUMN holdpoint.audit_cluster_seq.next_seq IS 'Number that the next event gets.';
 
@@ -256,6 +257,7 @@ CREATE TABLE holdpoint.audit_duplicate (
 );
 COMMENT ON TABLE holdpoint.audit_duplicate IS
 	'Append-only: events that share auditID and stage with an earlier one. Both are kept.';
+COMMENT ON COLUMN holdpoint.audit_duplicate.cluster IS 'The cluster.';
 COMMENT ON COLUMN holdpoint.audit_duplicate.seq IS 'The later event.';
 COMMENT ON COLUMN holdpoint.audit_duplicate.earlier_seq IS 'The earlier event.';
 COMMENT ON COLUMN holdpoint.audit_duplicate.audit_id IS 'The auditID they share.';

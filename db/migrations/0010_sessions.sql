@@ -8,7 +8,6 @@
 
 SET LOCAL ROLE holdpoint_owner;
 
--- Who acted, as one comparable value.
 CREATE FUNCTION holdpoint.actor_of(e holdpoint.audit_event) RETURNS text[]
 LANGUAGE sql IMMUTABLE
 AS $$
@@ -17,12 +16,16 @@ AS $$
 			coalesce(e.source_ips[1], '') || ' ' || coalesce(e.user_agent, ''))]
 $$;
 
+COMMENT ON FUNCTION holdpoint.actor_of IS 'Who acted, as one comparable value.';
+
 CREATE FUNCTION holdpoint.session_name(p_cluster text, p_seq bigint) RETURNS text
 LANGUAGE sql STABLE
 AS $$
 	SELECT 's' || s.number || '-' || p_seq FROM holdpoint.audit_cluster_seq s
 	WHERE s.cluster = p_cluster
 $$;
+
+COMMENT ON FUNCTION holdpoint.session_name IS 'The session''s name by an event in it.';
 
 CREATE FUNCTION holdpoint.sessions(p_user text DEFAULT NULL, p_since timestamptz DEFAULT NULL,
 	p_until timestamptz DEFAULT NULL, p_cluster text DEFAULT NULL,
@@ -92,7 +95,6 @@ $$;
 COMMENT ON FUNCTION holdpoint.sessions IS
 	'Sessions, newest first; p_since defaults to a day ago. SELECT * FROM holdpoint.sessions(p_user => ''x'');';
 
--- The event a session's name points to.
 CREATE FUNCTION holdpoint.session_anchor(p_session text) RETURNS holdpoint.audit_event
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
@@ -114,6 +116,8 @@ BEGIN
 	RETURN e;
 END
 $$;
+
+COMMENT ON FUNCTION holdpoint.session_anchor IS 'The event a session''s name points to.';
 
 -- How far a session reaches from its anchor in one direction: event by event of the same actor,
 -- until the pause is too long.
@@ -147,6 +151,9 @@ BEGIN
 	RETURN edge;
 END
 $$;
+
+COMMENT ON FUNCTION holdpoint.session_edge IS
+	'Time of a session''s first or last event, by an event in it.';
 
 CREATE FUNCTION holdpoint.session_events(p_session text) RETURNS SETOF holdpoint.audit_event
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, holdpoint, pg_temp
