@@ -1,0 +1,203 @@
+/* Dispatch, --help, errors and database access for the subcommands. */
+#include "cli/command.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define WORDS_MAX 2
+
+const char *const cli_output_formats[] = {"wide", "json", NULL};
+
+/* How many words of argv spell the command's name, or 0 if they do not. */
+static int words_matched(const struct command *c, int argc, char **argv)
+{
+	const char *name = c->name;
+	int words = 0;
+
+	while (*name) {
+		size_t len = strcspn(name, " ");
+
+		if (words >= argc || strlen(argv[words]) != len ||
+			strncmp(argv[words], name, len) != 0)
+			return 0;
+		words++;
+		name += len + (name[len] == ' ');
+	}
+	return words;
+}
+
+static const struct command *find(int argc, char **argv, int *ret_words)
+{
+	const struct command *found = NULL;
+
+	*ret_words = 0;
+	for (const struct command *c = commands; c->name; c++) {
+		int words = words_matched(c, argc, argv);
+
+		if (words > *ret_words) {
+			*ret_words = words;
+			found = c;
+		}
+	}
+	return found;
+}
+
+static void print_overview(FILE *out)
+{
+	fputs("Approve what agents want to change, and prove what they did.\n\n"
+	      "Usage: holdpoint COMMAND [ARGUMENTS] [FLAGS]\n\nCommands:\n",
+		out);
+	for (const struct command *c = commands; c->name; c++)
+		if (!c->hidden)
+			fprintf(out, "  %-17s %s\n", c->name, c->summary);
+	fputs("\nEvery command explains its flags with --help. Exit codes: 0 fine, 1 failed, "
+	      "2 usage, 3 no.\n",
+		out);
+}
+
+static void print_help(const struct command *c, const struct flag *flags)
+{
+	_cleanup_(buf_free) struct buf help = BUF_INIT(1 << 16);
+
+	printf("%s.\n\nUsage: holdpoint %s%s%s [FLAGS]\n\nFlags:\n", c->summary, c->name,
+		c->args[0] ? " " : "", c->args);
+	flags_put_help(&help, flags);
+	fputs(buf_str(&help), stdout);
+	if (c->examples)
+		printf("\nExamples:\n%s", c->examples);
+}
+
+/* First words that begin a command of two words: "db" alone, or "holds lst". */
+static int unknown_command(char **argv)
+{
+	const char *names[64];
+	size_t count = 0;
+	const char *close;
+	bool is_prefix = false;
+
+	for (const struct command *c = commands; c->name && count < ARRAY_LEN(names); c++) {
+		size_t len = strlen(argv[0]);
+
+		names[count++] = c->name;
+		if (strncmp(c->name, argv[0], len) == 0 && c->name[len] == ' ') {
+			if (!is_prefix)
+				fprintf(stderr, "holdpoint: %s needs one more word:", argv[0]);
+			fprintf(stderr, "%s %s", is_prefix ? "," : "", c->name);
+			is_prefix = true;
+		}
+	}
+	if (is_prefix) {
+		fputc('\n', stderr);
+		return CLI_USAGE;
+	}
+	close = suggest(span_of(argv[0]), names, count);
+	fprintf(stderr, "holdpoint: no command \"%.64s\"%s%s%s; see holdpoint --help\n", argv[0],
+		close ? " (did you mean " : "", close ? close : "", close ? "?)" : "");
+	return CLI_USAGE;
+}
+
+int cli_main(int argc, char **argv)
+{
+	const struct command *c;
+	int words;
+
+	if (argc < 2) {
+		print_overview(stderr);
+		return CLI_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+		strcmp(argv[1], "help") == 0) {
+		print_overview(stdout);
+		return CLI_OK;
+	}
+	if (strcmp(argv[1], "--version") == 0)
+		argv[1] += 2;
+	c = find(argc - 1, argv + 1, &words);
+	if (!c)
+		return unknown_command(argv + 1);
+	return c->run(c, argc - words, argv + words);
+}
+
+int cli_error(const struct command *c, enum cli_exit code, const char *fmt, ...)
+{
+	char msg[ERR_MSG_MAX + 256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(msg, sizeof(msg), fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "holdpoint %s: %s\n", c->name, msg);
+	return code;
+}
+
+int cli_parse(const struct command *c, const struct flag *flags, int argc, char **argv,
+	size_t min_args, size_t max_args, const char **ret_args, size_t *ret_count)
+{
+	struct err e = {0};
+	size_t count = 0;
+	int rc = flags_parse(flags, argc, argv, ret_args, max_args, &count, &e);
+
+	if (rc > 0) {
+		print_help(c, flags);
+		return CLI_OK;
+	}
+	if (rc < 0)
+		return cli_error(c, CLI_USAGE, "%s", e.msg);
+	if (count < min_args)
+		return cli_error(
+			c, CLI_USAGE, "what about %s? See holdpoint %s --help", c->args, c->name);
+	if (ret_count)
+		*ret_count = count;
+	return -1;
+}
+
+int cli_connect(const struct command *c, const char *database_url, struct pg_conn **ret)
+{
+	struct err e;
+
+	if (!database_url && !getenv("PGHOST") && !getenv("PGSERVICE") && !getenv("PGDATABASE"))
+		return cli_error(c, CLI_USAGE,
+			"which database? Give --database-url or set HOLDPOINT_DATABASE_URL");
+	if (pg_conn_open(database_url ? database_url : "", "holdpoint", ret, &e) < 0)
+		return cli_error(c, CLI_FAILED, "%s", e.msg);
+	return 0;
+}
+
+/* "relation holdpoint.x does not exist" means something simpler to its reader. */
+static const char *advice(const char *sqlstate)
+{
+	if (strcmp(sqlstate, "42P01") == 0 || strcmp(sqlstate, "3F000") == 0 ||
+		strcmp(sqlstate, "42883") == 0)
+		return "; is the schema there? Run holdpoint db migrate";
+	if (strcmp(sqlstate, "42501") == 0)
+		return "; this login lacks a role: holdpoint_approver to decide, "
+		       "holdpoint_auditor to read";
+	return "";
+}
+
+int cli_query(const struct command *c, struct pg_conn *conn, const struct pg_stmt *stmt,
+	const struct span *params, struct pg_result **ret)
+{
+	char sqlstate[6] = "";
+	struct err e;
+
+	if (pg_exec(conn, stmt, params, ret, sqlstate, &e) == PG_OK)
+		return 0;
+	if (strncmp(sqlstate, "HP", 2) == 0)
+		return cli_error(c, CLI_NO, "%s", e.msg);
+	return cli_error(c, CLI_FAILED, "%s%s", e.msg, advice(sqlstate));
+}
+
+void cli_print_json(const char *text)
+{
+	struct json_object *o = json_tokener_parse(text);
+
+	puts(o ? json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
+							   JSON_C_TO_STRING_SPACED |
+							   JSON_C_TO_STRING_NOSLASHESCAPE)
+	       : text);
+	json_object_put(o);
+}

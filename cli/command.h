@@ -1,0 +1,76 @@
+/*
+ * What the subcommands of `holdpoint` share: the table of them, reading their flags, talking to the
+ * database, and how errors and answers reach a person.
+ *
+ * A subcommand is one file with one function cli_NAME(); commands.c lists them all. It declares its
+ * flags as one table, calls cli_parse(), does its work and returns an exit code.
+ */
+#pragma once
+
+#include "common/flags.h"
+#include "common/pg_pool.h"
+
+enum cli_exit {
+	CLI_OK = 0,
+	CLI_FAILED = 1, /* it did not work */
+	CLI_USAGE = 2,	/* the command line is wrong */
+	CLI_NO = 3,	/* it worked, and the answer is no */
+};
+
+struct command {
+	const char *name;    /* the words people type: "holds list"; NULL ends the table */
+	const char *args;    /* "ID…", or "" */
+	const char *summary; /* one line, no full stop */
+	int (*run)(const struct command *self, int argc, char **argv);
+	const char *examples; /* lines for --help, or NULL */
+	bool hidden;	      /* another spelling of a command that is listed already */
+};
+
+extern const struct command commands[];
+
+/* Finds and runs the subcommand that argv names. Returns the exit code. */
+int cli_main(int argc, char **argv);
+
+/*
+ * Reads flags and positional arguments (argv[0] is the last word of the command's name). Returns -1
+ * to go on, or the exit code when --help was printed or the line is wrong.
+ */
+int cli_parse(const struct command *c, const struct flag *flags, int argc, char **argv,
+	size_t min_args, size_t max_args, const char **ret_args, size_t *ret_count);
+
+/* "holdpoint approve: …" on stderr. Returns the exit code given. */
+int cli_error(const struct command *c, enum cli_exit code, const char *fmt, ...) _printf_(3, 4);
+
+/* Flags that many commands have. */
+#define CLI_FLAG_DATABASE(var)                                                                     \
+	{                                                                                          \
+		.name = "database-url", .type = FLAG_STRING, .value = &(var), .arg = "URL",        \
+		.help = "PostgreSQL to talk to; without it libpq's PGHOST, PGSERVICE … are used" \
+	}
+#define CLI_FLAG_OUTPUT(var)                                                                       \
+	{                                                                                          \
+		.name = "output", .short_name = 'o', .type = FLAG_STRING, .value = &(var),         \
+		.arg = "FORMAT", .help = "wide (nothing is cut) or json", .no_env = true,          \
+		.one_of = cli_output_formats                                                       \
+	}
+extern const char *const cli_output_formats[];
+
+/* Connects, or says why not and returns an exit code > 0. */
+int cli_connect(const struct command *c, const char *database_url, struct pg_conn **ret);
+
+/* Runs a statement; 0 and the rows, or the exit code with the error said (SQLSTATE HP0xx: CLI_NO).
+ */
+int cli_query(const struct command *c, struct pg_conn *conn, const struct pg_stmt *stmt,
+	const struct span *params, struct pg_result **ret);
+
+/* A NULL string is SQL NULL. */
+static inline struct span cli_param(const char *s)
+{
+	return span_of(s);
+}
+
+/* Makes SQL that gives one row with one JSON array out of a SELECT. */
+#define CLI_AS_JSON(select) "SELECT coalesce(json_agg(t), '[]') FROM (" select ") t"
+
+/* Prints JSON text indented, with a newline. Text that does not parse is printed as it is. */
+void cli_print_json(const char *text);
