@@ -68,6 +68,14 @@ pg_stop() {
 
 pg_running() { [[ -f $1/postmaster.pid ]] && kill -0 "$(head -n 1 "$1/postmaster.pid")" 2>/dev/null; }
 
+# pg_database SOCKETDIR NAME: makes it, unless it is there.
+pg_database() {
+  local url exists
+  url=$(pg_url "$1" postgres)
+  exists=$(psql -q -X -tA "$url" -v "name=$2" <<<"SELECT 1 FROM pg_database WHERE datname = :'name'")
+  [[ $exists ]] || psql -q -X "$url" -v "name=$2" <<<'CREATE DATABASE :"name"'
+}
+
 # pg_url SOCKETDIR DATABASE [USER [PASSFILE]]
 pg_url() {
   printf 'postgresql:///%s?host=%s&port=%s&user=%s%s\n' "$2" "$1" "$pg_port" "${3:-postgres}" \

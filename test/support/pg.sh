@@ -33,7 +33,7 @@ pg_throwaway() {
   install -d -m 0755 -o "$(pg_account)" "$pg_sockets"
   pg_create "$pg_dir/data" "$pg_sockets" "${settings[@]}"
   pg_throwaway_start
-  psql -q -X "$(pg_url "$pg_sockets" postgres)" -c 'CREATE DATABASE holdpoint'
+  pg_database "$pg_sockets" holdpoint
   HOLDPOINT_TEST_DATABASE_URL=$(pg_url "$pg_sockets" holdpoint)
   HOLDPOINT_TEST_PG_SOCKETS=$pg_sockets
   export HOLDPOINT_TEST_DATABASE_URL HOLDPOINT_TEST_PG_SOCKETS

@@ -1,0 +1,122 @@
+# ./dev up, down and psql: a private PostgreSQL and both daemons, from the release build.
+#
+# .dev/pg      PostgreSQL's data and its server.log; every commit reaches the disk
+# .dev/stack   certificates, passwords, the policy, the daemons' logs and pids
+# .dev/cluster etcd and kube-apiserver, with --cluster
+# The socket has a folder of its own in /tmp, because a unix socket's path may have 107 bytes only.
+
+stack_set() {
+  stack_id=$(id -u)-$(printf '%s' "$root" | sha256sum | cut -c1-8)
+  stack_dir=$state/stack stack_sockets=/tmp/holdpoint-$stack_id stack_bin=$root/build/release/bin
+  stack_cluster=dev stack_detach=1 stack_pg=$state/pg
+}
+
+dev_up() {
+  local cluster=0
+  case ${1:-} in
+    --cluster) cluster=1 && packages_for_cluster ;;
+    '') ;;
+    *) die "up: unknown option $1 (there is --cluster)" ;;
+  esac
+  stack_set
+  apt_install "Install what builds and runs Holdpoint" "${packages_build[@]}" "${packages_run[@]}" \
+    "${packages_cluster[@]}"
+  build_preset release
+  if ((cluster)); then "$root/test/e2e/build-kube-apiserver.sh" >/dev/null; fi
+  stack_down
+  stack_up "$cluster"
+  if ((cluster)); then demo_kubectl; else demo_recorded; fi
+  stack_next_steps "$cluster"
+}
+
+# A daemon that the shell starts in the background must not be a child of `step`'s background job:
+# these run in this shell.
+stack_up() {
+  note "...    Start PostgreSQL"
+  stack_postgres
+  step "Migrate the database, make certificates and logins" stack_prepare
+  mkdir -p "$stack_dir/policy"
+  cp "$root/test/e2e/policy.yaml" "$stack_dir/policy/agents.yaml"
+  webhook_start "$stack_dir/policy" || die "holdpoint-webhook did not start"
+  sink_start || die "holdpoint-auditsink did not start"
+  note "ok     Both daemons are ready"
+  if (($1)); then
+    cluster_start "$state/cluster" --detach --cluster "$stack_cluster" --certs "$stack_dir/certs" \
+      --webhook-url "${stack_url[webhook]}" --sink-url "${stack_url[sink]}"
+    cluster_register
+    note "ok     kube-apiserver asks the webhook and reports to the sink"
+  fi
+}
+
+stack_postgres() {
+  stack_place_data
+  pg_create "$stack_pg" "$stack_sockets" "shared_buffers = '256MB'" "max_wal_size = '2GB'"
+  pg_start "$stack_pg" "$stack_sockets" "$stack_pg/server.log"
+  pg_database "$stack_sockets" holdpoint
+}
+
+# PostgreSQL refuses to run as root. Where its own account cannot come to .dev (a clone in /root or
+# in a private home), the data lies in /var/lib and .dev/pg is a link to it.
+stack_place_data() {
+  mkdir -p "$state"
+  [[ -e $stack_pg || -L $stack_pg ]] && return
+  if (pg_run -- test -x "$state") 2>/dev/null; then return; fi
+  mkdir -p "/var/lib/holdpoint-dev-$stack_id"
+  ln -s "/var/lib/holdpoint-dev-$stack_id/pg" "$stack_pg"
+}
+
+# Stops what runs; nothing that runs is fine.
+stack_down() {
+  cluster_stop "$state/cluster"
+  daemon_stop webhook
+  daemon_stop sink
+  pg_stop "$stack_pg"
+  rm -rf "$stack_sockets"
+}
+
+dev_down() {
+  stack_set
+  [[ ${1:-} == --purge || $# == 0 ]] || die "down: unknown option $1 (there is --purge)"
+  stack_down
+  if [[ ${1:-} == --purge ]]; then
+    rm -rf "/var/lib/holdpoint-dev-$stack_id" "$state/pg" "$state/stack" "$state/cluster"
+    rm -f "$state"/*.env
+  fi
+  note "ok     Holdpoint is down${1:+, its data is gone}"
+}
+
+dev_psql() {
+  stack_set
+  pg_running "$stack_pg" || die "the private PostgreSQL is not running; start it with ./dev up"
+  PGOPTIONS='-c search_path=holdpoint,public' exec psql "$(pg_url "$stack_sockets" holdpoint)" "$@"
+}
+
+# .dev/NAME.env makes a shell that login: `. .dev/alice.env && holdpoint holds`.
+stack_env() {
+  (umask 077 && cat >"$state/$1.env") <<ENV
+export PATH='$stack_bin':\$PATH
+export HOLDPOINT_DATABASE_URL='$(stack_database_url "$1")'
+ENV
+}
+
+stack_next_steps() {
+  local cluster=$1
+  stack_env alice
+  stack_env auditor
+  cat <<TEXT
+
+It all stays up. Next:
+  ./dev psql -c 'SELECT * FROM pending_holds'            holds, as the database's superuser
+  . .dev/alice.env && holdpoint holds                    … as alice, who may approve for "sre"
+  . .dev/auditor.env && holdpoint sessions               what agents did
+  curl -s ${stack_plain[webhook]}/metrics
+  tail -f .dev/stack/webhook.log .dev/stack/sink.log
+  the policy is .dev/stack/policy/agents.yaml; it is read again when it changes
+TEXT
+  ((cluster)) && cat <<TEXT
+  kubectl --kubeconfig .dev/cluster/kube/agent.kubeconfig …   as the agent; also ci, sre, admin
+TEXT
+  cat <<TEXT
+  ./dev down                                             stops it, and keeps the data
+TEXT
+}
