@@ -32,7 +32,7 @@ static void finish(struct err *e, size_t wanted)
 	}
 }
 
-static void set_v(struct err *e, const char *fmt, va_list ap)
+_printf_(2, 0) static void set_v(struct err *e, const char *fmt, va_list ap)
 {
 	int n = vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
 

@@ -73,6 +73,14 @@ struct json_error {
 int json_read(const char *text, size_t len, const struct json_limits *limits, struct arena *arena,
 	struct json_doc *ret_doc, struct json_error *ret_error) _must_check_;
 
+/*
+ * Reads one JSON value at the beginning of text (white space before it allowed) and does not look
+ * at what follows: for a long list whose elements are to be held in memory one by one.
+ * ret_doc->len is where the value ended. limits.max_bytes limits the value, not len.
+ */
+int json_read_value(const char *text, size_t len, const struct json_limits *limits,
+	struct arena *arena, struct json_doc *ret_doc, struct json_error *ret_error) _must_check_;
+
 /* "line 3, column 14: duplicate key …" into e; returns -1. */
 int json_error_to_err(const struct json_error *je, struct err *e);
 

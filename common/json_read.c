@@ -13,9 +13,10 @@
 
 #include "common/json_internal.h"
 
-#define LINEAR_MEMBERS 24 /* up to here keys are compared one by one */
-#define NODES_MAX      ((1u << 28) - 1)
-#define BYTES_MAX      ((size_t)1 << 30)
+#define LINEAR_MEMBERS	24 /* up to here keys are compared one by one */
+#define FIRST_NODES_MAX 8192
+#define NODES_MAX	((1u << 28) - 1)
+#define BYTES_MAX	((size_t)1 << 30)
 
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
@@ -240,6 +241,9 @@ cold int grow(struct reader *r)
 	uint32_t max = r->limits.max_nodes;
 	size_t cap = r->cap ? (size_t)r->cap * 2 : r->d.len / 8 + 16;
 	struct json_node *nodes;
+
+	if (!r->cap && cap > FIRST_NODES_MAX) /* a value may be a small part of the text */
+		cap = FIRST_NODES_MAX;
 
 	if (cap > max)
 		cap = max;
@@ -492,7 +496,8 @@ hot const char *read_separators(struct reader *r, const char *p)
 	return p;
 }
 
-static const char *read_root(struct reader *r)
+/* One value and the white space before it. */
+static const char *read_one(struct reader *r)
 {
 	const char *p = skip_space(r->d.text, r->end);
 
@@ -503,8 +508,11 @@ static const char *read_root(struct reader *r)
 		if (likely(p) && !open)
 			p = read_separators(r, p);
 	} while (p && r->parent != JSON_NONE);
-	if (!p)
-		return NULL;
+	return p;
+}
+
+static const char *expect_end(struct reader *r, const char *p)
+{
 	p = skip_space(p, r->end);
 	return p == r->end ? p : fail(r, p, "text after the end of the value");
 }
@@ -563,8 +571,26 @@ static void fill_error(const struct reader *r, struct json_error *je)
 	put_what(r, je);
 }
 
-int json_read(const char *text, size_t len, const struct json_limits *limits, struct arena *arena,
+/* What both ways of reading end with: the document, or the error and an arena as it was. */
+static int finish(struct reader *r, const char *end, struct arena_mark mark,
 	struct json_doc *ret_doc, struct json_error *ret_error)
+{
+	if (end && (!r->many_members || check_large_objects(r) == 0)) {
+		*ret_doc = r->d;
+		ret_doc->len = (size_t)(end - r->d.text);
+		/* Making it smaller cannot fail. */
+		ret_doc->nodes = arena_resize(r->arena, r->d.nodes, r->cap * sizeof(*r->d.nodes),
+			r->d.node_count * sizeof(*r->d.nodes));
+		return 0;
+	}
+	if (ret_error)
+		fill_error(r, ret_error);
+	arena_rewind(r->arena, mark);
+	return -1;
+}
+
+static struct reader reader_of(
+	const char *text, size_t len, const struct json_limits *limits, struct arena *arena)
 {
 	struct reader r = {
 		.d = {.text = text, .len = len},
@@ -574,23 +600,44 @@ int json_read(const char *text, size_t len, const struct json_limits *limits, st
 		.parent = JSON_NONE,
 		.twice = JSON_NONE,
 	};
-	struct arena_mark mark = arena_mark(arena);
 
 	if (r.limits.max_nodes > NODES_MAX)
 		r.limits.max_nodes = NODES_MAX;
-	if (len > BYTES_MAX || len > limits->max_bytes)
-		fail_limit(&r, text, "text too long");
-	else if (read_root(&r) && (!r.many_members || check_large_objects(&r) == 0)) {
-		*ret_doc = r.d;
-		/* Making it smaller cannot fail. */
-		ret_doc->nodes = arena_resize(arena, r.d.nodes, r.cap * sizeof(*r.d.nodes),
-			r.d.node_count * sizeof(*r.d.nodes));
-		return 0;
+	if (r.limits.max_bytes > BYTES_MAX)
+		r.limits.max_bytes = BYTES_MAX;
+	return r;
+}
+
+int json_read(const char *text, size_t len, const struct json_limits *limits, struct arena *arena,
+	struct json_doc *ret_doc, struct json_error *ret_error)
+{
+	struct reader r = reader_of(text, len, limits, arena);
+	struct arena_mark mark = arena_mark(arena);
+	const char *p;
+
+	if (len > r.limits.max_bytes) {
+		p = fail_limit(&r, text, "text too long");
+	} else {
+		p = read_one(&r);
+		if (p)
+			p = expect_end(&r, p);
 	}
-	if (ret_error)
-		fill_error(&r, ret_error);
-	arena_rewind(arena, mark);
-	return -1;
+	return finish(&r, p, mark, ret_doc, ret_error);
+}
+
+int json_read_value(const char *text, size_t len, const struct json_limits *limits,
+	struct arena *arena, struct json_doc *ret_doc, struct json_error *ret_error)
+{
+	struct reader r = reader_of(text, len, limits, arena);
+	struct arena_mark mark = arena_mark(arena);
+	const char *p;
+
+	if (len > r.limits.max_bytes)
+		r.end = text + r.limits.max_bytes;
+	p = read_one(&r);
+	if (!p && r.where == r.end && len > r.limits.max_bytes)
+		fail_limit(&r, r.where, "value too long");
+	return finish(&r, p, mark, ret_doc, ret_error);
 }
 
 int json_error_to_err(const struct json_error *je, struct err *e)

@@ -520,6 +520,42 @@ START_TEST(json__duplicates_in_large_objects)
 }
 END_TEST
 
+/* ---- one value of many ---- */
+
+static const struct {
+	int end; /* where the value ended, -1: refused, -2: refused for its size */
+	const char *text;
+} firsts[] = {
+	{2, "{} ,{\"not\":looked at"},
+	{8, " {\"a\":1} "},
+	{2, "[]]"},
+	{4, "true,false"},
+	{2, "12,"},
+	{2, "\"\"\""},
+	{-1, "{\"a\":1,,}"},
+	{-1, ",{}"},
+	{-1, ""},
+	{-1, "[1,\""},
+	{20, "\"0123456789abcdefgh\" and more than twenty bytes"},
+	{-2, "\"0123456789abcdefghi\""},
+	{-2, "[[[[[[[[[[[[[[[[[[[[[[[["},
+};
+
+START_TEST(json__read_value_table)
+{
+	const struct json_limits twenty = {20, 64, 100, false, false};
+	struct json_doc d = {.len = 0};
+	struct json_error e = {.limit = false};
+	char *copy = arena_strndup(arena, firsts[_i].text, strlen(firsts[_i].text));
+	int rc = json_read_value(copy, strlen(copy), &twenty, arena, &d, &e);
+
+	ck_assert_int_eq(rc, firsts[_i].end < 0 ? -1 : 0);
+	if (rc == 0)
+		ck_assert_uint_eq(d.len, (size_t)firsts[_i].end);
+	ck_assert_int_eq(e.limit, firsts[_i].end == -2);
+}
+END_TEST
+
 /* ---- access ---- */
 
 START_TEST(json__nodes_carry_the_text)
@@ -814,6 +850,7 @@ int main(void)
 	tcase_add_test(t, json__a_full_arena_is_a_limit_and_leaves_nothing_behind);
 	tcase_add_test(t, json__a_hundred_thousand_levels_need_no_stack);
 	tcase_add_test(t, json__duplicates_in_large_objects);
+	tcase_add_loop_test(t, json__read_value_table, 0, ARRAY_LEN(firsts));
 	tcase_add_test(t, json__nodes_carry_the_text);
 	tcase_add_test(t, json__strings_are_unescaped);
 	tcase_add_test(t, json__a_lone_surrogate_has_no_value);
