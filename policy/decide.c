@@ -1,0 +1,228 @@
+/*
+ * Deciding: the index says which rules may concern a request; here they are checked in order,
+ * policy by policy, and what they say is put together.
+ */
+#include "policy/set.h"
+
+const char *policy_action_name(enum policy_action a)
+{
+	static const char *const names[] = {
+		[POLICY_NONE] = "None",
+		[POLICY_ALLOW] = "Allow",
+		[POLICY_AUDIT] = "Audit",
+		[POLICY_WARN] = "Warn",
+		[POLICY_HOLD] = "Hold",
+		[POLICY_DENY] = "Deny",
+		[POLICY_MUTATE] = "Mutate",
+	};
+	return (size_t)a < ARRAY_LEN(names) ? names[a] : "?";
+}
+
+/* What an action comes to under a policy's enforcement. */
+static enum policy_action turned_down(enum policy_action a, enum policy_enforcement e)
+{
+	if (e == POLICY_ENFORCE || a <= POLICY_AUDIT)
+		return a;
+	return e == POLICY_DRY_RUN ? POLICY_AUDIT : POLICY_WARN;
+}
+
+struct deciding {
+	const struct policy_request *request;
+	struct arena *arena;
+	struct evaluation *evaluation; /* made when the first expression needs it */
+	const struct policy *policy;   /* the one whose rules are being looked at */
+	bool concerned;		       /* is the request one of its subjects'? */
+	bool exempt;		       /* an Allow rule of it matched */
+	struct policy_match *matches;
+	size_t match_count;
+	bool record_all;
+};
+
+static bool rule_matches(const struct rule *rule, const struct policy_request *r)
+{
+	for (size_t i = 0; i < rule->match_count; i++)
+		if (match_applies(&rule->matches[i], r))
+			return true;
+	return false;
+}
+
+/* The evaluation, with the current policy's variables. NULL when the arena is full. */
+static struct evaluation *evaluation(struct deciding *d)
+{
+	if (!d->evaluation)
+		d->evaluation = evaluation_new(d->request, d->arena);
+	if (!d->evaluation || evaluation_enter(d->evaluation, d->policy->expressions) < 0)
+		return NULL;
+	return d->evaluation;
+}
+
+/* All conditions: one that is false settles it, even after one that failed. */
+static enum verdict test_conditions(
+	const struct rule *rule, struct evaluation *ev, struct span *ret_error)
+{
+	enum verdict all = VERDICT_TRUE;
+	for (size_t i = 0; i < rule->when_count; i++) {
+		struct span error = {0};
+		switch (expression_test(rule->when[i], ev, &error)) {
+		case VERDICT_FALSE:
+			return VERDICT_FALSE;
+		case VERDICT_ERROR:
+			if (all == VERDICT_TRUE)
+				*ret_error = error;
+			all = VERDICT_ERROR;
+			break;
+		case VERDICT_TRUE:
+			break;
+		}
+	}
+	return all;
+}
+
+static int rule_message(const struct rule *rule, struct deciding *d, struct span *ret)
+{
+	struct span error;
+	*ret = rule->message ? template_literal(rule->message) : rule->default_message;
+	if (!rule->message_expression && ret->ptr)
+		return 0;
+	struct evaluation *ev = evaluation(d);
+	if (!ev)
+		return -1;
+	if (rule->message_expression &&
+		expression_text(rule->message_expression, ev, ret, &error) == 0 && ret->len)
+		return 0;
+	if (!rule->message || template_text(rule->message, ev, ret, &error) < 0 || !ret->len)
+		*ret = rule->default_message;
+	return 0;
+}
+
+static int failed_match(const struct rule *rule, struct deciding *d, struct span error)
+{
+	const struct policy *p = rule->policy;
+	struct policy_match *m = &d->matches[d->match_count++];
+	*m = (struct policy_match){.rule = &rule->info, .error = true};
+	m->message = arena_printf(d->arena, "rule %s of policy %s could not be evaluated: %.*s",
+		rule->info.rule, p->name, SPAN_FMT(error));
+	if (!m->message.ptr)
+		return -1;
+	if (rule->info.action < POLICY_HOLD) {
+		m->effective = rule->info.action == POLICY_WARN ? POLICY_WARN : POLICY_AUDIT;
+	} else if (p->ignore_failures) {
+		m->ignored = true;
+		m->effective = POLICY_WARN;
+	} else {
+		m->effective = POLICY_DENY;
+	}
+	m->effective = turned_down(m->effective, p->enforcement);
+	return 0;
+}
+
+static int apply_rule(const struct rule *rule, struct deciding *d)
+{
+	enum verdict verdict = VERDICT_TRUE;
+	struct span error = {0};
+	if (rule->when_count) {
+		struct evaluation *ev = evaluation(d);
+		if (!ev)
+			return -1;
+		verdict = test_conditions(rule, ev, &error);
+	}
+	if (verdict == VERDICT_FALSE)
+		return 0;
+	if (verdict == VERDICT_ERROR)
+		return failed_match(rule, d, error);
+
+	struct policy_match *m = &d->matches[d->match_count++];
+	*m = (struct policy_match){.rule = &rule->info};
+	m->effective = turned_down(rule->info.action, rule->policy->enforcement);
+	d->exempt = rule->info.action == POLICY_ALLOW;
+	return rule_message(rule, d, &m->message);
+}
+
+static int look_at_rule(const struct rule *rule, struct deciding *d)
+{
+	if (rule->policy != d->policy) {
+		d->policy = rule->policy;
+		d->concerned = policy_concerns(d->policy, d->request);
+		d->exempt = false;
+	}
+	if (!d->concerned)
+		return 0;
+	if (rule->record_only) {
+		d->record_all = true;
+		return 0;
+	}
+	if (d->exempt || rule->info.action == POLICY_MUTATE || !rule_matches(rule, d->request))
+		return 0;
+	return apply_rule(rule, d);
+}
+
+int policy_decide(const struct policy_set *s, const struct policy_request *r, struct arena *arena,
+	struct policy_decision *ret)
+{
+	struct deciding d = {.request = r, .arena = arena};
+	const uint32_t *ids;
+	size_t count;
+	if (index_find(s->index, r, arena, &ids, &count) < 0)
+		return -1;
+	d.matches = arena_alloc(arena, (count ? count : 1) * sizeof *d.matches);
+	if (!d.matches)
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		if (look_at_rule(s->rules[ids[i]], &d) < 0)
+			return -1;
+
+	*ret = (struct policy_decision){
+		.matches = d.matches, .match_count = d.match_count, .record_all = d.record_all};
+	for (size_t i = 0; i < d.match_count; i++) {
+		if (d.matches[i].effective > ret->action) {
+			ret->action = d.matches[i].effective;
+			ret->decisive = &d.matches[i];
+		}
+	}
+	return 0;
+}
+
+/* ---- reasons ---- */
+
+static bool said_before(const struct policy_decision *d, size_t i)
+{
+	for (size_t j = 0; j < i; j++)
+		if (d->matches[j].effective == d->matches[i].effective &&
+			span_eq(d->matches[j].message, d->matches[i].message))
+			return true;
+	return false;
+}
+
+static int by_length(const void *a, const void *b)
+{
+	const struct policy_match *x = *(const struct policy_match *const *)a;
+	const struct policy_match *y = *(const struct policy_match *const *)b;
+	if (x->message.len != y->message.len)
+		return x->message.len < y->message.len ? -1 : 1;
+	return x < y ? -1 : x > y;
+}
+
+struct span policy_decision_reasons(
+	const struct policy_decision *d, enum policy_action action, struct arena *arena)
+{
+	const struct policy_match **list = arena_alloc(arena, (d->match_count + 1) * sizeof *list);
+	size_t count = 0, len = 0;
+	if (!list)
+		return (struct span){0};
+	for (size_t i = 0; i < d->match_count; i++)
+		if (d->matches[i].effective == action && !said_before(d, i)) {
+			list[count++] = &d->matches[i];
+			len += d->matches[i].message.len + 1;
+		}
+	qsort(list, count, sizeof *list, by_length);
+	char *text = arena_alloc(arena, len + 1), *end = text;
+	if (!text)
+		return (struct span){0};
+	for (size_t i = 0; i < count; i++) {
+		if (i)
+			*end++ = '\n';
+		end = mempcpy(end, list[i]->message.ptr, list[i]->message.len);
+	}
+	*end = 0;
+	return (struct span){text, (size_t)(end - text)};
+}

@@ -1,0 +1,133 @@
+/* Files and folders; see files.h. */
+#include "policy/files.h"
+
+#include "policy/set.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct files {
+	struct arena *arena;
+	struct policy_errors *errors;
+	struct tree_file *items;
+	size_t count;
+	size_t total_bytes;
+};
+
+static void complain(struct files *f, const char *path, const char *what)
+{
+	struct tree_file file = {.path = path};
+	errors_add(f->errors, &file, 0, 0, "%s", what);
+}
+
+/* The whole of an open file, which may grow or shrink while it is read. */
+static struct span read_all(struct files *f, int fd, const char *path)
+{
+	_cleanup_(buf_free) struct buf b = BUF_INIT(TREE_MAX_FILE_BYTES);
+	char chunk[16384];
+	ssize_t n;
+	while ((n = read(fd, chunk, sizeof chunk)) > 0)
+		buf_add(&b, chunk, (size_t)n);
+	if (n < 0) {
+		complain(f, path, strerror(errno));
+		return (struct span){0};
+	}
+	f->total_bytes += b.len;
+	if (b.failed || f->total_bytes > SET_MAX_TOTAL_BYTES) {
+		complain(f, path, "too large: at most 16 MiB a file, 64 MiB in all");
+		return (struct span){0};
+	}
+	char *copy = arena_strndup(f->arena, b.ptr ? b.ptr : "", b.len);
+	if (!copy)
+		complain(f, path, "the policies need too much memory");
+	return (struct span){copy, copy ? b.len : 0};
+}
+
+static void read_file(struct files *f, const char *path)
+{
+	struct stat st;
+	if (f->count == SET_MAX_FILES) {
+		complain(f, path, "more than 2000 policy files");
+		return;
+	}
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0) {
+		complain(f, path, strerror(errno));
+		return;
+	}
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		complain(f, path, "not a file");
+	} else {
+		struct span text = read_all(f, fd, path);
+		const char *name = arena_strndup(f->arena, path, strlen(path));
+		if (text.ptr && name)
+			f->items[f->count++] = (struct tree_file){name, text};
+	}
+	close(fd);
+}
+
+static bool has_suffix(const char *name, const char *suffix)
+{
+	size_t n = strlen(name), s = strlen(suffix);
+	return n > s && !strcmp(name + n - s, suffix);
+}
+
+static int is_policy_file(const struct dirent *d)
+{
+	return d->d_name[0] != '.' &&
+	       (has_suffix(d->d_name, ".yaml") || has_suffix(d->d_name, ".yml"));
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static void read_folder(struct files *f, const char *path)
+{
+	struct dirent **names;
+	int n = scandir(path, &names, is_policy_file, by_name);
+	if (n < 0) {
+		complain(f, path, strerror(errno));
+		return;
+	}
+	for (int i = 0; i < n; i++) {
+		char *file;
+		if (asprintf(&file, "%s/%s", path, names[i]->d_name) < 0)
+			complain(f, path, "out of memory");
+		else {
+			read_file(f, file);
+			free(file);
+		}
+		free(names[i]);
+	}
+	free(names);
+}
+
+int files_read(const char *const *paths, size_t path_count, struct arena *arena,
+	struct policy_errors *errors, struct tree_file **ret, size_t *ret_count)
+{
+	unsigned before = errors->count;
+	struct files f = {.arena = arena, .errors = errors};
+	f.items = arena_calloc(arena, SET_MAX_FILES, sizeof *f.items);
+	if (!f.items) {
+		errors_add(errors, NULL, 0, 0, "out of memory");
+		return -1;
+	}
+	for (size_t i = 0; i < path_count; i++) {
+		struct stat st;
+		if (stat(paths[i], &st) < 0)
+			complain(&f, paths[i], strerror(errno));
+		else if (S_ISDIR(st.st_mode))
+			read_folder(&f, paths[i]);
+		else
+			read_file(&f, paths[i]);
+	}
+	*ret = f.items;
+	*ret_count = f.count;
+	return errors->count == before ? 0 : -1;
+}

@@ -1,0 +1,17 @@
+/*
+ * The files that a list of paths stands for, and whether they have changed.
+ *
+ * A folder stands for its *.yaml and *.yml files, by name, not for its subfolders. Names that begin
+ * with "." or ".." are left out: a ConfigMap mount keeps the real files in "..2024_…" behind the
+ * symbolic link "..data", and shows links to them under their own names.
+ */
+#pragma once
+
+#include "policy/tree.h"
+
+/*
+ * Reads all files into the arena. An empty folder is no error here.
+ * Errors: -1, added to errors.
+ */
+int files_read(const char *const *paths, size_t path_count, struct arena *arena,
+	struct policy_errors *errors, struct tree_file **ret, size_t *ret_count) _must_check_;

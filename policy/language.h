@@ -1,0 +1,84 @@
+/*
+ * The policy language as written: one struct per kind of object, filled by the field tables in
+ * language.c. Compiling them into something that decides is policy/compile.h's job.
+ */
+#pragma once
+
+#include "policy/schema.h"
+
+#define LANGUAGE_API_VERSION "holdpoint.dev/v1alpha1"
+
+/* A document's head, which every kind of document has. */
+struct source_metadata {
+	struct yaml_str name;
+	const struct node *labels, *annotations;
+};
+
+enum subject_kind { SUBJECT_USER, SUBJECT_GROUP, SUBJECT_SERVICE_ACCOUNT };
+
+struct source_subject {
+	struct yaml_int kind; /* enum subject_kind */
+	struct yaml_str name, namespace_, api_group;
+};
+
+struct source_variable {
+	struct yaml_str name, expression;
+};
+
+struct source_match {
+	struct yaml_list api_groups, api_versions, resources, operations, verbs, namespaces,
+		resource_names, non_resource_urls;
+};
+
+struct source_hold {
+	struct yaml_list approvers;
+	struct yaml_int min_approvals, expires, grant, window, max_uses, wait, retry,
+		require_reason;
+};
+
+struct source_json_patch {
+	struct yaml_str expression;
+};
+
+struct source_mutate {
+	const struct node *merge_patch;
+	struct yaml_object json_patch; /* struct source_json_patch */
+};
+
+struct source_rule {
+	struct yaml_str name;
+	struct yaml_list match; /* struct source_match */
+	struct yaml_list when;	/* struct yaml_str */
+	struct yaml_int action;
+	struct yaml_str message, message_expression;
+	struct yaml_object hold;   /* struct source_hold */
+	struct yaml_object mutate; /* struct source_mutate */
+};
+
+enum record { RECORD_MATCHES, RECORD_ALL };
+
+struct source_spec {
+	struct yaml_list subjects, exclude_subjects; /* struct source_subject */
+	struct yaml_int enforcement, failure_policy, record;
+	struct yaml_list variables; /* struct source_variable */
+	struct yaml_list rules;	    /* struct source_rule */
+};
+
+struct source_policy {
+	struct yaml_str api_version, kind;
+	struct yaml_object metadata; /* struct source_metadata */
+	struct yaml_object spec;     /* struct source_spec */
+};
+
+extern const struct kind language_policy;   /* struct source_policy */
+extern const struct kind language_metadata; /* struct source_metadata */
+extern const struct choice language_actions[];
+
+/* What a hold rule without `hold:` gets. */
+void language_default_hold(struct source_hold *ret);
+
+/*
+ * Checks apiVersion, kind and metadata.name of a document that is to be of kind `kind`.
+ * Returns -1 with the errors added.
+ */
+int language_check_head(const struct node *root, const char *kind, struct policy_errors *errors);

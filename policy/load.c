@@ -1,0 +1,206 @@
+/* From paths to a policy set: finding the files, reading, compiling, indexing; all or nothing. */
+#include "policy/files.h"
+#include "policy/set.h"
+
+#include "common/crypto.h"
+
+/* ---- life of a set ---- */
+
+static void set_free(struct policy_set *s)
+{
+	if (!s)
+		return;
+	index_free(s->index);
+	for (size_t i = 0; i < s->policy_count; i++)
+		expressions_free(s->policies[i]->expressions);
+	free(s->policies);
+	free(s->rules);
+	buf_free(&s->text);
+	arena_free(s->arena);
+	free(s);
+}
+
+static struct policy_set *set_new(void)
+{
+	struct policy_set *s = calloc(1, sizeof *s);
+	if (!s)
+		return NULL;
+	atomic_init(&s->references, 1);
+	s->text = BUF_INIT(2 * SET_MAX_TOTAL_BYTES);
+	s->arena = arena_new(64u << 10, SET_MAX_ARENA_BYTES);
+	if (!s->arena) {
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+struct policy_set *policy_set_ref(struct policy_set *s)
+{
+	atomic_fetch_add_explicit(&s->references, 1, memory_order_relaxed);
+	return s;
+}
+
+void policy_set_unref(struct policy_set *s)
+{
+	if (s && atomic_fetch_sub_explicit(&s->references, 1, memory_order_acq_rel) == 1)
+		set_free(s);
+}
+
+/* ---- putting it together ---- */
+
+struct loading {
+	struct policy_set *set;
+	struct policy_errors *errors;
+};
+
+static void take_document(const struct node *root, void *arg)
+{
+	struct loading *l = arg;
+	compile_policy(l->set, root, l->errors);
+}
+
+/* The rules of all policies in one list, in the order of evaluation. */
+static int list_rules(struct policy_set *s)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < s->policy_count; i++)
+		count += s->policies[i]->rule_count + 1;
+	s->rules = calloc(count + 1, sizeof(*s->rules));
+	if (!s->rules)
+		return -1;
+	for (size_t i = 0; i < s->policy_count; i++) {
+		struct policy *p = s->policies[i];
+		if (p->record_all) {
+			struct rule *r = arena_calloc(s->arena, 1, sizeof *r);
+			if (!r)
+				return -1;
+			r->policy = p;
+			r->record_only = true;
+			s->rules[s->rule_count++] = r;
+		}
+		for (size_t k = 0; k < p->rule_count; k++)
+			s->rules[s->rule_count++] = &p->rules[k];
+		s->real_rule_count += p->rule_count;
+	}
+	return 0;
+}
+
+/* One line of JSON a policy: readable, and the same however the YAML was laid out. */
+static int make_digest(struct policy_set *s)
+{
+	uint8_t hash[SHA256_LEN];
+	_cleanup_(buf_free) struct buf hex = BUF_INIT(2 * SHA256_LEN + 1);
+	for (size_t i = 0; i < s->policy_count; i++) {
+		node_put_json(&s->text, s->policies[i]->root);
+		buf_add_char(&s->text, '\n');
+	}
+	if (s->text.failed)
+		return -1;
+	struct span text = buf_span(&s->text);
+	sha256_of(text.ptr, text.len, hash);
+	hex_put(&hex, hash, sizeof hash);
+	const char *digits = buf_str(&hex);
+	if (!digits)
+		return -1;
+	strcpy(s->digest, "sha256:");
+	memcpy(s->digest + 7, digits, 2 * SHA256_LEN + 1);
+	return 0;
+}
+
+static int finish(struct policy_set *s, struct policy_errors *errors)
+{
+	if (errors->count > TREE_MAX_ERRORS)
+		buf_printf(&errors->text, "and %u more errors\n", errors->count - TREE_MAX_ERRORS);
+	if (errors->count)
+		return -1;
+	if (!s->policy_count) {
+		errors_add(errors, NULL, 0, 0,
+			"no policy found: give a file, or a folder with *.yaml files");
+		return -1;
+	}
+	if (list_rules(s) < 0 || make_digest(s) < 0 || index_build(s) < 0) {
+		errors_add(errors, NULL, 0, 0, "out of memory");
+		return -1;
+	}
+	if (s->real_rule_count > SET_MAX_RULES) {
+		errors_add(errors, NULL, 0, 0, "more than %u rules", SET_MAX_RULES);
+		return -1;
+	}
+	/* The trees and the files' text belong to the loading. */
+	for (size_t i = 0; i < s->rule_count; i++)
+		s->rules[i]->at = NULL;
+	for (size_t i = 0; i < s->policy_count; i++)
+		s->policies[i]->root = NULL;
+	return 0;
+}
+
+static void set_unref_on_error(struct policy_set *s, int rc, struct policy_set **ret)
+{
+	if (rc == 0)
+		*ret = s;
+	else
+		policy_set_unref(s);
+}
+
+int policy_set_load(const char *const *paths, size_t path_count, struct policy_set **ret,
+	struct policy_errors *errors)
+{
+	*errors = (struct policy_errors){0};
+	struct loading l = {set_new(), errors};
+	struct tree_file *files;
+	size_t count = 0;
+	if (!l.set) {
+		errors_add(errors, NULL, 0, 0, "out of memory");
+		return -1;
+	}
+	if (files_read(paths, path_count, l.set->arena, errors, &files, &count) < 0)
+		count = 0;
+	for (size_t i = 0; i < count; i++)
+		tree_read(&files[i], l.set->arena, errors, take_document, &l);
+	int rc = finish(l.set, errors);
+	set_unref_on_error(l.set, rc, ret);
+	return rc;
+}
+
+int policy_set_load_text(
+	const char *name, struct span text, struct policy_set **ret, struct policy_errors *errors)
+{
+	*errors = (struct policy_errors){0};
+	struct loading l = {set_new(), errors};
+	if (!l.set) {
+		errors_add(errors, NULL, 0, 0, "out of memory");
+		return -1;
+	}
+	struct tree_file file = {arena_strndup(l.set->arena, name, strlen(name)),
+		{arena_strndup(l.set->arena, text.ptr, text.len), text.len}};
+	if (file.path && file.text.ptr)
+		tree_read(&file, l.set->arena, errors, take_document, &l);
+	else
+		errors_add(errors, NULL, 0, 0, "out of memory");
+	int rc = finish(l.set, errors);
+	set_unref_on_error(l.set, rc, ret);
+	return rc;
+}
+
+/* ---- looking ---- */
+
+size_t policy_set_policy_count(const struct policy_set *s)
+{
+	return s->policy_count;
+}
+
+size_t policy_set_rule_count(const struct policy_set *s)
+{
+	return s->real_rule_count;
+}
+
+const char *policy_set_digest(const struct policy_set *s)
+{
+	return s->digest;
+}
+
+struct span policy_set_text(const struct policy_set *s)
+{
+	return buf_span(&s->text);
+}

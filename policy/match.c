@@ -1,0 +1,227 @@
+/*
+ * Does a rule concern a request: subjects, operations, resources, namespaces and names, with the
+ * semantics of k8s.io/apiserver/pkg/admission/plugin/webhook/predicates/rules/rules.go where the
+ * words are those of an admission webhook.
+ */
+#include "policy/set.h"
+
+#define SERVICE_ACCOUNT_PREFIX "system:serviceaccount:"
+
+/* ---- who ---- */
+
+static bool service_account_matches(const struct subject *s, struct span username)
+{
+	struct span prefix = SPAN(SERVICE_ACCOUNT_PREFIX);
+	if (s->username.ptr)
+		return span_eq(s->username, username);
+	if (username.len < prefix.len || memcmp(username.ptr, prefix.ptr, prefix.len) != 0)
+		return false;
+	struct span rest = {username.ptr + prefix.len, username.len - prefix.len};
+	const char *colon = memchr(rest.ptr, ':', rest.len);
+	if (!colon)
+		return false;
+	struct span ns = {rest.ptr, (size_t)(colon - rest.ptr)};
+	struct span name = {colon + 1, rest.len - ns.len - 1};
+	return pattern_matches(s->namespace_, ns) && pattern_matches(s->name, name);
+}
+
+static bool group_matches(const struct subject *s, const struct policy_request *r)
+{
+	for (size_t i = 0; i < r->group_count; i++)
+		if (pattern_matches(s->name, r->groups[i]))
+			return true;
+	return false;
+}
+
+static bool subject_matches(const struct subject *s, const struct policy_request *r)
+{
+	switch (s->kind) {
+	case SUBJECT_USER:
+		return pattern_matches(s->name, r->username);
+	case SUBJECT_GROUP:
+		return group_matches(s, r);
+	case SUBJECT_SERVICE_ACCOUNT:
+		return service_account_matches(s, r->username);
+	}
+	return false;
+}
+
+bool subjects_match(struct subjects list, const struct policy_request *r)
+{
+	for (size_t i = 0; i < list.count; i++)
+		if (subject_matches(&list.items[i], r))
+			return true;
+	return false;
+}
+
+bool policy_concerns(const struct policy *p, const struct policy_request *r)
+{
+	return (!p->subjects.count || subjects_match(p->subjects, r)) &&
+	       !subjects_match(p->exclude_subjects, r);
+}
+
+/* ---- what ---- */
+
+static bool resource_matches(const struct resource_pattern *p, const struct policy_request *r)
+{
+	return (p->any_resource || span_eq(p->resource, r->resource)) &&
+	       (p->any_subresource || span_eq(p->subresource, r->subresource));
+}
+
+static bool resources_match(const struct match *m, const struct policy_request *r)
+{
+	for (size_t i = 0; i < m->resource_count; i++)
+		if (resource_matches(&m->resources[i], r))
+			return true;
+	return false;
+}
+
+/* Verbs that reach many objects when no namespace, or no name, is given. */
+static bool is_collection_verb(struct span verb)
+{
+	return span_eq_str(verb, "list") || span_eq_str(verb, "watch") ||
+	       span_eq_str(verb, "deletecollection");
+}
+
+/* Kinds that live in no namespace: an empty namespace means nothing for them. */
+static bool is_known_cluster_scoped(const struct policy_request *r)
+{
+	static const char *const core[] = {
+		"nodes", "namespaces", "persistentvolumes", "componentstatuses", NULL};
+	static const char *const others[] = {"clusterroles", "clusterrolebindings",
+		"customresourcedefinitions", "apiservices", "storageclasses", "csidrivers",
+		"csinodes", "volumeattachments", "priorityclasses", "runtimeclasses",
+		"ingressclasses", "mutatingwebhookconfigurations",
+		"validatingwebhookconfigurations", "validatingadmissionpolicies",
+		"validatingadmissionpolicybindings", "mutatingadmissionpolicies",
+		"mutatingadmissionpolicybindings", "certificatesigningrequests", "flowschemas",
+		"prioritylevelconfigurations", NULL};
+	const char *const *names = r->group.len ? others : core;
+	for (; *names; names++)
+		if (span_eq_str(r->resource, *names))
+			return true;
+	return false;
+}
+
+bool request_spans_namespaces(const struct policy_request *r)
+{
+	return r->authorize && !r->path.len && !r->namespace_.len && is_collection_verb(r->verb) &&
+	       !is_known_cluster_scoped(r);
+}
+
+static bool namespaces_match(const struct match *m, const struct policy_request *r)
+{
+	if (r->namespace_.len)
+		return selection_matches(&m->namespaces, r->namespace_);
+	return !m->namespaces.include.count || request_spans_namespaces(r);
+}
+
+static bool names_match(const struct match *m, const struct policy_request *r)
+{
+	if (!m->names.include.count && !m->names.exclude.count)
+		return true;
+	if (!r->name.len && r->authorize && is_collection_verb(r->verb))
+		return true; /* reaches the objects that are meant as well */
+	return selection_matches(&m->names, r->name);
+}
+
+static bool verb_matches(const struct match *m, const struct policy_request *r)
+{
+	return r->authorize ? patterns_match(m->verbs, r->verb) : (m->operations & r->op) != 0;
+}
+
+static bool is_path(const struct policy_request *r)
+{
+	return r->authorize && r->path.len;
+}
+
+bool match_applies(const struct match *m, const struct policy_request *r)
+{
+	if (m->authorize != r->authorize || !verb_matches(m, r) || m->urls != is_path(r))
+		return false;
+	if (m->urls)
+		return patterns_match(m->paths, r->path);
+	return resources_match(m, r) && patterns_match(m->groups, r->group) &&
+	       (!m->versions.count || patterns_match(m->versions, r->version)) &&
+	       namespaces_match(m, r) && names_match(m, r);
+}
+
+const char *match_mismatch(const struct match *m, const struct policy_request *r)
+{
+	if (m->authorize != r->authorize)
+		return m->authorize ? "it has verbs: not asked at admission"
+				    : "it has operations: not asked at authorization";
+	if (!verb_matches(m, r))
+		return m->authorize ? "another verb" : "another operation";
+	if (m->urls != is_path(r))
+		return m->urls ? "it is for non-resource URLs" : "it is for resources";
+	if (m->urls)
+		return patterns_match(m->paths, r->path) ? NULL : "another path";
+	if (!patterns_match(m->groups, r->group))
+		return "another API group";
+	if (!resources_match(m, r))
+		return "another resource or subresource";
+	if (m->versions.count && !patterns_match(m->versions, r->version))
+		return "another API version";
+	if (!namespaces_match(m, r))
+		return "another namespace";
+	return names_match(m, r) ? NULL : "another name";
+}
+
+/* ---- which rule hides which ---- */
+
+static bool patterns_cover(struct patterns a, struct patterns b)
+{
+	for (size_t i = 0; i < b.count; i++) {
+		bool covered = false;
+		for (size_t j = 0; j < a.count && !covered; j++)
+			covered = pattern_covers(a.items[j], b.items[i]);
+		if (!covered)
+			return false;
+	}
+	return true;
+}
+
+/* Exclusions of a must be exclusions of b; what a includes must contain what b includes. */
+static bool selection_covers(const struct selection *a, const struct selection *b)
+{
+	if (a->include.count && (!b->include.count || !patterns_cover(a->include, b->include)))
+		return false;
+	return patterns_cover(b->exclude, a->exclude);
+}
+
+static bool resource_covers(const struct resource_pattern *a, const struct resource_pattern *b)
+{
+	bool resource = a->any_resource || (!b->any_resource && span_eq(a->resource, b->resource));
+	bool sub = a->any_subresource ||
+		   (!b->any_subresource && span_eq(a->subresource, b->subresource));
+	return resource && sub;
+}
+
+static bool resources_cover(const struct match *a, const struct match *b)
+{
+	for (size_t i = 0; i < b->resource_count; i++) {
+		bool covered = false;
+		for (size_t j = 0; j < a->resource_count && !covered; j++)
+			covered = resource_covers(&a->resources[j], &b->resources[i]);
+		if (!covered)
+			return false;
+	}
+	return true;
+}
+
+bool match_covers(const struct match *a, const struct match *b)
+{
+	if (a->authorize != b->authorize || a->urls != b->urls)
+		return false;
+	if (a->authorize ? !patterns_cover(a->verbs, b->verbs)
+			 : (a->operations & b->operations) != b->operations)
+		return false;
+	if (a->urls)
+		return patterns_cover(a->paths, b->paths);
+	bool versions = !a->versions.count ||
+			(b->versions.count && patterns_cover(a->versions, b->versions));
+	return patterns_cover(a->groups, b->groups) && resources_cover(a, b) && versions &&
+	       selection_covers(&a->namespaces, &b->namespaces) &&
+	       selection_covers(&a->names, &b->names);
+}

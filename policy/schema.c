@@ -1,0 +1,400 @@
+/* The strict reader behind the field tables; see schema.h. */
+#include "policy/schema.h"
+
+#include "common/flags.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#define NAMES_MAX 64
+
+struct context {
+	struct arena *arena;
+	struct policy_errors *errors;
+	bool failed;
+};
+
+static void fail(struct context *c)
+{
+	c->failed = true;
+}
+
+/* ---- did you mean ---- */
+
+/* Edit distance without case, a swap of neighbours counting once; long words are not compared. */
+static unsigned distance(struct span a, struct span b)
+{
+	enum { MAX = 40 };
+	if (a.len >= MAX || b.len >= MAX)
+		return MAX;
+	unsigned rows[3][MAX + 1];
+	unsigned *before = rows[0], *last = rows[1], *now = rows[2];
+	for (size_t j = 0; j <= b.len; j++)
+		last[j] = (unsigned)j;
+	for (size_t i = 1; i <= a.len; i++) {
+		now[0] = (unsigned)i;
+		for (size_t j = 1; j <= b.len; j++) {
+			int x = tolower((unsigned char)a.ptr[i - 1]);
+			int y = tolower((unsigned char)b.ptr[j - 1]);
+			unsigned best = last[j - 1] + (x != y);
+			if (last[j] + 1 < best)
+				best = last[j] + 1;
+			if (now[j - 1] + 1 < best)
+				best = now[j - 1] + 1;
+			if (i > 1 && j > 1 && x == tolower((unsigned char)b.ptr[j - 2]) &&
+				y == tolower((unsigned char)a.ptr[i - 2]) &&
+				before[j - 2] + 1 < best)
+				best = before[j - 2] + 1;
+			now[j] = best;
+		}
+		unsigned *free_row = before;
+		before = last;
+		last = now;
+		now = free_row;
+	}
+	return last[b.len];
+}
+
+const char *schema_closest(struct span wrong, const char *const *names)
+{
+	const char *best = NULL;
+	unsigned best_distance = wrong.len > 8 ? 4 : wrong.len > 3 ? 3 : 2;
+	for (; *names; names++) {
+		unsigned d = distance(wrong, span_of(*names));
+		if (d < best_distance) {
+			best_distance = d;
+			best = *names;
+		}
+	}
+	return best;
+}
+
+static void unknown_key(struct context *c, const struct kind *kind, const struct node *key)
+{
+	fail(c);
+	for (const struct hint *h = kind->hints; h && h->name; h++) {
+		if (span_eq_str(key->text, h->name)) {
+			errors_add_at(c->errors, key, "unknown field \"%s\" in %s: %s", h->name,
+				kind->name, h->say);
+			return;
+		}
+	}
+	const char *names[NAMES_MAX];
+	size_t count = 0;
+	for (const struct field *f = kind->fields; f->name && count < NAMES_MAX - 1; f++)
+		names[count++] = f->name;
+	names[count] = NULL;
+	const char *close = schema_closest(key->text, names);
+	if (close)
+		errors_add_at(c->errors, key, "unknown field \"%.*s\" in %s; did you mean \"%s\"?",
+			SPAN_FMT(key->text), kind->name, close);
+	else
+		errors_add_at(c->errors, key, "unknown field \"%.*s\" in %s", SPAN_FMT(key->text),
+			kind->name);
+}
+
+/* ---- values ---- */
+
+static void wrong_type(
+	struct context *c, const struct node *n, const char *field, const char *wanted)
+{
+	fail(c);
+	errors_add_at(c->errors, n, "%s must be %s, not %s", field, wanted, node_kind_name(n));
+}
+
+static void *alloc(struct context *c, const struct node *n, size_t count, size_t size)
+{
+	void *p = arena_calloc(c->arena, count ? count : 1, size);
+	if (!p) {
+		fail(c);
+		errors_add_at(c->errors, n, "the policies need too much memory; load fewer");
+	}
+	return p;
+}
+
+static void read_string(
+	struct context *c, const char *name, const struct node *n, struct yaml_str *ret)
+{
+	if (n->type != NODE_SCALAR || n->kind == SCALAR_NULL) {
+		wrong_type(c, n, name, "a string");
+		return;
+	}
+	if (n->kind != SCALAR_STRING) {
+		fail(c);
+		errors_add_at(c->errors, n, "%s must be a string; put it in quotes: \"%.*s\"", name,
+			SPAN_FMT(n->text));
+		return;
+	}
+	ret->s = n->text;
+	ret->at = n;
+}
+
+static void read_bool(
+	struct context *c, const char *name, const struct node *n, struct yaml_int *ret)
+{
+	if (n->type != NODE_SCALAR || n->kind != SCALAR_BOOL) {
+		wrong_type(c, n, name, "true or false");
+		return;
+	}
+	ret->v = n->text.ptr[0] == 't';
+	ret->at = n;
+}
+
+static void read_int(
+	struct context *c, const struct field *f, const struct node *n, struct yaml_int *ret)
+{
+	char *end = NULL;
+	if (n->type != NODE_SCALAR || n->kind != SCALAR_INT || n->text.len > 18) {
+		wrong_type(c, n, f->name, "a whole number");
+		return;
+	}
+	long long v = strtoll(n->text.ptr, &end, 10);
+	if (v < f->min || v > f->max) {
+		fail(c);
+		errors_add_at(c->errors, n, "%s must be %" PRId64 " to %" PRId64 ", not %lld",
+			f->name, f->min, f->max, v);
+		return;
+	}
+	ret->v = v;
+	ret->at = n;
+}
+
+static void put_duration(char *ret, size_t size, int64_t ms)
+{
+	if (ms % 3600000 == 0 && ms)
+		snprintf(ret, size, "%" PRId64 "h", ms / 3600000);
+	else if (ms % 60000 == 0 && ms)
+		snprintf(ret, size, "%" PRId64 "m", ms / 60000);
+	else if (ms % 1000 == 0)
+		snprintf(ret, size, "%" PRId64 "s", ms / 1000);
+	else
+		snprintf(ret, size, "%" PRId64 "ms", ms);
+}
+
+static void read_duration(
+	struct context *c, const struct field *f, const struct node *n, struct yaml_int *ret)
+{
+	int64_t ms = 0;
+	if (n->type != NODE_SCALAR || duration_parse_ms(n->text, &ms) < 0) {
+		fail(c);
+		errors_add_at(
+			c->errors, n, "%s must be a duration such as 30s, 15m or 1h30m", f->name);
+		return;
+	}
+	if (ms < f->min || ms > f->max) {
+		char min[32], max[32];
+		put_duration(min, sizeof min, f->min);
+		put_duration(max, sizeof max, f->max);
+		fail(c);
+		errors_add_at(c->errors, n, "%s must be %s to %s, not %.*s", f->name, min, max,
+			SPAN_FMT(n->text));
+		return;
+	}
+	ret->v = ms;
+	ret->at = n;
+}
+
+static void read_enum(
+	struct context *c, const struct field *f, const struct node *n, struct yaml_int *ret)
+{
+	const char *names[NAMES_MAX];
+	size_t count = 0;
+	char list[256] = "";
+	if (n->type != NODE_SCALAR) {
+		wrong_type(c, n, f->name, "a string");
+		return;
+	}
+	for (const struct choice *o = f->choices; o->name; o++) {
+		if (span_eq_str(n->text, o->name)) {
+			ret->v = o->value;
+			ret->at = n;
+			return;
+		}
+		names[count++] = o->name;
+		size_t used = strlen(list);
+		snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", o->name);
+	}
+	names[count] = NULL;
+	fail(c);
+	const char *close = schema_closest(n->text, names);
+	if (close)
+		errors_add_at(c->errors, n, "%s \"%.*s\" is not known; did you mean \"%s\"?",
+			f->name, SPAN_FMT(n->text), close);
+	else
+		errors_add_at(c->errors, n, "%s \"%.*s\" is not known; it is one of %s", f->name,
+			SPAN_FMT(n->text), list);
+}
+
+static bool is_list(struct context *c, const char *name, const struct node *n)
+{
+	if (n->type != NODE_SEQ) {
+		wrong_type(c, n, name, "a list");
+		return false;
+	}
+	if (n->count > SCHEMA_MAX_ITEMS) {
+		fail(c);
+		errors_add_at(c->errors, n, "%s has more than %u items", name, SCHEMA_MAX_ITEMS);
+		return false;
+	}
+	return true;
+}
+
+static void read_strings(
+	struct context *c, const char *name, const struct node *n, struct yaml_list *ret)
+{
+	char item_name[80];
+	snprintf(item_name, sizeof item_name, "each of %s", name);
+	if (!is_list(c, name, n))
+		return;
+	struct yaml_str *items = alloc(c, n, n->count, sizeof *items);
+	if (!items)
+		return;
+	size_t count = 0;
+	node_foreach(item, n) read_string(c, item_name, item, &items[count++]);
+	*ret = (struct yaml_list){items, count, n};
+}
+
+static void read_object(
+	struct context *c, const struct kind *kind, const struct node *n, void *value);
+
+static void read_objects(
+	struct context *c, const struct field *f, const struct node *n, struct yaml_list *ret)
+{
+	if (!is_list(c, f->name, n))
+		return;
+	char *items = alloc(c, n, n->count, f->of->size);
+	if (!items)
+		return;
+	size_t count = 0;
+	node_foreach(item, n) read_object(c, f->of, item, items + f->of->size * count++);
+	*ret = (struct yaml_list){items, count, n};
+}
+
+/* A free value must mean the same to every YAML reader. */
+static void check_any(struct context *c, const char *name, const struct node *n)
+{
+	if (n->type == NODE_SCALAR && n->kind == SCALAR_UNSURE) {
+		fail(c);
+		errors_add_at(c->errors, n,
+			"YAML versions disagree about %.*s: write true or false, or put it in "
+			"quotes",
+			SPAN_FMT(n->text));
+	} else if (n->type != NODE_SCALAR) {
+		bool value = n->type == NODE_SEQ;
+		node_foreach(child, n)
+		{
+			if (value)
+				check_any(c, name, child);
+			value = n->type == NODE_SEQ || !value;
+		}
+	}
+}
+
+static void read_labels(struct context *c, const char *name, const struct node *n)
+{
+	struct yaml_str unused;
+	if (n->type != NODE_MAP) {
+		wrong_type(c, n, name, "an object");
+		return;
+	}
+	node_foreach_member(key, n) read_string(c, name, key->next, &unused);
+}
+
+static void read_field(struct context *c, const struct field *f, const struct node *n, char *value)
+{
+	void *to = value + f->offset;
+	switch (f->type) {
+	case FIELD_STRING:
+	case FIELD_EXPRESSION:
+		read_string(c, f->name, n, to);
+		break;
+	case FIELD_BOOL:
+		read_bool(c, f->name, n, to);
+		break;
+	case FIELD_INT:
+		read_int(c, f, n, to);
+		break;
+	case FIELD_DURATION:
+		read_duration(c, f, n, to);
+		break;
+	case FIELD_ENUM:
+		read_enum(c, f, n, to);
+		break;
+	case FIELD_STRINGS:
+	case FIELD_EXPRESSIONS:
+		read_strings(c, f->name, n, to);
+		break;
+	case FIELD_OBJECT: {
+		struct yaml_object *object = to;
+		object->at = n;
+		object->value = alloc(c, n, 1, f->of->size);
+		if (object->value)
+			read_object(c, f->of, n, object->value);
+		break;
+	}
+	case FIELD_OBJECTS:
+		read_objects(c, f, n, to);
+		break;
+	case FIELD_LABELS:
+		read_labels(c, f->name, n);
+		*(const struct node **)to = n;
+		break;
+	case FIELD_ANY:
+		check_any(c, f->name, n);
+		*(const struct node **)to = n;
+		break;
+	}
+}
+
+static void set_default(const struct field *f, char *value)
+{
+	switch (f->type) {
+	case FIELD_BOOL:
+	case FIELD_INT:
+	case FIELD_DURATION:
+	case FIELD_ENUM:
+		((struct yaml_int *)(value + f->offset))->v = f->def;
+		break;
+	default:
+		break;
+	}
+}
+
+static void read_object(
+	struct context *c, const struct kind *kind, const struct node *n, void *value)
+{
+	if (n->type != NODE_MAP) {
+		char name[80];
+		snprintf(name, sizeof name, "%s", kind->name);
+		wrong_type(c, n, name, "an object");
+		return;
+	}
+	for (const struct field *f = kind->fields; f->name; f++) {
+		const struct node *member = node_get(n, f->name);
+		set_default(f, value);
+		if (member) {
+			read_field(c, f, member, value);
+		} else if (f->required) {
+			fail(c);
+			errors_add_at(
+				c->errors, n, "%s needs the field \"%s\"", kind->name, f->name);
+		}
+	}
+	node_foreach_member(key, n)
+	{
+		const struct field *f = kind->fields;
+		while (f->name && !span_eq_str(key->text, f->name))
+			f++;
+		if (!f->name)
+			unknown_key(c, kind, key);
+	}
+}
+
+int schema_read(const struct kind *kind, const struct node *n, void *value, struct arena *arena,
+	struct policy_errors *errors)
+{
+	struct context c = {.arena = arena, .errors = errors};
+	read_object(&c, kind, n, value);
+	return c.failed ? -1 : 0;
+}

@@ -1,0 +1,139 @@
+/*
+ * A loaded policy set from the inside: what compile.c makes and index.c, match.c and decide.c use.
+ * Everything lives in the set's arena and never changes once loaded.
+ */
+#pragma once
+
+#include "policy/expression.h"
+#include "policy/language.h"
+#include "policy/pattern.h"
+
+#include <stdatomic.h>
+
+/* ---- limits ---- */
+
+#define SET_MAX_FILES	    2000u
+#define SET_MAX_TOTAL_BYTES (64u << 20)
+#define SET_MAX_ARENA_BYTES (1u << 30)
+#define SET_MAX_RULES	    100000u
+#define SET_MAX_LIST	    256u /* names in one list of a match */
+#define SET_MAX_MESSAGE	    2048u
+
+/* ---- who ---- */
+
+struct subject {
+	enum subject_kind kind;
+	struct pattern name;
+	struct pattern namespace_; /* of a service account */
+	struct span username;	   /* of a service account without globs; else absent */
+};
+
+struct subjects {
+	const struct subject *items;
+	size_t count;
+};
+
+/* ---- what ---- */
+
+struct resource_pattern {
+	struct span resource, subresource;
+	bool any_resource;    /* "*", "* /x": the name may be any */
+	bool any_subresource; /* "x/ *": with or without one */
+};
+
+struct match {
+	bool authorize; /* has verbs: for SubjectAccessReviews only */
+	bool urls;	/* has nonResourceURLs: for paths only */
+	unsigned operations;
+	struct patterns verbs;
+	struct patterns groups; /* literal or "*" */
+	struct patterns versions;
+	const struct resource_pattern *resources;
+	size_t resource_count;
+	struct selection namespaces;
+	struct selection names;
+	struct patterns paths;
+};
+
+/* ---- then ---- */
+
+struct mutation {
+	const struct node *merge_patch; /* with templates compiled in `templates` */
+	struct merge_template *templates;
+	size_t template_count;
+	struct expression *json_patch;
+};
+
+struct policy;
+
+struct rule {
+	struct policy_rule_info info;
+	const struct policy *policy;
+	bool record_only; /* not a rule: stands for its policy's `record: All` */
+	const struct match *matches;
+	size_t match_count;
+	const struct expression *const *when;
+	size_t when_count;
+	const struct template *message;
+	struct span default_message;
+	const struct expression *message_expression;
+	const struct mutation *mutation;
+	struct policy_hold hold;
+	const struct node *at; /* where it was written; only while loading */
+};
+
+struct policy {
+	const char *name;
+	struct subjects subjects, exclude_subjects;
+	enum policy_enforcement enforcement;
+	bool ignore_failures;
+	bool record_all;
+	struct expressions *expressions; /* the environment of its rules */
+	struct rule *rules;
+	size_t rule_count;
+	const struct node *root; /* the document; only while loading */
+};
+
+struct index;
+
+struct policy_set {
+	atomic_uint references;
+	struct arena *arena;
+	struct policy **policies;
+	size_t policy_count;
+	struct rule **rules; /* all of them, in the order of evaluation; record_only ones too */
+	size_t rule_count;
+	size_t real_rule_count;
+	struct index *index;
+	char digest[80];
+	struct buf text;
+};
+
+/* ---- match.c ---- */
+
+bool subjects_match(struct subjects list, const struct policy_request *r);
+bool policy_concerns(const struct policy *p, const struct policy_request *r);
+bool match_applies(const struct match *m, const struct policy_request *r);
+/* Why it does not, for people: "operation DELETE is not one of CREATE, UPDATE". NULL if it does. */
+const char *match_mismatch(const struct match *m, const struct policy_request *r);
+/* An authorization request that reads or deletes across all namespaces. */
+bool request_spans_namespaces(const struct policy_request *r);
+/* Does every request that b applies to also meet a? False when it cannot be told. */
+bool match_covers(const struct match *a, const struct match *b);
+
+/* ---- index.c ---- */
+
+/* Builds set->index; -1 when memory is short. */
+int index_build(struct policy_set *set) _must_check_;
+void index_free(struct index *index);
+/*
+ * The numbers of the rules that may concern r, ascending, each once. A superset: every one must
+ * still be checked. Returns -1 when the arena is full.
+ */
+int index_find(const struct index *index, const struct policy_request *r, struct arena *arena,
+	const uint32_t **ret, size_t *ret_count) _must_check_;
+
+/* ---- compile.c ---- */
+
+/* Compiles one document and appends it to the set. Problems go to errors. */
+void compile_policy(struct policy_set *set, const struct node *root, struct policy_errors *errors);

@@ -1,0 +1,87 @@
+/*
+ * YAML as a tree in which every node knows where it stands.
+ *
+ * libyaml's events become nodes: scalars, sequences, mappings. Anchors, aliases, tags and merge
+ * keys are refused (a policy says what it means where it says it, and nothing can be expanded a
+ * billion times); so are duplicate keys, keys that are not strings, and whatever passes the limits.
+ * The tree knows nothing of policies: policy/schema.h reads it into structs.
+ * Threads: a tree is immutable once read.
+ */
+#pragma once
+
+#include "common/arena.h"
+#include "policy/policy.h"
+
+#define TREE_MAX_FILE_BYTES (16u << 20)
+#define TREE_MAX_DEPTH	    48
+#define TREE_MAX_NODES	    2000000u
+#define TREE_MAX_KEYS	    1000u
+#define TREE_MAX_SCALAR	    65536u
+/* More errors than this are counted, not written. */
+#define TREE_MAX_ERRORS 100u
+
+struct tree_file {
+	const char *path; /* as shown in errors */
+	struct span text;
+};
+
+enum node_type { NODE_SCALAR, NODE_SEQ, NODE_MAP };
+
+/* What a scalar is when nothing says what it should be. */
+enum scalar_kind {
+	SCALAR_STRING,
+	SCALAR_NULL,
+	SCALAR_BOOL,
+	SCALAR_INT,
+	SCALAR_FLOAT,
+	SCALAR_UNSURE, /* yes, no, on, off, 0777, 1_000: YAML versions disagree about it */
+};
+
+struct node {
+	enum node_type type;
+	enum scalar_kind kind; /* of a scalar */
+	uint32_t line, column; /* from 1; columns count characters */
+	uint32_t count;	       /* of a sequence or mapping */
+	bool block;	       /* scalar written with | or > */
+	size_t offset;	       /* of its first byte in the file */
+	struct span text;      /* of a scalar, NUL-terminated too */
+	struct node *first;    /* of a sequence: items; of a mapping: key, value, key, value … */
+	struct node *next;
+	const struct tree_file *file;
+};
+
+/* for (const struct node *n: items of sequence s) */
+#define node_foreach(n, s) for (const struct node *n = (s)->first; n; n = n->next)
+/* for (const struct node *k: keys of mapping m), the value is k->next */
+#define node_foreach_member(k, m) for (const struct node *k = (m)->first; k; k = k->next->next)
+
+/*
+ * Reads every document of a file and gives each root to take(). Stops at the first syntax error.
+ * Errors: added to errors; take() is not called for a document that has one.
+ */
+void tree_read(const struct tree_file *file, struct arena *arena, struct policy_errors *errors,
+	void (*take)(const struct node *root, void *arg), void *arg);
+
+/* The value of a member; NULL if absent or m is no mapping. */
+const struct node *node_get(const struct node *m, const char *key);
+
+/* "a string", "a list", "true or false" …: what n is, for messages. */
+const char *node_kind_name(const struct node *n);
+
+/*
+ * Where the byte `offset` of a scalar's value stands in the file, as well as can be said: folding
+ * and escapes are followed by counting what is not white space.
+ */
+void node_position(const struct node *n, size_t offset, uint32_t *ret_line, uint32_t *ret_column);
+
+/* Adds "file:line:column: message". at may be NULL when the problem has no place in the file. */
+void errors_add(struct policy_errors *errors, const struct tree_file *file, uint32_t line,
+	uint32_t column, const char *fmt, ...) _printf_(5, 6);
+void errors_add_at(struct policy_errors *errors, const struct node *at, const char *fmt, ...)
+	_printf_(3, 4);
+/* The same for a place inside a scalar. */
+void errors_add_in(struct policy_errors *errors, const struct node *at, size_t offset,
+	const char *fmt, ...) _printf_(4, 5);
+
+/* Writes n as canonical JSON: keys sorted, no white space. */
+void node_put_json(struct buf *out, const struct node *n);

@@ -1,0 +1,337 @@
+#include <check.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "unit/policy_support.h"
+
+#define HEAD                                                                                       \
+	"apiVersion: holdpoint.dev/v1alpha1\n"                                                     \
+	"kind: GuardrailPolicy\n"                                                                  \
+	"metadata:\n"                                                                              \
+	"  name: p\n"                                                                              \
+	"spec:\n"
+#define MATCH "{apiGroups: [''], resources: [pods], operations: [CREATE]}"
+#define RULE                                                                                       \
+	"  rules:\n"                                                                               \
+	"  - name: r\n"                                                                            \
+	"    action: Deny\n"                                                                       \
+	"    match:\n"                                                                             \
+	"    - " MATCH "\n"
+
+struct refusal {
+	const char *expected; /* one line of the errors, whole */
+	const char *yaml;
+};
+
+static const struct refusal refusals[] = {
+	/* YAML itself */
+	{"t.yaml:2:1: did not find expected node content while parsing a flow node", "a: [\n"},
+	{"t.yaml:1:4: anchors and aliases are not supported: write the value out", "a: &x 1\n"},
+	{"t.yaml:1:4: anchors and aliases are not supported: write the value out", "a: *x\n"},
+	{"t.yaml:1:4: tags are not supported: leave it out", "a: !!str 1\n"},
+	{"t.yaml:2:1: merge keys are not supported: write the values out", "b: 1\n<<: {}\n"},
+	{"t.yaml:2:1: duplicate key \"a\"", "a: 1\na: 2\n"},
+	{"t.yaml:1:4: a key must be a string", "? [x]\n: 1\n"},
+	{"t.yaml:1:49: nested too deeply",
+		"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["},
+	{"no policy found: give a file, or a folder with *.yaml files", "---\n---\n"},
+
+	/* the head */
+	{"t.yaml:1:1: a document must be an object of kind GuardrailPolicy, not a list", "- a\n"},
+	{"t.yaml:1:1: a document needs apiVersion: holdpoint.dev/v1alpha1 and kind: GuardrailPolicy",
+		"kind: GuardrailPolicy\n"},
+	{"t.yaml:1:13: apiVersion must be holdpoint.dev/v1alpha1, not \"v1\"",
+		"apiVersion: v1\nkind: GuardrailPolicy\n"},
+	{"t.yaml:2:7: kind must be GuardrailPolicy, not \"Pod\"",
+		"apiVersion: holdpoint.dev/v1alpha1\nkind: Pod\n"},
+	{"t.yaml:1:1: GuardrailPolicy needs the field \"metadata\"",
+		"apiVersion: holdpoint.dev/v1alpha1\nkind: GuardrailPolicy\nspec: {rules: []}\n"},
+	{"t.yaml:3:18: a policy's name is made of lower-case letters, digits, \"-\" and \".\"",
+		"apiVersion: holdpoint.dev/v1alpha1\nkind: GuardrailPolicy\nmetadata: {name: P}\n"},
+
+	/* fields */
+	{"t.yaml:6:3: unknown field \"subject\" in spec; did you mean \"subjects\"?",
+		HEAD "  subject: []\n" RULE},
+	{"t.yaml:6:3: unknown field \"validations\" in spec: write rules with action: Deny",
+		HEAD "  validations: []\n" RULE},
+	{"t.yaml:6:3: unknown field \"zzz\" in spec", HEAD "  zzz: 1\n" RULE},
+	{"t.yaml:6:16: enforcement \"enforce\" is not known; did you mean \"Enforce\"?",
+		HEAD "  enforcement: enforce\n" RULE},
+	{"t.yaml:6:11: record \"Some\" is not known; it is one of Matches, All",
+		HEAD "  record: Some\n" RULE},
+	{"t.yaml:6:10: rules must be a list, not a string", HEAD "  rules: x\n"},
+	{"t.yaml:6:10: a policy without rules does nothing", HEAD "  rules: []\n"},
+	{"t.yaml:11:14: message must be a string; put it in quotes: \"yes\"",
+		HEAD RULE "    message: yes\n"},
+	{"t.yaml:11:14: message must be a string; put it in quotes: \"12\"",
+		HEAD RULE "    message: 12\n"},
+	{"t.yaml:11:14: message must be a string, not a list", HEAD RULE "    message: [a]\n"},
+	{"t.yaml:11:14: message is empty; leave it out", HEAD RULE "    message: ''\n"},
+
+	/* subjects */
+	{"t.yaml:7:25: a ServiceAccount needs its namespace",
+		HEAD "  subjects:\n  - {kind: SA, name: a}\n" RULE},
+	{"t.yaml:7:33: a ServiceAccount needs its namespace",
+		HEAD "  subjects:\n  - {kind: ServiceAccount, name: a}\n" RULE},
+	{"t.yaml:7:34: only a ServiceAccount has a namespace",
+		HEAD "  subjects:\n  - {kind: User, name: a, namespace: b}\n" RULE},
+	{"t.yaml:8:23: the same subject stands above already",
+		HEAD "  subjects:\n  - {kind: User, name: a}\n  - {kind: User, name: a}\n" RULE},
+	{"t.yaml:9:23: this excludes the subject \"ab\" altogether",
+		HEAD "  subjects:\n  - {kind: User, name: ab}\n  excludeSubjects:\n"
+		     "  - {kind: User, name: a*}\n" RULE},
+	{"t.yaml:7:12: kind \"Grup\" is not known; did you mean \"Group\"?",
+		HEAD "  subjects:\n  - {kind: Grup, name: a}\n" RULE},
+
+	/* matches */
+	{"t.yaml:9:12: match is empty, so the rule would never apply",
+		HEAD "  rules:\n  - name: r\n    action: Deny\n    match: []\n"},
+	{"t.yaml:9:13: match needs apiGroups, resources and operations or verbs",
+		HEAD "  rules:\n  - name: r\n    action: Deny\n    match: [{}]\n"},
+	{"t.yaml:9:57: match needs \"apiGroups\" (\"\" is the core group, \"*\" any)",
+		HEAD "  rules:\n  - name: r\n    action: Deny\n"
+		     "    match: [{resources: [pods], operations: [CREATE]}]\n"},
+	{"t.yaml:9:24: match needs \"operations\" (CREATE, UPDATE, DELETE, CONNECT) or \"verbs\"",
+		HEAD "  rules:\n  - name: r\n    action: Deny\n"
+		     "    match: [{resources: [pods], apiGroups: ['']}]\n"},
+	{"t.yaml:9:73: operations (admission) and verbs (authorization) exclude each other: write "
+	 "two rules",
+		HEAD "  rules:\n  - name: r\n    action: Deny\n    match: "
+		     "[{resources: [pods], apiGroups: [''], operations: ['*'], verbs: [get]}]\n"},
+	{"t.yaml:9:64: admission has no operation \"get\"; write a rule with \"verbs\", which works "
+	 "at authorization",
+		HEAD "  rules:\n  - name: r\n    action: Deny\n    match: "
+		     "[{resources: [pods], apiGroups: [''], operations: [get]}]\n"},
+	{"t.yaml:9:64: operation \"create\" is not known; did you mean \"CREATE\"?",
+		HEAD "  rules:\n  - name: r\n    action: Deny\n    match: "
+		     "[{resources: [pods], apiGroups: [''], operations: [create]}]\n"},
+	{"t.yaml:9:72: \"*\" in operations already means all the others",
+		HEAD "  rules:\n  - name: r\n    action: Deny\n    match: "
+		     "[{resources: [pods], apiGroups: [''], operations: [CREATE, '*']}]\n"},
+	{"t.yaml:9:26: write the plural resource name in lower case (\"pods\", not \"Pod\")",
+		HEAD "  rules:\n  - name: r\n    action: Deny\n    match: "
+		     "[{resources: [Pod], apiGroups: [''], operations: [CREATE]}]\n"},
+	{"t.yaml:9:26: \"*\" stands for a whole resource or subresource, not for a part of a name",
+		HEAD "  rules:\n  - name: r\n    action: Deny\n    match: "
+		     "[{resources: ['po*'], apiGroups: [''], operations: [CREATE]}]\n"},
+	{"t.yaml:9:44: write the group without its version (\"apps\", not \"apps/v1\")",
+		HEAD "  rules:\n  - name: r\n    action: Deny\n    match: "
+		     "[{resources: [pods], apiGroups: [apps/v1], operations: [CREATE]}]\n"},
+	{"t.yaml:9:44: the core group is written \"\"",
+		HEAD "  rules:\n  - name: r\n    action: Deny\n    match: "
+		     "[{resources: [pods], apiGroups: [core], operations: [CREATE]}]\n"},
+	{"t.yaml:9:32: resources names \"pods\" twice",
+		HEAD "  rules:\n  - name: r\n    action: Deny\n    match: "
+		     "[{resources: [pods, pods], apiGroups: [''], operations: [CREATE]}]\n"},
+	{"t.yaml:9:23: unknown field \"scope\" in match: a rule without \"namespaces\" matches both "
+	 "scopes",
+		HEAD "  rules:\n  - name: r\n    action: Deny\n    match: "
+		     "[{verbs: [get], scope: '*', apiGroups: [''], resources: [pods]}]\n"},
+	{"t.yaml:9:64: a non-resource URL is a path that begins with \"/\"",
+		HEAD "  rules:\n  - name: r\n    action: Deny\n    match: "
+		     "[{verbs: [get], nonResourceURLs: [metrics]}]\n"},
+
+	/* actions */
+	{"t.yaml:7:5: rule needs the field \"action\"",
+		HEAD "  rules:\n  - name: r\n    match: [" MATCH "]\n"},
+	{"t.yaml:11:11: \"hold\" needs action: Hold", HEAD RULE "    hold: {}\n"},
+	{"t.yaml:9:19: expires must be 1s to 720h, not 0s",
+		HEAD "  rules:\n  - name: r\n    action: Hold\n    hold: {expires: 0s}\n"
+		     "    match: [" MATCH "]\n"},
+	{"t.yaml:9:20: expires must be a duration such as 30s, 15m or 1h30m",
+		HEAD "  rules:\n  - name: r\n    action: Hold\n    hold: {expires:  soon}\n"
+		     "    match: [" MATCH "]\n"},
+	{"t.yaml:9:20: maxUses needs grant: Window",
+		HEAD "  rules:\n  - name: r\n    action: Hold\n    hold: {maxUses:  3}\n"
+		     "    match: [" MATCH "]\n"},
+	{"t.yaml:9:25: minApprovals must be 1 to 20, not 0",
+		HEAD "  rules:\n  - name: r\n    action: Hold\n    hold: {minApprovals:  0}\n"
+		     "    match: [" MATCH "]\n"},
+	{"t.yaml:7:5: a Mutate rule needs \"mutate\"",
+		HEAD "  rules:\n  - name: r\n    action: Mutate\n    match: [" MATCH "]\n"},
+
+	/* between rules */
+	{"t.yaml:11:5: rule \"r\" has the name of the rule at line 7",
+		HEAD RULE "  - name: r\n    action: Warn\n    match: [" MATCH "]\n"},
+	{"t.yaml:11:5: rule \"s\" is the same as the rule at line 7",
+		HEAD RULE "  - name: s\n    action: Deny\n    match:\n    - " MATCH "\n"},
+	{"t.yaml:10:5: rule \"b\" can never apply: rule \"a\" above allows everything that it matches",
+		HEAD "  rules:\n  - name: a\n    action: Allow\n"
+		     "    match: [{apiGroups: ['*'], resources: ['*/*'], operations: ['*']}]\n"
+		     "  - name: b\n    action: Deny\n    match: [" MATCH "]\n"},
+	{"t.yaml:15:9: a policy named \"p\" is loaded already",
+		HEAD RULE "---\napiVersion: holdpoint.dev/v1alpha1\nkind: GuardrailPolicy\nmetadata:\n"
+			  "  name: p\nspec:\n" RULE},
+};
+
+static bool has_line(const char *text, const char *line)
+{
+	size_t len = strlen(line);
+	for (const char *p = text; (p = strstr(p, line)); p++)
+		if ((p == text || p[-1] == '\n') && p[len] == '\n')
+			return true;
+	return false;
+}
+
+START_TEST(policy_load__every_mistake_has_its_place_and_its_reason)
+{
+	const struct refusal *c = &refusals[_i];
+	struct policy_set *s = NULL;
+	struct policy_errors errors;
+	int rc = policy_set_load_text("t.yaml", span_of(c->yaml), &s, &errors);
+
+	ck_assert_int_eq(rc, -1);
+	ck_assert_ptr_null(s);
+	ck_assert_uint_gt(errors.count, 0);
+	if (!has_line(buf_str(&errors.text), c->expected))
+		ck_abort_msg("\nexpected %s\n     got %s", c->expected, buf_str(&errors.text));
+	buf_free(&errors.text);
+}
+END_TEST
+
+START_TEST(policy_load__all_mistakes_are_listed_at_once)
+{
+	static const char *yaml = HEAD
+		"  enforcment: Warn\n"
+		"  rules:\n"
+		"  - name: A_B\n"
+		"    action: Denny\n"
+		"    match: [{apiGroups: [''], resources: [Pods], operations: [READ]}]\n";
+	struct policy_set *s = NULL;
+	struct policy_errors errors;
+	ck_assert_int_eq(policy_set_load_text("t.yaml", span_of(yaml), &s, &errors), -1);
+	ck_assert_uint_eq(errors.count, 5);
+	buf_free(&errors.text);
+}
+END_TEST
+
+START_TEST(policy_load__endless_mistakes_are_counted_not_listed)
+{
+	struct buf yaml = BUF_INIT(1 << 20);
+	struct policy_set *s = NULL;
+	struct policy_errors errors;
+	buf_add_str(&yaml, HEAD);
+	for (int i = 0; i < 500; i++)
+		buf_printf(&yaml, "  zz%d: 1\n", i);
+	buf_add_str(&yaml, RULE);
+	ck_assert_int_eq(policy_set_load_text("t.yaml", buf_span(&yaml), &s, &errors), -1);
+	ck_assert_uint_eq(errors.count, 500);
+	ck_assert(has_line(buf_str(&errors.text), "and 400 more errors"));
+	buf_free(&errors.text);
+	buf_free(&yaml);
+}
+END_TEST
+
+START_TEST(policy_load__digest_is_of_the_meaning_not_of_the_layout)
+{
+	_cleanup_(policy_set_unrefp) struct policy_set *a = load_or_fail(HEAD RULE);
+	_cleanup_(policy_set_unrefp) struct policy_set *b = load_or_fail(
+		"# a comment\n{kind: GuardrailPolicy, apiVersion: \"holdpoint.dev/v1alpha1\", spec: "
+		"{rules: [{match: [" MATCH "], action: Deny, name: r}]}, metadata: {name: p}}\n");
+	_cleanup_(policy_set_unrefp) struct policy_set *c =
+		load_or_fail(HEAD "  enforcement: Warn\n" RULE);
+
+	ck_assert_str_eq(policy_set_digest(a), policy_set_digest(b));
+	ck_assert_str_ne(policy_set_digest(a), policy_set_digest(c));
+	ck_assert_uint_eq(strlen(policy_set_digest(a)), 7 + 64);
+	ck_assert(span_eq_str(policy_set_text(a),
+		"{\"apiVersion\":\"holdpoint.dev/v1alpha1\",\"kind\":\"GuardrailPolicy\","
+		"\"metadata\":{\"name\":\"p\"},\"spec\":{\"rules\":[{\"action\":\"Deny\",\"match\":"
+		"[{\"apiGroups\":[\"\"],\"operations\":[\"CREATE\"],\"resources\":[\"pods\"]}],"
+		"\"name\":\"r\"}]}}\n"));
+	ck_assert_uint_eq(policy_set_policy_count(a), 1);
+	ck_assert_uint_eq(policy_set_rule_count(a), 1);
+}
+END_TEST
+
+/* ---- folders ---- */
+
+static void write_file(const char *dir, const char *name, const char *text)
+{
+	char path[300];
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	FILE *f = fopen(path, "w");
+	ck_assert_ptr_nonnull(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void remove_tree(const char *dir)
+{
+	char command[400];
+	snprintf(command, sizeof command, "rm -rf '%s'", dir);
+	ck_assert_int_eq(system(command), 0);
+}
+
+#define NAMED(n)                                                                                   \
+	"apiVersion: holdpoint.dev/v1alpha1\nkind: GuardrailPolicy\nmetadata: {name: " n           \
+	"}\nspec:\n" RULE
+
+START_TEST(policy_load__configmap_folder_is_read_once_through_its_links)
+{
+	char dir[] = "/tmp/holdpoint-policy-XXXXXX", path[100];
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof path, "%s/..2026_01", dir);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	write_file(path, "a.yaml", NAMED("a"));
+	write_file(path, "b.yml", NAMED("b") "---\n" NAMED("c"));
+	write_file(path, "notes.txt", "no policy");
+	write_file(path, ".hidden.yaml", "no policy");
+	const char *links[][2] = {{"..2026_01", "..data"}, {"..data/a.yaml", "a.yaml"},
+		{"..data/b.yml", "b.yml"}, {"..data/notes.txt", "notes.txt"},
+		{"..data/.hidden.yaml", ".hidden.yaml"}};
+	for (size_t i = 0; i < ARRAY_LEN(links); i++) {
+		snprintf(path, sizeof path, "%s/%s", dir, links[i][1]);
+		ck_assert_int_eq(symlink(links[i][0], path), 0);
+	}
+	struct policy_set *s = NULL;
+	struct policy_errors errors;
+	const char *paths[] = {dir};
+	int rc = policy_set_load(paths, 1, &s, &errors);
+	remove_tree(dir);
+	if (rc < 0)
+		ck_abort_msg("%s", buf_str(&errors.text));
+	ck_assert_uint_eq(policy_set_policy_count(s), 3);
+	policy_set_unref(s);
+}
+END_TEST
+
+START_TEST(policy_load__one_broken_file_refuses_the_whole_set)
+{
+	char dir[] = "/tmp/holdpoint-policy-XXXXXX", expected[100];
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	write_file(dir, "a.yaml", NAMED("a"));
+	write_file(dir, "b.yaml", "kind: x\n");
+	struct policy_set *s = NULL;
+	struct policy_errors errors;
+	const char *paths[] = {dir, "/nowhere/at-all.yaml"};
+	int rc = policy_set_load(paths, 2, &s, &errors);
+	remove_tree(dir);
+	ck_assert_int_eq(rc, -1);
+	ck_assert_ptr_null(s);
+	snprintf(expected, sizeof expected, "%s/b.yaml:1:1: ", dir);
+	ck_assert_ptr_nonnull(strstr(buf_str(&errors.text), expected));
+	ck_assert(has_line(buf_str(&errors.text), "/nowhere/at-all.yaml: No such file or directory"));
+	buf_free(&errors.text);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("policy_load");
+	TCase *t = tcase_create("all");
+	tcase_add_loop_test(t, policy_load__every_mistake_has_its_place_and_its_reason, 0,
+		(int)ARRAY_LEN(refusals));
+	tcase_add_test(t, policy_load__all_mistakes_are_listed_at_once);
+	tcase_add_test(t, policy_load__endless_mistakes_are_counted_not_listed);
+	tcase_add_test(t, policy_load__digest_is_of_the_meaning_not_of_the_layout);
+	tcase_add_test(t, policy_load__configmap_folder_is_read_once_through_its_links);
+	tcase_add_test(t, policy_load__one_broken_file_refuses_the_whole_set);
+	suite_add_tcase(s, t);
+	SRunner *r = srunner_create(s);
+	srunner_run_all(r, CK_ENV);
+	int failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
