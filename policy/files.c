@@ -108,17 +108,15 @@ static void read_folder(struct files *f, const char *path)
 	free(names);
 }
 
-int files_read(const char *const *paths, size_t path_count, struct arena *arena,
+void files_read(const char *const *paths, size_t path_count, struct arena *arena,
 	struct policy_errors *errors, struct tree_file **ret, size_t *ret_count)
 {
-	unsigned before = errors->count;
 	struct files f = {.arena = arena, .errors = errors};
 	f.items = arena_calloc(arena, SET_MAX_FILES, sizeof *f.items);
 	if (!f.items) {
 		errors_add(errors, NULL, 0, 0, "out of memory");
-		return -1;
 	}
-	for (size_t i = 0; i < path_count; i++) {
+	for (size_t i = 0; f.items && i < path_count; i++) {
 		struct stat st;
 		if (stat(paths[i], &st) < 0)
 			complain(&f, paths[i], strerror(errno));
@@ -129,5 +127,4 @@ int files_read(const char *const *paths, size_t path_count, struct arena *arena,
 	}
 	*ret = f.items;
 	*ret_count = f.count;
-	return errors->count == before ? 0 : -1;
 }

@@ -10,8 +10,8 @@
 #include "policy/tree.h"
 
 /*
- * Reads all files into the arena. An empty folder is no error here.
- * Errors: -1, added to errors.
+ * Reads all files into the arena; those that can be read, when some cannot. An empty folder is no
+ * error here. Errors: added to errors.
  */
-int files_read(const char *const *paths, size_t path_count, struct arena *arena,
-	struct policy_errors *errors, struct tree_file **ret, size_t *ret_count) _must_check_;
+void files_read(const char *const *paths, size_t path_count, struct arena *arena,
+	struct policy_errors *errors, struct tree_file **ret, size_t *ret_count);

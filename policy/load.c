@@ -149,13 +149,12 @@ int policy_set_load(const char *const *paths, size_t path_count, struct policy_s
 	*errors = (struct policy_errors){0};
 	struct loading l = {set_new(), errors};
 	struct tree_file *files;
-	size_t count = 0;
+	size_t count;
 	if (!l.set) {
 		errors_add(errors, NULL, 0, 0, "out of memory");
 		return -1;
 	}
-	if (files_read(paths, path_count, l.set->arena, errors, &files, &count) < 0)
-		count = 0;
+	files_read(paths, path_count, l.set->arena, errors, &files, &count);
 	for (size_t i = 0; i < count; i++)
 		tree_read(&files[i], l.set->arena, errors, take_document, &l);
 	int rc = finish(l.set, errors);

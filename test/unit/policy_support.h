@@ -7,7 +7,8 @@
 #include "policy/policy.h"
 #include "policy/request.h"
 
-#define SUPPORT_LIMITS ((struct json_limits){.max_bytes = 8u << 20, .max_depth = 100, .max_nodes = 1u << 20})
+#define SUPPORT_LIMITS                                                                             \
+	((struct json_limits){.max_bytes = 8u << 20, .max_depth = 100, .max_nodes = 1u << 20})
 
 /* The set that the YAML makes; fails the test with all errors when it is refused. */
 static inline struct policy_set *load_or_fail(const char *yaml)
