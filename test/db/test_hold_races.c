@@ -1,0 +1,318 @@
+/*
+ * Races about holds on a real PostgreSQL: whatever requests, approvals, denials and expiry do at
+ * the same moment, a hold ends in one state, lets one change through, and its events tell so.
+ */
+#include "db/race.h"
+
+static struct racer racers[RACERS_MAX];
+
+static void setup(void)
+{
+	admin("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'wh') THEN"
+	      " CREATE ROLE sre; CREATE ROLE wh LOGIN IN ROLE holdpoint_webhook;"
+	      " CREATE ROLE alice LOGIN IN ROLE holdpoint_approver, sre;"
+	      " CREATE ROLE bob LOGIN IN ROLE holdpoint_approver, sre;"
+	      " PERFORM holdpoint.map_approver('alice', 'alice@example.com');"
+	      " END IF; END $$");
+	admin("UPDATE holdpoint.config SET repeat_window = DEFAULT, denial_stands = '0'");
+}
+
+/* hold_find_or_create for the object `name`; the answer is `column` of its row. */
+static void ask(char sql[1024], const char *column, const char *name, const char *terms)
+{
+	snprintf(sql, 1024,
+		"SELECT %s FROM holdpoint.hold_find_or_create('c1', sha256('%s'), 'agent', '{ai}',"
+		" 'DELETE', 'apps', 'v1', 'deployments', '', 'prod', '%s', 'agents', 'deletes',"
+		" NULL, 'needs a human', '{}', false, '{sre}', %s, false, 'uid')",
+		column, name, name, terms);
+}
+
+#define ONCE	     "1, false, '1 hour', 'Once', NULL, NULL"
+#define ONCE_TWO     "2, false, '1 hour', 'Once', NULL, NULL"
+#define ONCE_BRIEFLY "1, false, '1 second', 'Once', NULL, NULL"
+#define WINDOW_TEN   "1, false, '1 hour', 'Window', NULL, 10"
+
+static long make_hold(const char *name, const char *terms)
+{
+	char sql[1024], answer[128];
+	PGconn *conn = race_connect("wh");
+
+	ask(sql, "hold_id", name, terms);
+	race_run(conn, sql, answer);
+	PQfinish(conn);
+	ck_assert_msg(strtol(answer, NULL, 10) > 0, "%s", answer);
+	return strtol(answer, NULL, 10);
+}
+
+__attribute__((format(printf, 3, 4))) static void racer_set(
+	unsigned i, const char *login, const char *format, ...)
+{
+	va_list args;
+
+	racers[i].conn = race_connect(login);
+	va_start(args, format);
+	vsnprintf(racers[i].sql, sizeof(racers[i].sql), format, args);
+	va_end(args);
+}
+
+static void ask_at_once(unsigned count, const char *column, const char *name, const char *terms)
+{
+	for (unsigned i = 0; i < count; i++)
+		ask(racers[i].sql, column, name, terms);
+	race(racers, count);
+}
+
+/*
+ * The events of a hold tell its state: at most one ends it, nothing follows that, and an approval
+ * stands before each use.
+ */
+static void check_events_tell_state(long hold)
+{
+	ck_assert_str_eq(admin("SELECT (SELECT e.state_after FROM holdpoint.hold_event e"
+			       " WHERE e.hold_id = h.id ORDER BY e.id DESC LIMIT 1) = h.state"
+			       " FROM holdpoint.hold h WHERE h.id = %ld",
+				 hold),
+		"t");
+	ck_assert_str_eq(admin("SELECT count(*) <= 1 AND coalesce(max(id) = (SELECT max(id) FROM"
+			       " holdpoint.hold_event WHERE hold_id = %ld), true)"
+			       " FROM holdpoint.hold_event WHERE hold_id = %ld AND state_after IN"
+			       " ('used', 'denied', 'expired', 'withdrawn')",
+				 hold, hold),
+		"t");
+	ck_assert_str_eq(admin("SELECT count(*) = 0 FROM holdpoint.hold_event u"
+			       " WHERE u.hold_id = %ld AND u.action = 'use' AND NOT EXISTS"
+			       " (SELECT FROM holdpoint.hold_event a WHERE a.hold_id = u.hold_id"
+			       " AND a.action = 'approve' AND a.id < u.id)",
+				 hold),
+		"t");
+}
+
+START_TEST(hold_races__one_approval_lets_one_change_through)
+{
+	const unsigned n = 200;
+
+	for (unsigned i = 0; i < n; i++)
+		racers[i].conn = race_connect("wh");
+	ask_at_once(n, "is_new", "web", ONCE);
+	ck_assert_uint_eq(answers(racers, n, "t"), 1);
+	ck_assert_uint_eq(answers(racers, n, "f"), n - 1);
+	ck_assert_str_eq(admin("SELECT count(*) || ' ' || max(attempts) FROM holdpoint.hold"
+			       " WHERE name = 'web'"),
+		"1 200");
+
+	admin("SELECT holdpoint.approve(max(id)) FROM holdpoint.hold WHERE name = 'web'");
+	ask_at_once(n, "verdict || ' ' || is_repeat", "web", ONCE);
+	ck_assert_uint_eq(answers(racers, n, "allow false"), 1);
+	ck_assert_uint_eq(answers(racers, n, "allow true"), n - 1);
+	ck_assert_str_eq(admin("SELECT count(*) FROM holdpoint.hold_event e JOIN holdpoint.hold h"
+			       " ON h.id = e.hold_id WHERE h.name = 'web' AND e.action = 'use'"),
+		"1");
+	racers_close(racers, n);
+}
+END_TEST
+
+START_TEST(hold_races__without_repeats_exactly_one_request_passes)
+{
+	const unsigned n = 200;
+	long hold = make_hold("strict", ONCE);
+
+	admin("UPDATE holdpoint.config SET repeat_window = '0'");
+	admin("SELECT holdpoint.approve(%ld)", hold);
+	for (unsigned i = 0; i < n; i++)
+		racers[i].conn = race_connect("wh");
+	ask_at_once(n, "verdict", "strict", ONCE);
+	ck_assert_uint_eq(answers(racers, n, "allow"), 1);
+	ck_assert_uint_eq(answers(racers, n, "held"), n - 1);
+	ck_assert_str_eq(admin("SELECT string_agg(state, ' ' ORDER BY id) FROM holdpoint.hold"
+			       " WHERE name = 'strict'"),
+		"used pending");
+	check_events_tell_state(hold);
+	racers_close(racers, n);
+}
+END_TEST
+
+START_TEST(hold_races__window_passes_no_more_than_max_uses)
+{
+	const unsigned n = 100;
+	char name[32];
+	long hold = make_hold("w", WINDOW_TEN);
+
+	admin("SELECT holdpoint.approve(%ld)", hold);
+	for (unsigned i = 0; i < n; i++) {
+		racers[i].conn = race_connect("wh");
+		snprintf(name, sizeof(name), "w%u", i);
+		ask(racers[i].sql, "verdict", name, WINDOW_TEN);
+	}
+	race(racers, n);
+	ck_assert_uint_eq(answers(racers, n, "allow"), 10);
+	ck_assert_uint_eq(answers(racers, n, "held"), n - 10);
+	ck_assert_str_eq(admin("SELECT state || ' ' || uses || ' ' || (SELECT count(*) FROM"
+			       " holdpoint.hold_event WHERE hold_id = %ld AND action = 'use')"
+			       " FROM holdpoint.hold WHERE id = %ld",
+				 hold, hold),
+		"used 10 10");
+	check_events_tell_state(hold);
+	racers_close(racers, n);
+}
+END_TEST
+
+/* Everything that can happen to a hold, at once; a decision that was accepted shows in its events.
+ */
+START_TEST(hold_races__decisions_end_in_one_state)
+{
+	const unsigned n = 14;
+
+	for (int round = 0; round < 25; round++) {
+		char name[32];
+		snprintf(name, sizeof(name), "d%d", round);
+		long hold = make_hold(name, ONCE);
+
+		for (unsigned i = 0; i < 3; i++) {
+			racer_set(4 * i, "alice", "SELECT holdpoint.approve(%ld)", hold);
+			racer_set(4 * i + 1, "bob", "SELECT holdpoint.deny(%ld)", hold);
+			racer_set(4 * i + 2, "wh", "SELECT holdpoint.withdraw(%ld)", hold);
+			racers[4 * i + 3].conn = race_connect("wh");
+			ask(racers[4 * i + 3].sql, "verdict", name, ONCE);
+		}
+		racer_set(12, "bob", "SELECT holdpoint.approve(%ld)", hold);
+		racer_set(13, "wh", "SELECT holdpoint.expire_holds()");
+		race(racers, n);
+		racers_close(racers, n);
+
+		check_events_tell_state(hold);
+		ck_assert_str_eq(admin("SELECT count(*) <= 1 FROM holdpoint.hold_event"
+				       " WHERE hold_id = %ld AND action = 'approve'",
+					 hold),
+			"t");
+		unsigned said = 0;
+		for (unsigned i = 0; i < 13; i++)
+			said += strncmp(racers[i].answer, "hold ", 5) == 0;
+		ck_assert_int_eq(atoi(admin("SELECT count(*) FROM holdpoint.hold_event WHERE"
+					    " hold_id = %ld AND action IN ('approve', 'deny',"
+					    " 'withdraw')",
+					 hold)),
+			(int)said);
+	}
+}
+END_TEST
+
+/* Approve, use and sweep at the very moment a hold's time runs out. */
+START_TEST(hold_races__expiry_wins_or_loses_but_not_both)
+{
+	const unsigned n = 30;
+
+	for (int round = 0; round < 4; round++) {
+		char name[32];
+		snprintf(name, sizeof(name), "e%d", round);
+		long hold = make_hold(name, ONCE_BRIEFLY);
+
+		for (unsigned i = 0; i < 10; i++) {
+			racer_set(3 * i, "alice",
+				"SELECT holdpoint.approve(%ld) FROM"
+				" pg_sleep(%u / 200.0)",
+				hold, i);
+			racer_set(3 * i + 1, "wh",
+				"SELECT holdpoint.expire_holds() FROM"
+				" pg_sleep(%u / 200.0)",
+				i);
+			racers[3 * i + 2].conn = race_connect("wh");
+			ask(racers[3 * i + 2].sql, "verdict", name, ONCE_BRIEFLY);
+		}
+		usleep(960000 - 10000 * (unsigned)round - 30 * 2000);
+		race(racers, n);
+		racers_close(racers, n);
+		usleep(100000);
+		admin("SELECT holdpoint.expire_holds()");
+		check_events_tell_state(hold);
+		ck_assert_str_eq(admin("SELECT state IN ('used', 'expired') FROM holdpoint.hold"
+				       " WHERE id = %ld",
+					 hold),
+			"t");
+	}
+}
+END_TEST
+
+START_TEST(hold_races__one_person_never_counts_twice)
+{
+	const unsigned n = 40;
+	long hold = make_hold("person", ONCE_TWO);
+
+	for (unsigned i = 0; i < n; i += 2) {
+		racer_set(i, "alice", "SELECT holdpoint.approve(%ld)", hold);
+		racer_set(i + 1, "wh",
+			"SELECT holdpoint.approve_as_kubernetes('c1', %ld, 'alice@example.com',"
+			" '{sre}', 'r%u')",
+			hold, i);
+	}
+	race(racers, n);
+	ck_assert_uint_eq(answers(racers, n, "HP007"), n - 1);
+	ck_assert_str_eq(admin("SELECT state || ' ' || approvals FROM holdpoint.hold"
+			       " WHERE id = %ld",
+				 hold),
+		"pending 1");
+	racers_close(racers, n);
+}
+END_TEST
+
+START_TEST(hold_races__two_people_count_as_two)
+{
+	const unsigned n = 40;
+	long hold = make_hold("people", ONCE_TWO);
+
+	for (unsigned i = 0; i < n; i += 2) {
+		racer_set(i, "alice", "SELECT holdpoint.approve(%ld)", hold);
+		racer_set(i + 1, "bob", "SELECT holdpoint.approve(%ld)", hold);
+	}
+	race(racers, n);
+	ck_assert_uint_eq(answers(racers, n, "HP007") + answers(racers, n, "HP002"), n - 2);
+	ck_assert_str_eq(admin("SELECT state || ' ' || approvals FROM holdpoint.hold"
+			       " WHERE id = %ld",
+				 hold),
+		"approved 2");
+	check_events_tell_state(hold);
+	racers_close(racers, n);
+}
+END_TEST
+
+START_TEST(hold_races__a_repeated_review_counts_once)
+{
+	const unsigned n = 20;
+	long hold = make_hold("review", ONCE);
+
+	for (unsigned i = 0; i < n; i++)
+		racer_set(i, "wh",
+			"SELECT split_part(holdpoint.approve_as_kubernetes('c1', %ld, 'sue',"
+			" '{sre}', 'same'), ':', 1) = 'hold %ld approved'",
+			hold, hold);
+	race(racers, n);
+	ck_assert_uint_eq(answers(racers, n, "t"), n);
+	ck_assert_str_eq(admin("SELECT count(*) FROM holdpoint.hold_event WHERE hold_id = %ld"
+			       " AND action = 'approve'",
+				 hold),
+		"1");
+	racers_close(racers, n);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("hold_races");
+	TCase *tcase = tcase_create("races");
+
+	tcase_set_timeout(tcase, 120);
+	tcase_add_checked_fixture(tcase, setup, NULL);
+	tcase_add_test(tcase, hold_races__one_approval_lets_one_change_through);
+	tcase_add_test(tcase, hold_races__without_repeats_exactly_one_request_passes);
+	tcase_add_test(tcase, hold_races__window_passes_no_more_than_max_uses);
+	tcase_add_test(tcase, hold_races__decisions_end_in_one_state);
+	tcase_add_test(tcase, hold_races__expiry_wins_or_loses_but_not_both);
+	tcase_add_test(tcase, hold_races__one_person_never_counts_twice);
+	tcase_add_test(tcase, hold_races__two_people_count_as_two);
+	tcase_add_test(tcase, hold_races__a_repeated_review_counts_once);
+	suite_add_tcase(suite, tcase);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
