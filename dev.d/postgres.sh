@@ -93,7 +93,8 @@ pg_login() {
   printf '*:*:*:%s:%s\n' "$role" "$secret" >>"$passfile"
   {
     printf '%s\n' "\\set ON_ERROR_STOP on" "SET log_statement = 'none';" \
-      "SET log_min_error_statement = 'panic';"
+      "SET log_min_error_statement = 'panic';" \
+      "SET client_min_messages = 'warning';"
     printf "SELECT 'CREATE ROLE \"%s\"' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '%s') \\\\gexec\n" \
       "$role" "$role"
     printf "ALTER ROLE \"%s\" LOGIN PASSWORD '%s';\n" "$role" "$secret"

@@ -1,0 +1,127 @@
+# The ground of every end-to-end test: a throwaway PostgreSQL, both daemons over TLS, and a real
+# kube-apiserver that asks the one and reports to the other. Sourced by test_*.sh:
+#
+#   source "$(dirname "$0")/harness.sh"
+#   e2e_begin [--policy FILE]... [--authorize] [--durable] [--no-cluster]
+#             [--webhook-flag FLAG]... [--sink-flag FLAG]...
+#   as agent delete pod web        # kubectl as agent, ci, sre, admin (cluster.sh)
+#   …
+#   e2e_passed                     # the last line: without it the test has failed
+#
+# Everything is gone when the test ends; with E2E_KEEP=1 the logs stay, and their folder is named.
+# Also here: dev.d/daemons.sh (webhook_start, daemon_stop, post …), test/support/pg.sh
+# (pg_throwaway_stop …). In the main shell only: what is started dies with the shell that did it.
+
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/../support/pg.sh"
+source "$root/test/support/planted.sh"
+source "$root/test/e2e/cluster.sh"
+source "$root/dev.d/daemons.sh"
+
+e2e_begin() {
+  e2e_policies=() e2e_cluster=1 e2e_done=0
+  local durable=() cluster_args=() webhook_flags=() sink_flags=()
+  while (($#)); do
+    case $1 in
+      --authorize) cluster_args+=(--authorize) && shift && continue ;;
+      --durable) durable=(--durable) && shift && continue ;;
+      --no-cluster) e2e_cluster=0 && shift && continue ;;
+      --policy) e2e_policies+=("$2") ;;
+      --webhook-flag) webhook_flags+=("$2") ;;
+      --sink-flag) sink_flags+=("$2") ;;
+      *) die "e2e_begin: unknown option $1" ;;
+    esac
+    shift 2
+  done
+  ((${#e2e_policies[@]})) || e2e_policies=("$root/test/e2e/policy.yaml")
+  e2e_dir=$(mktemp -d /tmp/holdpoint-e2e.XXXXXX)
+  trap e2e_end EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  pg_throwaway "${durable[@]}"
+  stack_dir=$e2e_dir/stack stack_sockets=$pg_sockets stack_cluster=e2e stack_detach=0
+  stack_bin=${HOLDPOINT_BIN:-$root/build/dev/bin}
+  stack_prepare
+  webhook_start "${e2e_policies[@]}" -- "${webhook_flags[@]}"
+  sink_start "${sink_flags[@]}"
+  if ((e2e_cluster)); then
+    cluster_start "$e2e_dir/cluster" --cluster "$stack_cluster" --certs "$stack_dir/certs" \
+      --webhook-url "${stack_url[webhook]}" --sink-url "${stack_url[sink]}" "${cluster_args[@]}"
+    cluster_register
+  fi
+}
+
+# A daemon that does not end well, by a sanitizer's word say, fails the test too.
+e2e_end() {
+  local rc=$? name
+  trap - EXIT
+  ((e2e_done)) || rc=$((rc ? rc : 1))
+  ((e2e_cluster)) && cluster_stop "$e2e_dir/cluster"
+  for name in webhook sink; do
+    daemon_stop "$name"
+    if grep -lE 'ERROR: (Address|Leak|Thread)Sanitizer|runtime error:' "$stack_dir/$name".log*; then
+      rc=1
+    fi 2>/dev/null
+  done
+  if ((rc)); then
+    note "FAILED at: ${e2e_step:-start}"
+    for name in "$stack_dir"/*.log "$pg_log" "$e2e_dir/cluster/apiserver.log"; do
+      [[ -s $name ]] && note "--- $name" && tail -n 25 "$name" >&2
+    done
+  fi
+  pg_throwaway_end
+  if [[ ${E2E_KEEP:-} ]]; then note "kept: $e2e_dir"; else rm -rf "$e2e_dir"; fi
+  exit "$rc"
+}
+
+e2e_passed() {
+  e2e_done=1
+  say "passed"
+}
+
+# step_is TEXT: what the test is at; shown when it fails.
+step_is() { e2e_step=$* && say "- $*"; }
+
+fail() {
+  note "$*"
+  exit 1
+}
+
+# refused REGEX COMMAND...: must fail, and its output (in $output) must match.
+refused() {
+  local pattern=$1
+  shift
+  if output=$("$@" 2>&1); then fail "should have been refused, but passed: $*"$'\n'"$output"; fi
+  [[ $output =~ $pattern ]] || fail "refused, but the message lacks /$pattern/: $output"
+}
+
+# passes COMMAND...: must succeed; its output is in $output.
+passes() { output=$("$@" 2>&1) || fail "should have passed, but failed: $*"$'\n'"$output"; }
+
+# equals EXPECTED ACTUAL WHAT
+equals() { [[ $2 == "$1" ]] || fail "$3: expected '$1', got '$2'"; }
+
+# eventually SECONDS COMMAND...: until it succeeds.
+eventually() {
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    ((SECONDS < deadline)) || fail "did not come true in time: $*"
+    sleep 0.2
+  done
+}
+
+# sql QUERY: as superuser, bare values. sql_as LOGIN QUERY: as one of the logins.
+sql() { psql -q -X -tA -v ON_ERROR_STOP=1 "$HOLDPOINT_TEST_DATABASE_URL" -c "$1"; }
+sql_as() { psql -q -X -tA -v ON_ERROR_STOP=1 "$(stack_database_url "$1")" -c "$2"; }
+sql_is() { [[ $(sql "$2") == "$1" ]]; }
+
+# cli LOGIN ARGS...: the holdpoint program, connected as that login.
+cli() {
+  local login=$1
+  shift
+  HOLDPOINT_DATABASE_URL=$(stack_database_url "$login") "$stack_bin/holdpoint" "$@"
+}
+
+# The number of the newest hold that waits.
+newest_hold() { sql 'SELECT max(id) FROM holdpoint.hold'; }
