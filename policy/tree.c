@@ -218,13 +218,23 @@ static int attach(struct reader *r, struct node *n)
 	return 0;
 }
 
+static bool has_control_character(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.ptr[i];
+		if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f)
+			return true;
+	}
+	return false;
+}
+
 static int take_scalar(struct reader *r, const yaml_event_t *event)
 {
 	struct span value = {(const char *)event->data.scalar.value, event->data.scalar.length};
 	if (value.len > TREE_MAX_SCALAR)
 		return refuse(r, &event->start_mark, "a value longer than 64 KiB");
-	if (memchr(value.ptr, 0, value.len))
-		return refuse(r, &event->start_mark, "a value with a NUL character");
+	if (has_control_character(value))
+		return refuse(r, &event->start_mark, "a value with a control character");
 	struct node *n = new_node(r, event, NODE_SCALAR);
 	if (!n)
 		return -1;
