@@ -70,7 +70,7 @@ static int parse_name(const char *file, struct migration *m)
 static int load_one(const char *dir, const char *file, struct migrations *all, struct err *e)
 {
 	struct migration *m = &all->items[all->count];
-	char path[PATH_MAX];
+	char path[PATH_MAX + 256]; /* a folder and a name in it */
 
 	snprintf(path, sizeof(path), "%s/%s", dir, file);
 	m->text = BUF_INIT(FILE_MAX_BYTES);

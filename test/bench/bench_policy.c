@@ -1,0 +1,191 @@
+/*
+ * What a decision costs with 10, 100, 1,000 and 10,000 rules of which always the same ten concern
+ * the request, and what conditions cost: bench_policy [-o json]
+ *
+ * The others differ from the ten in resource, operation, namespace or subject, a quarter each: what
+ * real policies differ in. Every figure is the fastest of several rounds, which take turns, so that
+ * a busy machine disturbs all of them alike. Allocations are counted by replacing malloc().
+ */
+#include <stdio.h>
+#include <time.h>
+
+#include "policy/policy.h"
+#include "policy/request.h"
+
+#define ROUNDS	  15
+#define PER_ROUND 20000
+#define CONCERNED 10
+
+/* ---- counting allocations ---- */
+
+static unsigned long allocations;
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *p, size_t size);
+
+void *malloc(size_t size)
+{
+	allocations++;
+	return __libc_malloc(size);
+}
+
+void *calloc(size_t n, size_t size)
+{
+	allocations++;
+	return __libc_calloc(n, size);
+}
+
+void *realloc(void *p, size_t size)
+{
+	allocations++;
+	return __libc_realloc(p, size);
+}
+#endif
+
+/* ---- policies ---- */
+
+static void put_head(struct buf *out, int number, const char *subjects)
+{
+	buf_printf(out,
+		"---\napiVersion: holdpoint.dev/v1alpha1\nkind: GuardrailPolicy\n"
+		"metadata: {name: p%d}\nspec:\n  subjects: [%s]\n  rules:\n",
+		number, subjects);
+}
+
+static void put_rule(struct buf *out, int number, const char *group, const char *resource,
+	const char *operation, const char *namespace_)
+{
+	buf_printf(out,
+		"  - {name: r%d, action: Warn, message: not now %d, match: [{apiGroups: ['%s'], "
+		"resources: [%s], operations: [%s], namespaces: ['%s']}]}\n",
+		number, number, group, resource, operation, namespace_);
+}
+
+static void put_policies(struct buf *out, int rules)
+{
+	char name[64], subject[128];
+	put_head(out, 0, "{kind: Group, name: ai-agents}");
+	for (int i = 0; i < CONCERNED; i++)
+		put_rule(out, i, "", "pods", "CREATE", i % 2 ? "prod" : "pr*");
+	for (int i = CONCERNED; i < rules; i++) {
+		snprintf(name, sizeof name, "things%d", i);
+		if (i % 4 == 0)
+			put_rule(out, i, "example.com", name, "CREATE", "prod");
+		else if (i % 4 == 1)
+			put_rule(out, i, "", "pods", "DELETE", name);
+		else if (i % 4 == 2)
+			put_rule(out, i, "", "pods", "CREATE", name);
+	}
+	for (int i = CONCERNED; i < rules; i++) {
+		if (i % 4 != 3)
+			continue;
+		snprintf(subject, sizeof subject, "{kind: User, name: user%d}", i);
+		put_head(out, i, subject);
+		put_rule(out, i, "", "pods", "CREATE", "prod");
+	}
+}
+
+static struct policy_set *load(struct span yaml)
+{
+	struct policy_set *set = NULL;
+	struct policy_errors errors;
+	if (policy_set_load_text("bench", yaml, &set, &errors) < 0) {
+		fprintf(stderr, "%s", buf_str(&errors.text));
+		exit(1);
+	}
+	buf_free(&errors.text);
+	return set;
+}
+
+/* ---- measuring ---- */
+
+static double now_ns(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
+}
+
+struct measured {
+	const char *name;
+	struct policy_set *set;
+	double ns;
+	size_t matches;
+};
+
+static void decide_many(struct measured *m, const struct policy_request *r, struct arena *arena)
+{
+	struct arena_mark mark = arena_mark(arena);
+	struct policy_decision d;
+	double start = now_ns();
+	for (int i = 0; i < PER_ROUND; i++) {
+		arena_rewind(arena, mark);
+		if (policy_decide(m->set, r, arena, &d) < 0)
+			abort();
+	}
+	double ns = (now_ns() - start) / PER_ROUND;
+	if (!m->ns || ns < m->ns)
+		m->ns = ns;
+	m->matches = d.match_count;
+	arena_rewind(arena, mark);
+}
+
+static void read_review(const char *path, struct arena *arena, struct policy_request *ret)
+{
+	static const struct json_limits limits = {4 << 20, 100, 1 << 20, false, false};
+	struct json_doc *doc = arena_alloc(arena, sizeof *doc);
+	char *text = arena_alloc(arena, 1 << 20);
+	struct err e;
+	FILE *f = fopen(path, "rb");
+	if (!f) {
+		perror(path);
+		exit(1);
+	}
+	size_t len = fread(text, 1, 1 << 20, f);
+	fclose(f);
+	if (json_read(text, len, &limits, arena, doc, NULL) < 0 ||
+		policy_request_read(doc, arena, ret, &e) < 0) {
+		fprintf(stderr, "%s is no review\n", path);
+		exit(1);
+	}
+	ret->now_us = INT64_C(1767225600000000);
+}
+
+int main(int argc, char **argv)
+{
+	bool json = argc == 3 && !strcmp(argv[1], "-o") && !strcmp(argv[2], "json");
+	static const int sizes[] = {10, 100, 1000, 10000};
+	struct measured sets[ARRAY_LEN(sizes)] = {0};
+	_cleanup_(arena_freep) struct arena *arena = arena_new(4 << 20, 64 << 20);
+	struct policy_request r;
+	read_review(HOLDPOINT_FIXTURES "/admission/v1.36/021-validate-create-pods.json", arena, &r);
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		struct buf yaml = BUF_INIT(64 << 20);
+		put_policies(&yaml, sizes[i]);
+		sets[i].set = load(buf_span(&yaml));
+		buf_free(&yaml);
+	}
+	unsigned long before = allocations;
+	for (int round = 0; round < ROUNDS; round++)
+		for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
+			decide_many(&sets[i], &r, arena);
+	unsigned long made = allocations - before;
+
+	double ratio = sets[3].ns / sets[0].ns;
+	if (json)
+		printf("{\"ratio\": %.3f, \"ratio_10000_to_10\": %.3f, \"ns_10\": %.0f, "
+		       "\"ns_100\": %.0f, \"ns_1000\": %.0f, \"ns_10000\": %.0f, "
+		       "\"allocations\": %lu}\n",
+			1 / ratio, ratio, sets[0].ns, sets[1].ns, sets[2].ns, sets[3].ns, made);
+	else
+		for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
+			printf("%6d rules  %7.0f ns a decision  %zu matches  %.2f of ten rules\n",
+				sizes[i], sets[i].ns, sets[i].matches, sets[i].ns / sets[0].ns);
+	if (!json)
+		printf("%lu allocations outside the arena\n", made);
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
+		policy_set_unref(sets[i].set);
+	return ratio <= 1.2 ? 0 : 1;
+}
