@@ -301,9 +301,11 @@ $$;
 
 COMMENT ON FUNCTION holdpoint.resource_name IS 'As kubectl writes it: deployments.apps/scale.';
 
+-- The views ask for the time of the statement: with a volatile clock in them, a query's ORDER BY and
+-- LIMIT would not reach the indexes.
 CREATE VIEW holdpoint.pending_holds WITH (security_invoker = true) AS
 	SELECT h.id,
-		date_trunc('second', clock_timestamp() - h.created_at) AS age,
+		date_trunc('second', statement_timestamp() - h.created_at) AS age,
 		h.username AS requester,
 		h.operation,
 		holdpoint.resource_name(h.api_group, h.resource, h.subresource) AS resource,
@@ -318,14 +320,14 @@ CREATE VIEW holdpoint.pending_holds WITH (security_invoker = true) AS
 		h.attempts,
 		h.cluster
 	FROM holdpoint.hold h
-	WHERE h.state = 'pending' AND h.expires_at > clock_timestamp()
+	WHERE h.state = 'pending' AND h.expires_at > statement_timestamp()
 	ORDER BY h.id DESC;
 COMMENT ON VIEW holdpoint.pending_holds IS
 	'Holds that wait for you: SELECT holdpoint.approve(id, ''reason''); or holdpoint.deny(id, ''reason'');';
 
 CREATE VIEW holdpoint.holds WITH (security_invoker = true) AS
 	SELECT h.id,
-		holdpoint.hold_state(h, clock_timestamp()) AS state,
+		holdpoint.hold_state(h, statement_timestamp()) AS state,
 		h.created_at,
 		h.username AS requester,
 		h.groups AS requester_groups,

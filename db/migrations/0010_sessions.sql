@@ -34,24 +34,28 @@ RETURNS TABLE (session text, cluster text, username text, impersonated_user text
 	credential_id text, source_ip text, user_agent text, started_at timestamptz,
 	ended_at timestamptz, requests bigint, reads bigint, writes bigint, failed bigint,
 	denied bigint, held bigint, holds bigint[], verbs text[], namespaces text[])
-LANGUAGE sql STABLE SET search_path = pg_catalog, holdpoint, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, holdpoint, pg_temp
+SET plan_cache_mode = force_custom_plan -- filters that are not given must cost nothing
 AS $$
-	WITH bounds AS (
-		-- Look back a day more than asked, so that a session that runs into the range is
-		-- seen whole. Nothing is recorded before it happens, but for clocks that differ.
-		SELECT coalesce(p_since, now() - interval '1 day') AS since,
-			coalesce(p_since, now() - interval '1 day') - interval '1 day' AS scan_from,
-			coalesce(p_until, 'infinity') AS until
-	), event AS (
+#variable_conflict use_column
+DECLARE
+	since timestamptz := coalesce(p_since, now() - interval '1 day');
+	-- A day more than asked, so that a session that runs into the range is seen whole.
+	scan_from timestamptz := since - interval '1 day';
+	scan_until timestamptz := coalesce(p_until, 'infinity');
+BEGIN
+	RETURN QUERY
+	WITH event AS (
 		SELECT e.cluster, e.seq, e.stage_timestamp AS at, holdpoint.actor_of(e) AS actor,
 			e.username, e.impersonated_user, e.credential_id, e.source_ips[1] AS source_ip,
 			e.user_agent, e.verb, e.namespace, e.code, e.decision, e.hold_id,
 			e.stage IN ('ResponseComplete', 'Panic')
 				OR (e.stage = 'ResponseStarted' AND e.username = '') AS is_answer
-		FROM holdpoint.audit_event e, bounds b
-		WHERE e.stage_timestamp >= b.scan_from AND e.stage_timestamp <= b.until
-			AND e.recorded_at >= b.scan_from - interval '1 hour'
-			AND (p_cluster IS NULL OR e.cluster = p_cluster)
+		FROM holdpoint.audit_cluster_seq c
+		JOIN holdpoint.audit_event e ON e.cluster = c.cluster
+		WHERE e.stage_timestamp >= scan_from AND e.stage_timestamp <= scan_until
+			AND e.recorded_at >= scan_from - interval '1 hour'
+			AND (p_cluster IS NULL OR c.cluster = p_cluster)
 			AND (p_user IS NULL OR e.username = p_user)
 	), marked AS (
 		SELECT *, CASE WHEN at - lag(at) OVER w < interval '30 minutes'
@@ -87,10 +91,11 @@ AS $$
 		s.impersonated_user, s.credential_id, s.source_ip, s.user_agent, s.started_at,
 		s.ended_at, s.requests, s.reads, s.writes, s.failed, s.denied, s.held,
 		coalesce(s.holds, '{}'), s.verbs, coalesce(s.namespaces, '{}')
-	FROM session s, bounds b
-	WHERE s.ended_at >= b.since AND (p_namespace IS NULL OR p_namespace = ANY(s.namespaces))
+	FROM session s
+	WHERE s.ended_at >= since AND (p_namespace IS NULL OR p_namespace = ANY(s.namespaces))
 	ORDER BY s.started_at DESC, s.first_seq DESC
-	LIMIT p_limit
+	LIMIT p_limit;
+END
 $$;
 COMMENT ON FUNCTION holdpoint.sessions IS
 	'Sessions, newest first; p_since defaults to a day ago. SELECT * FROM holdpoint.sessions(p_user => ''x'');';
