@@ -18,7 +18,7 @@
 #include "common/metrics.h"
 
 struct http_server;
-struct http_request; /* one exchange; valid from the handler's call until http_reply() returns */
+struct http_request; /* one exchange; valid from the handler's call until http_reply() is called */
 
 typedef void (*http_handler_fn)(struct http_request *req, void *userdata);
 
@@ -46,6 +46,7 @@ struct http_server_config {
 	unsigned body_deadline_ms; /* from the first byte of the request to the last of the body */
 	unsigned idle_timeout_s;   /* longer than the API server's 90 s: 120 */
 	const struct http_route *routes;
+	bool side_listener; /* health and metrics: not counted among the requests */
 };
 
 /*
@@ -75,9 +76,9 @@ struct metric *const *http_server_metrics(size_t *ret_count);
 
 struct span http_request_body(const struct http_request *req); /* NUL follows the last byte */
 struct span http_request_path(const struct http_request *req); /* decoded, no query */
-/* A query parameter's decoded value, or absent. */
+/* A query parameter's decoded value, or absent. In the handler, before http_suspend(), only. */
 struct span http_request_query(const struct http_request *req, const char *name);
-struct span http_request_header(const struct http_request *req, const char *name);
+struct span http_request_header(const struct http_request *req, const char *name); /* likewise */
 /* Common name of the verified client certificate, or absent. */
 struct span http_request_client_name(const struct http_request *req);
 /* Peer address without port, for metrics and log. */
@@ -93,6 +94,9 @@ void *http_request_data(const struct http_request *req);
 /* Keeps the request open without an answer. In the handler only. -1: too many are suspended: answer
  * at once. */
 int http_suspend(struct http_request *req) _must_check_;
+
+/* Has the client of a suspended request closed its connection? Known about a second later. */
+bool http_request_client_left(const struct http_request *req);
 
 struct http_answer {
 	unsigned status;

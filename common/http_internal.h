@@ -1,0 +1,168 @@
+/*
+ * What the files of the HTTP server share: http_server.c (start, stop, connections), http_request.c
+ * (one exchange up to the handler), http_reply.c (answers, suspended requests), http_keeper.c
+ * (deadlines, clients that left, changed files), http_tls.c (certificates), http_listen.c.
+ *
+ * Locking. Everything of a request belongs to libmicrohttpd's thread until http_suspend(), to the
+ * worker until http_reply(), then to libmicrohttpd's thread again. http_server.conn_lock guards the
+ * list of connections and with it the validity of their sockets; http_server.suspended_lock guards
+ * the list of suspended requests and `abandoned`. Neither is taken while the other is held.
+ */
+#pragma once
+
+#include <gnutls/gnutls.h>
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "common/http_server.h"
+
+#define HTTP_NAME_MAX  256 /* of a client certificate */
+#define HTTP_PEER_MAX  64
+#define HTTP_CACHE_MAX 256 /* finished requests kept for the next ones */
+
+/* ---- TLS: http_tls.c ---- */
+
+struct http_tls;       /* the files, and what was loaded from them last */
+struct http_tls_creds; /* one load, used by every connection that began with it */
+struct http_conn;
+
+int http_tls_new(const struct http_server_config *config, struct http_tls **ret, struct err *e);
+void http_tls_free(struct http_tls *t);
+/* Re-reads the files; keeps what there is, with a line in the log, when they do not fit. */
+void http_tls_reload(struct http_tls *t);
+/* Folders to watch: calls fn for each. */
+void http_tls_each_folder(
+	const struct http_tls *t, void (*fn)(void *arg, const char *folder), void *arg);
+/* Makes a new session use the newest certificate and verify the client as configured. */
+int http_tls_adopt(struct http_tls *t, struct http_conn *c, gnutls_session_t session);
+void http_tls_creds_unref(struct http_tls_creds *creds);
+
+/* ---- connections ---- */
+
+struct http_conn {
+	struct http_server *server;
+	struct http_conn *prev, *next;
+	struct http_tls_creds *creds;
+	int fd;
+	_Atomic int refs; /* the connection itself, and each of its requests */
+	/* When the connection is cut (CLOCK_MONOTONIC, microseconds), 0: not now. */
+	_Atomic uint64_t deadline_us;
+	char client_name[HTTP_NAME_MAX]; /* "" when there is no verified certificate */
+	char peer[HTTP_PEER_MAX];
+};
+
+void http_conn_unref(struct http_conn *c);
+
+/* ---- requests ---- */
+
+enum http_request_state {
+	REQ_NEW,	/* the request line was seen */
+	REQ_READING,	/* the body is being read */
+	REQ_DISCARDING, /* the body is read and thrown away, then `refusal` is answered */
+	REQ_HANDLING,	/* in the handler */
+	REQ_SUSPENDED,	/* in the hands of a worker */
+	REQ_ANSWERED,	/* `response` is there */
+};
+
+struct http_request {
+	struct http_server *server;
+	struct http_conn *conn;
+	struct MHD_Connection *mhd;
+	const struct http_route *route;
+	_Atomic int refs; /* libmicrohttpd's, and the worker's while suspended */
+	_Atomic int state;
+	struct arena *arena;
+	struct span path;
+	char *body;
+	size_t body_len, body_cap;
+	size_t reserved; /* of the budget of bytes in flight */
+	bool body_malloced;
+	bool bad_uri;
+	bool suspended;	  /* http_suspend() was called; never reset */
+	bool abandoned;	  /* answered by http_server_stop() instead of the worker */
+	unsigned refusal; /* REQ_DISCARDING: the status that follows */
+	uint64_t start_us;
+	void *data;
+	struct MHD_Response *response;
+	unsigned status;
+	_Atomic bool client_left;
+	struct http_request *prev, *next; /* of the suspended, or (next) of the cached */
+};
+
+struct http_server {
+	struct http_server_config config;
+	struct MHD_Daemon *mhd;
+	struct http_tls *tls;
+	struct http_keeper *keeper;
+	char address[96];
+	_Atomic int refs; /* the owner's, and each abandoned request's */
+	_Atomic bool draining;
+	_Atomic size_t inflight_bytes;
+	_Atomic unsigned open;	    /* connections */
+	_Atomic unsigned active;    /* requests from their first line to their end */
+	_Atomic unsigned suspended; /* not yet resumed */
+	pthread_mutex_t conn_lock;
+	struct http_conn *conns;
+	pthread_mutex_t suspended_lock;
+	struct http_request *suspended_list;
+	pthread_mutex_t cache_lock;
+	struct http_request *cache;
+	unsigned cached;
+};
+
+void http_server_unref(struct http_server *s);
+
+/* MHD_OPTION_URI_LOG_CALLBACK: a request begins. */
+void *http_request_begin(void *server, const char *uri, struct MHD_Connection *mhd);
+/* The access handler. */
+enum MHD_Result http_request_step(void *server, struct MHD_Connection *mhd, const char *url,
+	const char *method, const char *version, const char *data, size_t *data_len,
+	void **request);
+/* MHD_OPTION_NOTIFY_COMPLETED. */
+void http_request_end(void *server, struct MHD_Connection *mhd, void **request,
+	enum MHD_RequestTerminationCode why);
+void http_request_unref(struct http_request *r);
+void http_request_free(struct http_request *r); /* one that is in no use at all */
+
+/* Hands r->response to libmicrohttpd. */
+enum MHD_Result http_reply_queue(struct http_request *r);
+/* Answers every suspended request with 503 in place of its worker. How many are still suspended. */
+unsigned http_abandon_suspended(struct http_server *s);
+
+/* Reads the header fields that decide whether and how the body is read. */
+struct http_framing {
+	unsigned content_lengths, transfer_encodings;
+	struct span content_type;
+	uint64_t length;
+	bool length_bad;
+};
+
+uint64_t http_now_us(void);
+
+/* ---- keeper, listen ---- */
+
+int http_keeper_start(struct http_server *s, struct err *e);
+void http_keeper_stop(struct http_server *s);
+int http_listen(const char *address, char *ret_bound, size_t cap, struct err *e);
+
+/* ---- counters, in http_metrics.c ---- */
+
+enum http_refusal {
+	HTTP_REFUSED_CONNECTIONS,
+	HTTP_REFUSED_TOO_LARGE,
+	HTTP_REFUSED_BUDGET,
+	HTTP_REFUSED_DEADLINE,
+	HTTP_REFUSED_FRAMING,
+	HTTP_REFUSED_SUSPENDED,
+	HTTP_REFUSED_CERTIFICATE,
+};
+
+void http_count_connection(const struct http_server *s, int n);
+void http_count_reply(const struct http_server *s, unsigned status, uint64_t us);
+void http_count_refusal(const struct http_server *s, enum http_refusal why);
+void http_count_bytes(const struct http_server *s, int64_t n);
+void http_count_suspended(const struct http_server *s, int n);
+void http_count_client_left(const struct http_server *s);
+void http_count_reload(bool ok);
+void http_set_expiry(int64_t unix_seconds);

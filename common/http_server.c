@@ -1,0 +1,294 @@
+/*
+ * Start and end of a server and of its connections. libmicrohttpd runs one epoll thread a core and
+ * calls into http_request.c; http_keeper.c watches over deadlines and files.
+ *
+ * Stopping, in this order: no new connections, wait for what runs, answer what is still suspended
+ * with 503, let those answers out, cut what is left. libmicrohttpd aborts when it is stopped with a
+ * suspended connection, so nothing may be suspended then.
+ */
+#include "common/http_server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <gnutls/abstract.h>
+#include <netdb.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/http_internal.h"
+#include "common/log.h"
+
+#define THREADS_MAX	  16
+#define CONNECTION_MEMORY (16 * 1024) /* of libmicrohttpd: headers, and the read buffer */
+#define CONNECTION_STEP	  (4 * 1024)
+#define LAST_ANSWERS_MS	  1000 /* at stop, for what was answered last to go out */
+#define OTHER_FILES	  256  /* descriptors besides connections */
+#define PRIORITY	  "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+
+/* ---- connections ---- */
+
+static void name_peer(struct http_conn *c, struct MHD_Connection *mhd)
+{
+	const struct sockaddr *a =
+		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+	socklen_t len =
+		a->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	if (getnameinfo(a, len, c->peer, sizeof(c->peer), NULL, 0, NI_NUMERICHOST) != 0)
+		snprintf(c->peer, sizeof(c->peer), "unknown");
+	/* IPv4 through an IPv6 socket is still IPv4 to people. */
+	if (strncmp(c->peer, "::ffff:", 7) == 0)
+		memmove(c->peer, c->peer + 7, strlen(c->peer + 7) + 1);
+}
+
+void http_conn_unref(struct http_conn *c)
+{
+	if (atomic_fetch_sub(&c->refs, 1) > 1)
+		return;
+	http_tls_creds_unref(c->creds);
+	free(c);
+}
+
+static struct http_conn *conn_new(struct http_server *s, struct MHD_Connection *mhd)
+{
+	struct http_conn *c = calloc(1, sizeof(*c));
+	if (!c)
+		return NULL;
+	c->server = s;
+	c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	atomic_store(&c->refs, 1);
+	/* Handshake and first line must come in the time that a body has. */
+	atomic_store(&c->deadline_us, http_now_us() + (uint64_t)s->config.body_deadline_ms * 1000);
+	name_peer(c, mhd);
+	pthread_mutex_lock(&s->conn_lock);
+	c->next = s->conns;
+	if (c->next)
+		c->next->prev = c;
+	s->conns = c;
+	pthread_mutex_unlock(&s->conn_lock);
+	atomic_fetch_add(&s->open, 1);
+	http_count_connection(s, 1);
+	return c;
+}
+
+static void conn_end(struct http_server *s, struct http_conn *c)
+{
+	pthread_mutex_lock(&s->conn_lock);
+	if (c->prev)
+		c->prev->next = c->next;
+	else
+		s->conns = c->next;
+	if (c->next)
+		c->next->prev = c->prev;
+	pthread_mutex_unlock(&s->conn_lock);
+	atomic_fetch_sub(&s->open, 1);
+	http_count_connection(s, -1);
+	http_conn_unref(c);
+}
+
+/* MHD_AcceptPolicyCallback: libmicrohttpd's own limit is divided among its threads, which do not
+ * get equally many. */
+static enum MHD_Result on_accept(void *arg, const struct sockaddr *address, socklen_t len)
+{
+	const struct http_server *s = arg;
+	(void)address, (void)len;
+	if (atomic_load(&s->open) < s->config.max_connections)
+		return MHD_YES;
+	http_count_refusal(s, HTTP_REFUSED_CONNECTIONS);
+	return MHD_NO;
+}
+
+/* Called before the handshake, and when libmicrohttpd is done with the connection. */
+static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
+	enum MHD_ConnectionNotificationCode what)
+{
+	struct http_server *s = arg;
+
+	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+		if (*context)
+			conn_end(s, *context);
+		*context = NULL;
+		return;
+	}
+	struct http_conn *c = conn_new(s, mhd);
+	*context = c;
+	if (!s->tls)
+		return;
+	gnutls_session_t session =
+		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session;
+	/* Without credentials of ours the handshake fails: libmicrohttpd's own set is empty. */
+	if (c)
+		http_tls_adopt(s->tls, c, session);
+}
+
+/* libmicrohttpd wants a certificate or this; each session gets ours in on_connection(). */
+static int no_certificate(gnutls_session_t session, const gnutls_datum_t *ca, int ca_count,
+	const gnutls_pk_algorithm_t *algorithms, int algorithm_count, gnutls_pcert_st **pcert,
+	unsigned *pcert_count, gnutls_privkey_t *key)
+{
+	(void)session, (void)ca, (void)ca_count, (void)algorithms, (void)algorithm_count;
+	(void)pcert, (void)pcert_count, (void)key;
+	return -1;
+}
+
+static void log_library(void *arg, const char *fmt, va_list args)
+{
+	const struct http_server *s = arg;
+	char text[LOG_STRING_MAX];
+	vsnprintf(text, sizeof(text), fmt, args);
+	text[strcspn(text, "\n")] = 0;
+	log_debug("http_library", LOG_STR("server", s->config.name), LOG_STR("message", text));
+}
+
+/* ---- start ---- */
+
+static unsigned thread_count(unsigned wanted)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	if (wanted == 0)
+		wanted = cores > 0 ? (unsigned)cores : 1;
+	return wanted > THREADS_MAX ? THREADS_MAX : wanted;
+}
+
+static void raise_file_limit(unsigned connections)
+{
+	struct rlimit files;
+	rlim_t wanted = (rlim_t)connections + OTHER_FILES;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= wanted)
+		return;
+	files.rlim_cur = files.rlim_max < wanted ? files.rlim_max : wanted;
+	setrlimit(RLIMIT_NOFILE, &files);
+	if (files.rlim_cur < wanted)
+		log_warn("file_limit_too_low", LOG_INT("limit", files.rlim_cur),
+			LOG_INT("wanted", wanted));
+}
+
+static int start_daemon(struct http_server *s, int fd, struct err *e)
+{
+	const struct http_server_config *c = &s->config;
+	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG |
+			 MHD_ALLOW_SUSPEND_RESUME | (s->tls ? MHD_USE_TLS : 0);
+	const struct MHD_OptionItem tls[] = {
+		{MHD_OPTION_HTTPS_CERT_CALLBACK, (intptr_t)no_certificate, NULL},
+		{MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)PRIORITY},
+		{MHD_OPTION_END, 0, NULL}};
+	const struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
+	unsigned threads = thread_count(c->threads);
+
+	s->mhd = MHD_start_daemon(flags, 0, on_accept, s, http_request_step, s,
+		MHD_OPTION_EXTERNAL_LOGGER, log_library, s, MHD_OPTION_LISTEN_SOCKET, fd,
+		MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0, MHD_OPTION_CONNECTION_LIMIT,
+		c->max_connections * threads, MHD_OPTION_CONNECTION_TIMEOUT, c->idle_timeout_s,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+		MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)CONNECTION_STEP,
+		MHD_OPTION_URI_LOG_CALLBACK, http_request_begin, s, MHD_OPTION_NOTIFY_COMPLETED,
+		http_request_end, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
+		MHD_OPTION_ARRAY, s->tls ? tls : none, MHD_OPTION_END);
+	if (!s->mhd)
+		return err_set(e, "cannot start the HTTP server on %s", c->listen);
+	return 0;
+}
+
+static int start(struct http_server *s, struct err *e)
+{
+	const struct http_server_config *c = &s->config;
+
+	if (!c->tls_cert_file != !c->tls_private_key_file)
+		return err_set(e, "a TLS certificate and its private key must be given together");
+	if (c->client_ca_file && !c->tls_cert_file)
+		return err_set(e, "a client CA needs a TLS certificate of our own");
+	if (c->tls_cert_file && http_tls_new(c, &s->tls, e) < 0)
+		return -1;
+	raise_file_limit(c->max_connections);
+	int fd = http_listen(c->listen, s->address, sizeof(s->address), e);
+	if (fd < 0)
+		return -1;
+	if (start_daemon(s, fd, e) < 0) {
+		close(fd);
+		return -1;
+	}
+	return http_keeper_start(s, e);
+}
+
+int http_server_start(
+	const struct http_server_config *config, struct http_server **ret, struct err *e)
+{
+	struct http_server *s = calloc(1, sizeof(*s));
+	if (!s)
+		return err_set(e, "out of memory");
+	signal(SIGPIPE, SIG_IGN);
+	s->config = *config;
+	atomic_store(&s->refs, 1);
+	pthread_mutex_init(&s->conn_lock, NULL);
+	pthread_mutex_init(&s->suspended_lock, NULL);
+	pthread_mutex_init(&s->cache_lock, NULL);
+	if (start(s, e) < 0) {
+		http_server_stop(s, 0);
+		return -1;
+	}
+	log_info("listening", LOG_STR("server", config->name), LOG_STR("address", s->address));
+	*ret = s;
+	return 0;
+}
+
+const char *http_server_address(const struct http_server *s)
+{
+	return s->address;
+}
+
+/* ---- stop ---- */
+
+void http_server_unref(struct http_server *s)
+{
+	if (atomic_fetch_sub(&s->refs, 1) > 1)
+		return;
+	while (s->cache) {
+		struct http_request *r = s->cache;
+		s->cache = r->next;
+		http_request_free(r);
+	}
+	pthread_mutex_destroy(&s->conn_lock);
+	pthread_mutex_destroy(&s->suspended_lock);
+	pthread_mutex_destroy(&s->cache_lock);
+	free(s);
+}
+
+void http_server_drain(struct http_server *s)
+{
+	atomic_store(&s->draining, true);
+}
+
+static void wait_for_zero(_Atomic unsigned *count, unsigned wait_ms)
+{
+	for (unsigned waited = 0; atomic_load(count) > 0 && waited < wait_ms; waited += 2)
+		usleep(2000);
+}
+
+static void stop_daemon(struct http_server *s, unsigned wait_ms)
+{
+	http_server_drain(s);
+	int fd = MHD_quiesce_daemon(s->mhd);
+	wait_for_zero(&s->active, wait_ms);
+	/* A worker that is just answering holds its request for a moment longer. */
+	while (http_abandon_suspended(s) > 0)
+		usleep(1000);
+	wait_for_zero(&s->active, LAST_ANSWERS_MS);
+	MHD_stop_daemon(s->mhd);
+	if (fd >= 0)
+		close(fd);
+}
+
+void http_server_stop(struct http_server *s, unsigned wait_ms)
+{
+	if (!s)
+		return;
+	if (s->mhd)
+		stop_daemon(s, wait_ms);
+	http_keeper_stop(s);
+	http_tls_free(s->tls);
+	s->tls = NULL;
+	http_server_unref(s);
+}
