@@ -1,0 +1,81 @@
+/*
+ * What an UPDATE changes: the differences between the object as it is and as it is to become.
+ *
+ * Two things are made of it: the fingerprint of a hold (fingerprint.h) and what an approver sees.
+ * Both need the same notion of "one change": made of what the requester set, wherever it stands in
+ * a list by then, and of nothing that somebody else changed in between.
+ *
+ * Members of objects are compared by key, in any order; numbers by value. The elements of a list
+ * are matched by their identifying member (name, mountPath, containerPort …) when every element of
+ * both lists has it and no two share it; an element that is new is told with its place, and a
+ * different order of those that stayed is a difference of its own. Any other list is one value:
+ * if it differs, all of it is the difference. Given the old object, the differences therefore
+ * determine the new one.
+ */
+#pragma once
+
+#include "common/json.h"
+
+#define CHANGE_DEPTH_MAX 128
+
+enum change_kind {
+	CHANGE_SET,	/* new or other value at the path */
+	CHANGE_REMOVED, /* nothing there any more */
+	CHANGE_ORDER,	/* a list by identity: its elements stand in another order */
+};
+
+struct change_step {
+	struct span member;   /* key of an object's member; or the identifying member's key */
+	bool element;	      /* a list element, found by member = identity */
+	struct span identity; /* JSON text of the identifying value */
+};
+
+struct change {
+	enum change_kind kind;
+	const struct change_step *path;
+	size_t depth;
+	json_ref before; /* in the old document; JSON_NONE: not there */
+	json_ref after;	 /* in the new document; JSON_NONE: removed */
+	/* Of a new list element, where it was put: "start", "end", or the identity of the one that
+	 * it follows. Absent for everything else. */
+	struct span place;
+};
+
+/* Return nonzero to stop the walk. */
+typedef int (*change_fn)(const struct change *c, void *userdata);
+
+/* One side of a comparison. */
+struct change_side {
+	const struct json_doc *doc;
+	json_ref ref;
+};
+
+/*
+ * Calls fn for each difference, in an order that depends on the differences only (keys sorted by
+ * bytes). What the API server keeps itself is left out: of the root's metadata uid,
+ * resourceVersion, generation, creationTimestamp, deletionTimestamp, managedFields, selfLink; and
+ * the root's status unless with_status.
+ * Returns 0, what fn returned, or -1 when the arena is full.
+ */
+int change_walk(struct change_side before, struct change_side after, bool with_status,
+	struct arena *arena, change_fn fn, void *userdata) _must_check_;
+
+/* Is root member `key` of root.metadata (in_metadata) or of root kept by the API server itself? */
+bool change_is_server_managed(struct span key, bool in_metadata, bool with_status);
+
+/* One member of an object, for looking at them in the order of their keys. */
+struct change_member {
+	struct span key; /* unescaped */
+	json_ref value;
+};
+
+/* The members of object o sorted by the bytes of their keys, in the arena. -1: the arena is full.
+ */
+int change_sorted_members(const struct json_doc *d, json_ref o, struct arena *arena,
+	struct change_member **ret, uint32_t *ret_count) _must_check_;
+
+/*
+ * A number by value: "-12e3" for -12000, -1.2e4 and -12000.0; "0e0" for every zero. An exponent
+ * beyond int64 leaves the text as it is. Appends to out.
+ */
+void change_put_number(struct buf *out, struct span text);

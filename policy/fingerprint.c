@@ -1,0 +1,439 @@
+/*
+ * The canonical form of a change and its SHA-256; the form is described in fingerprint.h, the
+ * differences of an UPDATE come from change.c.
+ */
+#include "policy/fingerprint.h"
+
+#include "policy/change.h"
+
+#define CANONICAL_MAX ((size_t)64 << 20)
+#define GENERATED_LEN 5
+
+struct canon {
+	const struct policy_request *r;
+	struct arena *arena;
+	struct buf *out;
+	bool failed; /* the arena is full */
+	/* What was found to be made anew at every attempt; absent: nothing of the kind. */
+	struct span own_uid;
+	bool generated_name;  /* generateName made (or will make) the name */
+	struct span volume;   /* the one generated volume's name */
+	struct span debugger; /* the one generated container's name */
+	size_t depth;	      /* of the value being written, below the object's root */
+	struct span path[CHANGE_DEPTH_MAX]; /* keys; of a list element an absent span */
+};
+
+static void put_value(struct canon *c, json_ref v);
+
+static void put_string(struct canon *c, struct span s)
+{
+	buf_printf(c->out, "s%zu:", s.len);
+	buf_add_span(c->out, s);
+}
+
+static void put_field(struct canon *c, const char *name, struct span value)
+{
+	buf_printf(c->out, "%s=", name);
+	put_string(c, value);
+	buf_add_char(c->out, ';');
+}
+
+/* ---- what is made anew at every attempt ---- */
+
+/* prefix + five characters of the API server's (and kubectl's) random alphabet. */
+static bool is_generated(struct span s, struct span prefix)
+{
+	if (s.len != prefix.len + GENERATED_LEN || memcmp(s.ptr, prefix.ptr, prefix.len) != 0)
+		return false;
+	for (size_t i = prefix.len; i < s.len; i++)
+		if (!s.ptr[i] || !strchr("bcdfghjklmnpqrstvwxz2456789", s.ptr[i]))
+			return false;
+	return true;
+}
+
+static bool is_rfc3339(struct span s)
+{
+	static const char form[] = "dddd-dd-ddTdd:dd:dd";
+
+	if (s.len < sizeof(form) || s.len > 35)
+		return false;
+	for (size_t i = 0; i < sizeof(form) - 1; i++)
+		if (form[i] == 'd' ? s.ptr[i] < '0' || s.ptr[i] > '9' : s.ptr[i] != form[i])
+			return false;
+	for (size_t i = sizeof(form) - 1; i < s.len; i++)
+		if (!s.ptr[i] || !strchr("0123456789.:+-Z", s.ptr[i]))
+			return false;
+	return true;
+}
+
+static bool is_pod(const struct policy_request *r)
+{
+	return r->group.len == 0 && span_eq(r->resource, SPAN("pods"));
+}
+
+/* The only element of the array whose name was generated with the prefix; absent if none or more.
+ */
+static struct span only_generated(struct canon *c, json_ref array, struct span prefix)
+{
+	struct span found = {0};
+
+	json_foreach (v, c->r->doc, array) {
+		struct span name =
+			json_string(c->r->doc, json_get_str(c->r->doc, v, "name"), c->arena);
+
+		if (!name.ptr || !is_generated(name, prefix))
+			continue;
+		if (found.ptr)
+			return (struct span){0};
+		found = name;
+	}
+	return found;
+}
+
+static bool has_element(struct canon *c, json_ref array, struct span name)
+{
+	json_foreach (v, c->r->doc, array) {
+		if (json_string_is(c->r->doc, json_get_str(c->r->doc, v, "name"), name))
+			return true;
+	}
+	return false;
+}
+
+static void find_generated_in_create(struct canon *c)
+{
+	const struct json_doc *d = c->r->doc;
+	json_ref object = c->r->object, metadata = json_get_str(d, object, "metadata");
+	struct span prefix = json_string(d, json_get_str(d, metadata, "generateName"), c->arena);
+	struct span name = json_string(d, json_get_str(d, metadata, "name"), c->arena);
+	struct span uid = json_string(d, json_get_str(d, metadata, "uid"), c->arena);
+
+	if (!name.ptr && c->r->name.len > 0)
+		name = c->r->name;
+	c->generated_name = prefix.len > 0 && (name.len == 0 || is_generated(name, prefix));
+	if (uid.len == 36)
+		c->own_uid = uid;
+	if (is_pod(c->r) && c->r->subresource.len == 0)
+		c->volume = only_generated(
+			c, json_pointer_str(d, object, "/spec/volumes"), SPAN("kube-api-access-"));
+}
+
+static void find_generated_in_update(struct canon *c)
+{
+	const struct json_doc *d = c->r->doc;
+	json_ref before = json_pointer_str(d, c->r->old_object, "/spec/ephemeralContainers");
+	json_ref after = json_pointer_str(d, c->r->object, "/spec/ephemeralContainers");
+	struct span found = {0};
+
+	if (!is_pod(c->r) || !span_eq(c->r->subresource, SPAN("ephemeralcontainers")))
+		return;
+	json_foreach (v, d, after) {
+		struct span name = json_string(d, json_get_str(d, v, "name"), c->arena);
+
+		if (!name.ptr || !is_generated(name, SPAN("debugger-")) ||
+			has_element(c, before, name))
+			continue;
+		if (found.ptr)
+			return;
+		found = name;
+	}
+	c->debugger = found;
+}
+
+static bool path_is(const struct canon *c, const char *const *keys, size_t n)
+{
+	if (c->depth != n)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (keys[i] ? !c->path[i].ptr || !span_eq_str(c->path[i], keys[i])
+			    : c->path[i].ptr != NULL)
+			return false;
+	return true;
+}
+
+static bool at_volume_name(const struct canon *c)
+{
+	static const char *const volume[] = {"spec", "volumes", NULL, "name"};
+	static const char *const lists[] = {"containers", "initContainers", "ephemeralContainers"};
+
+	if (path_is(c, volume, ARRAY_LEN(volume)))
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+		const char *const mount[] = {"spec", lists[i], NULL, "volumeMounts", NULL, "name"};
+
+		if (path_is(c, mount, ARRAY_LEN(mount)))
+			return true;
+	}
+	return false;
+}
+
+static bool at_debugger_name(const struct canon *c)
+{
+	static const char *const name[] = {"spec", "ephemeralContainers", NULL, "name"};
+
+	return path_is(c, name, ARRAY_LEN(name));
+}
+
+static bool at_restarted_at(const struct canon *c)
+{
+	static const char *const annotation[] = {
+		"spec", "template", "metadata", "annotations", "kubectl.kubernetes.io/restartedAt"};
+
+	return path_is(c, annotation, ARRAY_LEN(annotation));
+}
+
+/* What stands for a string that is made anew at every attempt, or NULL. */
+static const char *made_anew(const struct canon *c, struct span s)
+{
+	if (c->own_uid.ptr && span_eq(s, c->own_uid))
+		return "*own-uid";
+	if (c->volume.ptr && span_eq(s, c->volume) && at_volume_name(c))
+		return "*api-access-volume";
+	if (c->debugger.ptr && span_eq(s, c->debugger) && at_debugger_name(c))
+		return "*debugger";
+	if (at_restarted_at(c) && is_rfc3339(s))
+		return "*moment";
+	return NULL;
+}
+
+/* ---- values ---- */
+
+static void push(struct canon *c, struct span key)
+{
+	if (c->depth < CHANGE_DEPTH_MAX)
+		c->path[c->depth] = key;
+	c->depth++;
+}
+
+static void put_text(struct canon *c, json_ref v)
+{
+	struct span s = json_string(c->r->doc, v, c->arena);
+	const char *anew;
+
+	if (!s.ptr) {
+		c->failed = true;
+		return;
+	}
+	anew = c->depth <= CHANGE_DEPTH_MAX ? made_anew(c, s) : NULL;
+	if (anew)
+		buf_add_str(c->out, anew);
+	else
+		put_string(c, s);
+}
+
+static bool left_out(const struct canon *c, struct span key)
+{
+	bool with_status = span_eq(c->r->subresource, SPAN("status"));
+
+	/* The options of a CONNECT have no metadata and no status of the API server's. */
+	if (c->r->op == POLICY_OP_CONNECT || c->depth > 1)
+		return false;
+	if (c->depth == 0)
+		return change_is_server_managed(key, false, with_status);
+	if (!c->path[0].ptr || !span_eq(c->path[0], SPAN("metadata")))
+		return false;
+	return (c->generated_name && span_eq(key, SPAN("name"))) ||
+	       change_is_server_managed(key, true, with_status);
+}
+
+static void put_object(struct canon *c, json_ref o)
+{
+	struct change_member *m;
+	uint32_t n;
+
+	if (change_sorted_members(c->r->doc, o, c->arena, &m, &n) != 0) {
+		c->failed = true;
+		return;
+	}
+	buf_add_char(c->out, '{');
+	for (uint32_t i = 0; i < n && !c->failed; i++) {
+		if (left_out(c, m[i].key))
+			continue;
+		put_string(c, m[i].key);
+		push(c, m[i].key);
+		put_value(c, m[i].value);
+		c->depth--;
+	}
+	buf_add_char(c->out, '}');
+}
+
+static void put_array(struct canon *c, json_ref a)
+{
+	buf_add_char(c->out, '[');
+	push(c, (struct span){0});
+	json_foreach (v, c->r->doc, a) {
+		put_value(c, v);
+	}
+	c->depth--;
+	buf_add_char(c->out, ']');
+}
+
+static void put_value(struct canon *c, json_ref v)
+{
+	struct arena_mark mark = arena_mark(c->arena);
+
+	switch (json_type(c->r->doc, v)) {
+	case JSON_NUMBER:
+		buf_add_char(c->out, 'd');
+		change_put_number(c->out, json_text(c->r->doc, v));
+		break;
+	case JSON_STRING:
+		put_text(c, v);
+		break;
+	case JSON_ARRAY:
+		put_array(c, v);
+		break;
+	case JSON_OBJECT:
+		put_object(c, v);
+		break;
+	case JSON_TRUE:
+		buf_add_char(c->out, 't');
+		break;
+	case JSON_FALSE:
+		buf_add_char(c->out, 'f');
+		break;
+	default: /* null, and what is not there */
+		buf_add_char(c->out, 'n');
+		break;
+	}
+	arena_rewind(c->arena, mark);
+}
+
+/* ---- the change ---- */
+
+static bool is_debugger_identity(const struct canon *c, const struct change_step *s, size_t i)
+{
+	return c->debugger.ptr && i == 2 && s->element && s->identity.len == c->debugger.len + 2 &&
+	       memcmp(s->identity.ptr + 1, c->debugger.ptr, c->debugger.len) == 0;
+}
+
+static void put_path(struct canon *c, const struct change *ch)
+{
+	buf_add_char(c->out, '<');
+	c->depth = 0;
+	for (size_t i = 0; i < ch->depth; i++) {
+		const struct change_step *s = &ch->path[i];
+
+		buf_add_char(c->out, s->element ? '#' : '.');
+		put_string(c, s->member);
+		push(c, s->element ? (struct span){0} : s->member);
+		if (!s->element)
+			continue;
+		if (is_debugger_identity(c, s, i))
+			buf_add_str(c->out, "*debugger");
+		else
+			put_string(c, s->identity);
+	}
+	buf_add_char(c->out, '>');
+}
+
+static int put_difference(const struct change *ch, void *userdata)
+{
+	static const char *const names[] = {
+		[CHANGE_SET] = "set=", [CHANGE_REMOVED] = "removed=", [CHANGE_ORDER] = "order="};
+	struct canon *c = userdata;
+
+	buf_add_str(c->out, names[ch->kind]);
+	put_path(c, ch);
+	/* Of another order the whole new list is the plainest way to say it, and as exact. */
+	if (ch->kind != CHANGE_REMOVED)
+		put_value(c, ch->after);
+	if (ch->place.ptr) {
+		buf_add_char(c->out, '@');
+		put_string(c, ch->place);
+	}
+	buf_add_char(c->out, ';');
+	c->depth = 0;
+	return c->failed ? -1 : 0;
+}
+
+static void put_object_field(struct canon *c, const char *name, json_ref v)
+{
+	buf_printf(c->out, "%s=", name);
+	put_value(c, v);
+	buf_add_char(c->out, ';');
+}
+
+static int put_update(struct canon *c)
+{
+	const struct policy_request *r = c->r;
+
+	if (r->old_object == JSON_NONE || r->object == JSON_NONE) {
+		put_object_field(c, "object", r->object);
+		return 0;
+	}
+	find_generated_in_update(c);
+	return change_walk((struct change_side){r->doc, r->old_object},
+		(struct change_side){r->doc, r->object}, span_eq(r->subresource, SPAN("status")),
+		c->arena, put_difference, c);
+}
+
+static int put_change(struct canon *c)
+{
+	const struct policy_request *r = c->r;
+	json_ref uid;
+
+	if (r->authorize) {
+		put_field(c, "path", r->path);
+		return 0;
+	}
+	switch (r->op) {
+	case POLICY_OP_UPDATE:
+		return put_update(c);
+	case POLICY_OP_DELETE:
+		uid = json_pointer_str(r->doc, r->old_object, "/metadata/uid");
+		put_object_field(c, "uid", uid);
+		return 0;
+	default:
+		put_object_field(c, "object", r->object);
+		return 0;
+	}
+}
+
+static void put_name(struct canon *c)
+{
+	if (c->generated_name)
+		buf_add_str(c->out, "name=*generated-name;");
+	else
+		put_field(c, "name", c->r->name);
+}
+
+int fingerprint_put_canonical(const struct policy_request *r, struct span cluster,
+	struct arena *arena, struct buf *out, struct err *e)
+{
+	struct canon *c = arena_calloc(arena, 1, sizeof(*c));
+	const struct {
+		const char *name;
+		struct span value;
+	} fields[] = {{"holdpoint-fingerprint", SPAN("1")},
+		{"kind", r->authorize ? SPAN("authorize") : SPAN("admission")},
+		{"cluster", cluster}, {"username", r->username}, {"operation", r->verb},
+		{"group", r->group}, {"resource", r->resource}, {"subresource", r->subresource},
+		{"namespace", r->namespace_}};
+
+	if (!c)
+		return err_set(e, "the request needs more memory than one request may use");
+	c->r = r;
+	c->arena = arena;
+	c->out = out;
+	if (!r->authorize && r->op == POLICY_OP_CREATE)
+		find_generated_in_create(c);
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+		put_field(c, fields[i].name, fields[i].value);
+	put_name(c);
+	if (put_change(c) != 0 || c->failed)
+		return err_set(e, "the request needs more memory than one request may use");
+	if (out->failed)
+		return err_set(e, "the change is larger than %zu MiB", CANONICAL_MAX >> 20);
+	return 0;
+}
+
+int fingerprint_of(const struct policy_request *r, struct span cluster, struct arena *arena,
+	uint8_t ret[SHA256_LEN], struct err *e)
+{
+	_cleanup_(buf_free) struct buf canonical = BUF_INIT(CANONICAL_MAX);
+
+	if (fingerprint_put_canonical(r, cluster, arena, &canonical, e) != 0)
+		return -1;
+	sha256_of(canonical.ptr, canonical.len, ret);
+	return 0;
+}

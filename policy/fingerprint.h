@@ -1,0 +1,48 @@
+/*
+ * The fingerprint of a hold: what exactly is approved, as 32 bytes.
+ *
+ * A person approves one change by one identity. The same change asked for again must have the same
+ * fingerprint, though the API server makes uids, versions and generated names anew each time; any
+ * other change must have another one. Shared by the daemon and the CLI.
+ *
+ * It is the SHA-256 of the canonical form, a text of fields that cannot run into one another:
+ *
+ *   field     := name "=" value ";"
+ *   value     := "n" | "f" | "t"                    null, false, true
+ *              | "d" number                         by value, see change_put_number()
+ *              | "s" bytes ":" text                 a string, unescaped
+ *              | "[" value* "]"
+ *              | "{" ("s" bytes ":" key value)* "}" keys sorted by bytes
+ *              | "*" kind                           something made anew at every attempt
+ *   fields    := "holdpoint-fingerprint=s1:1;" kind cluster username operation group resource
+ *                subresource namespace name change
+ *   change    := "object=" value ";"        CREATE: the new object; CONNECT: the options
+ *              | "uid=" value ";"           DELETE: of the object that is to go
+ *              | difference*                UPDATE: see change.h
+ *              | "path=" value ";"          authorization of a non-resource URL
+ *   difference:= ("set=" path value [ "@" value ] | "removed=" path | "order=" path value) ";"
+ *   path      := "<" ( "." string | "#" string string )* ">"
+ *
+ * Left out: metadata.{uid, resourceVersion, generation, creationTimestamp, deletionTimestamp,
+ * managedFields, selfLink}, and status unless the subresource is status; metadata.name of a CREATE
+ * when generateName makes it. "*" stands for: that name; the object's own uid where it is repeated
+ * (a Job's controller-uid labels); the suffix of the one kube-api-access-xxxxx volume of a Pod and
+ * of its mounts; the moment in the annotation kubectl.kubernetes.io/restartedAt; the suffix of the
+ * one debugger-xxxxx container that kubectl debug adds. Only the generated part is left out: what
+ * stands in such a volume or container is part of the fingerprint.
+ */
+#pragma once
+
+#include "common/crypto.h"
+#include "policy/policy.h"
+
+/*
+ * cluster: the name this API server goes by.
+ * Errors: -1 when the arena is full or the canonical form exceeds 64 MiB; the caller must deny.
+ */
+int fingerprint_of(const struct policy_request *r, struct span cluster, struct arena *arena,
+	uint8_t ret[SHA256_LEN], struct err *e) _must_check_;
+
+/* The canonical form itself, for tests and for looking at. Appends to out. Errors: as above. */
+int fingerprint_put_canonical(const struct policy_request *r, struct span cluster,
+	struct arena *arena, struct buf *out, struct err *e) _must_check_;

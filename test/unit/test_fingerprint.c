@@ -1,0 +1,686 @@
+#include "unit/review_support.h"
+
+/*
+ * The recordings hold the same commands run twice, against two API servers of different age, with
+ * new uids, versions, times and generated names each time; where a webhook of either kind was
+ * called for one command, that is a repetition too. One line is one change by one identity.
+ */
+static const char *const same_change[] = {
+	"v1.20/001 v1.20/002",
+	"v1.20/003 v1.36/003",
+	"v1.20/004 v1.20/005 v1.36/004 v1.36/005",
+	"v1.20/006 v1.20/007 v1.36/006 v1.36/007",
+	"v1.20/008 v1.20/009 v1.36/008 v1.36/009",
+	"v1.20/010 v1.20/011 v1.36/010 v1.36/011",
+	"v1.20/012 v1.20/013 v1.36/012 v1.36/013",
+	"v1.20/014 v1.20/015 v1.36/014 v1.36/015",
+	"v1.20/016 v1.20/017 v1.36/016 v1.36/017",
+	"v1.20/018 v1.20/019 v1.36/018 v1.36/019",
+	"v1.20/020 v1.20/021 v1.36/020 v1.36/021",
+	"v1.20/022 v1.20/023 v1.20/024 v1.20/025 v1.36/022 v1.36/023 v1.36/024 v1.36/025",
+	"v1.20/026 v1.20/027 v1.36/026 v1.36/027",
+	"v1.20/028 v1.36/028",
+	"v1.20/029 v1.36/029",
+	"v1.20/030 v1.36/030",
+	"v1.20/031 v1.36/031",
+	"v1.20/032 v1.36/032",
+	"v1.20/033 v1.36/033",
+	"v1.20/034",
+	"v1.20/035 v1.36/035",
+	"v1.20/036 v1.20/037 v1.36/036 v1.36/037",
+	"v1.20/038 v1.20/039 v1.36/038 v1.36/039",
+	"v1.20/040 v1.20/041 v1.36/040 v1.36/041",
+	"v1.20/042 v1.36/042",
+	"v1.20/043 v1.20/044 v1.36/043 v1.36/044",
+	"v1.20/045 v1.20/046 v1.36/045 v1.36/046",
+	"v1.20/047 v1.20/048 v1.36/047 v1.36/048",
+	"v1.20/049 v1.20/050 v1.36/049 v1.36/050",
+	"v1.20/051 v1.36/051",
+	"v1.20/052 v1.36/052",
+	"v1.20/053 v1.36/053",
+	"v1.20/054",
+	"v1.20/055",
+	"v1.20/056 v1.36/057",
+	"v1.20/057 v1.36/058",
+	"v1.20/058 v1.36/059",
+	"v1.20/059",
+	"v1.20/060 v1.20/062 v1.36/061",
+	"v1.20/061 v1.36/062",
+	"v1.20/063 v1.36/063",
+	"v1.20/064",
+	"v1.20/065 v1.20/066",
+	"v1.20/067 v1.20/068 v1.36/068 v1.36/069",
+	"v1.20/069",
+	"v1.20/070",
+	"v1.20/071",
+	"v1.20/072",
+	"v1.20/073",
+	"v1.36/001 v1.36/002",
+	"v1.36/034",
+	"v1.36/054",
+	"v1.36/055",
+	"v1.36/056",
+	"v1.36/060",
+	"v1.36/064",
+	"v1.36/065 v1.36/066 v1.36/067",
+	"v1.36/070",
+	"v1.36/071",
+	"v1.36/072",
+	"v1.36/073",
+	"v1.36/074",
+};
+
+static bool row_has(const char *row, const char *name)
+{
+	char prefix[16];
+
+	snprintf(prefix, sizeof(prefix), "%.*s", (int)strcspn(name, "-"), name);
+	return strstr(row, prefix) != NULL;
+}
+
+struct seen {
+	char *canonical[ARRAY_LEN(same_change)];
+	unsigned compared;
+};
+
+static void compare_with_row(const char *name, const char *text, size_t len, void *userdata)
+{
+	struct seen *s = userdata;
+	char *canonical = canonical_of(text);
+
+	(void)len;
+	for (size_t i = 0; i < ARRAY_LEN(same_change); i++) {
+		if (!row_has(same_change[i], name))
+			continue;
+		s->compared++;
+		if (!s->canonical[i])
+			s->canonical[i] = strdup(canonical);
+		ck_assert_msg(strcmp(s->canonical[i], canonical) == 0, "%s is not the change of %s",
+			name, same_change[i]);
+	}
+	free(canonical);
+}
+
+START_TEST(fingerprint__recorded_attempts_match_and_others_do_not)
+{
+	struct seen s = {0};
+
+	ck_assert_uint_eq(each_fixture(compare_with_row, &s), 147);
+	ck_assert_uint_eq(s.compared, 147);
+	for (size_t i = 0; i < ARRAY_LEN(same_change); i++)
+		for (size_t k = 0; k < i; k++)
+			ck_assert_msg(strcmp(s.canonical[i], s.canonical[k]) != 0, "%s is also %s",
+				same_change[i], same_change[k]);
+	for (size_t i = 0; i < ARRAY_LEN(same_change); i++)
+		free(s.canonical[i]);
+}
+END_TEST
+
+/* ---- one thing replaced in a recorded review: the same change or another one? ---- */
+
+enum verdict { SAME, OTHER };
+
+static const struct {
+	enum verdict expected;
+	const char *fixture;
+	const char *from, *to;
+} replacements[] = {
+	/* made anew by the API server, or not part of what was asked */
+	{SAME, "v1.36/020", "6db6d407-aa6d-488a-b080-b65b7769284e", "another-review"},
+	{SAME, "v1.36/020", "2026-11-23T00:17:34Z", "2027-01-01T00:00:00Z"},
+	{SAME, "v1.36/020", "\"manager\":\"kubectl-create\"", "\"manager\":\"agent\""},
+	{SAME, "v1.36/020", "\"status\":{}", "\"status\":{\"phase\":\"Running\"}"},
+	{SAME, "v1.36/020", "\"fieldValidation\":\"Strict\"", "\"fieldValidation\":\"Warn\""},
+	{SAME, "v1.36/020", "\"ai-agents\",\"system", "\"others\",\"system"},
+	{SAME, "v1.36/020", "\"namespace\":\"prod\",\"managedFields\"",
+		"\"namespace\":\"prod\",\"selfLink\":\"/x\",\"managedFields\""},
+	{SAME, "v1.36/020", "\"priority\":0", "\"priority\":0.0"},
+	{SAME, "v1.36/020", "\"priority\":0", "\"priority\":-0e7"},
+	{SAME, "v1.36/020", "\"tolerationSeconds\":300", "\"tolerationSeconds\":3.00e2"},
+	{SAME, "v1.36/020", "\"alpine:3.19\"", "\"alpine\\u003a3.1\\u0039\""},
+	{SAME, "v1.36/054", "9db9fa94-db8d-4485-a3b8-d699d5df60f3",
+		"00000000-db8d-4485-a3b8-d699d5df60f3"},
+	{SAME, "v1.36/027", "job-pcj9j", "job-xk2vw"},
+	{SAME, "v1.36/065", "\"resourceVersion\":\"223\"", "\"resourceVersion\":\"999\""},
+	{SAME, "v1.36/065", "alpine:3.19", "alpine:3.20"}, /* the uid says which object */
+
+	/* another change, another object, another identity */
+	{OTHER, "v1.36/020", "\"alpine:3.19\"", "\"alpine:3.20\""},
+	{OTHER, "v1.36/020", "\"priority\":0", "\"priority\":\"0\""},
+	{OTHER, "v1.36/020", "\"priority\":0", "\"priority\":null"},
+	{OTHER, "v1.36/020", "\"priority\":0,", ""},
+	{OTHER, "v1.36/020", "\"tolerationSeconds\":300", "\"tolerationSeconds\":30"},
+	{OTHER, "v1.36/020", "\"debug-root\"", "\"debug-roof\""},
+	{OTHER, "v1.36/020", "\"namespace\":\"prod\"", "\"namespace\":\"test\""},
+	{OTHER, "v1.36/020", "claude-code@", "claude-kode@"},
+	{OTHER, "v1.36/020", "\"operation\":\"CREATE\"", "\"operation\":\"CONNECT\""},
+	{OTHER, "v1.36/020", "\"resource\":\"pods\"", "\"resource\":\"podz\""},
+	{OTHER, "v1.36/020", "[\"nsenter\",\"--target\"", "[\"nsenter\",\"nsenter\",\"--target\""},
+	{OTHER, "v1.36/020", "\"--mount\",\"--\"", "\"--\",\"--mount\""},
+	{OTHER, "v1.36/020", "\"metadata\":{\"name\":\"debug-root\",",
+		"\"metadata\":{\"name\":\"debug-root\",\"labels\":{\"a\":\"b\"},"},
+	{OTHER, "v1.36/036", "drop table orders", "drop table users"},
+	{OTHER, "v1.36/036", "\"container\":\"web\"", "\"container\":\"db\""},
+	{OTHER, "v1.36/036", "\"stdout\":true", "\"stdout\":true,\"stdin\":true"},
+	{OTHER, "v1.36/036", "\"stdout\":true", "\"stdout\":true,\"status\":true"},
+	{OTHER, "v1.36/027", "job-pcj9j", "job-chosen"},
+	{OTHER, "v1.36/027", "\"generateName\":\"job-\"", "\"generateName\":\"jo\""},
+	{OTHER, "v1.36/065", "901b06fa-de0b-4a6f-a88a-8683697c9aae",
+		"00000000-de0b-4a6f-a88a-8683697c9aae"},
+};
+
+START_TEST(fingerprint__one_replacement)
+{
+	char *text = read_fixture(replacements[_i].fixture), *changed, *a, *b;
+
+	changed = replaced(text, replacements[_i].from, replacements[_i].to);
+	a = canonical_of(text);
+	b = canonical_of(changed);
+	ck_assert_msg((strcmp(a, b) == 0) == (replacements[_i].expected == SAME), "%s: %s -> %s",
+		replacements[_i].fixture, replacements[_i].from, replacements[_i].to);
+	free(a);
+	free(b);
+	free(changed);
+	free(text);
+}
+END_TEST
+
+/* ---- updates: only what the requester changes counts ---- */
+
+#define HEAD                                                                                       \
+	"{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/v1\",\"request\":{"       \
+	"\"uid\":\"u\",\"resource\":{\"group\":\"apps\",\"version\":\"v1\",\"resource\":"          \
+	"\"deployments\"},\"name\":\"web\",\"namespace\":\"prod\",\"operation\":\"UPDATE\","       \
+	"\"userInfo\":{\"username\":\"agent\"},"
+
+static char *update_of(const char *before, const char *after)
+{
+	char *text = NULL;
+
+	ck_assert_int_gt(
+		asprintf(&text, HEAD "\"oldObject\":%s,\"object\":%s}}", before, after), 0);
+	return text;
+}
+
+static const struct {
+	enum verdict expected;
+	const char *before1, *after1, *before2, *after2;
+} updates[] = {
+	/* somebody else's edit in between */
+	{SAME, "{\"a\":1,\"b\":1}", "{\"a\":2,\"b\":1}", "{\"a\":1,\"b\":9}", "{\"a\":2,\"b\":9}"},
+	{SAME, "{\"a\":1}", "{\"a\":2}", "{\"a\":1,\"c\":{}}", "{\"a\":2,\"c\":{}}"},
+	{SAME, "{\"a\":1}", "{\"a\":2}", "{\"a\":7}", "{\"a\":2}"},
+	{SAME, "{\"a\":1,\"x\":0}", "{\"x\":0}", "{\"a\":5,\"x\":3}", "{\"x\":3}"},
+	{SAME, "{\"metadata\":{\"generation\":1,\"resourceVersion\":\"1\"},\"a\":1}",
+		"{\"metadata\":{\"generation\":2,\"resourceVersion\":\"1\"},\"a\":2}",
+		"{\"metadata\":{\"generation\":5,\"resourceVersion\":\"7\"},\"a\":1}",
+		"{\"metadata\":{\"generation\":6,\"resourceVersion\":\"7\"},\"a\":2}"},
+	{SAME, "{\"a\":1,\"status\":{\"n\":1}}", "{\"a\":2,\"status\":{\"n\":1}}",
+		"{\"a\":1,\"status\":{\"n\":2}}", "{\"a\":2,\"status\":{\"n\":3}}"},
+	/* the element is found by its name wherever it stands */
+	{SAME, "{\"l\":[{\"name\":\"x\",\"v\":1}]}", "{\"l\":[{\"name\":\"x\",\"v\":2}]}",
+		"{\"l\":[{\"name\":\"w\"},{\"name\":\"x\",\"v\":1}]}",
+		"{\"l\":[{\"name\":\"w\"},{\"name\":\"x\",\"v\":2}]}"},
+	{SAME, "{\"l\":[{\"name\":\"x\"}]}", "{\"l\":[{\"name\":\"x\"},{\"name\":\"y\"}]}",
+		"{\"l\":[{\"name\":\"x\"},{\"name\":\"w\"}]}",
+		"{\"l\":[{\"name\":\"x\"},{\"name\":\"w\"},{\"name\":\"y\"}]}"},
+	{SAME, "{\"l\":[{\"name\":\"x\"}]}", "{\"l\":[{\"name\":\"y\"},{\"name\":\"x\"}]}",
+		"{\"l\":[{\"name\":\"w\"}]}", "{\"l\":[{\"name\":\"y\"},{\"name\":\"w\"}]}"},
+	{SAME, "{\"l\":[{\"name\":\"x\"},{\"name\":\"y\"}]}", "{\"l\":[{\"name\":\"y\"}]}",
+		"{\"l\":[{\"name\":\"y\"},{\"name\":\"x\",\"v\":3}]}",
+		"{\"l\":[{\"name\":\"y\"}]}"},
+	{SAME, "{\"l\":[{\"containerPort\":80,\"v\":1}]}",
+		"{\"l\":[{\"containerPort\":80,\"v\":2}]}",
+		"{\"l\":[{\"containerPort\":8e1,\"v\":1},{\"containerPort\":81}]}",
+		"{\"l\":[{\"containerPort\":80,\"v\":2},{\"containerPort\":81}]}"},
+	{SAME, "{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{}}}}}",
+		"{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{"
+		"\"kubectl.kubernetes.io/restartedAt\":\"2026-11-23T01:00:00+01:00\"}}}}}",
+		"{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{"
+		"\"kubectl.kubernetes.io/restartedAt\":\"2026-11-23T00:00:00Z\"}}}}}",
+		"{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{"
+		"\"kubectl.kubernetes.io/restartedAt\":\"2026-11-23T05:06:07Z\"}}}}}"},
+
+	/* another change */
+	{OTHER, "{\"a\":1}", "{\"a\":2}", "{\"a\":1}", "{\"a\":3}"},
+	{OTHER, "{\"a\":1}", "{\"a\":2}", "{\"a\":1}", "{\"a\":2,\"b\":1}"},
+	{OTHER, "{\"a\":1}", "{\"a\":2}", "{\"a\":1}", "{\"a\":null}"},
+	{OTHER, "{\"a\":1}", "{}", "{\"a\":1}", "{\"a\":null}"},
+	{OTHER, "{\"a\":1,\"b\":1}", "{\"a\":2,\"b\":1}", "{\"a\":1,\"b\":1}", "{\"a\":1,\"b\":2}"},
+	{OTHER, "{\"a\":{\"b\":1}}", "{\"a\":{\"b\":2}}", "{\"a.b\":1}", "{\"a.b\":2}"},
+	{OTHER, "{\"l\":[1,2]}", "{\"l\":[1,2,3]}", "{\"l\":[1,2]}", "{\"l\":[3,1,2]}"},
+	{OTHER, "{\"l\":[{\"name\":\"x\"}]}", "{\"l\":[{\"name\":\"x\"},{\"name\":\"y\"}]}",
+		"{\"l\":[{\"name\":\"x\"}]}", "{\"l\":[{\"name\":\"y\"},{\"name\":\"x\"}]}"},
+	{OTHER, "{\"l\":[{\"name\":\"x\"},{\"name\":\"y\"}]}",
+		"{\"l\":[{\"name\":\"y\"},{\"name\":\"x\"}]}",
+		"{\"l\":[{\"name\":\"x\"},{\"name\":\"y\"}]}",
+		"{\"l\":[{\"name\":\"x\"},{\"name\":\"y\"}]}"},
+	{OTHER, "{\"l\":[{\"name\":\"x\",\"v\":1},{\"name\":\"y\",\"v\":1}]}",
+		"{\"l\":[{\"name\":\"x\",\"v\":2},{\"name\":\"y\",\"v\":1}]}",
+		"{\"l\":[{\"name\":\"x\",\"v\":1},{\"name\":\"y\",\"v\":1}]}",
+		"{\"l\":[{\"name\":\"x\",\"v\":1},{\"name\":\"y\",\"v\":2}]}"},
+	{OTHER, "{\"metadata\":{\"labels\":{}}}", "{\"metadata\":{\"labels\":{\"uid\":\"1\"}}}",
+		"{\"metadata\":{\"labels\":{}}}", "{\"metadata\":{\"labels\":{\"uid\":\"2\"}}}"},
+	{OTHER, "{\"spec\":{\"status\":1}}", "{\"spec\":{\"status\":2}}",
+		"{\"spec\":{\"status\":1}}", "{\"spec\":{\"status\":3}}"},
+	{OTHER, "{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{}}}}}",
+		"{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{"
+		"\"kubectl.kubernetes.io/restartedAt\":\"2026-11-23T01:00:00Z\"}}}}}",
+		"{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{}}}}}",
+		"{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{"
+		"\"kubectl.kubernetes.io/restartedAt\":\"rm -rf\"}}}}}"},
+};
+
+START_TEST(fingerprint__update_is_its_differences)
+{
+	char *one = update_of(updates[_i].before1, updates[_i].after1);
+	char *two = update_of(updates[_i].before2, updates[_i].after2);
+	char *a = canonical_of(one), *b = canonical_of(two);
+
+	ck_assert_msg(
+		(strcmp(a, b) == 0) == (updates[_i].expected == SAME), "row %d:\n%s\n%s", _i, a, b);
+	free(a);
+	free(b);
+	free(one);
+	free(two);
+}
+END_TEST
+
+START_TEST(fingerprint__status_counts_when_it_is_the_subresource)
+{
+	char *one = update_of("{\"status\":{\"n\":1}}", "{\"status\":{\"n\":2}}");
+	char *two = update_of("{\"status\":{\"n\":1}}", "{\"status\":{\"n\":3}}");
+	char *one_status = replaced(one, "\"name\":", "\"subResource\":\"status\",\"name\":");
+	char *two_status = replaced(two, "\"name\":", "\"subResource\":\"status\",\"name\":");
+	char *a = canonical_of(one), *b = canonical_of(two);
+	char *c = canonical_of(one_status), *d = canonical_of(two_status);
+
+	ck_assert_str_eq(a, b);
+	ck_assert_str_ne(c, d);
+	free(a), free(b), free(c), free(d);
+	free(one), free(two), free(one_status), free(two_status);
+}
+END_TEST
+
+/* ---- generated volumes and containers ---- */
+
+#define POD(volumes, mounts)                                                                       \
+	"{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/v1\",\"request\":{"       \
+	"\"uid\":\"u\",\"resource\":{\"group\":\"\",\"version\":\"v1\",\"resource\":\"pods\"},"    \
+	"\"name\":\"p\",\"namespace\":\"n\",\"operation\":\"CREATE\",\"userInfo\":{"               \
+	"\"username\":\"agent\"},\"object\":{\"metadata\":{\"name\":\"p\"},\"spec\":{"             \
+	"\"volumes\":[" volumes "],\"containers\":[{\"name\":\"c\",\"volumeMounts\":[" mounts      \
+	"]}]}}}}"
+#define VOLUME(suffix, source) "{\"name\":\"kube-api-access-" suffix "\"," source "}"
+#define MOUNT(suffix)	       "{\"name\":\"kube-api-access-" suffix "\",\"mountPath\":\"/t\"}"
+#define TOKEN		       "\"projected\":{}"
+
+static const struct {
+	enum verdict expected;
+	const char *one, *two;
+} pods[] = {
+	{SAME, POD(VOLUME("bcdfg", TOKEN), MOUNT("bcdfg")),
+		POD(VOLUME("xz249", TOKEN), MOUNT("xz249"))},
+	/* what stands in it is not left out */
+	{OTHER, POD(VOLUME("bcdfg", TOKEN), MOUNT("bcdfg")),
+		POD(VOLUME("bcdfg", "\"hostPath\":{\"path\":\"/\"}"), MOUNT("bcdfg"))},
+	{OTHER, POD(VOLUME("bcdfg", TOKEN), MOUNT("bcdfg")), POD(VOLUME("bcdfg", TOKEN), "")},
+	/* a mount of something else */
+	{OTHER, POD(VOLUME("bcdfg", TOKEN), MOUNT("bcdfg")),
+		POD(VOLUME("bcdfg", TOKEN), MOUNT("xz249"))},
+	/* two of them: which one is mounted matters */
+	{OTHER, POD(VOLUME("bcdfg", TOKEN) "," VOLUME("xz249", "\"hostPath\":{}"), MOUNT("bcdfg")),
+		POD(VOLUME("bcdfg", TOKEN) "," VOLUME("xz249", "\"hostPath\":{}"), MOUNT("xz249"))},
+	/* not of the generator's making */
+	{OTHER, POD(VOLUME("aeiou", TOKEN), MOUNT("aeiou")),
+		POD(VOLUME("aeioy", TOKEN), MOUNT("aeioy"))},
+	{OTHER, POD(VOLUME("bcdfgh", TOKEN), MOUNT("bcdfgh")),
+		POD(VOLUME("bcdfgj", TOKEN), MOUNT("bcdfgj"))},
+};
+
+START_TEST(fingerprint__generated_volume)
+{
+	char *a = canonical_of(pods[_i].one), *b = canonical_of(pods[_i].two);
+
+	ck_assert_msg(
+		(strcmp(a, b) == 0) == (pods[_i].expected == SAME), "row %d:\n%s\n%s", _i, a, b);
+	free(a);
+	free(b);
+}
+END_TEST
+
+#define DEBUG(name, image)                                                                         \
+	"{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/v1\",\"request\":{"       \
+	"\"uid\":\"u\",\"resource\":{\"group\":\"\",\"version\":\"v1\",\"resource\":\"pods\"},"    \
+	"\"subResource\":\"ephemeralcontainers\",\"name\":\"p\",\"namespace\":\"n\","              \
+	"\"operation\":\"UPDATE\",\"userInfo\":{\"username\":\"agent\"},"                          \
+	"\"oldObject\":{\"spec\":{\"ephemeralContainers\":[{\"name\":\"debugger-bbbbb\"}]}},"      \
+	"\"object\":{\"spec\":{\"ephemeralContainers\":[{\"name\":\"debugger-bbbbb\"},"            \
+	"{\"name\":\"" name "\",\"image\":\"" image "\"}]}}}}"
+
+START_TEST(fingerprint__generated_debug_container)
+{
+	char *a = canonical_of(DEBUG("debugger-xz249", "busybox"));
+	char *b = canonical_of(DEBUG("debugger-ccccc", "busybox"));
+	char *c = canonical_of(DEBUG("debugger-ccccc", "evil"));
+	char *d = canonical_of(DEBUG("debugger", "busybox"));
+
+	ck_assert_str_eq(a, b);
+	ck_assert_str_ne(b, c);
+	ck_assert_str_ne(b, d);
+	free(a);
+	free(b);
+	free(c);
+	free(d);
+}
+END_TEST
+
+/* ---- fields cannot run into one another ---- */
+
+START_TEST(fingerprint__fields_are_delimited)
+{
+	char *text = read_fixture("v1.36/020");
+	char *one = replaced(text, "\"namespace\":\"prod\",\"operation\"",
+		"\"namespace\":\"a;name=s1:b\",\"operation\"");
+	char *two = replaced(text, "\"name\":\"debug-root\",\"namespace\":\"prod\",\"operation\"",
+		"\"name\":\"b\",\"namespace\":\"a\",\"operation\"");
+	char *a = canonical_of(one), *b = canonical_of(two);
+
+	ck_assert_str_ne(a, b);
+	free(a);
+	free(b);
+	free(one);
+	free(two);
+	free(text);
+}
+END_TEST
+
+/* ---- properties over random spellings ---- */
+
+static uint64_t seed;
+
+static unsigned dice(unsigned n)
+{
+	seed = seed * 6364136223846793005u + 1442695040888963407u;
+	return (unsigned)(seed >> 33) % n;
+}
+
+static void respell_number(struct buf *out, struct span text)
+{
+	if (memchr(text.ptr, '.', text.len) || memchr(text.ptr, 'e', text.len) ||
+		memchr(text.ptr, 'E', text.len)) {
+		buf_add_span(out, text);
+		return;
+	}
+	switch (dice(4)) {
+	case 0:
+		buf_printf(out, "%.*s.000", SPAN_FMT(text));
+		break;
+	case 1:
+		buf_printf(out, text.ptr[text.len - 1] == '0' ? "%.*s.0E0" : "%.*s0E-1",
+			SPAN_FMT(text));
+		break;
+	case 2:
+		buf_printf(out, "%.*se+00", SPAN_FMT(text));
+		break;
+	default:
+		buf_add_span(out, text);
+		break;
+	}
+}
+
+static void respell_string(struct buf *out, struct span raw)
+{
+	buf_add_char(out, '"');
+	for (size_t i = 0; i < raw.len; i++) {
+		bool plain = raw.ptr[i] > ' ' && raw.ptr[i] < 127 && raw.ptr[i] != '\\';
+		bool escape = i > 0 && raw.ptr[i - 1] == '\\';
+
+		if (plain && !escape && !memchr(raw.ptr, '\\', raw.len) && dice(8) == 0)
+			buf_printf(out, "\\u%04x", (unsigned char)raw.ptr[i]);
+		else
+			buf_add_char(out, raw.ptr[i]);
+	}
+	buf_add_char(out, '"');
+}
+
+/* Where to write another value than the one that stands there. */
+struct respelling {
+	const struct json_doc *d;
+	json_ref changed;
+};
+
+static void respell(struct buf *out, const struct respelling *r, json_ref v);
+
+static void respell_object(struct buf *out, const struct respelling *r, json_ref o)
+{
+	json_ref keys[4096];
+	unsigned n = 0;
+
+	json_foreach_member (k, r->d, o) {
+		ck_assert_uint_lt(n, ARRAY_LEN(keys));
+		keys[n++] = k;
+	}
+	buf_add_char(out, '{');
+	while (n > 0) {
+		unsigned i = dice(n);
+		json_ref k = keys[i];
+
+		keys[i] = keys[--n];
+		respell_string(out, json_raw_string(r->d, k));
+		buf_add_str(out, dice(2) ? ": " : ":");
+		respell(out, r, k + 1);
+		buf_add_str(out, n > 0 ? "," : "");
+	}
+	buf_add_str(out, dice(2) ? "}" : "\n}");
+}
+
+static void respell(struct buf *out, const struct respelling *r, json_ref v)
+{
+	bool first = true;
+
+	if (v == r->changed) {
+		buf_add_str(out, "\"something else entirely\"");
+		return;
+	}
+	switch (json_type(r->d, v)) {
+	case JSON_OBJECT:
+		respell_object(out, r, v);
+		break;
+	case JSON_ARRAY:
+		buf_add_char(out, '[');
+		json_foreach (e, r->d, v) {
+			buf_add_str(out, first ? "" : " ,");
+			first = false;
+			respell(out, r, e);
+		}
+		buf_add_char(out, ']');
+		break;
+	case JSON_NUMBER:
+		respell_number(out, json_text(r->d, v));
+		break;
+	case JSON_STRING:
+		respell_string(out, json_raw_string(r->d, v));
+		break;
+	default:
+		buf_add_span(out, json_text(r->d, v));
+		break;
+	}
+}
+
+static char *respelled(const char *text, json_ref changed)
+{
+	const struct json_limits limits = {1 << 20, 100, 100000, false, false};
+	struct arena *arena = arena_new(65536, 64 << 20);
+	struct buf out = BUF_INIT(8 << 20);
+	struct json_doc d;
+	const struct respelling r = {&d, changed};
+
+	ck_assert_int_eq(json_read(text, strlen(text), &limits, arena, &d, NULL), 0);
+	respell(&out, &r, JSON_ROOT);
+	ck_assert_ptr_nonnull(buf_str(&out));
+	arena_free(arena);
+	return out.ptr;
+}
+
+static void check_respelling(const char *name, const char *text, size_t len, void *userdata)
+{
+	char *a = canonical_of(text);
+
+	(void)len;
+	(void)userdata;
+	for (int i = 0; i < 5; i++) {
+		char *other = respelled(text, JSON_NONE), *b = canonical_of(other);
+
+		ck_assert_msg(strcmp(a, b) == 0, "%s, seed %llu", name, (unsigned long long)seed);
+		free(b);
+		free(other);
+	}
+	free(a);
+}
+
+START_TEST(fingerprint__spelling_does_not_matter)
+{
+	seed = 1;
+	ck_assert_uint_eq(each_fixture(check_respelling, NULL), 147);
+}
+END_TEST
+
+/* A leaf of the object's own content (not its metadata or status), chosen at random. */
+static json_ref random_leaf(const struct json_doc *d, json_ref object)
+{
+	json_ref spec = json_get_str(d, object, "spec"), chosen = JSON_NONE;
+	unsigned seen = 0;
+
+	if (json_type(d, spec) != JSON_OBJECT)
+		return JSON_NONE;
+	for (json_ref v = spec; v < json_next(d, spec); v++) {
+		int type = json_type(d, v);
+
+		/* A key is no value: values of strings are found through their parents only. */
+		if ((type == JSON_NUMBER || type == JSON_TRUE || type == JSON_FALSE) &&
+			dice(++seen) == 0)
+			chosen = v;
+	}
+	return chosen;
+}
+
+static void check_changed_leaf(const char *name, const char *text, size_t len, void *userdata)
+{
+	unsigned *checked = userdata;
+	struct arena *arena = arena_new(65536, 64 << 20);
+	struct review r;
+	char *a = canonical_of(text);
+
+	review_ok(text, len, arena, &r);
+	for (int i = 0; i < 5; i++) {
+		json_ref leaf = r.request.op == POLICY_OP_DELETE
+					? JSON_NONE
+					: random_leaf(r.request.doc, r.request.object);
+		char *other, *b;
+
+		if (leaf == JSON_NONE)
+			break;
+		other = respelled(text, leaf);
+		b = canonical_of(other);
+		ck_assert_msg(strcmp(a, b) != 0, "%s: value %u changed unnoticed", name, leaf);
+		(*checked)++;
+		free(b);
+		free(other);
+	}
+	free(a);
+	arena_free(arena);
+}
+
+START_TEST(fingerprint__every_change_of_a_leaf_matters)
+{
+	unsigned checked = 0;
+
+	seed = 2;
+	each_fixture(check_changed_leaf, &checked);
+	ck_assert_uint_gt(checked, 300);
+}
+END_TEST
+
+/* Somebody else puts a label on the object between the two attempts: on both sides of the second.
+ */
+static void check_unrelated_edit(const char *name, const char *text, size_t len, void *userdata)
+{
+	unsigned *checked = userdata;
+	char *a, *b, *other;
+
+	(void)len;
+	if (!strstr(name, "-update-") || !strstr(text, "\"oldObject\":{") ||
+		!strstr(text, "\"metadata\":{\"name\""))
+		return;
+	a = canonical_of(text);
+	other = replaced(text, "\"metadata\":{\"name\"",
+		"\"metadata\":{\"finalizers\":[\"example.com/other\"],\"name\"");
+	b = canonical_of(other);
+	ck_assert_msg(strcmp(a, b) == 0, "%s", name);
+	(*checked)++;
+	free(other);
+	free(a);
+	free(b);
+}
+
+START_TEST(fingerprint__concurrent_unrelated_edit)
+{
+	unsigned checked = 0;
+
+	each_fixture(check_unrelated_edit, &checked);
+	ck_assert_uint_gt(checked, 30);
+}
+END_TEST
+
+/* ---- limits ---- */
+
+START_TEST(fingerprint__full_arena_is_an_error)
+{
+	char *text = read_fixture("v1.36/020");
+	struct arena *arena = arena_new(65536, 256 << 20), *small = arena_new(64, 512);
+	struct review r;
+	uint8_t hash[SHA256_LEN];
+	struct err e = {0};
+
+	review_ok(text, strlen(text), arena, &r);
+	ck_assert_int_eq(fingerprint_of(&r.request, SPAN("c"), small, hash, &e), -1);
+	ck_assert_str_ne(e.msg, "");
+	ck_assert_int_eq(fingerprint_of(&r.request, SPAN("c"), arena, hash, &e), 0);
+	arena_free(small);
+	arena_free(arena);
+	free(text);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *s = suite_create("fingerprint");
+	TCase *t = tcase_create("fingerprint");
+
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, fingerprint__recorded_attempts_match_and_others_do_not);
+	tcase_add_loop_test(t, fingerprint__one_replacement, 0, ARRAY_LEN(replacements));
+	tcase_add_loop_test(t, fingerprint__update_is_its_differences, 0, ARRAY_LEN(updates));
+	tcase_add_test(t, fingerprint__status_counts_when_it_is_the_subresource);
+	tcase_add_loop_test(t, fingerprint__generated_volume, 0, ARRAY_LEN(pods));
+	tcase_add_test(t, fingerprint__generated_debug_container);
+	tcase_add_test(t, fingerprint__fields_are_delimited);
+	tcase_add_test(t, fingerprint__spelling_does_not_matter);
+	tcase_add_test(t, fingerprint__every_change_of_a_leaf_matters);
+	tcase_add_test(t, fingerprint__concurrent_unrelated_edit);
+	tcase_add_test(t, fingerprint__full_arena_is_an_error);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+int main(void)
+{
+	SRunner *r = srunner_create(suite());
+	int failed;
+
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}

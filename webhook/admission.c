@@ -1,0 +1,47 @@
+/*
+ * POST /validate and POST /mutate: AdmissionReview in, AdmissionReview out.
+ */
+#include "webhook/webhook.h"
+
+static struct exchange *read_review(
+	struct webhook *w, struct http_request *req, enum exchange_kind kind)
+{
+	struct exchange *x = exchange_new(w, req, kind);
+	struct err e;
+
+	if (!x)
+		return NULL;
+	switch (review_read(http_request_body(req), w->max_nodes, x->arena, &x->review, &e)) {
+	case REVIEW_OK:
+		return x;
+	case REVIEW_MALFORMED:
+		http_reply_error(req, 400, "%s", e.msg);
+		return NULL;
+	case REVIEW_UNDECIDABLE:
+		break;
+	}
+	x->answer.uid = x->review.uid;
+	exchange_refuse(x, 400, "BadRequest",
+		arena_printf(x->arena, "Holdpoint cannot decide on this request: %s", e.msg));
+	return NULL;
+}
+
+void admission_validate(struct http_request *req, void *userdata)
+{
+	struct exchange *x = read_review(userdata, req, EXCHANGE_VALIDATE);
+
+	if (x)
+		exchange_decide(x);
+}
+
+/* Nothing is changed yet; denying is /validate's work, which sees the object in its last form. */
+void admission_mutate(struct http_request *req, void *userdata)
+{
+	struct exchange *x = read_review(userdata, req, EXCHANGE_MUTATE);
+
+	if (!x)
+		return;
+	x->answer.uid = x->review.uid;
+	x->answer.allowed = true;
+	exchange_finish(x);
+}

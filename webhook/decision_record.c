@@ -1,0 +1,599 @@
+/*
+ * The queue is the text of a COPY: a record is written into it in the form in which it is sent, so
+ * the writer only takes the whole buffer and leaves an empty one. One batch is one COPY and one
+ * transaction, and a row's primary key is made here: when a connection is lost at the commit, the
+ * batch is sent again, and a duplicate key then means that it had been stored.
+ */
+#include "webhook/decision_record.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "common/log.h"
+#include "common/pg_pool.h"
+
+#define MESSAGE_MAX  4096
+#define RETRY_MS     500
+#define DROP_LOG_MS  5000
+#define GROUPS_MAX   256 /* of one row; a user of more groups is recorded with these */
+#define RULES_MAX    64
+#define STATEMENT_MS 30000
+
+static const char copy_sql[] =
+	"COPY holdpoint.decision (recorded_at, cluster, decision_id, time, instance, endpoint, "
+	"request_uid, username, groups, operation, api_group, api_version, resource, "
+	"subresource, namespace, name, policy, rule, rules, policy_digest, action, "
+	"enforcement, allowed, hold_id, dry_run, latency_us, message) FROM STDIN";
+
+struct waiter {
+	recorder_done_fn done;
+	void *arg;
+};
+
+struct batch {
+	struct buf text; /* COPY rows */
+	size_t rows;
+	struct waiter *waiters;
+	size_t waiter_count, waiter_cap;
+};
+
+struct recorder {
+	struct recorder_config config;
+	struct pg_pool *pool; /* one connection, with its reconnecting */
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t more;
+	struct batch filling; /* under the lock */
+	struct batch writing; /* the writer's */
+	bool stopping;
+	int64_t give_up_ms; /* CLOCK_MONOTONIC, once stopping */
+	size_t dropped_since_log;
+	int64_t drop_logged_ms;
+};
+
+enum { M_STORED, M_DROPPED, M_QUEUED, M_FAILURES };
+
+static struct metric metrics[] = {
+	[M_STORED] = {.name = "holdpoint_webhook_records_stored_total",
+		.help = "Decision records committed to PostgreSQL.",
+		.type = METRIC_COUNTER},
+	[M_DROPPED] = {.name = "holdpoint_webhook_records_dropped_total",
+		.help = "Decision records that could not be stored.",
+		.type = METRIC_COUNTER},
+	[M_QUEUED] = {.name = "holdpoint_webhook_records_queued",
+		.help = "Decision records that wait to be stored.",
+		.type = METRIC_GAUGE},
+	[M_FAILURES] = {.name = "holdpoint_webhook_record_batches_failed_total",
+		.help = "Batches of decision records that PostgreSQL did not take at the first "
+			"attempt.",
+		.type = METRIC_COUNTER},
+	{.name = NULL},
+};
+
+struct metric *const *recorder_metrics(size_t *ret_count)
+{
+	static struct metric *const tables[] = {metrics};
+
+	*ret_count = ARRAY_LEN(tables);
+	return tables;
+}
+
+static int64_t monotonic_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* ---- rows in COPY's text format ---- */
+
+/* Text without what COPY gives a meaning to; NUL, which PostgreSQL cannot store, becomes '?'. */
+static void put_text(struct buf *b, struct span s)
+{
+	size_t from = 0;
+
+	for (size_t i = 0; i < s.len; i++) {
+		const char *escaped;
+
+		switch (s.ptr[i]) {
+		case '\\':
+			escaped = "\\\\";
+			break;
+		case '\t':
+			escaped = "\\t";
+			break;
+		case '\n':
+			escaped = "\\n";
+			break;
+		case '\r':
+			escaped = "\\r";
+			break;
+		case '\0':
+			escaped = "?";
+			break;
+		default:
+			continue;
+		}
+		buf_add(b, s.ptr + from, i - from);
+		buf_add_str(b, escaped);
+		from = i + 1;
+	}
+	buf_add(b, s.ptr + from, s.len - from);
+}
+
+static void put_field(struct buf *b, struct span s)
+{
+	if (s.ptr)
+		put_text(b, s);
+	else
+		buf_add_str(b, "\\N");
+	buf_add_char(b, '\t');
+}
+
+static void put_literal(struct buf *b, const char *s)
+{
+	buf_add_str(b, s);
+	buf_add_char(b, '\t');
+}
+
+/* An element of an array literal, both layers of escaping applied. */
+static void put_element(struct buf *b, struct span s)
+{
+	size_t from = 0;
+
+	buf_add_char(b, '"');
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.ptr[i] != '"' && s.ptr[i] != '\\')
+			continue;
+		put_text(b, (struct span){s.ptr + from, i - from});
+		buf_add_str(b, s.ptr[i] == '"' ? "\\\\\"" : "\\\\\\\\");
+		from = i + 1;
+	}
+	put_text(b, (struct span){s.ptr + from, s.len - from});
+	buf_add_char(b, '"');
+}
+
+static void put_groups(struct buf *b, const struct policy_request *q)
+{
+	buf_add_char(b, '{');
+	for (size_t i = 0; i < q->group_count && i < GROUPS_MAX; i++) {
+		if (i > 0)
+			buf_add_char(b, ',');
+		put_element(b, q->groups[i]);
+	}
+	buf_add_str(b, "}\t");
+}
+
+static void put_rules(struct buf *b, const struct policy_decision *d)
+{
+	buf_add_char(b, '{');
+	for (size_t i = 0; i < d->match_count && i < RULES_MAX; i++) {
+		const struct policy_rule_info *rule = d->matches[i].rule;
+
+		/* Names of policies and rules need no escaping: the loader sees to it. */
+		buf_printf(b, "%s\"%s/%s\"", i > 0 ? "," : "", rule->policy, rule->rule);
+	}
+	buf_add_str(b, "}\t");
+}
+
+/* timestamptz as PostgreSQL reads it, microseconds since the epoch. */
+static void put_time(struct buf *b, int64_t us)
+{
+	time_t s = (time_t)(us / 1000000);
+	struct tm tm;
+	char text[40];
+	size_t n;
+
+	gmtime_r(&s, &tm);
+	n = strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
+	buf_add(b, text, n);
+	buf_printf(b, ".%06d+00\t", (int)(us % 1000000));
+}
+
+/* "sha256:<hex>" as bytea's text form. */
+static void put_digest(struct buf *b, const char *digest)
+{
+	const char *hex = digest ? strchr(digest, ':') : NULL;
+
+	if (hex)
+		buf_printf(b, "\\\\x%s\t", hex + 1);
+	else
+		buf_add_str(b, "\\N\t");
+}
+
+static const char *enforcement_name(const struct policy_decision *d)
+{
+	static const char *const names[] = {[POLICY_ENFORCE] = "Enforce",
+		[POLICY_ENFORCE_WARN] = "Warn",
+		[POLICY_DRY_RUN] = "DryRun"};
+
+	return names[d->decisive ? d->decisive->rule->enforcement : POLICY_ENFORCE];
+}
+
+/* What the rules say, before enforcement turned it down; no rule is Allow. */
+static const char *action_name(const struct policy_decision *d)
+{
+	return policy_action_name(d->decisive ? d->decisive->rule->action : POLICY_ALLOW);
+}
+
+static void put_what(struct buf *b, const struct decision_record *r)
+{
+	const struct policy_request *q = r->request;
+
+	put_field(b, r->request_uid);
+	put_field(b, q->username);
+	put_groups(b, q);
+	put_field(b, q->verb);
+	put_field(b, q->group.ptr ? q->group : SPAN(""));
+	put_field(b, q->version.ptr ? q->version : SPAN(""));
+	put_field(b, q->resource.ptr ? q->resource : SPAN(""));
+	put_field(b, q->subresource.ptr ? q->subresource : SPAN(""));
+	put_field(b, q->namespace_.ptr ? q->namespace_ : SPAN(""));
+	put_field(b, q->path.ptr ? q->path : q->name.ptr ? q->name : SPAN(""));
+}
+
+static void put_outcome(struct buf *b, const struct decision_record *r)
+{
+	const struct policy_rule_info *rule =
+		r->decision->decisive ? r->decision->decisive->rule : NULL;
+	struct span message = r->message;
+
+	if (message.len > MESSAGE_MAX) {
+		message.len = MESSAGE_MAX;
+		while (message.len > 0 && ((unsigned char)message.ptr[message.len] & 0xc0) == 0x80)
+			message.len--;
+	}
+	put_field(b, span_of(rule ? rule->policy : NULL));
+	put_field(b, span_of(rule ? rule->rule : NULL));
+	put_rules(b, r->decision);
+	put_digest(b, r->policy_digest);
+	put_literal(b, action_name(r->decision));
+	put_literal(b, enforcement_name(r->decision));
+	put_literal(b, r->allowed ? "t" : "f");
+	if (r->hold_id > 0)
+		buf_printf(b, "%lld\t", (long long)r->hold_id);
+	else
+		put_literal(b, "\\N");
+	put_literal(b, r->request->dry_run ? "t" : "f");
+	buf_printf(b, "%u\t", r->latency_us < INT32_MAX ? (unsigned)r->latency_us : INT32_MAX);
+	if (message.ptr)
+		put_text(b, message);
+	else
+		buf_add_str(b, "\\N");
+	buf_add_char(b, '\n');
+}
+
+static void put_row(struct buf *b, const struct recorder_config *c, const struct decision_record *r)
+{
+	put_time(b, r->request->now_us);
+	put_field(b, span_of(c->cluster));
+	put_literal(b, r->decision_id);
+	put_time(b, r->request->now_us);
+	put_field(b, span_of(c->instance));
+	put_literal(b, r->endpoint);
+	put_what(b, r);
+	put_outcome(b, r);
+}
+
+/* ---- the queue ---- */
+
+/* Under the lock. The log gets one line now and then, not one a row. */
+static void count_dropped(struct recorder *r, size_t rows, const char *why)
+{
+	int64_t now = monotonic_ms();
+
+	metric_add(&metrics[M_DROPPED], (int64_t)rows);
+	r->dropped_since_log += rows;
+	if (now - r->drop_logged_ms < DROP_LOG_MS)
+		return;
+	log_error("decision_records_dropped", LOG_INT("rows", r->dropped_since_log),
+		LOG_STR("why", why));
+	r->dropped_since_log = 0;
+	r->drop_logged_ms = now;
+}
+
+static int add_waiter(struct batch *b, recorder_done_fn done, void *arg)
+{
+	if (b->waiter_count == b->waiter_cap) {
+		size_t cap = b->waiter_cap ? b->waiter_cap * 2 : 64;
+		struct waiter *w = realloc(b->waiters, cap * sizeof(*w));
+
+		if (!w)
+			return -1;
+		b->waiters = w;
+		b->waiter_cap = cap;
+	}
+	b->waiters[b->waiter_count++] = (struct waiter){done, arg};
+	return 0;
+}
+
+static int add_row(
+	struct recorder *r, const struct decision_record *record, recorder_done_fn done, void *arg)
+{
+	struct batch *b = &r->filling;
+	size_t before = b->text.len;
+
+	if (b->rows >= r->config.queue_rows || r->stopping)
+		return -1;
+	put_row(&b->text, &r->config, record);
+	if (b->text.failed || (done && add_waiter(b, done, arg) != 0)) {
+		b->text.len = before;
+		b->text.failed = false;
+		return -1;
+	}
+	b->rows++;
+	return 0;
+}
+
+int recorder_add(
+	struct recorder *r, const struct decision_record *record, recorder_done_fn done, void *arg)
+{
+	bool first;
+	int rc;
+
+	pthread_mutex_lock(&r->lock);
+	first = r->filling.rows == 0;
+	rc = add_row(r, record, done, arg);
+	if (rc != 0)
+		count_dropped(r, 1, "the queue is full");
+	pthread_mutex_unlock(&r->lock);
+	if (rc == 0)
+		metric_add(&metrics[M_QUEUED], 1);
+	if (rc == 0 && first)
+		pthread_cond_signal(&r->more);
+	return rc;
+}
+
+/* ---- the writer ---- */
+
+enum write_result { WRITE_STORED, WRITE_AGAIN, WRITE_REFUSED };
+
+struct write_job {
+	struct span text;
+	enum write_result result;
+	struct err err;
+};
+
+/* Wrong data (class 22, 23) can be told apart row by row; any other refusal may pass later. */
+static enum write_result result_of(enum pg_status status, const char *sqlstate)
+{
+	if (status == PG_OK || (status == PG_REFUSED && strcmp(sqlstate, "23505") == 0))
+		return WRITE_STORED;
+	if (status == PG_REFUSED && sqlstate[0] == '2' &&
+		(sqlstate[1] == '2' || sqlstate[1] == '3'))
+		return WRITE_REFUSED;
+	return WRITE_AGAIN;
+}
+
+static void write_job(struct pg_conn *conn, bool usable, void *arg)
+{
+	struct write_job *job = arg;
+	char sqlstate[6] = "";
+	enum pg_status status;
+
+	job->result = WRITE_AGAIN;
+	if (!usable) {
+		err_set(&job->err, "no connection to PostgreSQL");
+		return;
+	}
+	status = pg_copy_begin(conn, copy_sql, &job->err);
+	if (status == PG_OK) {
+		pg_copy_put(conn, job->text);
+		status = pg_copy_end(conn, sqlstate, &job->err);
+	}
+	job->result = result_of(status, sqlstate);
+}
+
+static enum write_result write_text(struct recorder *r, struct span text, struct err *e)
+{
+	struct write_job job = {.text = text, .result = WRITE_AGAIN};
+
+	if (pg_pool_run(r->pool, write_job, &job) != 0)
+		err_set(&job.err, "the queue of the connection is full");
+	*e = job.err;
+	return job.result;
+}
+
+/* Finds the rows that PostgreSQL refuses and stores all others. Returns how many were refused. */
+static size_t write_apart(struct recorder *r, struct span text, size_t rows)
+{
+	struct err e;
+	const char *middle;
+	size_t first;
+
+	switch (write_text(r, text, &e)) {
+	case WRITE_STORED:
+		return 0;
+	case WRITE_AGAIN:
+		return rows;
+	case WRITE_REFUSED:
+		break;
+	}
+	if (rows == 1) {
+		log_error("decision_record_refused", LOG_STR("error", e.msg));
+		return 1;
+	}
+	middle = text.ptr;
+	for (first = 0; first < rows / 2; first++)
+		middle =
+			(const char *)memchr(middle, '\n', text.len - (size_t)(middle - text.ptr)) +
+			1;
+	return write_apart(r, (struct span){text.ptr, (size_t)(middle - text.ptr)}, first) +
+	       write_apart(r, (struct span){middle, text.len - (size_t)(middle - text.ptr)},
+		       rows - first);
+}
+
+/* Whether to try again: not when somebody waits for the answer, nor beyond the time to stop. */
+static bool may_try_again(struct recorder *r)
+{
+	bool again;
+
+	if (r->writing.waiter_count > 0)
+		return false;
+	pthread_mutex_lock(&r->lock);
+	again = !r->stopping || monotonic_ms() + RETRY_MS < r->give_up_ms;
+	if (again) {
+		struct timespec until;
+
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_nsec += RETRY_MS * 1000000L;
+		until.tv_sec += until.tv_nsec / 1000000000;
+		until.tv_nsec %= 1000000000;
+		pthread_cond_timedwait(&r->more, &r->lock, &until);
+	}
+	pthread_mutex_unlock(&r->lock);
+	return again;
+}
+
+/* Returns how many rows could not be stored. */
+static size_t write_batch(struct recorder *r)
+{
+	struct batch *b = &r->writing;
+	bool failed_before = false;
+	struct err e;
+
+	for (;;) {
+		switch (write_text(r, buf_span(&b->text), &e)) {
+		case WRITE_STORED:
+			return 0;
+		case WRITE_REFUSED:
+			return write_apart(r, buf_span(&b->text), b->rows);
+		case WRITE_AGAIN:
+			break;
+		}
+		if (!failed_before) {
+			metric_add(&metrics[M_FAILURES], 1);
+			log_warn("decision_records_delayed", LOG_STR("error", e.msg),
+				LOG_INT("rows", b->rows));
+		}
+		failed_before = true;
+		if (!may_try_again(r))
+			return b->rows;
+	}
+}
+
+static void finish_batch(struct recorder *r, size_t lost)
+{
+	struct batch *b = &r->writing;
+
+	metric_add(&metrics[M_STORED], (int64_t)(b->rows - lost));
+	metric_add(&metrics[M_QUEUED], -(int64_t)b->rows);
+	if (lost > 0) {
+		pthread_mutex_lock(&r->lock);
+		count_dropped(r, lost, "PostgreSQL did not take them");
+		pthread_mutex_unlock(&r->lock);
+	}
+	/* A row that was refused among others denies them all: rare, and on the safe side. */
+	for (size_t i = 0; i < b->waiter_count; i++)
+		b->waiters[i].done(lost == 0, b->waiters[i].arg);
+	b->waiter_count = 0;
+	b->rows = 0;
+	buf_reset(&b->text);
+}
+
+/* Takes what is queued. False: nothing is, and there is nothing to wait for. */
+static bool take_batch(struct recorder *r)
+{
+	struct batch empty = r->writing;
+	bool any;
+
+	pthread_mutex_lock(&r->lock);
+	while (r->filling.rows == 0 && !r->stopping)
+		pthread_cond_wait(&r->more, &r->lock);
+	any = r->filling.rows > 0;
+	if (any && !r->stopping && r->config.linger_ms > 0) {
+		pthread_mutex_unlock(&r->lock);
+		nanosleep(&(struct timespec){.tv_nsec = r->config.linger_ms * 1000000L}, NULL);
+		pthread_mutex_lock(&r->lock);
+	}
+	r->writing = r->filling;
+	r->filling = empty;
+	pthread_mutex_unlock(&r->lock);
+	return any;
+}
+
+static void *write_batches(void *arg)
+{
+	struct recorder *r = arg;
+
+	while (take_batch(r))
+		finish_batch(r, write_batch(r));
+	return NULL;
+}
+
+/* ---- life ---- */
+
+static void batch_init(struct batch *b, const struct recorder_config *c)
+{
+	*b = (struct batch){.text = BUF_INIT(c->queue_bytes)};
+}
+
+static void batch_free(struct batch *b)
+{
+	buf_free(&b->text);
+	free(b->waiters);
+}
+
+static void recorder_free(struct recorder *r)
+{
+	pg_pool_close(r->pool);
+	batch_free(&r->filling);
+	batch_free(&r->writing);
+	pthread_cond_destroy(&r->more);
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+}
+
+int recorder_open(const struct recorder_config *config, struct recorder **ret, struct err *e)
+{
+	const struct pg_pool_config pool = {.database_url = config->database_url,
+		.application_name = "holdpoint-webhook records",
+		.connections = 1,
+		.queue_max = 4,
+		.statement_timeout_ms = STATEMENT_MS,
+		.connect_timeout_s = 5};
+	struct recorder *r = calloc(1, sizeof(*r));
+	pthread_condattr_t monotonic;
+	int rc;
+
+	if (!r)
+		return err_set(e, "out of memory");
+	r->config = *config;
+	r->drop_logged_ms = INT64_MIN / 2;
+	pthread_mutex_init(&r->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&r->more, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	batch_init(&r->filling, config);
+	batch_init(&r->writing, config);
+	if (pg_pool_open(&pool, false, &r->pool, e) != 0) {
+		recorder_free(r);
+		return -1;
+	}
+	rc = pthread_create(&r->thread, NULL, write_batches, r);
+	if (rc != 0) {
+		recorder_free(r);
+		return err_set_errno(e, rc, "cannot start the writer of decision records");
+	}
+	*ret = r;
+	return 0;
+}
+
+void recorder_close(struct recorder *r, unsigned wait_ms)
+{
+	if (!r)
+		return;
+	pthread_mutex_lock(&r->lock);
+	r->stopping = true;
+	r->give_up_ms = monotonic_ms() + wait_ms;
+	pthread_mutex_unlock(&r->lock);
+	pthread_cond_signal(&r->more);
+	pthread_join(r->thread, NULL);
+	if (r->dropped_since_log > 0)
+		log_error("decision_records_dropped", LOG_INT("rows", r->dropped_since_log),
+			LOG_STR("why", "stopping"));
+	recorder_free(r);
+}

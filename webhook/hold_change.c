@@ -1,0 +1,232 @@
+/*
+ * The objects are masked first and read again, and the differences are taken of what is left: no
+ * secret is ever in a buffer that is cut, compared or sent from here. A changed secret still shows,
+ * because its mark is another one.
+ */
+#include "webhook/hold_change.h"
+
+#include "policy/change.h"
+
+#define MASKED_MAX ((size_t)32 << 20)
+
+struct view {
+	struct json_doc before, after; /* masked */
+	struct arena *arena;
+	struct buf *out;
+	size_t limit; /* of out->len */
+	unsigned omitted;
+	bool cut;
+};
+
+/* Cut at max bytes, not within a UTF-8 character. */
+static struct span head_of(struct span s, size_t max)
+{
+	if (s.len <= max)
+		return s;
+	s.len = max;
+	while (s.len > 0 && ((unsigned char)s.ptr[s.len] & 0xc0) == 0x80)
+		s.len--;
+	return s;
+}
+
+/* A value as it stands, or the beginning of it when it is too large. */
+static void put_value(struct view *v, const char *key, const struct json_doc *d, json_ref r)
+{
+	struct span text = json_text(d, r);
+	size_t room = v->limit > v->out->len ? v->limit - v->out->len : 0;
+
+	json_put_key(v->out, key);
+	if (text.len <= room && text.len <= HOLD_CHANGE_VALUE_MAX) {
+		buf_add_span(v->out, text);
+		return;
+	}
+	v->cut = true;
+	buf_add_str(v->out, "{\"cut\":");
+	json_put_string(v->out,
+		head_of(text, HOLD_CHANGE_VALUE_MAX < room / 8 ? HOLD_CHANGE_VALUE_MAX : room / 8));
+	buf_add_char(v->out, '}');
+}
+
+static bool is_plain(struct span key)
+{
+	for (size_t i = 0; i < key.len; i++)
+		if (!((key.ptr[i] | 0x20) >= 'a' && (key.ptr[i] | 0x20) <= 'z') &&
+			!(key.ptr[i] >= '0' && key.ptr[i] <= '9') && key.ptr[i] != '-' &&
+			key.ptr[i] != '_')
+			return false;
+	return key.len > 0;
+}
+
+/* The text of an identifying value without the quotes that a string has. */
+static struct span bare(struct span identity)
+{
+	if (identity.len >= 2 && identity.ptr[0] == '"')
+		return (struct span){identity.ptr + 1, identity.len - 2};
+	return identity;
+}
+
+/* spec.containers[name=web].image; metadata.annotations["a.b/c"] */
+static void put_path(struct view *v, const struct change *c)
+{
+	struct buf path = BUF_INIT(HOLD_CHANGE_MAX);
+
+	for (size_t i = 0; i < c->depth; i++) {
+		const struct change_step *s = &c->path[i];
+
+		if (s->element) {
+			buf_printf(&path, "[%.*s=", SPAN_FMT(s->member));
+			buf_add_span(&path, bare(s->identity));
+			buf_add_char(&path, ']');
+		} else if (is_plain(s->member)) {
+			buf_add_str(&path, i > 0 ? "." : "");
+			buf_add_span(&path, s->member);
+		} else {
+			buf_add_char(&path, '[');
+			json_put_string(&path, s->member);
+			buf_add_char(&path, ']');
+		}
+	}
+	json_put_key(v->out, "path");
+	json_put_string(v->out, head_of(buf_span(&path), 1024));
+	buf_free(&path);
+}
+
+/* The identities of a list's elements in the order in which they stand now. */
+static void put_order(struct view *v, const struct change *c)
+{
+	bool first = true;
+
+	json_put_key(v->out, "order");
+	buf_add_char(v->out, '[');
+	json_foreach (e, &v->after, c->after) {
+		struct span name =
+			json_string(&v->after, json_get_str(&v->after, e, "name"), v->arena);
+
+		if (v->out->len > v->limit) {
+			v->cut = true;
+			break;
+		}
+		if (!first)
+			buf_add_char(v->out, ',');
+		first = false;
+		if (name.ptr)
+			json_put_string(v->out, name);
+		else
+			buf_add_str(v->out, "null");
+	}
+	buf_add_char(v->out, ']');
+}
+
+static int put_difference(const struct change *c, void *userdata)
+{
+	struct view *v = userdata;
+
+	if (v->out->len > v->limit - v->limit / 8) {
+		v->omitted++;
+		v->cut = true;
+		return 0;
+	}
+	if (v->out->ptr[v->out->len - 1] != '[')
+		buf_add_char(v->out, ',');
+	buf_add_char(v->out, '{');
+	put_path(v, c);
+	if (c->kind == CHANGE_ORDER) {
+		put_order(v, c);
+	} else {
+		if (c->before != JSON_NONE)
+			put_value(v, "old", &v->before, c->before);
+		if (c->after != JSON_NONE)
+			put_value(v, "new", &v->after, c->after);
+	}
+	if (c->place.ptr) {
+		json_put_key(v->out, "place");
+		json_put_string(v->out, bare(c->place));
+	}
+	buf_add_char(v->out, '}');
+	return v->out->failed ? -1 : 0;
+}
+
+static int put_differences(struct view *v, const struct policy_request *r)
+{
+	json_put_key(v->out, "changes");
+	buf_add_char(v->out, '[');
+	if (change_walk((struct change_side){&v->before, JSON_ROOT},
+		    (struct change_side){&v->after, JSON_ROOT},
+		    span_eq(r->subresource, SPAN("status")), v->arena, put_difference, v) != 0)
+		return -1;
+	buf_add_char(v->out, ']');
+	return 0;
+}
+
+/* The masked object as a document of its own; its text stays in the buffer. */
+static int read_masked(const struct masker *m, const struct policy_request *r, json_ref object,
+	struct arena *arena, struct buf *text, struct json_doc *ret)
+{
+	const struct json_limits limits = {
+		.max_bytes = MASKED_MAX, .max_depth = 200, .max_nodes = 4000000};
+	const struct mask_target target = {r->group, r->resource, r->subresource};
+	struct mask_result masked = {0};
+
+	mask_object(m, r->doc, object, target, arena, text, &masked);
+	if (text->failed)
+		return -1;
+	return json_read(text->ptr, text->len, &limits, arena, ret, NULL);
+}
+
+/* The whole object; who manages which field since when says nothing of the change. */
+static void put_whole(struct view *v, const char *key, struct buf *text)
+{
+	json_ref noise = json_pointer_str(&v->after, JSON_ROOT, "/metadata/managedFields");
+	const struct json_edit edit = {noise, SPAN("[]")};
+	size_t room = v->limit - v->out->len;
+
+	json_put_edited(text, &v->after, JSON_ROOT, &edit, noise != JSON_NONE);
+	json_put_key(v->out, key);
+	if (text->len <= room) {
+		buf_add_span(v->out, buf_span(text));
+		return;
+	}
+	v->cut = true;
+	buf_add_str(v->out, "{\"cut\":");
+	json_put_string(v->out, head_of(buf_span(text), room / 8));
+	buf_add_char(v->out, '}');
+}
+
+static int put_masked(const struct masker *m, const struct policy_request *r, struct view *v,
+	struct buf *before, struct buf *after)
+{
+	const char *key = r->op == POLICY_OP_CONNECT ? "options" : "object";
+	json_ref object = r->op == POLICY_OP_DELETE ? r->old_object : r->object;
+
+	if (r->authorize || object == JSON_NONE)
+		return 0;
+	if (read_masked(m, r, object, v->arena, after, &v->after) != 0)
+		return -1;
+	if (r->op != POLICY_OP_UPDATE || r->old_object == JSON_NONE) {
+		put_whole(v, key, before);
+		return before->failed ? -1 : 0;
+	}
+	if (read_masked(m, r, r->old_object, v->arena, before, &v->before) != 0)
+		return -1;
+	return put_differences(v, r);
+}
+
+int hold_change_put(const struct masker *m, const struct policy_request *r, struct arena *arena,
+	struct buf *out, bool *ret_cut)
+{
+	_cleanup_(buf_free) struct buf before = BUF_INIT(MASKED_MAX);
+	_cleanup_(buf_free) struct buf after = BUF_INIT(MASKED_MAX);
+	struct view v = {.arena = arena, .out = out, .limit = out->len + HOLD_CHANGE_MAX};
+
+	buf_add_str(out, "{\"operation\":");
+	json_put_string(out, r->verb);
+	if (put_masked(m, r, &v, &before, &after) != 0)
+		return -1;
+	if (v.cut)
+		buf_add_str(out, ",\"cut\":true");
+	if (v.omitted > 0)
+		buf_printf(out, ",\"omitted\":%u", v.omitted);
+	buf_add_char(out, '}');
+	*ret_cut = v.cut;
+	return out->failed ? -1 : 0;
+}

@@ -1,0 +1,359 @@
+/*
+ * From a decision that says Hold to an answer: the question to the database, and what each of its
+ * answers means for the requester. hold_message.c finds the words.
+ */
+#include "webhook/hold_gate.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "common/flags.h"
+#include "common/log.h"
+#include "policy/fingerprint.h"
+#include "webhook/hold_change.h"
+#include "webhook/hold_message.h"
+#include "webhook/hold_wait.h"
+#include "webhook/webhook.h"
+
+#define DEFAULT_TIMEOUT_MS 10000
+#define TIMEOUT_MARGIN_MS  2000 /* the answer must be back before the API server gives up */
+#define GROUPS_MAX	   256
+
+static const char *const verdict_names[] = {"not_asked", "allow", "held", "denied", "limit", "rate",
+	"busy", "unavailable", "failed", NULL};
+
+enum { M_HOLDS, M_CREATED };
+
+static struct metric metrics[] = {
+	[M_HOLDS] = {.name = "holdpoint_webhook_holds_total",
+		.help = "Requests that a Hold rule selected, by what the gate answered.",
+		.type = METRIC_COUNTER,
+		.label = "verdict",
+		.label_values = verdict_names},
+	[M_CREATED] = {.name = "holdpoint_webhook_holds_created_total",
+		.help = "Holds made by this replica.",
+		.type = METRIC_COUNTER},
+	{.name = NULL},
+};
+
+struct metric *const *hold_gate_metrics(size_t *ret_count)
+{
+	static struct metric *const tables[] = {metrics};
+
+	*ret_count = ARRAY_LEN(tables);
+	return tables;
+}
+
+static uint64_t monotonic_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static void answer_now(struct exchange *x, enum hold_verdict verdict)
+{
+	x->hold.verdict = verdict;
+	metric_add_at(&metrics[M_HOLDS], verdict, 1);
+	hold_message_put(x);
+	exchange_finish(x);
+}
+
+/* ---- parameters of the question ---- */
+
+static const struct pg_stmt find_or_create = {.name = "hold_find_or_create",
+	.sql = "SELECT verdict, hold_id, state, is_new, is_repeat, to_char(expires_at AT TIME ZONE "
+	       "'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), approvals, min_approvals, decided_by, "
+	       "decided_reason FROM holdpoint.hold_find_or_create($1, $2, $3, $4, $5, $6, $7, $8, "
+	       "$9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, "
+	       "$25, $26)",
+	.param_count = 26};
+
+static void put_element(struct buf *b, struct span s)
+{
+	buf_add_str(b, b->ptr[b->len - 1] == '{' ? "\"" : ",\"");
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.ptr[i] == '"' || s.ptr[i] == '\\')
+			buf_add_char(b, '\\');
+		buf_add_char(b, s.ptr[i]);
+	}
+	buf_add_char(b, '"');
+}
+
+/* A text[] literal in the arena; absent when that is full. */
+static struct span array_of(struct arena *arena, const struct span *items, size_t count)
+{
+	_cleanup_(buf_free) struct buf b = BUF_INIT(1 << 20);
+	char *copy;
+
+	buf_add_char(&b, '{');
+	for (size_t i = 0; i < count && !b.failed; i++)
+		put_element(&b, items[i]);
+	buf_add_char(&b, '}');
+	copy = b.failed ? NULL : arena_strndup(arena, b.ptr, b.len);
+	return (struct span){copy, copy ? b.len : 0};
+}
+
+static struct span bytea_of(struct arena *arena, const uint8_t *bytes, size_t len)
+{
+	_cleanup_(buf_free) struct buf b = BUF_INIT(256);
+	char *copy;
+
+	buf_add_str(&b, "\\x");
+	hex_put(&b, bytes, len);
+	copy = b.failed ? NULL : arena_strndup(arena, b.ptr, b.len);
+	return (struct span){copy, copy ? b.len : 0};
+}
+
+static struct span interval_of(struct arena *arena, int64_t ms)
+{
+	return ms > 0 ? arena_printf(arena, "%lld milliseconds", (long long)ms) : (struct span){0};
+}
+
+static struct span digest_of(struct arena *arena, const struct policy_set *set)
+{
+	const char *hex = strchr(policy_set_digest(set), ':');
+
+	return hex ? arena_printf(arena, "\\x%s", hex + 1) : (struct span){0};
+}
+
+/* What the rules say, free of secrets: a messageExpression may have quoted the object. */
+static int masked_reasons(struct exchange *x, struct buf *out)
+{
+	struct mask_result masked = {0};
+	struct span reasons = policy_decision_reasons(&x->decision, POLICY_HOLD, x->arena);
+
+	if (!reasons.ptr)
+		reasons = x->decision.decisive->message;
+	mask_text(x->webhook->masker, reasons, x->arena, out, &masked);
+	return out->failed ? -1 : 0;
+}
+
+struct question {
+	struct buf reasons, change;
+	bool cut;
+	struct span params[26];
+};
+
+static void put_params(struct exchange *x, struct question *p)
+{
+	const struct policy_request *q = &x->review.request;
+	const struct policy_rule_info *rule = x->decision.decisive->rule;
+	const struct policy_hold *h = rule->hold;
+	size_t groups = q->group_count < GROUPS_MAX ? q->group_count : GROUPS_MAX;
+	bool window = h->grant == POLICY_GRANT_WINDOW;
+	struct arena *a = x->arena;
+	struct span name = q->path.ptr ? q->path : q->name;
+	struct span params[] = {span_of(x->webhook->cluster),
+		bytea_of(a, x->fingerprint, sizeof(x->fingerprint)), q->username,
+		array_of(a, q->groups, groups), q->verb, q->group, q->version, q->resource,
+		q->subresource, q->namespace_, name, span_of(rule->policy), span_of(rule->rule),
+		digest_of(a, x->set), buf_span(&p->reasons), buf_span(&p->change),
+		p->cut ? SPAN("t") : SPAN("f"), array_of(a, h->approvers, h->approver_count),
+		arena_printf(a, "%u", h->min_approvals > 0 ? h->min_approvals : 1),
+		h->require_reason ? SPAN("t") : SPAN("f"), interval_of(a, h->expires_ms),
+		window ? SPAN("Window") : SPAN("Once"), interval_of(a, h->window_ms),
+		h->max_uses > 0 ? arena_printf(a, "%u", h->max_uses) : (struct span){0},
+		q->dry_run ? SPAN("t") : SPAN("f"), x->review.uid.ptr ? x->review.uid : SPAN("")};
+
+	_Static_assert(ARRAY_LEN(params) == ARRAY_LEN(p->params), "one a parameter");
+	memcpy(p->params, params, sizeof(params));
+}
+
+/* ---- the database's answer ---- */
+
+static void copy_text(char *to, size_t cap, const struct pg_result *r, int col)
+{
+	snprintf(to, cap, "%s", pg_result_str(r, 0, col));
+}
+
+static void read_outcome(struct exchange *x, const struct pg_result *r)
+{
+	static const struct {
+		const char *name;
+		enum hold_verdict verdict;
+	} verdicts[] = {{"allow", HOLD_ALLOW}, {"held", HOLD_HELD}, {"denied", HOLD_DENIED},
+		{"limit", HOLD_LIMIT}};
+	struct hold_outcome *h = &x->hold;
+
+	h->verdict = HOLD_FAILED;
+	if (pg_result_rows(r) != 1) {
+		err_set(&h->error, "the database gave no answer");
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(verdicts); i++)
+		if (strcmp(pg_result_str(r, 0, 0), verdicts[i].name) == 0)
+			h->verdict = verdicts[i].verdict;
+	if (h->verdict == HOLD_FAILED)
+		err_set(&h->error,
+			"the database answered \"%s\": is its schema newer than this "
+			"program?",
+			pg_result_str(r, 0, 0));
+	h->id = pg_result_int(r, 0, 1);
+	copy_text(h->state, sizeof(h->state), r, 2);
+	h->is_new = pg_result_str(r, 0, 3)[0] == 't';
+	h->is_repeat = pg_result_str(r, 0, 4)[0] == 't';
+	copy_text(h->expires, sizeof(h->expires), r, 5);
+	h->approvals = pg_result_int(r, 0, 6);
+	h->min_approvals = pg_result_int(r, 0, 7);
+	copy_text(h->decided_by, sizeof(h->decided_by), r, 8);
+	copy_text(h->reason, sizeof(h->reason), r, 9);
+}
+
+static void log_outcome(const struct exchange *x)
+{
+	const struct policy_rule_info *rule = x->decision.decisive->rule;
+	const struct policy_request *q = &x->review.request;
+	const char *event = x->hold.is_new		    ? "hold_created"
+			    : x->hold.verdict == HOLD_ALLOW ? "hold_used"
+							    : NULL;
+
+	if (event && !q->dry_run)
+		log_info(event, LOG_INT("hold", x->hold.id), LOG_SPAN("user", q->username),
+			LOG_SPAN("operation", q->verb), LOG_SPAN("resource", q->resource),
+			LOG_SPAN("namespace", q->namespace_), LOG_SPAN("name", q->name),
+			LOG_STR("policy", rule->policy), LOG_STR("rule", rule->rule));
+	if (x->hold.is_new)
+		metric_add(&metrics[M_CREATED], 1);
+}
+
+/* ---- asking ---- */
+
+static int prepare(struct exchange *x, struct question *p)
+{
+	*p = (struct question){
+		.reasons = BUF_INIT(16 << 10), .change = BUF_INIT(HOLD_CHANGE_MAX + 4096)};
+	if (masked_reasons(x, &p->reasons) != 0 ||
+		hold_change_put(
+			x->webhook->masker, &x->review.request, x->arena, &p->change, &p->cut) != 0)
+		return err_set(&x->hold.error,
+			"the change needs more memory to be shown than one request may use");
+	put_params(x, p);
+	return 0;
+}
+
+static void ask_database(struct exchange *x, struct pg_conn *conn)
+{
+	struct question p;
+	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
+	enum pg_status status = PG_REFUSED;
+
+	x->hold.verdict = HOLD_FAILED;
+	if (prepare(x, &p) == 0) {
+		for (int attempt = 0; attempt < 3; attempt++) {
+			status = pg_exec(
+				conn, &find_or_create, p.params, &rows, NULL, &x->hold.error);
+			if (status != PG_RETRY)
+				break;
+		}
+		if (status == PG_OK)
+			read_outcome(x, rows);
+		else if (status == PG_UNAVAILABLE)
+			x->hold.verdict = HOLD_UNAVAILABLE;
+	}
+	buf_free(&p.reasons);
+	buf_free(&p.change);
+}
+
+static void submit(struct exchange *x);
+
+static void waited(bool decided, void *arg)
+{
+	struct exchange *x = arg;
+
+	x->waited_us += monotonic_us() - x->wait_began_us;
+	if (decided) {
+		submit(x);
+		return;
+	}
+	x->hold.gave_up_waiting = true;
+	answer_now(x, HOLD_HELD);
+}
+
+/* When the request must be answered at the latest, or 0: it does not wait. */
+static uint64_t wait_deadline(const struct exchange *x)
+{
+	const struct policy_hold *h = x->decision.decisive->rule->hold;
+	struct span timeout = http_request_query(x->http, "timeout");
+	int64_t timeout_ms = DEFAULT_TIMEOUT_MS, wait_ms = h->wait_ms;
+
+	if (timeout.ptr && duration_parse_ms(timeout, &timeout_ms) != 0)
+		timeout_ms = DEFAULT_TIMEOUT_MS;
+	if (wait_ms > timeout_ms - TIMEOUT_MARGIN_MS)
+		wait_ms = timeout_ms - TIMEOUT_MARGIN_MS;
+	if (wait_ms <= 0 || x->review.request.dry_run)
+		return 0;
+	return http_request_start_us(x->http) + (uint64_t)wait_ms * 1000;
+}
+
+/* Whether the request waits for a human now; it is no longer ours then. */
+static bool wait_for_human(struct exchange *x)
+{
+	uint64_t now = monotonic_us(), deadline = wait_deadline(x);
+
+	if (x->hold.verdict != HOLD_HELD || deadline <= now || x->hold.id == 0)
+		return false;
+	x->wait_began_us = now;
+	return hold_wait_add(x->webhook->wait, x->hold.id, deadline, waited, x) == 0;
+}
+
+static void job(struct pg_conn *conn, bool usable, void *arg)
+{
+	struct exchange *x = arg;
+
+	if (usable)
+		ask_database(x, conn);
+	else
+		x->hold.verdict = HOLD_UNAVAILABLE;
+	log_outcome(x);
+	if (!wait_for_human(x))
+		answer_now(x, x->hold.verdict);
+}
+
+static void submit(struct exchange *x)
+{
+	if (pg_pool_submit(x->webhook->pool, job, x) != 0)
+		answer_now(x, HOLD_BUSY);
+}
+
+/* Callers whom nobody verifies may make so many holds a second, all together. */
+static bool is_over_rate(struct webhook *w)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static uint64_t second;
+	static unsigned asked;
+	uint64_t now = monotonic_us() / 1000000;
+	bool over;
+
+	if (w->caller_is_verified)
+		return false;
+	pthread_mutex_lock(&lock);
+	if (now != second) {
+		second = now;
+		asked = 0;
+	}
+	over = asked++ >= w->new_holds_per_s;
+	pthread_mutex_unlock(&lock);
+	return over;
+}
+
+void hold_gate_ask(struct exchange *x)
+{
+	if (is_over_rate(x->webhook)) {
+		answer_now(x, HOLD_RATE);
+		return;
+	}
+	if (fingerprint_of(&x->review.request, span_of(x->webhook->cluster), x->arena,
+		    x->fingerprint, &x->hold.error) != 0) {
+		answer_now(x, HOLD_FAILED);
+		return;
+	}
+	if (http_suspend(x->http) != 0) {
+		answer_now(x, HOLD_BUSY);
+		return;
+	}
+	x->suspended = true;
+	submit(x);
+}

@@ -1,0 +1,203 @@
+#include "webhook/housekeeping.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "common/log.h"
+
+#define ROUND_S		 10 /* between two sweeps, and two attempts to record the policies */
+#define PARTITION_ROUNDS 60
+#define PRUNE_ROUNDS	 360
+
+struct housekeeping {
+	struct pg_pool *pool;
+	const char *cluster, *instance;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	struct policy_set *unrecorded; /* a reference, or NULL */
+	bool recording;		       /* a job has it in hand */
+	bool fresh;		       /* not handed to a job yet */
+	bool stopping, joined;
+};
+
+/* Statements that need no parameter and whose result nobody waits for. */
+static const struct pg_stmt expire_holds = {
+	.name = "expire_holds", .sql = "SELECT holdpoint.expire_holds()"};
+static const struct pg_stmt ensure_partitions = {
+	.name = "ensure_partitions", .sql = "SELECT holdpoint.ensure_partitions()"};
+static const struct pg_stmt outbox_prune = {
+	.name = "outbox_prune", .sql = "SELECT holdpoint.outbox_prune()"};
+static const struct pg_stmt policy_loaded = {.name = "policy_loaded",
+	.sql = "SELECT holdpoint.policy_loaded($1, $2, $3, $4)",
+	.param_count = 4};
+
+static void run_statement(struct pg_conn *conn, bool usable, void *arg)
+{
+	const struct pg_stmt *stmt = arg;
+	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
+	struct err e;
+
+	if (usable && pg_exec(conn, stmt, NULL, &rows, NULL, &e) != PG_OK)
+		log_warn("housekeeping_failed", LOG_STR("task", stmt->name),
+			LOG_STR("error", e.msg));
+}
+
+static void submit(struct housekeeping *h, const struct pg_stmt *stmt)
+{
+	if (pg_pool_submit(h->pool, run_statement, (void *)stmt) != 0)
+		log_debug("housekeeping_postponed", LOG_STR("task", stmt->name));
+}
+
+static enum pg_status record_policy(
+	struct housekeeping *h, struct pg_conn *conn, const struct policy_set *set, struct err *e)
+{
+	const char *hex = strchr(policy_set_digest(set), ':');
+	char digest[80];
+	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
+	struct span params[4];
+
+	snprintf(digest, sizeof(digest), "\\x%s", hex ? hex + 1 : "");
+	params[0] = span_of(h->cluster);
+	params[1] = span_of(digest);
+	params[2] = policy_set_text(set);
+	params[3] = span_of(h->instance);
+	return pg_exec(conn, &policy_loaded, params, &rows, NULL, e);
+}
+
+static void record_job(struct pg_conn *conn, bool usable, void *arg)
+{
+	struct housekeeping *h = arg;
+	struct policy_set *set;
+	enum pg_status status = PG_UNAVAILABLE;
+	struct err e = {0};
+
+	pthread_mutex_lock(&h->lock);
+	set = h->unrecorded ? policy_set_ref(h->unrecorded) : NULL;
+	pthread_mutex_unlock(&h->lock);
+	if (usable && set)
+		status = record_policy(h, conn, set, &e);
+	if (status == PG_REFUSED)
+		log_warn("policy_not_recorded", LOG_STR("error", e.msg));
+	pthread_mutex_lock(&h->lock);
+	h->recording = false;
+	if (status == PG_OK && h->unrecorded == set) {
+		policy_set_unref(h->unrecorded);
+		h->unrecorded = NULL;
+	}
+	pthread_mutex_unlock(&h->lock);
+	policy_set_unref(set);
+}
+
+static void submit_record(struct housekeeping *h)
+{
+	bool wanted;
+
+	pthread_mutex_lock(&h->lock);
+	wanted = h->unrecorded && !h->recording;
+	h->recording |= wanted;
+	pthread_mutex_unlock(&h->lock);
+	if (!wanted || pg_pool_submit(h->pool, record_job, h) == 0)
+		return;
+	pthread_mutex_lock(&h->lock);
+	h->recording = false;
+	pthread_mutex_unlock(&h->lock);
+}
+
+void housekeeping_policy_loaded(const struct policy_set *set, void *userdata)
+{
+	struct housekeeping *h = userdata;
+	/* A reference changes the count only; the set itself stays immutable. */
+	struct policy_set *mine = policy_set_ref((struct policy_set *)set), *old;
+
+	pthread_mutex_lock(&h->lock);
+	old = h->unrecorded;
+	h->unrecorded = mine;
+	h->fresh = true;
+	pthread_mutex_unlock(&h->lock);
+	policy_set_unref(old);
+	pthread_cond_signal(&h->wake);
+}
+
+/* True until it is time to stop. */
+static bool wait_a_round(struct housekeeping *h)
+{
+	struct timespec until;
+	bool go_on;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += ROUND_S;
+	pthread_mutex_lock(&h->lock);
+	if (!h->stopping && !h->fresh)
+		pthread_cond_timedwait(&h->wake, &h->lock, &until);
+	h->fresh = false;
+	go_on = !h->stopping;
+	pthread_mutex_unlock(&h->lock);
+	return go_on;
+}
+
+static void *keep_house(void *arg)
+{
+	struct housekeeping *h = arg;
+	time_t next = 0;
+
+	for (unsigned round = 0; wait_a_round(h);) {
+		submit_record(h);
+		if (time(NULL) < next)
+			continue;
+		next = time(NULL) + ROUND_S;
+		submit(h, &expire_holds);
+		if (round % PARTITION_ROUNDS == 0)
+			submit(h, &ensure_partitions);
+		if (round % PRUNE_ROUNDS == 0)
+			submit(h, &outbox_prune);
+		round++;
+	}
+	return NULL;
+}
+
+int housekeeping_open(struct pg_pool *pool, const char *cluster, const char *instance,
+	struct housekeeping **ret, struct err *e)
+{
+	struct housekeeping *h = calloc(1, sizeof(*h));
+	int rc;
+
+	if (!h)
+		return err_set(e, "out of memory");
+	h->pool = pool;
+	h->cluster = cluster;
+	h->instance = instance;
+	pthread_mutex_init(&h->lock, NULL);
+	pthread_cond_init(&h->wake, NULL);
+	rc = pthread_create(&h->thread, NULL, keep_house, h);
+	if (rc != 0) {
+		free(h);
+		return err_set_errno(e, rc, "cannot start the housekeeping");
+	}
+	*ret = h;
+	return 0;
+}
+
+void housekeeping_stop(struct housekeeping *h)
+{
+	if (!h || h->joined)
+		return;
+	pthread_mutex_lock(&h->lock);
+	h->stopping = true;
+	pthread_mutex_unlock(&h->lock);
+	pthread_cond_signal(&h->wake);
+	pthread_join(h->thread, NULL);
+	h->joined = true;
+}
+
+void housekeeping_close(struct housekeeping *h)
+{
+	if (!h)
+		return;
+	housekeeping_stop(h);
+	policy_set_unref(h->unrecorded);
+	pthread_cond_destroy(&h->wake);
+	pthread_mutex_destroy(&h->lock);
+	free(h);
+}

@@ -1,0 +1,21 @@
+/*
+ * What must be done now and then, by one of the replicas or by each: holds whose time is over are
+ * marked so, partitions are made ahead, old notifications forgotten, and the policies in force
+ * recorded, again and again until the database has them.
+ */
+#pragma once
+
+#include "common/pg_pool.h"
+#include "policy/policy.h"
+
+struct housekeeping;
+
+int housekeeping_open(struct pg_pool *pool, const char *cluster, const char *instance,
+	struct housekeeping **ret, struct err *e) _must_check_;
+/* Stops the thread; jobs under way must have ended (close the pool first). NULL is fine. */
+void housekeeping_close(struct housekeeping *h);
+/* Stops submitting jobs. */
+void housekeeping_stop(struct housekeeping *h);
+
+/* A policy_store_fn: remembers the set until it is recorded in holdpoint.policy_version. */
+void housekeeping_policy_loaded(const struct policy_set *set, void *userdata);

@@ -1,0 +1,114 @@
+#include "webhook/review_access.h"
+
+#include <time.h>
+
+#include "webhook/review_fields.h"
+
+#define BODY_MAX ((size_t)1 << 20)
+
+static const char *const versions[] = {"authorization.k8s.io/v1", "authorization.k8s.io/v1beta1"};
+
+static int read_resource(const struct fields *f, json_ref v, struct policy_request *q)
+{
+	const struct {
+		struct span key;
+		struct span *to;
+	} members[] = {{SPAN("verb"), &q->verb}, {SPAN("group"), &q->group},
+		{SPAN("version"), &q->version}, {SPAN("resource"), &q->resource},
+		{SPAN("subresource"), &q->subresource}, {SPAN("namespace"), &q->namespace_},
+		{SPAN("name"), &q->name}};
+
+	if (json_type(f->d, v) != JSON_OBJECT)
+		return fields_wrong(f, v, "an object");
+	for (size_t i = 0; i < ARRAY_LEN(members); i++)
+		if (fields_string_member(f, v, members[i].key, members[i].to) != 0)
+			return -1;
+	return 0;
+}
+
+static int read_path(const struct fields *f, json_ref v, struct policy_request *q)
+{
+	if (json_type(f->d, v) != JSON_OBJECT)
+		return fields_wrong(f, v, "an object");
+	if (fields_string_member(f, v, SPAN("path"), &q->path) != 0)
+		return -1;
+	return fields_string_member(f, v, SPAN("verb"), &q->verb);
+}
+
+static bool is_there(const struct fields *f, json_ref v)
+{
+	return v != JSON_NONE && json_type(f->d, v) != JSON_NULL;
+}
+
+static int read_spec(const struct fields *f, bool beta, struct policy_request *q)
+{
+	json_ref spec = q->request;
+	json_ref resource = json_get_str(f->d, spec, "resourceAttributes");
+	json_ref path = json_get_str(f->d, spec, "nonResourceAttributes");
+	json_ref groups = json_get(f->d, spec, beta ? SPAN("group") : SPAN("groups"));
+
+	if (fields_string_member(f, spec, SPAN("user"), &q->username) != 0 ||
+		fields_strings(f, groups, REVIEW_GROUPS_MAX, &q->groups, &q->group_count) != 0)
+		return -1;
+	if (is_there(f, resource) == is_there(f, path))
+		return err_set(f->e, "/spec: expected either resourceAttributes or "
+				     "nonResourceAttributes");
+	if (is_there(f, resource) ? read_resource(f, resource, q) != 0 : read_path(f, path, q) != 0)
+		return -1;
+	if (q->verb.len == 0)
+		return err_set(f->e, "/spec: the verb is missing");
+	return 0;
+}
+
+static int read_envelope(
+	const struct json_doc *d, struct policy_request *q, const char **ret_version, struct err *e)
+{
+	json_ref version = json_get_str(d, JSON_ROOT, "apiVersion");
+
+	if (!json_string_is(d, json_get_str(d, JSON_ROOT, "kind"), SPAN("SubjectAccessReview")))
+		return err_set(e, "/kind: expected \"SubjectAccessReview\"");
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++)
+		if (json_string_is(d, version, span_of(versions[i])))
+			*ret_version = versions[i];
+	if (!*ret_version)
+		return err_set(
+			e, "/apiVersion: expected \"%s\" or \"%s\"", versions[0], versions[1]);
+	q->request = json_get_str(d, JSON_ROOT, "spec");
+	if (json_type(d, q->request) != JSON_OBJECT)
+		return err_set(e, "/spec: expected an object");
+	return 0;
+}
+
+enum review_outcome review_access_read(struct span body, uint32_t max_nodes, struct arena *arena,
+	struct review *ret, const char **ret_version, struct err *e)
+{
+	const struct json_limits limits = {
+		.max_bytes = BODY_MAX, .max_depth = REVIEW_DEPTH_MAX, .max_nodes = max_nodes};
+	const struct fields f = {&ret->doc, arena, e};
+	struct policy_request *q = &ret->request;
+	struct json_error je;
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	*ret = (struct review){
+		.request = {.doc = &ret->doc,
+			.op = POLICY_VERB_OTHER,
+			.authorize = true,
+			.object = JSON_NONE,
+			.old_object = JSON_NONE,
+			.group = SPAN(""),
+			.version = SPAN(""),
+			.resource = SPAN(""),
+			.subresource = SPAN(""),
+			.namespace_ = SPAN(""),
+			.name = SPAN(""),
+			.now_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000}};
+	*ret_version = NULL;
+	if (json_read(body.ptr, body.len, &limits, arena, &ret->doc, &je) != 0) {
+		json_error_to_err(&je, e);
+		return REVIEW_MALFORMED;
+	}
+	if (read_envelope(&ret->doc, q, ret_version, e) != 0)
+		return REVIEW_MALFORMED;
+	return read_spec(&f, *ret_version == versions[1], q) == 0 ? REVIEW_OK : REVIEW_MALFORMED;
+}

@@ -1,0 +1,104 @@
+/*
+ * What all handlers of the daemon share: its parts, and the life of one request.
+ *
+ * A request (struct exchange) is read, decided over the policies in force, perhaps asks the hold
+ * gate, and ends in exchange_finish(): there the decision is recorded and the answer written, for
+ * AdmissionReview and SubjectAccessReview alike. It lives in the request's arena. Until it is
+ * suspended it belongs to the thread of the HTTP server; after that to whoever works on it.
+ */
+#pragma once
+
+#include "common/crypto.h"
+#include "common/http_server.h"
+#include "common/mask.h"
+#include "common/pg_pool.h"
+#include "webhook/answer.h"
+#include "webhook/decision_record.h"
+#include "webhook/policy_store.h"
+#include "webhook/review.h"
+
+struct hold_wait;
+
+struct webhook {
+	const char *cluster;
+	struct policy_store *policies;
+	struct pg_pool *pool; /* the hold gate's */
+	struct recorder *recorder;
+	struct masker *masker;
+	struct hold_wait *wait;
+	uint32_t max_nodes;	  /* values in one review */
+	bool require_evidence;	  /* what cannot be recorded is denied */
+	bool caller_is_verified;  /* a client CA is configured */
+	unsigned new_holds_per_s; /* when it is not */
+	unsigned retry_after_s;	  /* of a denial that the client is to repeat by itself */
+	_Atomic bool ready;
+};
+
+enum exchange_kind { EXCHANGE_VALIDATE, EXCHANGE_MUTATE, EXCHANGE_AUTHORIZE };
+
+/* What the hold gate found, as holdpoint.hold_find_or_create tells it. */
+enum hold_verdict {
+	HOLD_NOT_ASKED,
+	HOLD_ALLOW,
+	HOLD_HELD,
+	HOLD_DENIED,
+	HOLD_LIMIT,	  /* the identity has too many holds waiting */
+	HOLD_RATE,	  /* too many new holds from callers whom nobody verifies */
+	HOLD_BUSY,	  /* no room to wait for the database */
+	HOLD_UNAVAILABLE, /* PostgreSQL is away */
+	HOLD_FAILED,	  /* the gate could not do its work: reason in error */
+};
+
+struct hold_outcome {
+	enum hold_verdict verdict;
+	int64_t id;
+	bool is_new, is_repeat, gave_up_waiting;
+	char state[16];
+	char expires[32]; /* 2026-01-02T03:04:05Z */
+	int64_t approvals, min_approvals;
+	char decided_by[256];
+	char reason[512];
+	struct err error;
+};
+
+struct exchange {
+	struct webhook *webhook;
+	struct http_request *http;
+	struct arena *arena;
+	enum exchange_kind kind;
+	struct policy_set *set; /* a reference of its own */
+	struct review review;
+	struct policy_decision decision;
+	struct answer answer;
+	char decision_id[37];
+	/* The hold gate's. */
+	uint8_t fingerprint[SHA256_LEN];
+	struct hold_outcome hold;
+	bool suspended;
+	uint64_t wait_began_us, waited_us; /* for a human: not part of the latency */
+	struct span body;	 /* the answer, while its record is on the way to the database */
+	const char *sar_version; /* EXCHANGE_AUTHORIZE: apiVersion of the question */
+};
+
+/* Handlers; userdata is the struct webhook. */
+void admission_validate(struct http_request *req, void *userdata);
+void admission_mutate(struct http_request *req, void *userdata);
+void authorize_handle(struct http_request *req, void *userdata);
+
+/* A new exchange in the request's arena; NULL (and answered) when that is full. */
+struct exchange *exchange_new(
+	struct webhook *w, struct http_request *http, enum exchange_kind kind);
+
+/* Decides over the policies in force and goes on from there; answers sooner or later. */
+void exchange_decide(struct exchange *x);
+
+/* Records the decision, answers, lets go of the exchange. */
+void exchange_finish(struct exchange *x);
+
+/* Denies what cannot be decided, with the reason. */
+void exchange_refuse(struct exchange *x, unsigned code, const char *reason, struct span message);
+
+/* The text of a SubjectAccessReview's answer for x->answer. */
+struct span authorize_put_answer(const struct exchange *x);
+
+struct metric *const *exchange_metrics(size_t *ret_count);
