@@ -2,10 +2,11 @@
 #include "cli/command.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
+
+#include "cli/pretty.h"
 
 #define WORDS_MAX 2
 
@@ -193,11 +194,9 @@ int cli_query(const struct command *c, struct pg_conn *conn, const struct pg_stm
 
 void cli_print_json(const char *text)
 {
-	struct json_object *o = json_tokener_parse(text);
+	_cleanup_(buf_free) struct buf b = BUF_INIT(SIZE_MAX / 2);
 
-	puts(o ? json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
-							   JSON_C_TO_STRING_SPACED |
-							   JSON_C_TO_STRING_NOSLASHESCAPE)
-	       : text);
-	json_object_put(o);
+	if (put_pretty_json(&b, text) == 0 && buf_str(&b))
+		text = b.ptr;
+	puts(text);
 }

@@ -5,3 +5,11 @@
 
 int cli_db_migrate(const struct command *self, int argc, char **argv);
 int cli_version(const struct command *self, int argc, char **argv);
+int cli_holds_list(const struct command *self, int argc, char **argv);
+int cli_holds_show(const struct command *self, int argc, char **argv);
+int cli_holds_watch(const struct command *self, int argc, char **argv);
+int cli_approve(const struct command *self, int argc, char **argv);
+int cli_deny(const struct command *self, int argc, char **argv);
+int cli_withdraw(const struct command *self, int argc, char **argv);
+int cli_sessions(const struct command *self, int argc, char **argv);
+int cli_replay(const struct command *self, int argc, char **argv);

@@ -416,8 +416,8 @@ int pg_conn_wait_notify(struct pg_conn *c, int timeout_ms, char *ret_payload, si
 		if (fd.fd < 0)
 			return -1;
 		n = poll(&fd, 1, (int)left);
-		if (n < 0 && errno != EINTR)
-			return -1;
+		if (n < 0)
+			return errno == EINTR ? 0 : -1;
 		if (n > 0 && (!PQconsumeInput(c->pg) || PQstatus(c->pg) != CONNECTION_OK))
 			return -1;
 	}

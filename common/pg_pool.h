@@ -94,6 +94,7 @@ int pg_conn_open(const char *database_url, const char *application_name, struct 
 	struct err *e) _must_check_;
 void pg_conn_close(struct pg_conn *c);
 DEFINE_CLEANUP(struct pg_conn *, pg_conn_close)
-/* Waits up to timeout_ms for a notification: 1 and its payload, 0 on timeout, -1 connection lost.
+/* Waits up to timeout_ms for a notification: 1 and its payload, 0 on timeout or signal, -1
+ * connection lost.
  */
 int pg_conn_wait_notify(struct pg_conn *c, int timeout_ms, char *ret_payload, size_t payload_cap);

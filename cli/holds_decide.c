@@ -1,0 +1,181 @@
+/*
+ * holdpoint approve, deny, withdraw: each one SQL function, which alone decides whether the login
+ * may. Several holds are decided one after the other; the worst exit code wins.
+ */
+#include <stdio.h>
+
+#include "cli/commands.h"
+#include "cli/holds.h"
+#include "common/json.h"
+
+#define HOLDS_MAX 64
+
+static const struct pg_stmt approve_stmt = {"approve",
+	"SELECT holdpoint.approve($1::bigint, $2, CASE WHEN $3::bigint IS NULL THEN NULL ELSE "
+	"clock_timestamp() + $3::bigint * interval '1 ms' END, $4::int, $5, $6)",
+	6};
+static const struct pg_stmt deny_stmt = {"deny", "SELECT holdpoint.deny($1::bigint, $2)", 2};
+static const struct pg_stmt withdraw_stmt = {
+	"withdraw", "SELECT holdpoint.withdraw($1::bigint, $2)", 2};
+
+static const struct pg_stmt state_stmt = {
+	"state", "SELECT state FROM holdpoint.holds WHERE id = $1::bigint", 1};
+
+struct decision {
+	const struct command *self;
+	const struct pg_stmt *stmt;
+	struct span params[6]; /* the hold's number first */
+	bool json;
+};
+
+static int print_json(struct pg_conn *conn, struct decision *d, const char *message)
+{
+	_cleanup_(pg_result_freep) struct pg_result *row = NULL;
+	_cleanup_(buf_free) struct buf b = BUF_INIT(1 << 16);
+	int rc = cli_query(d->self, conn, &state_stmt, d->params, &row);
+
+	if (rc > 0)
+		return rc;
+	buf_add_char(&b, '{');
+	json_put_key(&b, "hold");
+	buf_add_span(&b, d->params[0]);
+	json_put_key(&b, "state");
+	json_put_string(&b, pg_result_span(row, 0, 0));
+	json_put_key(&b, "message");
+	json_put_string(&b, span_of(message));
+	buf_add_char(&b, '}');
+	cli_print_json(buf_str(&b));
+	return CLI_OK;
+}
+
+static int decide_one(struct pg_conn *conn, struct decision *d, const char *id)
+{
+	_cleanup_(pg_result_freep) struct pg_result *row = NULL;
+	int rc;
+
+	d->params[0] = span_of(id);
+	rc = cli_query(d->self, conn, d->stmt, d->params, &row);
+	if (rc > 0)
+		return rc;
+	if (!d->json) {
+		puts(pg_result_str(row, 0, 0));
+		return CLI_OK;
+	}
+	return print_json(conn, d, pg_result_str(row, 0, 0));
+}
+
+static int decide_all(struct decision *d, const char *url, const char **ids, size_t count)
+{
+	_cleanup_(pg_conn_closep) struct pg_conn *conn = NULL;
+	char numbers[HOLDS_MAX][24];
+	int worst = CLI_OK, rc;
+
+	for (size_t i = 0; i < count; i++)
+		if (hold_number_parse(ids[i], numbers[i]) < 0)
+			return cli_error(d->self, CLI_USAGE,
+				"\"%.64s\" is not a hold's number; see holdpoint holds", ids[i]);
+	rc = cli_connect(d->self, url, &conn);
+	if (rc > 0)
+		return rc;
+	for (size_t i = 0; i < count; i++) {
+		rc = decide_one(conn, d, numbers[i]);
+		worst = worst == CLI_OK || rc == CLI_FAILED ? rc : worst;
+	}
+	return worst;
+}
+
+static bool is_json(const char *output)
+{
+	return output && strcmp(output, "json") == 0;
+}
+
+#define FLAG_REASON(var)                                                                           \
+	{                                                                                          \
+		.name = "reason", .short_name = 'r', .type = FLAG_STRING, .value = &(var),         \
+		.arg = "TEXT", .no_env = true, .help = "why; kept with the decision"               \
+	}
+
+int cli_approve(const struct command *self, int argc, char **argv)
+{
+	const char *url = NULL, *output = NULL, *reason = NULL, *ns = NULL, *name = NULL;
+	const char *ids[HOLDS_MAX];
+	int64_t for_ms = -1, uses = -1;
+	const struct flag flags[] = {CLI_FLAG_DATABASE(url), CLI_FLAG_OUTPUT(output),
+		FLAG_REASON(reason),
+		{.name = "for",
+			.type = FLAG_DURATION_MS,
+			.value = &for_ms,
+			.arg = "DURATION",
+			.no_env = true,
+			.min = 1000,
+			.max = 366LL * 86400000,
+			.help = "narrow: the approval ends after this, at the latest"},
+		{.name = "uses",
+			.type = FLAG_INT,
+			.value = &uses,
+			.arg = "N",
+			.no_env = true,
+			.min = 1,
+			.max = 1000000,
+			.help = "narrow a Window: at most so many changes"},
+		{.name = "namespace",
+			.short_name = 'n',
+			.type = FLAG_STRING,
+			.value = &ns,
+			.arg = "NAME",
+			.no_env = true,
+			.help = "narrow a Window: only in this namespace"},
+		{.name = "name",
+			.type = FLAG_STRING,
+			.value = &name,
+			.arg = "NAME",
+			.no_env = true,
+			.help = "narrow a Window: only the object of this name"},
+		{0}};
+	char for_text[24], uses_text[24];
+	size_t count;
+	int rc = cli_parse(self, flags, argc, argv, 1, HOLDS_MAX, ids, &count);
+
+	if (rc >= 0)
+		return rc;
+	snprintf(for_text, sizeof(for_text), "%lld", (long long)for_ms);
+	snprintf(uses_text, sizeof(uses_text), "%lld", (long long)uses);
+	return decide_all(
+		&(struct decision){
+			.self = self,
+			.stmt = &approve_stmt,
+			.json = is_json(output),
+			.params = {{0}, cli_param(reason), cli_param(for_ms < 0 ? NULL : for_text),
+				cli_param(uses < 0 ? NULL : uses_text), cli_param(ns),
+				cli_param(name)},
+		},
+		url, ids, count);
+}
+
+static int refuse(const struct command *self, const struct pg_stmt *stmt, int argc, char **argv)
+{
+	const char *url = NULL, *output = NULL, *reason = NULL;
+	const char *ids[HOLDS_MAX];
+	const struct flag flags[] = {
+		CLI_FLAG_DATABASE(url), CLI_FLAG_OUTPUT(output), FLAG_REASON(reason), {0}};
+	size_t count;
+	int rc = cli_parse(self, flags, argc, argv, 1, HOLDS_MAX, ids, &count);
+
+	if (rc >= 0)
+		return rc;
+	return decide_all(&(struct decision){.self = self,
+				  .stmt = stmt,
+				  .json = is_json(output),
+				  .params = {{0}, cli_param(reason)}},
+		url, ids, count);
+}
+
+int cli_deny(const struct command *self, int argc, char **argv)
+{
+	return refuse(self, &deny_stmt, argc, argv);
+}
+
+int cli_withdraw(const struct command *self, int argc, char **argv)
+{
+	return refuse(self, &withdraw_stmt, argc, argv);
+}

@@ -1,0 +1,184 @@
+/* holdpoint holds [list]: the holds you may see, newest first. */
+#include <stdio.h>
+
+#include "cli/commands.h"
+#include "cli/holds.h"
+
+#define FILTERED                                                                                   \
+	" FROM holdpoint.holds h WHERE ($1::text IS NULL OR h.state = ANY(string_to_array($1, "    \
+	"','))) AND ($2::text IS NULL OR h.requester = $2) AND ($3::text IS NULL OR h.namespace "  \
+	"= $3) AND ($4::text IS NULL OR h.cluster = $4) AND ($5::text IS NULL OR h.policy || '/' " \
+	"|| h.rule = $5 OR h.rule = $5) ORDER BY h.id DESC LIMIT $6::int"
+
+enum {
+	C_ID,
+	C_AGE,
+	C_STATE,
+	C_REQUESTER,
+	C_OPERATION,
+	C_RESOURCE,
+	C_NAMESPACE,
+	C_NAME,
+	C_RULE,
+	C_APPROVALS,
+	C_LEFT
+};
+
+static const struct pg_stmt as_rows = {"holds",
+	"SELECT h.id, extract(epoch FROM clock_timestamp() - h.created_at)::bigint, h.state, "
+	"h.requester, h.operation, h.resource, h.namespace, h.name, h.rule, "
+	"h.approvals || '/' || h.min_approvals, CASE WHEN h.state IN ('pending', 'approved') THEN "
+	"extract(epoch FROM h.expires_at - clock_timestamp())::bigint END" FILTERED,
+	6};
+static const struct pg_stmt as_json = {"holds_json",
+	"SELECT coalesce(json_agg(to_jsonb(t) - 'change' - 'change_cut' ORDER BY t.id DESC), '[]') "
+	"FROM (SELECT *" FILTERED ") t",
+	6};
+
+static const struct table_column columns[] = {
+	{.title = "HOLD", .right = true},
+	{.title = "AGE", .right = true},
+	{.title = "STATE"},
+	{.title = "REQUESTER", .shrinks = 1},
+	{.title = "WHAT", .shrinks = 2},
+	{.title = "RULE", .shrinks = 1},
+	{.title = "APPROVED"},
+	{.title = "EXPIRES", .right = true},
+};
+
+static void add_row(struct table *t, const struct pg_result *rows, int i)
+{
+	_cleanup_(buf_free) struct buf what = BUF_INIT(8192);
+	const char *state = pg_result_str(rows, i, C_STATE);
+	char age[24], left[24];
+
+	put_what(&what, pg_result_str(rows, i, C_OPERATION), pg_result_str(rows, i, C_RESOURCE),
+		pg_result_str(rows, i, C_NAMESPACE), pg_result_str(rows, i, C_NAME));
+	table_add(t, pg_result_str(rows, i, C_ID), NULL);
+	table_add(t, age_text(pg_result_int(rows, i, C_AGE), age), NULL);
+	table_add(t, state, colour_on(state_colour(state), stdout));
+	table_add(t, pg_result_str(rows, i, C_REQUESTER), NULL);
+	table_add(t, buf_str(&what), NULL);
+	table_add(t, pg_result_str(rows, i, C_RULE), NULL);
+	table_add(t, pg_result_str(rows, i, C_APPROVALS), NULL);
+	table_add(t,
+		pg_result_is_null(rows, i, C_LEFT) ? "-"
+						   : age_text(pg_result_int(rows, i, C_LEFT), left),
+		NULL);
+}
+
+static void print_table(const struct pg_result *rows, bool wide)
+{
+	_cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_LEN(columns), wide);
+
+	if (pg_result_rows(rows) == 0) {
+		fputs("No holds found.\n", stderr);
+		return;
+	}
+	for (int i = 0; i < pg_result_rows(rows); i++)
+		add_row(t, rows, i);
+	table_print(t, stdout);
+}
+
+/* "pending,approved" → itself, "all" → NULL; -1 for a state that does not exist. */
+static int check_states(const struct command *self, const char **states)
+{
+	static const char *const known[] = {
+		"pending", "approved", "used", "denied", "expired", "withdrawn"};
+	const char *s = *states;
+
+	if (strcmp(s, "all") == 0) {
+		*states = NULL;
+		return 0;
+	}
+	for (;;) {
+		struct span word = {s, strcspn(s, ",")};
+		bool found = false;
+
+		for (size_t i = 0; i < ARRAY_LEN(known); i++)
+			found |= span_eq_str(word, known[i]);
+		if (!found)
+			return cli_error(self, CLI_USAGE,
+				"--state=%.64s: \"%.*s\" is none of pending, approved, used, "
+				"denied, expired, withdrawn, all",
+				*states, SPAN_FMT(word));
+		if (!word.ptr[word.len])
+			return 0;
+		s = word.ptr + word.len + 1;
+	}
+}
+
+int cli_holds_list(const struct command *self, int argc, char **argv)
+{
+	_cleanup_(pg_conn_closep) struct pg_conn *conn = NULL;
+	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
+	const char *url = NULL, *output = NULL, *states = "pending,approved", *user = NULL,
+		   *ns = NULL, *cluster = NULL, *rule = NULL;
+	int64_t limit = 100;
+	const struct flag flags[] = {CLI_FLAG_DATABASE(url), CLI_FLAG_OUTPUT(output),
+		{.name = "state",
+			.type = FLAG_STRING,
+			.value = &states,
+			.arg = "STATE,…",
+			.no_env = true,
+			.help = "pending, approved, used, denied, expired, withdrawn, or all"},
+		{.name = "user",
+			.type = FLAG_STRING,
+			.value = &user,
+			.arg = "NAME",
+			.no_env = true,
+			.help = "only holds of this requester"},
+		{.name = "namespace",
+			.short_name = 'n',
+			.type = FLAG_STRING,
+			.value = &ns,
+			.arg = "NAME",
+			.no_env = true,
+			.help = "only holds in this namespace"},
+		{.name = "cluster",
+			.type = FLAG_STRING,
+			.value = &cluster,
+			.arg = "NAME",
+			.no_env = true,
+			.help = "only holds of this cluster"},
+		{.name = "rule",
+			.type = FLAG_STRING,
+			.value = &rule,
+			.arg = "[POLICY/]RULE",
+			.no_env = true,
+			.help = "only holds by this rule"},
+		{.name = "limit",
+			.type = FLAG_INT,
+			.value = &limit,
+			.arg = "N",
+			.no_env = true,
+			.min = 1,
+			.max = 100000,
+			.help = "how many at most"},
+		{0}};
+	bool json;
+	char limit_text[24];
+	int rc = cli_parse(self, flags, argc, argv, 0, 0, NULL, NULL);
+
+	if (rc >= 0)
+		return rc;
+	rc = check_states(self, &states);
+	if (rc > 0)
+		return rc;
+	rc = cli_connect(self, url, &conn);
+	if (rc > 0)
+		return rc;
+	json = output && strcmp(output, "json") == 0;
+	snprintf(limit_text, sizeof(limit_text), "%lld", (long long)limit);
+	rc = cli_query(self, conn, json ? &as_json : &as_rows,
+		(struct span[]){cli_param(states), cli_param(user), cli_param(ns),
+			cli_param(cluster), cli_param(rule), span_of(limit_text)},
+		&rows);
+	if (rc > 0)
+		return rc;
+	if (json)
+		cli_print_json(pg_result_str(rows, 0, 0));
+	else
+		print_table(rows, output != NULL);
+	return CLI_OK;
+}

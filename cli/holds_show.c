@@ -1,0 +1,208 @@
+/* holdpoint holds show ID: everything an approver needs to decide one hold. */
+#include <stdio.h>
+
+#include "cli/change.h"
+#include "cli/commands.h"
+#include "cli/holds.h"
+
+enum {
+	C_STATE,
+	C_CLUSTER,
+	C_REQUESTER,
+	C_GROUPS,
+	C_OPERATION,
+	C_RESOURCE,
+	C_NAMESPACE,
+	C_NAME,
+	C_RULE,
+	C_MESSAGE,
+	C_CREATED,
+	C_AGE,
+	C_ATTEMPTS,
+	C_EXPIRES,
+	C_LEFT,
+	C_APPROVALS,
+	C_MIN,
+	C_APPROVERS,
+	C_REQUIRE_REASON,
+	C_GRANT,
+	C_USES,
+	C_CHANGE,
+	C_CUT,
+	C_DIGEST
+};
+
+static const struct pg_stmt hold_stmt = {"hold",
+	"SELECT h.state, h.cluster, h.requester, array_to_string(h.requester_groups, ', '), "
+	"h.operation, h.resource, h.namespace, h.name, h.policy || '/' || h.rule, h.message, "
+	"to_char(h.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC'), "
+	"extract(epoch FROM clock_timestamp() - h.created_at)::bigint, h.attempts, "
+	"to_char(h.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC'), "
+	"extract(epoch FROM h.expires_at - clock_timestamp())::bigint, h.approvals, "
+	"h.min_approvals, CASE WHEN cardinality(h.approvers) = 0 THEN 'any approver' ELSE "
+	"array_to_string(h.approvers, ', ') END, h.require_reason, h.grant_kind || "
+	"coalesce(' of ' || h.window_length, '') || coalesce(', at most ' || h.max_uses || "
+	"' uses', '') || coalesce(', only in namespace ' || h.only_namespace, '') || "
+	"coalesce(', only ' || h.only_name, ''), h.uses, h.change, h.change_cut, "
+	"encode(h.policy_digest, 'hex') FROM holdpoint.holds h WHERE h.id = $1::bigint",
+	1};
+static const struct pg_stmt hold_json = {"hold_json",
+	"SELECT to_jsonb(h) || jsonb_build_object('change', CASE WHEN h.change_cut THEN "
+	"to_jsonb(h.change) ELSE h.change::jsonb END, 'history', (SELECT coalesce(jsonb_agg("
+	"to_jsonb(e) - 'cluster' - 'hold_id' ORDER BY e.id), '[]') FROM holdpoint.hold_event e "
+	"WHERE e.cluster = h.cluster AND e.hold_id = h.id)) FROM holdpoint.holds h "
+	"WHERE h.id = $1::bigint",
+	1};
+static const struct pg_stmt history_stmt = {"history",
+	"SELECT to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), e.action, e.who, "
+	"e.channel, coalesce(e.reason, '') FROM holdpoint.hold_event e "
+	"JOIN holdpoint.holds h ON h.cluster = e.cluster AND h.id = e.hold_id "
+	"WHERE h.id = $1::bigint ORDER BY e.id",
+	1};
+static const struct pg_stmt earlier_stmt = {"earlier",
+	"SELECT o.id, extract(epoch FROM clock_timestamp() - o.created_at)::bigint, o.state, "
+	"o.operation, o.resource, o.namespace, o.name, coalesce(o.decided_by, '') "
+	"FROM holdpoint.holds o JOIN holdpoint.holds h ON o.cluster = h.cluster "
+	"AND o.requester = h.requester AND o.id < h.id WHERE h.id = $1::bigint "
+	"ORDER BY o.id DESC LIMIT 5",
+	1};
+
+static void field(const char *title, const char *text)
+{
+	printf("%-12s", title);
+	print_printable(stdout, text);
+	putchar('\n');
+}
+
+static void print_head(const struct pg_result *r, const char *id)
+{
+	_cleanup_(buf_free) struct buf what = BUF_INIT(8192);
+	const char *state = pg_result_str(r, 0, C_STATE);
+	char age[24], left[24];
+
+	printf("%-12s%s %s%s%s, %s of %s approvals\n", "Hold:", id,
+		colour_on(state_colour(state), stdout), state, colour_off(stdout),
+		pg_result_str(r, 0, C_APPROVALS), pg_result_str(r, 0, C_MIN));
+	field("Requester:", pg_result_str(r, 0, C_REQUESTER));
+	field("Groups:", pg_result_str(r, 0, C_GROUPS));
+	put_what(&what, pg_result_str(r, 0, C_OPERATION), pg_result_str(r, 0, C_RESOURCE),
+		pg_result_str(r, 0, C_NAMESPACE), pg_result_str(r, 0, C_NAME));
+	field("Wants:", buf_str(&what));
+	field("Cluster:", pg_result_str(r, 0, C_CLUSTER));
+	field("Rule:", pg_result_str(r, 0, C_RULE));
+	field("Says:", pg_result_str(r, 0, C_MESSAGE));
+	printf("%-12s%s (%s ago), %s time%s\n", "Asked:", pg_result_str(r, 0, C_CREATED),
+		age_text(pg_result_int(r, 0, C_AGE), age), pg_result_str(r, 0, C_ATTEMPTS),
+		pg_result_int(r, 0, C_ATTEMPTS) == 1 ? "" : "s");
+	printf("%-12s%s", "Expires:", pg_result_str(r, 0, C_EXPIRES));
+	if (pg_result_int(r, 0, C_LEFT) > 0)
+		printf(" (in %s)", age_text(pg_result_int(r, 0, C_LEFT), left));
+	putchar('\n');
+	field("Approvers:", pg_result_str(r, 0, C_APPROVERS));
+	printf("%-12s%s, used %s time%s%s\n", "Grant:", pg_result_str(r, 0, C_GRANT),
+		pg_result_str(r, 0, C_USES), pg_result_int(r, 0, C_USES) == 1 ? "" : "s",
+		*pg_result_str(r, 0, C_REQUIRE_REASON) == 't' ? "; a reason is required" : "");
+}
+
+static void print_history(const struct pg_result *r)
+{
+	static const struct table_column columns[] = {{.title = "TIME (UTC)"}, {.title = "STEP"},
+		{.title = "WHO", .shrinks = 1}, {.title = "THROUGH"},
+		{.title = "REASON", .shrinks = 1}};
+	_cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_LEN(columns), false);
+
+	for (int i = 0; i < pg_result_rows(r); i++)
+		for (int col = 0; col < 5; col++)
+			table_add(t, pg_result_str(r, i, col), NULL);
+	puts("\nHistory:");
+	table_print(t, stdout);
+}
+
+static void print_earlier(const struct pg_result *r)
+{
+	static const struct table_column columns[] = {{.title = "HOLD", .right = true},
+		{.title = "AGE", .right = true}, {.title = "STATE"},
+		{.title = "WHAT", .shrinks = 2}, {.title = "DECIDED BY", .shrinks = 1}};
+	_cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_LEN(columns), false);
+
+	if (pg_result_rows(r) == 0)
+		return;
+	for (int i = 0; i < pg_result_rows(r); i++) {
+		_cleanup_(buf_free) struct buf what = BUF_INIT(8192);
+		char age[24];
+
+		put_what(&what, pg_result_str(r, i, 3), pg_result_str(r, i, 4),
+			pg_result_str(r, i, 5), pg_result_str(r, i, 6));
+		table_add(t, pg_result_str(r, i, 0), NULL);
+		table_add(t, age_text(pg_result_int(r, i, 1), age), NULL);
+		table_add(t, pg_result_str(r, i, 2), NULL);
+		table_add(t, buf_str(&what), NULL);
+		table_add(t, pg_result_str(r, i, 7), NULL);
+	}
+	puts("\nEarlier holds of this requester:");
+	table_print(t, stdout);
+}
+
+static int show(const struct command *self, struct pg_conn *conn, const char *id)
+{
+	_cleanup_(pg_result_freep) struct pg_result *hold = NULL, *history = NULL, *earlier = NULL;
+	struct span param = span_of(id);
+	int rc;
+
+	if ((rc = cli_query(self, conn, &hold_stmt, &param, &hold)) > 0 ||
+		(rc = cli_query(self, conn, &history_stmt, &param, &history)) > 0 ||
+		(rc = cli_query(self, conn, &earlier_stmt, &param, &earlier)) > 0)
+		return rc;
+	if (pg_result_rows(hold) == 0)
+		return cli_error(self, CLI_NO,
+			"no hold %s, or its approvers are groups that this login is not in", id);
+	print_head(hold, id);
+	if (!pg_result_is_null(hold, 0, C_CHANGE)) {
+		puts("\nChange (secrets masked):");
+		print_change(stdout, pg_result_span(hold, 0, C_CHANGE));
+		if (*pg_result_str(hold, 0, C_CUT) == 't')
+			puts("… cut here: too large to keep whole; the approval covers all of it");
+	}
+	print_history(history);
+	print_earlier(earlier);
+	if (strcmp(pg_result_str(hold, 0, C_STATE), "pending") == 0)
+		printf("\nTo decide: holdpoint approve %s --reason … | holdpoint deny %s --reason "
+		       "…\n",
+			id, id);
+	return CLI_OK;
+}
+
+static int show_json(const struct command *self, struct pg_conn *conn, const char *id)
+{
+	_cleanup_(pg_result_freep) struct pg_result *row = NULL;
+	struct span param = span_of(id);
+	int rc = cli_query(self, conn, &hold_json, &param, &row);
+
+	if (rc > 0)
+		return rc;
+	if (pg_result_rows(row) == 0)
+		return cli_error(self, CLI_NO,
+			"no hold %s, or its approvers are groups that this login is not in", id);
+	cli_print_json(pg_result_str(row, 0, 0));
+	return CLI_OK;
+}
+
+int cli_holds_show(const struct command *self, int argc, char **argv)
+{
+	_cleanup_(pg_conn_closep) struct pg_conn *conn = NULL;
+	const char *url = NULL, *output = NULL, *arg;
+	const struct flag flags[] = {CLI_FLAG_DATABASE(url), CLI_FLAG_OUTPUT(output), {0}};
+	char id[24];
+	int rc = cli_parse(self, flags, argc, argv, 1, 1, &arg, NULL);
+
+	if (rc >= 0)
+		return rc;
+	if (hold_number_parse(arg, id) < 0)
+		return cli_error(self, CLI_USAGE,
+			"\"%.64s\" is not a hold's number; see holdpoint holds", arg);
+	rc = cli_connect(self, url, &conn);
+	if (rc > 0)
+		return rc;
+	return output && strcmp(output, "json") == 0 ? show_json(self, conn, id)
+						     : show(self, conn, id);
+}

@@ -1,0 +1,131 @@
+/*
+ * holdpoint holds watch: follows the holds live, one line a step. The database notifies of each
+ * change of state; the lines themselves are read from hold_event, so that none is missed or made
+ * up.
+ */
+#include <signal.h>
+#include <stdio.h>
+
+#include "cli/commands.h"
+#include "cli/holds.h"
+
+#define POLL_MS 5000
+
+static const struct pg_stmt last_stmt = {
+	"last", "SELECT coalesce(max(id), 0) FROM holdpoint.hold_event", 0};
+static const struct pg_stmt news_stmt = {"news",
+	"SELECT e.id, to_char(e.at AT TIME ZONE 'UTC', 'HH24:MI:SS'), e.hold_id, e.action, "
+	"e.state_after, e.who, h.requester, h.operation, h.resource, h.namespace, h.name, "
+	"h.policy || '/' || h.rule, coalesce(e.reason, ''), (to_jsonb(e) || jsonb_build_object("
+	"'requester', h.requester, 'operation', h.operation, 'resource', h.resource, "
+	"'namespace', h.namespace, 'name', h.name, 'policy', h.policy, 'rule', h.rule))::text "
+	"FROM holdpoint.hold_event e JOIN holdpoint.holds h ON h.cluster = e.cluster AND h.id = "
+	"e.hold_id WHERE e.id > $1::bigint ORDER BY e.id LIMIT 1000",
+	1};
+
+enum {
+	C_ID,
+	C_TIME,
+	C_HOLD,
+	C_ACTION,
+	C_STATE,
+	C_WHO,
+	C_REQUESTER,
+	C_OPERATION,
+	C_RESOURCE,
+	C_NAMESPACE,
+	C_NAME,
+	C_RULE,
+	C_REASON,
+	C_JSON
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int signal _unused_)
+{
+	interrupted = 1;
+}
+
+static void print_step(const struct pg_result *r, int i)
+{
+	_cleanup_(buf_free) struct buf line = BUF_INIT(1 << 16);
+	const char *state = pg_result_str(r, i, C_STATE), *reason = pg_result_str(r, i, C_REASON);
+
+	put_what(&line, pg_result_str(r, i, C_OPERATION), pg_result_str(r, i, C_RESOURCE),
+		pg_result_str(r, i, C_NAMESPACE), pg_result_str(r, i, C_NAME));
+	buf_printf(&line, " for %s (%s)", pg_result_str(r, i, C_REQUESTER),
+		pg_result_str(r, i, C_RULE));
+	if (strcmp(pg_result_str(r, i, C_WHO), pg_result_str(r, i, C_REQUESTER)) != 0)
+		buf_printf(&line, " by %s", pg_result_str(r, i, C_WHO));
+	if (*reason)
+		buf_printf(&line, ": %s", reason);
+	printf("%s  hold %-6s %s%-9s%s  ", pg_result_str(r, i, C_TIME), pg_result_str(r, i, C_HOLD),
+		colour_on(state_colour(state), stdout), state, colour_off(stdout));
+	print_printable(stdout, buf_str(&line) ? line.ptr : "?");
+	putchar('\n');
+}
+
+static int print_news(const struct command *self, struct pg_conn *conn, bool json, int64_t *last)
+{
+	_cleanup_(pg_result_freep) struct pg_result *r = NULL;
+	char from[24];
+	int rc;
+
+	snprintf(from, sizeof(from), "%lld", (long long)*last);
+	rc = cli_query(self, conn, &news_stmt, &(struct span){from, strlen(from)}, &r);
+	if (rc > 0)
+		return rc;
+	for (int i = 0; i < pg_result_rows(r); i++) {
+		if (json)
+			puts(pg_result_str(r, i, C_JSON));
+		else
+			print_step(r, i);
+		*last = pg_result_int(r, i, C_ID);
+	}
+	return fflush(stdout) == 0 ? 0 : cli_error(self, CLI_FAILED, "cannot write");
+}
+
+static int follow(const struct command *self, struct pg_conn *conn, bool json)
+{
+	_cleanup_(pg_result_freep) struct pg_result *r = NULL;
+	struct err e;
+	char payload[32];
+	int64_t last;
+	int rc;
+
+	if (pg_exec_text(conn, "LISTEN holdpoint_hold", NULL, &e) != PG_OK)
+		return cli_error(self, CLI_FAILED, "%s", e.msg);
+	rc = cli_query(self, conn, &last_stmt, NULL, &r);
+	if (rc > 0)
+		return rc;
+	last = pg_result_int(r, 0, 0);
+	while (!interrupted) {
+		if (pg_conn_wait_notify(conn, POLL_MS, payload, sizeof(payload)) < 0 &&
+			!interrupted)
+			return cli_error(self, CLI_FAILED, "the database connection was lost");
+		rc = print_news(self, conn, json, &last);
+		if (rc > 0)
+			return rc;
+	}
+	return CLI_OK;
+}
+
+int cli_holds_watch(const struct command *self, int argc, char **argv)
+{
+	_cleanup_(pg_conn_closep) struct pg_conn *conn = NULL;
+	const char *url = NULL, *output = NULL;
+	const struct flag flags[] = {CLI_FLAG_DATABASE(url), CLI_FLAG_OUTPUT(output), {0}};
+	const struct sigaction action = {.sa_handler = on_signal};
+	int rc = cli_parse(self, flags, argc, argv, 0, 0, NULL, NULL);
+
+	if (rc >= 0)
+		return rc;
+	rc = cli_connect(self, url, &conn);
+	if (rc > 0)
+		return rc;
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	fputs("Following the holds; Ctrl-C ends.\n", stderr);
+	return follow(self, conn, output && strcmp(output, "json") == 0);
+}

@@ -1,0 +1,18 @@
+/* The kubectl command that a recorded API request amounts to, for people who read a replay. */
+#pragma once
+
+#include "common/buf.h"
+
+/* What an audit event's columns say; absent spans where there is nothing. */
+struct kubectl_call {
+	struct span verb, uri, group, resource, subresource, namespace_, name, as_user;
+};
+
+/*
+ * Appends e.g. "kubectl delete deployments.apps checkout -n prod". It is what a person would type
+ * to the same effect, not what was typed: the API server never sees that.
+ */
+void put_kubectl_line(struct buf *out, const struct kubectl_call *call);
+
+/* A query parameter of a request URI, decoded; the n-th of that name. False if there is none. */
+bool uri_param(struct span uri, const char *name, unsigned nth, struct buf *ret);

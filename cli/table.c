@@ -1,0 +1,263 @@
+/* See table.h. Widths count code points: Kubernetes' names are ASCII, messages hardly wider. */
+#include "cli/table.h"
+
+#include <inttypes.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define COLUMNS_MAX 16
+#define CELL_MAX    (1 << 20)
+#define GAP	    2
+#define SHRUNK_MIN  12
+
+struct cell {
+	char *text;
+	unsigned width;
+	const char *colour;
+};
+
+struct table {
+	const struct table_column *columns;
+	size_t column_count;
+	bool wide;
+	struct cell *cells;
+	size_t count, cap;
+};
+
+/* ---- harmless text ---- */
+
+/* One code point at s (at most left bytes): its length, or 0 if it is not UTF-8. */
+static size_t decode(const char *s, size_t left, uint32_t *ret)
+{
+	const unsigned char *u = (const unsigned char *)s;
+	size_t n = u[0] < 0x80 ? 1 : u[0] >= 0xf0 ? 4 : u[0] >= 0xe0 ? 3 : u[0] >= 0xc2 ? 2 : 0;
+	uint32_t cp = n == 1 ? u[0] : u[0] & (0x7fu >> n);
+
+	if (n == 0 || n > left || u[0] > 0xf4)
+		return 0;
+	for (size_t i = 1; i < n; i++) {
+		if ((u[i] & 0xc0) != 0x80)
+			return 0;
+		cp = cp << 6 | (u[i] & 0x3f);
+	}
+	*ret = cp;
+	return n;
+}
+
+static bool is_harmful(uint32_t cp)
+{
+	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0x200e || cp == 0x200f ||
+	       (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x2069) || cp == 0xfeff;
+}
+
+void put_printable(struct buf *out, struct span text)
+{
+	for (size_t i = 0; i < text.len;) {
+		uint32_t cp;
+		size_t n = decode(text.ptr + i, text.len - i, &cp);
+
+		if (n == 0 || is_harmful(cp))
+			buf_add_char(out, cp == '\n' || cp == '\t' ? ' ' : '?');
+		else
+			buf_add(out, text.ptr + i, n);
+		i += n ? n : 1;
+	}
+}
+
+void print_printable(FILE *out, const char *text)
+{
+	_cleanup_(buf_free) struct buf b = BUF_INIT(CELL_MAX);
+
+	put_printable(&b, span_of(text));
+	if (buf_str(&b))
+		fputs(b.ptr, out);
+}
+
+static unsigned width_of(const char *text)
+{
+	unsigned n = 0;
+
+	for (; *text; text++)
+		n += ((unsigned char)*text & 0xc0) != 0x80;
+	return n;
+}
+
+/* ---- the terminal ---- */
+
+unsigned terminal_width(FILE *out)
+{
+	struct winsize ws;
+
+	if (isatty(fileno(out)) && ioctl(fileno(out), TIOCGWINSZ, &ws) == 0 && ws.ws_col >= 40)
+		return ws.ws_col;
+	return 100;
+}
+
+static bool has_colours(FILE *out)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return isatty(fileno(out)) && !(no_color && *no_color) &&
+	       !(term && strcmp(term, "dumb") == 0);
+}
+
+const char *colour_on(enum colour c, FILE *out)
+{
+	static const char *const codes[] = {
+		[COLOUR_NONE] = "",
+		[COLOUR_RED] = "\033[31m",
+		[COLOUR_GREEN] = "\033[32m",
+		[COLOUR_YELLOW] = "\033[33m",
+		[COLOUR_BOLD] = "\033[1m",
+		[COLOUR_DIM] = "\033[2m",
+	};
+
+	return has_colours(out) ? codes[c] : "";
+}
+
+const char *colour_off(FILE *out)
+{
+	return has_colours(out) ? "\033[0m" : "";
+}
+
+const char *age_text(int64_t s, char ret[24])
+{
+	if (s < 0)
+		s = 0;
+	if (s < 120)
+		snprintf(ret, 24, "%" PRId64 "s", s);
+	else if (s < 3 * 3600)
+		snprintf(ret, 24, "%" PRId64 "m", s / 60);
+	else if (s < 48 * 3600)
+		snprintf(ret, 24, "%" PRId64 "h", s / 3600);
+	else
+		snprintf(ret, 24, "%" PRId64 "d", s / 86400);
+	return ret;
+}
+
+/* ---- tables ---- */
+
+struct table *table_new(const struct table_column *columns, size_t count, bool wide)
+{
+	struct table *t = calloc(1, sizeof(*t));
+
+	if (!t || count > COLUMNS_MAX)
+		abort();
+	t->columns = columns;
+	t->column_count = count;
+	t->wide = wide;
+	for (size_t i = 0; i < count; i++)
+		table_add(t, columns[i].title, NULL);
+	return t;
+}
+
+void table_free(struct table *t)
+{
+	for (size_t i = 0; i < t->count; i++)
+		free(t->cells[i].text);
+	free(t->cells);
+	free(t);
+}
+
+void table_add(struct table *t, const char *text, const char *colour)
+{
+	struct buf b = BUF_INIT(CELL_MAX);
+
+	if (t->count == t->cap) {
+		t->cap = t->cap ? t->cap * 2 : 64;
+		t->cells = reallocarray(t->cells, t->cap, sizeof(*t->cells));
+		if (!t->cells)
+			abort();
+	}
+	put_printable(&b, span_of(text));
+	if (!buf_str(&b)) {
+		buf_free(&b);
+		b = BUF_INIT(8);
+		buf_add_str(&b, "?");
+		buf_str(&b);
+	}
+	t->cells[t->count++] =
+		(struct cell){.text = b.ptr, .width = width_of(b.ptr), .colour = colour};
+}
+
+static void natural_widths(const struct table *t, unsigned *widths)
+{
+	memset(widths, 0, COLUMNS_MAX * sizeof(*widths));
+	for (size_t i = 0; i < t->count; i++)
+		if (t->cells[i].width > widths[i % t->column_count])
+			widths[i % t->column_count] = t->cells[i].width;
+}
+
+static unsigned total_width(const struct table *t, const unsigned *widths)
+{
+	unsigned sum = 0;
+
+	for (size_t i = 0; i < t->column_count; i++)
+		sum += widths[i] + (i ? GAP : 0);
+	return sum;
+}
+
+/* Narrows the widest columns of one rank until the table fits or they cannot get smaller. */
+static unsigned fit_rank(
+	const struct table *t, unsigned *widths, unsigned total, unsigned max, unsigned rank)
+{
+	while (total > max) {
+		size_t widest = SIZE_MAX;
+
+		for (size_t i = 0; i < t->column_count; i++)
+			if (t->columns[i].shrinks == rank && widths[i] > SHRUNK_MIN &&
+				(widest == SIZE_MAX || widths[i] > widths[widest]))
+				widest = i;
+		if (widest == SIZE_MAX)
+			break;
+		widths[widest]--;
+		total--;
+	}
+	return total;
+}
+
+static void fit_widths(const struct table *t, unsigned *widths, unsigned max)
+{
+	unsigned total = total_width(t, widths);
+
+	total = fit_rank(t, widths, total, max, 1);
+	fit_rank(t, widths, total, max, 2);
+}
+
+static void print_cell(const struct cell *c, const struct table_column *column, unsigned width,
+	bool last, FILE *out)
+{
+	unsigned pad = c->width < width ? width - c->width : 0;
+	const char *end = c->text;
+
+	if (column->right)
+		fprintf(out, "%*s", (int)pad, "");
+	if (c->width > width) {
+		for (unsigned n = 0; n + 1 < width; n++)
+			do
+				end++;
+			while (((unsigned char)*end & 0xc0) == 0x80);
+	} else {
+		end = c->text + strlen(c->text);
+	}
+	fprintf(out, "%s%.*s%s%s", c->colour ? c->colour : "", (int)(end - c->text), c->text,
+		c->width > width ? "…" : "", c->colour && *c->colour ? colour_off(out) : "");
+	if (!column->right && !last)
+		fprintf(out, "%*s", (int)pad, "");
+}
+
+void table_print(const struct table *t, FILE *out)
+{
+	unsigned widths[COLUMNS_MAX];
+
+	natural_widths(t, widths);
+	if (!t->wide)
+		fit_widths(t, widths, terminal_width(out));
+	for (size_t i = 0; i < t->count; i++) {
+		size_t col = i % t->column_count;
+		bool last = col + 1 == t->column_count;
+
+		print_cell(&t->cells[i], &t->columns[col], widths[col], last, out);
+		fputs(last ? "\n" : "  ", out);
+	}
+}

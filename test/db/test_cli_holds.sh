@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# The CLI's commands about holds, as approver, auditor and outsider, on a real database.
+set -euo pipefail
+cd "$HOLDPOINT_SOURCE_DIR"
+# shellcheck source=../../dev.d/lib.sh
+source dev.d/lib.sh
+# shellcheck source=../../dev.d/postgres.sh
+source dev.d/postgres.sh
+out=$(mktemp) err=$(mktemp) passes=$(mktemp)
+trap 'rm -f "$out" "$err" "$passes"' EXIT
+unset HOLDPOINT_DATABASE_URL PGHOST PGDATABASE PGSERVICE
+
+admin=$HOLDPOINT_TEST_DATABASE_URL
+sockets=$HOLDPOINT_TEST_PG_SOCKETS
+as() { pg_url "$sockets" holdpoint "$1" "$passes"; }
+hp() { "$HOLDPOINT_BIN/holdpoint" "$@"; }
+sql() { psql -qXAt -v ON_ERROR_STOP=1 "$@"; }
+fail() {
+  printf 'FAILED: %s\n--- stdout\n%s\n--- stderr\n%s\n' "$1" "$(<"$out")" "$(<"$err")" >&2
+  exit 1
+}
+
+# expect CODE STREAM PATTERN -- ARGUMENTS...: exit code first, then what a stream must hold.
+expect() {
+  local code=$1 stream=$2 pattern=$3 got=0
+  shift 4
+  hp "$@" >"$out" 2>"$err" || got=$?
+  [[ $got == "$code" ]] || fail "holdpoint $*: exit $got, expected $code"
+  grep -qE -- "$pattern" "${!stream}" || fail "holdpoint $*: no match for /$pattern/ on $stream"
+}
+
+hp db migrate --database-url="$admin" >"$out"
+sql "$admin" -c 'CREATE ROLE sre'
+pg_login "$sockets" holdpoint "$passes" alice holdpoint_approver sre
+pg_login "$sockets" holdpoint "$passes" bob holdpoint_approver
+pg_login "$sockets" holdpoint "$passes" mallory
+pg_login "$sockets" holdpoint "$passes" auditor holdpoint_auditor
+pg_login "$sockets" holdpoint "$passes" hook holdpoint_webhook
+
+deletion='{"operation":"DELETE","object":{"kind":"Deployment"}}'
+# hold NAME: asks for a delete of that deployment, prints the hold's number.
+hold() {
+  sql "$(as hook)" -v name="$1" -v change="${2:-$deletion}" <<'SQL'
+SELECT hold_id FROM holdpoint.hold_find_or_create('default', sha256(:'name'::bytea),
+  'claude-code@agents.example.com', ARRAY['ai-agents'], 'DELETE', 'apps', 'v1', 'deployments', '',
+  'prod', :'name', 'ai-agents', 'deletes-need-a-human', NULL, 'deletes need a human', :'change',
+  false, ARRAY['sre'], 1, false, '1 hour', 'Once', NULL, NULL, false, 'uid-1');
+SQL
+}
+first=$(hold checkout)
+second=$(hold $'evil\e[31mname')
+third=$(hold web '{"operation":"UPDATE","changes":[{"path":"spec.replicas","old":1,"new":5}]}')
+alice=(--database-url="$(as alice)")
+
+expect 0 out '^ *HOLD +AGE +STATE +REQUESTER +WHAT' -- holds "${alice[@]}"
+expect 0 out "^ *$first .*pending .*claude-code.*DELETE.*deletes" -- holds list "${alice[@]}"
+[[ $(wc -L <"$out") -le 100 ]] || fail "a table wider than 100 columns"
+if grep -q $'\e' "$out"; then fail "an escape character reached the terminal"; fi
+expect 0 out 'DELETE deployments.apps prod/checkout' -- holds -o wide "${alice[@]}"
+expect 0 err 'No holds found' -- holds --user nobody "${alice[@]}"
+expect 2 err '--state=gone: "gone" is none of pending' -- holds --state gone "${alice[@]}"
+expect 2 err '"x42" is not a hold' -- holds show x42 "${alice[@]}"
+expect 2 err 'which database\? Give --database-url' -- holds
+expect 3 err 'no hold 9999' -- holds show 9999 "${alice[@]}"
+expect 3 err 'no hold' -- holds show "$first" --database-url="$(as bob)"
+expect 0 out '"kind": "Deployment"' -- holds show "$first" "${alice[@]}"
+expect 0 out '^- spec.replicas: 1$' -- holds show "$third" "${alice[@]}"
+expect 0 out '^\+ spec.replicas: 5$' -- holds show "$third" "${alice[@]}"
+expect 0 out '"action": "create"' -- holds show "$third" -o json --database-url="$(as auditor)"
+hp holds -o json "${alice[@]}" >"$out"
+[[ $(sql "$admin" -v j="$(<"$out")" <<<"SELECT json_array_length(:'j')") == 3 ]] ||
+  fail "holds -o json is not a list of three"
+
+# Who may decide, and what comes back.
+expect 1 err 'permission denied' -- approve "$first" --database-url="$(as mallory)"
+expect 3 err . -- approve "$first" --database-url="$(as bob)"
+expect 3 err . -- approve 9999 "${alice[@]}"
+expect 0 out "^hold $first .*approved" -- approve "$first" --reason CHG-1 "${alice[@]}"
+expect 3 err . -- approve "$first" "${alice[@]}"
+expect 0 out '"state": "denied"' -- deny "#$second" -r no -o json "${alice[@]}"
+expect 3 err . -- approve "$second" "${alice[@]}"
+expect 3 err '3 uses are more than the 1' -- approve "$third" --uses 3 "${alice[@]}"
+expect 0 out "hold $third" -- withdraw "$third" --reason 'not needed' "${alice[@]}"
+expect 0 out 'CHG-1' -- holds show "$first" "${alice[@]}"
+expect 2 err 'did you mean --reason' -- approve "$first" --raeson x "${alice[@]}"
+expect 2 err 'did you mean approve' -- aprove "$first"
+
+# watch prints each step once, as it happens, and ends on a signal.
+"$HOLDPOINT_BIN/holdpoint" holds watch "${alice[@]}" >"$out" 2>"$err" &
+watcher=$!
+for _ in {1..100}; do
+  grep -q Following "$err" && break
+  sleep 0.1
+done
+sleep 0.3
+fourth=$(hold watched)
+for _ in {1..100}; do
+  grep -q "hold $fourth" "$out" && break
+  sleep 0.1
+done
+kill -TERM "$watcher"
+wait "$watcher" || fail "holds watch: exit $?"
+[[ $(grep -c "hold $fourth .*pending.*prod/watched" "$out") == 1 ]] || fail "watch: not one line"
+echo "all passed"

@@ -1,0 +1,118 @@
+/* cli/kubectl_line: recorded requests as the commands that they amount to. */
+#include <check.h>
+
+#include "cli/kubectl_line.h"
+
+static const struct {
+	const char *expected;
+	const char *verb, *group, *resource, *subresource, *ns, *name, *uri;
+} cases[] = {
+	{"kubectl get pods -n prod", "list", "", "pods", "", "prod", "",
+		"/api/v1/namespaces/prod/pods?limit=500"},
+	{"kubectl get secrets db -n prod", "get", "", "secrets", "", "prod", "db",
+		"/api/v1/namespaces/prod/secrets/db"},
+	{"kubectl get pods -n prod -l app=web", "list", "", "pods", "", "prod", "",
+		"/api/v1/namespaces/prod/pods?labelSelector=app%3Dweb"},
+	{"kubectl delete namespaces prod", "delete", "", "namespaces", "", "prod", "prod",
+		"/api/v1/namespaces/prod"},
+	{"kubectl delete deployments.apps web -n prod --dry-run=server", "delete", "apps",
+		"deployments", "", "prod", "web", "/x?dryRun=All"},
+	{"kubectl delete pods -n prod --all", "deletecollection", "", "pods", "", "prod", "", "/x"},
+	{"kubectl exec web -n prod -c app -it -- sh -c 'echo it'\\''s'", "create", "", "pods",
+		"exec", "prod", "web",
+		"/x?command=sh&command=-c&command=echo+it%27s&container=app&stdin=true&tty=true"},
+	{"kubectl logs web -n prod -c app -f", "get", "", "pods", "log", "prod", "web",
+		"/x?container=app&follow=true"},
+	{"kubectl create -n prod -f -  # deployments.apps web", "create", "apps", "deployments", "",
+		"prod", "web", "/x?fieldManager=kubectl-create"},
+	{"kubectl apply -n prod -f -  # deployments.apps web", "patch", "apps", "deployments", "",
+		"prod", "web", "/x?fieldManager=kubectl-client-side-apply"},
+	{"kubectl apply --server-side -n prod -f -  # deployments.apps web", "patch", "apps",
+		"deployments", "", "prod", "web", "/x?fieldManager=kubectl&force=true"},
+	{"kubectl rollout restart deployments.apps web -n prod", "patch", "apps", "deployments", "",
+		"prod", "web", "/x?fieldManager=kubectl-rollout"},
+	{"kubectl patch deployments.apps web -n prod", "patch", "apps", "deployments", "", "prod",
+		"web", "/x?fieldManager=kubectl-patch"},
+	{"kubectl scale deployments.apps web -n prod --subresource=scale", "patch", "apps",
+		"deployments", "scale", "prod", "web", "/x"},
+	{"kubectl create token ci -n prod", "create", "", "serviceaccounts", "token", "prod", "ci",
+		"/x"},
+	{"kubectl auth can-i", "create", "authorization.k8s.io", "selfsubjectaccessreviews", "", "",
+		"", "/x"},
+	{"kubectl get --raw '/metrics?a=1'", "get", "", "", "", "", "", "/metrics?a=1"},
+	{"kubectl  # impersonate users root", "impersonate", "", "users", "", "", "root", ""},
+};
+
+START_TEST(kubectl_line__cases)
+{
+	_cleanup_(buf_free) struct buf b = BUF_INIT(4096);
+	const struct kubectl_call call = {
+		.verb = span_of(cases[_i].verb),
+		.uri = span_of(cases[_i].uri),
+		.group = span_of(cases[_i].group),
+		.resource = span_of(cases[_i].resource),
+		.subresource = span_of(cases[_i].subresource),
+		.namespace_ = span_of(cases[_i].ns),
+		.name = span_of(cases[_i].name),
+	};
+
+	put_kubectl_line(&b, &call);
+	ck_assert_str_eq(buf_str(&b), cases[_i].expected);
+}
+END_TEST
+
+START_TEST(kubectl_line__impersonation)
+{
+	_cleanup_(buf_free) struct buf b = BUF_INIT(4096);
+
+	put_kubectl_line(&b, &(struct kubectl_call){.verb = SPAN("list"),
+				     .resource = SPAN("pods"),
+				     .as_user = SPAN("system:admin")});
+	ck_assert_str_eq(buf_str(&b), "kubectl --as system:admin get pods");
+}
+END_TEST
+
+START_TEST(uri_param__cases)
+{
+	static const struct {
+		const char *expected, *uri, *name;
+		unsigned nth;
+	} params[] = {
+		{"1", "/x?a=1", "a", 0},
+		{"2", "/x?a=1&a=2", "a", 1},
+		{NULL, "/x?a=1&a=2", "a", 2},
+		{NULL, "/x?ab=1", "a", 0},
+		{NULL, "/x", "a", 0},
+		{"", "/x?b=2&a=", "a", 0},
+		{"%zz%2", "/x?a=%zz%2", "a", 0},
+		{NULL, "/x?", "a", 0},
+		{NULL, "", "a", 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(params); i++) {
+		_cleanup_(buf_free) struct buf b = BUF_INIT(64);
+		bool found = uri_param(span_of(params[i].uri), params[i].name, params[i].nth, &b);
+
+		ck_assert_int_eq(found, params[i].expected != NULL);
+		if (found)
+			ck_assert_str_eq(buf_str(&b), params[i].expected);
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("kubectl_line");
+	TCase *tc = tcase_create("kubectl_line");
+	SRunner *sr = srunner_create(s);
+	int failed;
+
+	tcase_add_loop_test(tc, kubectl_line__cases, 0, ARRAY_LEN(cases));
+	tcase_add_test(tc, kubectl_line__impersonation);
+	tcase_add_test(tc, uri_param__cases);
+	suite_add_tcase(s, tc);
+	srunner_run_all(sr, CK_NORMAL);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed != 0;
+}
