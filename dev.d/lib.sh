@@ -26,12 +26,13 @@ as_root() {
 
 # step LABEL COMMAND...: runs COMMAND with its output in .dev/log/<label>.log and one line on the
 # screen: on a terminal it counts seconds in place, elsewhere it says something every 15 seconds.
-# A function `progress_of LOGFILE` may be defined by the caller for that time; what it prints
-# (say "42 %") is shown beside the seconds. When COMMAND fails the end of its log is shown.
+# Two functions may be defined by the caller for that time: what `progress_of LOGFILE` prints (say
+# "42 %") is shown beside the seconds, and what `failure_of LOGFILE` prints is shown in place of the
+# log's end when COMMAND fails.
 step() {
   local label=$1 log started=$SECONDS rc=0 pid shown=0
   shift
-  log=$state/log/$(tr -cs 'a-zA-Z0-9\n' - <<<"${label,,}").log
+  log=$(step_log "$label")
   mkdir -p "${log%/*}"
   "$@" >"$log" 2>&1 &
   pid=$!
@@ -45,11 +46,14 @@ step() {
   [[ -t 2 ]] && printf '\r\033[K' >&2
   if ((rc)); then
     note "FAILED $label after $((SECONDS - started)) s; the end of $log:"
-    tail -n 40 "$log" >&2
+    if declare -F failure_of >/dev/null; then failure_of "$log" >&2; else tail -n 40 "$log" >&2; fi
     return "$rc"
   fi
   note "ok     $label ($((SECONDS - started)) s)"
 }
+
+# step_log LABEL: where the output of that step is.
+step_log() { printf '%s/log/%s.log\n' "$state" "$(tr -cs 'a-z0-9\n' - <<<"${1,,}" | sed 's/-$//')"; }
 
 step_show() {
   local label=$1 log=$2 elapsed=$3 more=

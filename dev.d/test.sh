@@ -11,29 +11,20 @@ dev_test() {
   test_run dev "Test with ASan and UBSan" "${filter[@]}"
   build_preset tsan
   test_run tsan "Test the threads with TSan" -L unit "${filter[@]}"
-  note "all tests passed in $((SECONDS - started)) s"
+  note "ok     all tests passed in $((SECONDS - started)) s"
 }
 
 # test_run PRESET LABEL [ctest arguments]: two at a time, output only of those that fail.
 test_run() {
-  local preset=$1 label=$2 log rc=0
+  local preset=$1 label=$2 rc=0
   shift 2
-  log=$state/log/ctest-$preset.log
-  mkdir -p "$state/log"
-  progress_of() { build_progress "$log"; }
-  step "$label" test_ctest "$preset" "$log" "$@" 2>/dev/null || rc=$?
-  unset -f progress_of
-  if ((rc)); then
-    test_failures "$log" >&2
-    die "tests failed ($preset build); everything they said is in $log"
-  fi
-  note "       $(grep -E 'tests passed' "$log")"
-}
-
-test_ctest() {
-  local preset=$1 log=$2
-  shift 2
-  ctest --test-dir "$root/build/$preset" -j2 --output-on-failure --no-tests=error "$@" >"$log" 2>&1
+  progress_of() { build_progress "$1"; }
+  failure_of() { test_failures "$1"; }
+  step "$label" ctest --test-dir "$root/build/$preset" -j2 --output-on-failure --no-tests=error \
+    --timeout 900 "$@" || rc=$?
+  unset -f progress_of failure_of
+  ((rc == 0)) || die "tests failed ($preset build); the log above has all they said"
+  note "       $(grep 'tests passed' "$(step_log "$label")")"
 }
 
 # Without the lines about tests that went well.
