@@ -169,24 +169,30 @@ static void raise_file_limit(unsigned connections)
 static int start_daemon(struct http_server *s, int fd, struct err *e)
 {
 	const struct http_server_config *c = &s->config;
-	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG |
-			 MHD_ALLOW_SUSPEND_RESUME | (s->tls ? MHD_USE_TLS : 0);
-	const struct MHD_OptionItem tls[] = {
-		{MHD_OPTION_HTTPS_CERT_CALLBACK, (intptr_t)no_certificate, NULL},
-		{MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)PRIORITY},
+	const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG |
+			       MHD_ALLOW_SUSPEND_RESUME;
+	const unsigned threads = thread_count(c->threads);
+	const struct MHD_OptionItem options[] = {{MHD_OPTION_LISTEN_SOCKET, fd, NULL},
+		{MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0, NULL},
+		{MHD_OPTION_CONNECTION_LIMIT, (intptr_t)c->max_connections * threads, NULL},
+		{MHD_OPTION_CONNECTION_TIMEOUT, c->idle_timeout_s, NULL},
+		{MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL},
+		{MHD_OPTION_CONNECTION_MEMORY_INCREMENT, CONNECTION_STEP, NULL},
+		{MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)http_request_begin, s},
+		{MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)http_request_end, s},
+		{MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, s},
 		{MHD_OPTION_END, 0, NULL}};
-	const struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
-	unsigned threads = thread_count(c->threads);
 
-	s->mhd = MHD_start_daemon(flags, 0, on_accept, s, http_request_step, s,
-		MHD_OPTION_EXTERNAL_LOGGER, log_library, s, MHD_OPTION_LISTEN_SOCKET, fd,
-		MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0, MHD_OPTION_CONNECTION_LIMIT,
-		c->max_connections * threads, MHD_OPTION_CONNECTION_TIMEOUT, c->idle_timeout_s,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-		MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)CONNECTION_STEP,
-		MHD_OPTION_URI_LOG_CALLBACK, http_request_begin, s, MHD_OPTION_NOTIFY_COMPLETED,
-		http_request_end, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
-		MHD_OPTION_ARRAY, s->tls ? tls : none, MHD_OPTION_END);
+	/* The certificate callback is not understood within an array. */
+	if (s->tls)
+		s->mhd = MHD_start_daemon(flags | MHD_USE_TLS, 0, on_accept, s, http_request_step,
+			s, MHD_OPTION_EXTERNAL_LOGGER, log_library, s, MHD_OPTION_ARRAY, options,
+			MHD_OPTION_HTTPS_CERT_CALLBACK, no_certificate, MHD_OPTION_HTTPS_PRIORITIES,
+			PRIORITY, MHD_OPTION_END);
+	else
+		s->mhd = MHD_start_daemon(flags, 0, on_accept, s, http_request_step, s,
+			MHD_OPTION_EXTERNAL_LOGGER, log_library, s, MHD_OPTION_ARRAY, options,
+			MHD_OPTION_END);
 	if (!s->mhd)
 		return err_set(e, "cannot start the HTTP server on %s", c->listen);
 	return 0;

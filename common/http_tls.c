@@ -14,7 +14,9 @@
 #include "common/http_internal.h"
 #include "common/log.h"
 
-#define PEM_MAX ((size_t)1 << 20)
+#define PEM_MAX	      ((size_t)1 << 20)
+#define EXPIRY_WARN_S ((time_t)7 * 86400)
+#define EXPIRY_NOTE_S 3600
 
 struct http_tls_creds {
 	_Atomic int refs;
@@ -27,6 +29,7 @@ struct http_tls {
 	char *cert_file, *key_file, *ca_file; /* ca_file NULL: clients are not verified */
 	pthread_mutex_t lock;
 	struct http_tls_creds *current;
+	time_t noted_at; /* when the end of the certificate was looked at last */
 };
 
 struct pem {
@@ -132,20 +135,24 @@ static int load(const struct http_tls *t, struct http_tls_creds **ret, struct er
 }
 
 /* When the server's own certificate ends; also says so while there is time to act. */
-static void note_expiry(const struct http_tls *t, const struct http_tls_creds *c)
+static void note_expiry(struct http_tls *t)
 {
 	gnutls_x509_crt_t *chain = NULL;
 	unsigned count = 0;
-	if (gnutls_certificate_get_x509_crt(c->cred, 0, &chain, &count) < 0)
+
+	if (gnutls_certificate_get_x509_crt(t->current->cred, 0, &chain, &count) < 0 || count == 0)
 		return;
-	time_t end = count > 0 ? gnutls_x509_crt_get_expiration_time(chain[0]) : 0;
+	time_t now = time(NULL), end = gnutls_x509_crt_get_expiration_time(chain[0]);
+	time_t life = end - gnutls_x509_crt_get_activation_time(chain[0]);
 	for (unsigned i = 0; i < count; i++)
 		gnutls_x509_crt_deinit(chain[i]);
 	gnutls_free(chain);
 	http_set_expiry((int64_t)end);
-	if (end < time(NULL) + 7 * 86400)
+	t->noted_at = now;
+	/* Certificates that live for a day are renewed late in it. */
+	if (end - now < EXPIRY_WARN_S && end - now < life / 5)
 		log_warn("tls_certificate_expires", LOG_STR("server", t->name),
-			LOG_STR("file", t->cert_file), LOG_INT("seconds_left", end - time(NULL)));
+			LOG_STR("file", t->cert_file), LOG_INT("seconds_left", end - now));
 }
 
 int http_tls_new(const struct http_server_config *config, struct http_tls **ret, struct err *e)
@@ -162,7 +169,7 @@ int http_tls_new(const struct http_server_config *config, struct http_tls **ret,
 		http_tls_free(t);
 		return -1;
 	}
-	note_expiry(t, t->current);
+	note_expiry(t);
 	*ret = t;
 	return 0;
 }
@@ -192,6 +199,8 @@ void http_tls_reload(struct http_tls *t)
 	/* Only the keeper's thread writes `current`. */
 	if (crypto_equal(fresh->digest, t->current->digest, SHA256_LEN)) {
 		http_tls_creds_unref(fresh);
+		if (time(NULL) - t->noted_at > EXPIRY_NOTE_S)
+			note_expiry(t);
 		return;
 	}
 	pthread_mutex_lock(&t->lock);
@@ -200,7 +209,7 @@ void http_tls_reload(struct http_tls *t)
 	pthread_mutex_unlock(&t->lock);
 	http_tls_creds_unref(old);
 	http_count_reload(true);
-	note_expiry(t, fresh);
+	note_expiry(t);
 	log_info("tls_reloaded", LOG_STR("server", t->name), LOG_STR("file", t->cert_file));
 }
 

@@ -1,0 +1,456 @@
+/* The HTTP server over TLS: who gets in, under which name, and certificates that change. */
+#include <check.h>
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "common/http_server.h"
+#include "support/certs.h"
+#include "support/raw_http.h"
+
+static char dir[] = "/tmp/holdpoint-tls-XXXXXX";
+static struct test_cert ca, other_ca;
+static struct http_server *server;
+
+static const char *file(const char *name)
+{
+	static char paths[8][256];
+	static unsigned next;
+	char *path = paths[next++ % 8];
+	snprintf(path, sizeof(paths[0]), "%s/%s", dir, name);
+	return path;
+}
+
+static void make(
+	const char *name, const char *usage, const struct test_cert *signer, time_t not_after)
+{
+	struct test_cert c;
+	char crt[64], key[64];
+	const struct test_cert_spec spec = {name, usage, signer, not_after};
+	test_cert_make(&spec, &c);
+	snprintf(crt, sizeof(crt), "%s.crt", name);
+	snprintf(key, sizeof(key), "%s.key", name);
+	test_cert_write(&c, file(crt), file(key));
+	test_cert_free(&c);
+}
+
+static void make_all(void)
+{
+	const time_t now = time(NULL);
+	const struct test_cert_spec root = {"test-ca", NULL, NULL, 0};
+	const struct test_cert_spec foreign = {"other-ca", NULL, NULL, 0};
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	test_cert_make(&root, &ca);
+	test_cert_make(&foreign, &other_ca);
+	test_cert_write(&ca, file("ca.crt"), NULL);
+	make("server", GNUTLS_KP_TLS_WWW_SERVER, &ca, 0);
+	make("client", GNUTLS_KP_TLS_WWW_CLIENT, &ca, 0);
+	make("no-usage", NULL, &ca, 0);
+	make("server-only", GNUTLS_KP_TLS_WWW_SERVER, &ca, 0);
+	make("expired", GNUTLS_KP_TLS_WWW_CLIENT, &ca, now - 60);
+	make("foreign", GNUTLS_KP_TLS_WWW_CLIENT, &other_ca, 0);
+}
+
+static void remove_all(void)
+{
+	char command[128];
+	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
+	ck_assert_int_eq(system(command), 0);
+	test_cert_free(&ca);
+	test_cert_free(&other_ca);
+}
+
+static void who(struct http_request *r, void *userdata)
+{
+	(void)userdata;
+	struct span name = http_request_client_name(r);
+	http_reply(r, &(struct http_answer){.status = 200,
+			      .body = arena_printf(http_request_arena(r), "%.*s:%zu",
+				      SPAN_FMT(name), http_request_body(r).len)});
+}
+
+static const struct http_route routes[] = {
+	{"POST", "/who", false, "application/json", who, NULL}, {0}};
+
+static struct http_server_config config(bool verify)
+{
+	static char cert[256], key[256], client_ca[256];
+	snprintf(cert, sizeof(cert), "%s/server.crt", dir);
+	snprintf(key, sizeof(key), "%s/server.key", dir);
+	snprintf(client_ca, sizeof(client_ca), "%s/ca.crt", dir);
+	return (struct http_server_config){.name = "test",
+		.listen = "127.0.0.1:0",
+		.threads = 2,
+		.tls_cert_file = cert,
+		.tls_private_key_file = key,
+		.client_ca_file = verify ? client_ca : NULL,
+		.max_connections = 100,
+		.max_suspended = 16,
+		.max_body_bytes = 4 << 20,
+		.max_inflight_bytes = 16 << 20,
+		.body_deadline_ms = 5000,
+		.idle_timeout_s = 30,
+		.routes = routes};
+}
+
+static void start(bool verify)
+{
+	struct err e;
+	const struct http_server_config c = config(verify);
+	ck_assert_msg(http_server_start(&c, &server, &e) == 0, "%s", e.msg);
+}
+
+static void setup(void)
+{
+	make_all();
+	start(true);
+}
+
+static void teardown(void)
+{
+	http_server_stop(server, 1000);
+	server = NULL;
+	remove_all();
+	memcpy(dir + strlen(dir) - 6, "XXXXXX", 6);
+}
+
+struct reply {
+	char text[256];
+	size_t len;
+	long status;
+	CURLcode rc;
+};
+
+static size_t take(char *data, size_t size, size_t n, void *arg)
+{
+	struct reply *r = arg;
+	for (size_t i = 0; i < size * n && r->len + 1 < sizeof(r->text); i++)
+		r->text[r->len++] = data[i];
+	return size * n;
+}
+
+static CURL *client(const char *cert)
+{
+	static _Thread_local char url[128], crt[128], key[128];
+	CURL *c = curl_easy_init();
+	struct curl_slist *none = NULL;
+	(void)none;
+	snprintf(url, sizeof(url), "https://%s/who", http_server_address(server));
+	curl_easy_setopt(c, CURLOPT_URL, url);
+	curl_easy_setopt(c, CURLOPT_CAINFO, file("ca.crt"));
+	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take);
+	curl_easy_setopt(c, CURLOPT_TIMEOUT, 20L);
+	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	if (cert) {
+		snprintf(crt, sizeof(crt), "%s/%s.crt", dir, cert);
+		snprintf(key, sizeof(key), "%s/%s.key", dir, cert);
+		curl_easy_setopt(c, CURLOPT_SSLCERT, crt);
+		curl_easy_setopt(c, CURLOPT_SSLKEY, key);
+	}
+	return c;
+}
+
+static struct reply ask(CURL *c, const char *body, size_t len)
+{
+	struct reply r = {0};
+	struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
+	curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
+	curl_easy_setopt(c, CURLOPT_POSTFIELDS, body);
+	curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, (long)len);
+	curl_easy_setopt(c, CURLOPT_WRITEDATA, &r);
+	r.rc = curl_easy_perform(c);
+	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &r.status);
+	curl_slist_free_all(headers);
+	return r;
+}
+
+static struct reply ask_as(const char *cert, long tls_version)
+{
+	CURL *c = client(cert);
+	curl_easy_setopt(c, CURLOPT_SSLVERSION, tls_version);
+	struct reply r = ask(c, "{}", 2);
+	curl_easy_cleanup(c);
+	return r;
+}
+
+#define TLS12 (CURL_SSLVERSION_TLSv1_2 | CURL_SSLVERSION_MAX_TLSv1_2)
+#define TLS13 (CURL_SSLVERSION_TLSv1_3 | CURL_SSLVERSION_MAX_TLSv1_3)
+
+static const struct {
+	const char *expected; /* NULL: the handshake fails */
+	const char *cert;
+} clients[] = {
+	{"client:2", "client"},
+	{"no-usage:2", "no-usage"},
+	{NULL, NULL},
+	{NULL, "foreign"},
+	{NULL, "server-only"},
+	{NULL, "expired"},
+};
+
+START_TEST(http_tls__who_gets_in)
+{
+	const long versions[] = {TLS12, TLS13};
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		struct reply r = ask_as(clients[_i].cert, versions[i]);
+		if (clients[_i].expected) {
+			ck_assert_msg(r.rc == CURLE_OK, "%s", curl_easy_strerror(r.rc));
+			ck_assert_str_eq(r.text, clients[_i].expected);
+		} else {
+			ck_assert_msg(r.rc != CURLE_OK, "%s got in: %s", clients[_i].cert, r.text);
+			ck_assert_int_eq(r.status, 0);
+			ck_assert_uint_eq(r.len, 0);
+		}
+	}
+}
+END_TEST
+
+START_TEST(http_tls__without_a_client_ca_nobody_has_a_name)
+{
+	http_server_stop(server, 0);
+	start(false);
+	ck_assert_str_eq(ask_as(NULL, TLS13).text, ":2");
+	/* Not verified, so not believed. */
+	ck_assert_str_eq(ask_as("foreign", TLS13).text, ":2");
+}
+END_TEST
+
+START_TEST(http_tls__old_versions_are_refused)
+{
+	struct reply r = ask_as("client", CURL_SSLVERSION_TLSv1_1 | CURL_SSLVERSION_MAX_TLSv1_1);
+	ck_assert_int_ne(r.rc, CURLE_OK);
+}
+END_TEST
+
+START_TEST(http_tls__plain_http_gets_nothing)
+{
+	struct raw_answer a;
+	int fd = raw_connect(http_server_address(server));
+	raw_send_str(fd, "POST /who HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_read(fd, &a);
+	ck_assert_int_eq(a.status, 0);
+	close(fd);
+}
+END_TEST
+
+START_TEST(http_tls__large_bodies_and_keep_alive)
+{
+	static const size_t sizes[] = {1, 16383, 16384, 16385, 100000, 3 << 20};
+	char *body = calloc(1, 3 << 20), expected[64];
+	CURL *c = client("client");
+	long connects = 0, made;
+	memset(body, 'x', 3 << 20);
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		struct reply r = ask(c, body, sizes[i]);
+		snprintf(expected, sizeof(expected), "client:%zu", sizes[i]);
+		ck_assert_str_eq(r.text, expected);
+		curl_easy_getinfo(c, CURLINFO_NUM_CONNECTS, &made);
+		connects += made;
+	}
+	ck_assert_int_eq(connects, 1);
+	curl_easy_cleanup(c);
+	free(body);
+}
+END_TEST
+
+/* The client that announces its body first is told before it sends it; the one that does not is
+ * still told. */
+START_TEST(http_tls__too_large_is_told)
+{
+	char *body = calloc(1, 5 << 20);
+	CURL *c = client("client");
+	memset(body, 'x', 5 << 20);
+	struct reply r = ask(c, body, 5 << 20);
+	ck_assert_int_eq(r.status, 413);
+	curl_easy_cleanup(c);
+	free(body);
+}
+END_TEST
+
+START_TEST(http_tls__a_handshake_that_hangs_is_cut)
+{
+	http_server_stop(server, 0);
+	struct err e;
+	struct http_server_config c = config(true);
+	c.body_deadline_ms = 300;
+	ck_assert_int_eq(http_server_start(&c, &server, &e), 0);
+	int fd = raw_connect(http_server_address(server));
+	raw_send(fd, "\x16\x03\x01\x02", 4);
+	ck_assert(raw_is_closed(fd));
+	close(fd);
+	/* After the handshake an idle connection may stay. */
+	CURL *curl = client("client");
+	long made;
+	ck_assert_int_eq(ask(curl, "{}", 2).rc, CURLE_OK);
+	usleep(800000);
+	ck_assert_int_eq(ask(curl, "{}", 2).rc, CURLE_OK);
+	curl_easy_getinfo(curl, CURLINFO_NUM_CONNECTS, &made);
+	ck_assert_int_eq(made, 0);
+	curl_easy_cleanup(curl);
+}
+END_TEST
+
+/* ---- rotation ---- */
+
+/* Asks until the answer to a new connection is as wanted, up to five seconds. */
+static bool eventually(const char *cert, bool gets_in)
+{
+	for (int i = 0; i < 100; i++) {
+		if ((ask_as(cert, TLS13).rc == CURLE_OK) == gets_in)
+			return true;
+		usleep(50000);
+	}
+	return false;
+}
+
+START_TEST(http_tls__certificates_are_exchanged_while_running)
+{
+	CURL *kept = client("client");
+	long made;
+	ck_assert_int_eq(ask(kept, "{}", 2).rc, CURLE_OK);
+
+	/* First the client CA, then the server's own certificate: both signed by another CA. */
+	test_cert_write(&other_ca, file("ca.crt"), NULL);
+	make("server", GNUTLS_KP_TLS_WWW_SERVER, &other_ca, 0);
+	ck_assert_msg(eventually("foreign", true), "the new client CA is not in use");
+	ck_assert_msg(eventually("client", false), "the old client CA is still in use");
+	/* Who was there before goes on undisturbed. */
+	ck_assert_int_eq(ask(kept, "{}", 2).rc, CURLE_OK);
+	curl_easy_getinfo(kept, CURLINFO_NUM_CONNECTS, &made);
+	ck_assert_int_eq(made, 0);
+	curl_easy_cleanup(kept);
+}
+END_TEST
+
+START_TEST(http_tls__files_that_do_not_fit_change_nothing)
+{
+	struct test_cert c;
+	const struct test_cert_spec spec = {"server", GNUTLS_KP_TLS_WWW_SERVER, &other_ca, 0};
+	test_cert_make(&spec, &c);
+	test_cert_write(&c, NULL, file("server.key")); /* a key without its certificate */
+	usleep(700000);
+	ck_assert_int_eq(ask_as("client", TLS13).rc, CURLE_OK);
+	const gnutls_datum_t junk = {(unsigned char *)"junk", 4};
+	test_write_file(file("ca.crt.2"), &junk);
+	ck_assert_int_eq(rename(file("ca.crt.2"), file("server.crt")), 0);
+	usleep(700000);
+	ck_assert_int_eq(ask_as("client", TLS13).rc, CURLE_OK);
+	test_cert_free(&c);
+}
+END_TEST
+
+/* As kubelet does: files are links to ..data/FILE, and ..data is a link that is replaced. */
+START_TEST(http_tls__kubernetes_swaps_links)
+{
+	char path[256], old[64], target[64];
+	http_server_stop(server, 0);
+	const char *names[] = {"server.crt", "server.key", "ca.crt"};
+	for (int generation = 1; generation <= 2; generation++) {
+		snprintf(target, sizeof(target), "..gen%d", generation);
+		ck_assert_int_eq(mkdir(file(target), 0755), 0);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		snprintf(path, sizeof(path), "%s/..gen1/%s", dir, names[i]);
+		ck_assert_int_eq(rename(file(names[i]), path), 0);
+		snprintf(old, sizeof(old), "..data/%s", names[i]);
+		ck_assert_int_eq(symlink(old, file(names[i])), 0);
+	}
+	ck_assert_int_eq(symlink("..gen1", file("..data")), 0);
+	start(true);
+	ck_assert_int_eq(ask_as("client", TLS13).rc, CURLE_OK);
+
+	make("..gen2/server", GNUTLS_KP_TLS_WWW_SERVER, &other_ca, 0);
+	test_cert_write(&other_ca, file("..gen2/ca.crt"), NULL);
+	ck_assert_int_eq(symlink("..gen2", file("..data_tmp")), 0);
+	ck_assert_int_eq(rename(file("..data_tmp"), file("..data")), 0);
+	ck_assert_msg(eventually("foreign", true), "the swapped links were not noticed");
+}
+END_TEST
+
+static _Atomic bool stop_asking;
+
+static void *ask_all_the_time(void *arg)
+{
+	intptr_t failures = 0;
+	(void)arg;
+	while (!atomic_load(&stop_asking))
+		failures += ask_as("client", TLS13).rc != CURLE_OK;
+	return (void *)failures;
+}
+
+START_TEST(http_tls__rotation_under_load_fails_no_call)
+{
+	pthread_t threads[3];
+	atomic_store(&stop_asking, false);
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, ask_all_the_time, NULL), 0);
+	for (int i = 0; i < 5; i++) {
+		make("server", GNUTLS_KP_TLS_WWW_SERVER, &ca, 0);
+		usleep(250000);
+	}
+	atomic_store(&stop_asking, true);
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+		void *failures;
+		pthread_join(threads[i], &failures);
+		ck_assert_int_eq((intptr_t)failures, 0);
+	}
+}
+END_TEST
+
+/* ---- starting ---- */
+
+static const struct {
+	const char *expected;
+	const char *cert, *key, *ca;
+} bad_files[] = {
+	{"does not fit the certificate", "server.crt", "client.key", "ca.crt"},
+	{"missing.crt: No such file or directory", "missing.crt", "server.key", "ca.crt"},
+	{"server.key", "server.key", "server.key", "ca.crt"},
+	{"no certificate in it", "server.crt", "server.key", "server.key"},
+	{"must be given together", "server.crt", NULL, NULL},
+	{"needs a TLS certificate", NULL, NULL, "ca.crt"},
+};
+
+START_TEST(http_tls__bad_files_are_told_at_the_start)
+{
+	struct http_server *s = NULL;
+	struct err e;
+	struct http_server_config c = config(true);
+	c.tls_cert_file = bad_files[_i].cert ? file(bad_files[_i].cert) : NULL;
+	c.tls_private_key_file = bad_files[_i].key ? file(bad_files[_i].key) : NULL;
+	c.client_ca_file = bad_files[_i].ca ? file(bad_files[_i].ca) : NULL;
+	ck_assert_int_eq(http_server_start(&c, &s, &e), -1);
+	ck_assert_msg(strstr(e.msg, bad_files[_i].expected) != NULL, "%s", e.msg);
+}
+END_TEST
+
+int main(void)
+{
+	curl_global_init(CURL_GLOBAL_ALL);
+
+	Suite *s = suite_create("http_tls");
+	TCase *t = tcase_create("http_tls");
+	tcase_set_timeout(t, 60);
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_loop_test(t, http_tls__who_gets_in, 0, ARRAY_LEN(clients));
+	tcase_add_test(t, http_tls__without_a_client_ca_nobody_has_a_name);
+	tcase_add_test(t, http_tls__old_versions_are_refused);
+	tcase_add_test(t, http_tls__plain_http_gets_nothing);
+	tcase_add_test(t, http_tls__large_bodies_and_keep_alive);
+	tcase_add_test(t, http_tls__too_large_is_told);
+	tcase_add_test(t, http_tls__a_handshake_that_hangs_is_cut);
+	tcase_add_test(t, http_tls__certificates_are_exchanged_while_running);
+	tcase_add_test(t, http_tls__files_that_do_not_fit_change_nothing);
+	tcase_add_test(t, http_tls__kubernetes_swaps_links);
+	tcase_add_test(t, http_tls__rotation_under_load_fails_no_call);
+	tcase_add_loop_test(t, http_tls__bad_files_are_told_at_the_start, 0, ARRAY_LEN(bad_files));
+	suite_add_tcase(s, t);
+	SRunner *r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	int failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	curl_global_cleanup();
+	return failed != 0;
+}
