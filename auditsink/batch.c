@@ -1,0 +1,126 @@
+#include "auditsink/batch.h"
+
+#include <stdio.h>
+
+#include "auditsink/copy_binary.h"
+
+#define NONCES_AT_ONCE 64
+
+/* Offsets of sequence numbers are 32 bits, and no batch should come near them. */
+#define ROWS_BYTES_MAX ((size_t)1 << 30)
+
+struct builder {
+	struct batch *b;
+	const struct masker *masker;
+	struct event_scratch *scratch;
+	struct event_origin origin;
+	uint8_t nonces[NONCES_AT_ONCE][EVENT_NONCE_LEN];
+	unsigned nonces_used;
+};
+
+static const uint8_t *next_nonce(struct builder *w)
+{
+	if (w->nonces_used == NONCES_AT_ONCE) {
+		random_bytes(w->nonces, sizeof(w->nonces));
+		w->nonces_used = 0;
+	}
+	return w->nonces[w->nonces_used++];
+}
+
+static int add_broken(void *userdata, int position, struct span bytes, const char *reason)
+{
+	struct builder *w = userdata;
+
+	quarantine_row_put(
+		&w->b->quarantine_rows, w->masker, bytes, position, reason, &w->origin, w->scratch);
+	w->b->quarantined++;
+	return w->b->quarantine_rows.failed;
+}
+
+static int add_event(void *userdata, int position, const struct json_doc *d)
+{
+	struct builder *w = userdata;
+	struct batch *b = w->b;
+	struct event_facts facts;
+	uint32_t seq_at;
+
+	event_row_put(&b->rows, w->masker, d, &w->origin, next_nonce(w), w->scratch, &facts);
+	if (facts.quarantine)
+		return add_broken(userdata, position, json_text(d, JSON_ROOT), facts.quarantine);
+	seq_at = (uint32_t)facts.seq_at;
+	buf_add(&b->seq_at, &seq_at, sizeof(seq_at));
+	b->events++;
+	b->truncated += facts.truncated;
+	b->masked += facts.masked;
+	if (facts.stage_us > b->newest_us)
+		b->newest_us = facts.stage_us;
+	return b->rows.failed || b->seq_at.failed;
+}
+
+static struct batch *batch_new(struct span body, const char *cluster, const char *source)
+{
+	struct batch *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		return NULL;
+	snprintf(b->cluster, sizeof(b->cluster), "%s", cluster);
+	snprintf(b->source, sizeof(b->source), "%s", source);
+	b->size_bytes = body.len;
+	b->rows = BUF_INIT(ROWS_BYTES_MAX);
+	b->seq_at = BUF_INIT(EVENT_LIST_EVENTS_MAX * sizeof(uint32_t));
+	b->quarantine_rows = BUF_INIT(ROWS_BYTES_MAX);
+	sha256_of(body.ptr, body.len, b->sha256);
+	return b;
+}
+
+enum batch_verdict batch_build(struct span body, const char *cluster, const char *source,
+	const struct masker *m, struct event_scratch *scratch, struct batch **ret, struct err *e)
+{
+	_cleanup_(batch_freep) struct batch *b = batch_new(body, cluster, source);
+	struct builder w = {.b = b, .masker = m, .scratch = scratch, .nonces_used = NONCES_AT_ONCE};
+	const struct event_list_handler handler = {add_event, add_broken, &w};
+
+	if (!b) {
+		err_set(e, "out of memory");
+		return BATCH_FAILED;
+	}
+	w.origin = (struct event_origin){.cluster = span_of(b->cluster),
+		.source = span_of(b->source),
+		.batch_sha256 = b->sha256};
+	switch (event_list_read(body, scratch->arena, &handler, e)) {
+	case EVENT_LIST_OK:
+		*ret = TAKE_PTR(b);
+		return BATCH_OK;
+	case EVENT_LIST_REFUSED:
+		return BATCH_REFUSED;
+	case EVENT_LIST_STOPPED:
+		break;
+	}
+	err_set(e, "no memory for %u events of %zu bytes", b->events, body.len);
+	return BATCH_FAILED;
+}
+
+void batch_free(struct batch *b)
+{
+	if (!b)
+		return;
+	buf_free(&b->rows);
+	buf_free(&b->seq_at);
+	buf_free(&b->quarantine_rows);
+	free(b);
+}
+
+void batch_number(struct batch *b, int64_t first_seq)
+{
+	for (uint32_t i = 0; i < b->events; i++) {
+		uint32_t at;
+
+		memcpy(&at, b->seq_at.ptr + i * sizeof(at), sizeof(at));
+		copy_patch_int8(b->rows.ptr + at, first_seq + i);
+	}
+}
+
+size_t batch_bytes(const struct batch *b)
+{
+	return sizeof(*b) + b->rows.cap + b->seq_at.cap + b->quarantine_rows.cap;
+}

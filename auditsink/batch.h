@@ -1,0 +1,56 @@
+/*
+ * One body of an API server on its way into the database: its events masked and encoded as COPY
+ * rows, so that whoever writes has nothing left to do but to fill in the sequence numbers. A batch
+ * holds no unmasked byte, and no pointer into the body.
+ */
+#pragma once
+
+#include "auditsink/event_list.h"
+#include "auditsink/event_row.h"
+
+#define CLUSTER_NAME_MAX 253
+#define SOURCE_NAME_MAX	 253
+
+struct batch {
+	char cluster[CLUSTER_NAME_MAX + 1];
+	char source[SOURCE_NAME_MAX + 1];
+	uint8_t sha256[SHA256_LEN]; /* of the body as it came: what makes a batch known again */
+	size_t size_bytes;
+	uint32_t events;
+	uint32_t quarantined;
+	struct buf rows;	    /* of audit_event, without header and trailer */
+	struct buf seq_at;	    /* uint32_t for each event: offset in rows of its number */
+	struct buf quarantine_rows; /* of audit_quarantine, likewise */
+
+	/* For metrics. */
+	uint32_t truncated;
+	uint64_t masked;
+	int64_t newest_us; /* the latest stageTimestamp, 0 without events */
+
+	struct batch *next; /* in the writer's queue */
+	int outcome;	    /* enum write_outcome */
+	void (*done)(struct batch *b, int outcome);
+	void *userdata;
+};
+
+enum batch_verdict {
+	BATCH_OK,
+	BATCH_REFUSED, /* no EventList */
+	BATCH_FAILED,  /* out of memory, or larger encoded than a batch may be */
+};
+
+/*
+ * Reads, masks and encodes a body. cluster and source must fit their limits.
+ * Ownership: *ret is the caller's, batch_free(). Errors: fills e.
+ */
+enum batch_verdict batch_build(struct span body, const char *cluster, const char *source,
+	const struct masker *m, struct event_scratch *scratch, struct batch **ret,
+	struct err *e) _must_check_;
+void batch_free(struct batch *b);
+DEFINE_CLEANUP(struct batch *, batch_free)
+
+/* Fills in the sequence numbers, from first_seq on. */
+void batch_number(struct batch *b, int64_t first_seq);
+
+/* Bytes it holds, for limits on queues. */
+size_t batch_bytes(const struct batch *b);

@@ -1,0 +1,151 @@
+#include "auditsink/copy_binary.h"
+
+#define TEXT_OID	 25
+#define POSTGRES_EPOCH_S 946684800 /* 2000-01-01 as seconds since 1970 */
+
+static void put_be16(struct buf *out, uint16_t v)
+{
+	v = __builtin_bswap16(v);
+	buf_add(out, &v, sizeof(v));
+}
+
+static void put_be32(struct buf *out, uint32_t v)
+{
+	v = __builtin_bswap32(v);
+	buf_add(out, &v, sizeof(v));
+}
+
+static void put_be64(struct buf *out, uint64_t v)
+{
+	v = __builtin_bswap64(v);
+	buf_add(out, &v, sizeof(v));
+}
+
+void copy_put_header(struct buf *out)
+{
+	static const char signature[] = "PGCOPY\n\xff\r\n"; /* and its NUL */
+
+	buf_add(out, signature, sizeof(signature));
+	put_be32(out, 0); /* flags */
+	put_be32(out, 0); /* length of the header's extension */
+}
+
+void copy_put_trailer(struct buf *out)
+{
+	put_be16(out, UINT16_MAX);
+}
+
+void copy_put_row(struct buf *out, unsigned fields)
+{
+	put_be16(out, (uint16_t)fields);
+}
+
+void copy_put_null(struct buf *out)
+{
+	put_be32(out, UINT32_MAX);
+}
+
+/* The text with every NUL, which PostgreSQL's text cannot hold, replaced. */
+static void put_without_nul(struct buf *out, struct span text)
+{
+	size_t at = out->len;
+
+	put_be32(out, 0);
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.ptr[i] == '\0')
+			buf_add_str(out, "\xef\xbf\xbd");
+		else
+			buf_add_char(out, text.ptr[i]);
+	}
+	if (!out->failed) {
+		uint32_t len = __builtin_bswap32((uint32_t)(out->len - at - 4));
+
+		memcpy(out->ptr + at, &len, sizeof(len));
+	}
+}
+
+void copy_put_text(struct buf *out, struct span text)
+{
+	if (!text.ptr)
+		copy_put_null(out);
+	else if (text.len > 0 && memchr(text.ptr, '\0', text.len))
+		put_without_nul(out, text);
+	else
+		copy_put_bytes(out, text.ptr, text.len);
+}
+
+void copy_put_bytes(struct buf *out, const void *data, size_t len)
+{
+	put_be32(out, (uint32_t)len);
+	buf_add(out, data, len);
+}
+
+void copy_put_bool(struct buf *out, bool v)
+{
+	char c = v;
+
+	copy_put_bytes(out, &c, 1);
+}
+
+void copy_put_int4(struct buf *out, int32_t v)
+{
+	put_be32(out, 4);
+	put_be32(out, (uint32_t)v);
+}
+
+void copy_put_int8(struct buf *out, int64_t v)
+{
+	put_be32(out, 8);
+	put_be64(out, (uint64_t)v);
+}
+
+void copy_put_time(struct buf *out, int64_t unix_us)
+{
+	copy_put_int8(out, unix_us - (int64_t)POSTGRES_EPOCH_S * 1000000);
+}
+
+/* A field's length, one dimension, no nulls, the element type, its size and lower bound. */
+#define ARRAY_SIZE_AT 16
+
+struct copy_array copy_array_begin(struct buf *out)
+{
+	struct copy_array a = {.at = out->len};
+
+	put_be32(out, 0); /* the field's length: later */
+	put_be32(out, 1); /* dimensions */
+	put_be32(out, 0); /* no nulls in it */
+	put_be32(out, TEXT_OID);
+	put_be32(out, 0); /* its size: later */
+	put_be32(out, 1); /* lower bound */
+	return a;
+}
+
+void copy_array_add(struct buf *out, struct copy_array *a, struct span text)
+{
+	copy_put_text(out, text.ptr ? text : SPAN(""));
+	a->count++;
+}
+
+void copy_array_end(struct buf *out, const struct copy_array *a)
+{
+	uint32_t v;
+
+	if (out->failed)
+		return;
+	if (a->count == 0) { /* an empty array has no dimension: cut after the element type */
+		out->len = a->at + ARRAY_SIZE_AT;
+		memset(out->ptr + a->at + 4, 0, 4);
+	} else {
+		v = __builtin_bswap32(a->count);
+		memcpy(out->ptr + a->at + ARRAY_SIZE_AT, &v, sizeof(v));
+	}
+	v = __builtin_bswap32((uint32_t)(out->len - a->at - 4));
+	memcpy(out->ptr + a->at, &v, sizeof(v));
+}
+
+void copy_patch_int8(char *at, int64_t v)
+{
+	uint64_t be = __builtin_bswap64((uint64_t)v);
+
+	memcpy(at, &be, sizeof(be));
+}

@@ -1,0 +1,39 @@
+/*
+ * PostgreSQL's binary COPY format (PostgreSQL documentation, "COPY", Binary Format), written into a
+ * buffer: the caller puts a header, then for each row the number of its fields and the fields in
+ * the order of the COPY's column list, then the trailer. A field that is no valid text for the
+ * database cannot be written: NUL bytes become U+FFFD.
+ */
+#pragma once
+
+#include "common/buf.h"
+
+void copy_put_header(struct buf *out);
+void copy_put_trailer(struct buf *out);
+
+void copy_put_row(struct buf *out, unsigned fields);
+void copy_put_null(struct buf *out);
+/* An absent span is NULL. text must be UTF-8. */
+void copy_put_text(struct buf *out, struct span text);
+void copy_put_bytes(struct buf *out, const void *data, size_t len); /* bytea, uuid */
+void copy_put_bool(struct buf *out, bool v);
+void copy_put_int4(struct buf *out, int32_t v);
+void copy_put_int8(struct buf *out, int64_t v);
+/* timestamptz from microseconds since 1970. */
+void copy_put_time(struct buf *out, int64_t unix_us);
+
+/* text[]: begin, elements, end. An array of no elements is written as {}. */
+struct copy_array {
+	size_t at;
+	uint32_t count;
+};
+struct copy_array copy_array_begin(struct buf *out);
+void copy_array_add(struct buf *out, struct copy_array *a, struct span text);
+void copy_array_end(struct buf *out, const struct copy_array *a);
+
+/* Overwrites the value of an int8 field, of which at is the offset that copy_int8_at() gave. */
+static inline size_t copy_int8_at(const struct buf *out)
+{
+	return out->len + 4; /* after the length */
+}
+void copy_patch_int8(char *at, int64_t v);

@@ -1,0 +1,364 @@
+#include "auditsink/sink.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "auditsink/ingest.h"
+#include "auditsink/sink_metrics.h"
+#include "auditsink/source.h"
+#include "common/log.h"
+
+#define METRICS_MAX	     ((size_t)1 << 20)
+#define IDLE_TIMEOUT_S	     120 /* an API server keeps a connection for 90 s */
+#define WRITE_BYTES_MAX	     ((size_t)512 << 20)
+#define WORKERS_MAX	     64
+#define POOL_QUEUE	     512 /* jobs: one for each cluster, and housekeeping */
+#define DAYS_AHEAD	     "7"
+#define HOUSEKEEPING_S	     3600
+#define HOUSEKEEPING_RETRY_S 60
+
+struct sink {
+	struct sink_config config;
+	struct source_table *sources;
+	struct masker *masker;
+	struct pg_pool *pool;
+	struct writer *writer;
+	struct ingest *ingest;
+	struct http_server *server, *metrics_server;
+	_Atomic bool ready;
+
+	pthread_t housekeeper;
+	bool has_housekeeper;
+	pthread_mutex_t lock;
+	pthread_cond_t stopping_cond;
+	bool stopping;
+};
+
+/* ---- POST /audit ---- */
+
+static void refuse_source(
+	struct http_request *req, enum source_verdict verdict, const struct source_match *m)
+{
+	if (verdict == SOURCE_UNKNOWN) {
+		metric_add_at(&sink_metrics[SINK_REQUESTS], SINK_RESULT_UNAUTHORIZED, 1);
+		log_warn("audit_source_unauthorized", LOG_SPAN("peer", http_request_peer(req)));
+		http_reply_error(req, 401, "a valid bearer token is required");
+		return;
+	}
+	metric_add_at(&sink_metrics[SINK_REQUESTS], SINK_RESULT_FORBIDDEN, 1);
+	metric_add_for(&sink_metrics[SINK_FORBIDDEN], m->name, 1);
+	log_warn("audit_source_forbidden", LOG_SPAN("source", m->name),
+		LOG_SPAN("path", http_request_path(req)), LOG_SPAN("peer", http_request_peer(req)));
+	if (verdict == SOURCE_NO_CLUSTER)
+		http_reply_error(req, 404, "the path must be /audit or /audit/CLUSTER");
+	else
+		http_reply_error(req, 403,
+			"source %.*s may not post for this cluster: see --source NAME=CLUSTER",
+			SPAN_FMT(m->name));
+}
+
+static void post_audit(struct http_request *req, void *userdata)
+{
+	struct sink *s = userdata;
+	struct source_match m = {0};
+	enum source_verdict verdict = source_check(s->sources, http_request_client_name(req),
+		http_request_header(req, "Authorization"), http_request_path(req), &m);
+
+	if (verdict != SOURCE_OK) {
+		refuse_source(req, verdict, &m);
+		return;
+	}
+	if (!s->ready || http_suspend(req) < 0) {
+		ingest_answer_unavailable(req, "stopping, or too much is under way");
+		return;
+	}
+	if (ingest_submit(s->ingest, req, m.cluster, m.name) < 0) {
+		metric_add(&sink_metrics[SINK_QUEUE_FULL], 1);
+		ingest_answer_unavailable(req, "too many bodies are waiting");
+	}
+}
+
+/* ---- the side listener ---- */
+
+static void reply_text(struct http_request *req, unsigned status, struct span body)
+{
+	http_reply(req, &(struct http_answer){.status = status,
+				.content_type = "text/plain; charset=utf-8",
+				.body = body});
+}
+
+static void get_livez(struct http_request *req, void *userdata _unused_)
+{
+	reply_text(req, 200, SPAN("ok\n"));
+}
+
+static void get_readyz(struct http_request *req, void *userdata)
+{
+	struct sink *s = userdata;
+
+	if (!s->ready)
+		reply_text(req, 503, SPAN("not ready: starting or stopping\n"));
+	else if (!pg_pool_is_up(s->pool))
+		reply_text(req, 503, SPAN("not ready: no connection to the database\n"));
+	else
+		reply_text(req, 200, SPAN("ok\n"));
+}
+
+static void get_version(struct http_request *req, void *userdata _unused_)
+{
+	http_reply(req, &(struct http_answer){.status = 200,
+				.body = SPAN("{\"program\":\"holdpoint-auditsink\",\"version\":"
+					     "\"" HOLDPOINT_VERSION "\"}\n")});
+}
+
+static void get_metrics(struct http_request *req, void *userdata _unused_)
+{
+	static struct metric *const own[] = {sink_metrics};
+	_cleanup_(buf_free) struct buf out = BUF_INIT(METRICS_MAX);
+	struct metric *const *tables;
+	size_t count;
+
+	metrics_put(&out, own, ARRAY_LEN(own));
+	tables = mask_metrics(&count);
+	metrics_put(&out, tables, count);
+	tables = http_server_metrics(&count);
+	metrics_put(&out, tables, count);
+	tables = pg_pool_metrics(&count);
+	metrics_put(&out, tables, count);
+	metrics_put_process(&out);
+	http_reply(req, &(struct http_answer){.status = out.failed ? 500 : 200,
+				.content_type = "text/plain; version=0.0.4; charset=utf-8",
+				.body = buf_span(&out)});
+}
+
+/* ---- housekeeping: partitions are made ahead ---- */
+
+struct partitions_job {
+	bool ok;
+};
+
+static void ensure_partitions(struct pg_conn *c, bool usable, void *arg)
+{
+	static const struct pg_stmt stmt = {
+		"ensure_partitions", "SELECT holdpoint.ensure_partitions(" DAYS_AHEAD ")", 0};
+	_cleanup_(pg_result_freep) struct pg_result *r = NULL;
+	struct partitions_job *job = arg;
+	struct err e;
+
+	job->ok = false;
+	if (!usable)
+		return;
+	if (pg_exec(c, &stmt, NULL, &r, NULL, &e) != PG_OK) {
+		log_warn("ensure_partitions_failed", LOG_STR("error", e.msg));
+		return;
+	}
+	if (pg_result_int(r, 0, 0) > 0)
+		log_info("partitions_made", LOG_INT("count", pg_result_int(r, 0, 0)));
+	job->ok = true;
+}
+
+/* Sleeps; false when the sink stops. */
+static bool sleep_unless_stopping(struct sink *s, unsigned seconds)
+{
+	struct timespec until;
+	bool stopping;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += seconds;
+	pthread_mutex_lock(&s->lock);
+	while (!s->stopping && pthread_cond_timedwait(&s->stopping_cond, &s->lock, &until) == 0)
+		;
+	stopping = s->stopping;
+	pthread_mutex_unlock(&s->lock);
+	return !stopping;
+}
+
+static void *housekeeper_main(void *arg)
+{
+	struct sink *s = arg;
+	struct partitions_job job = {.ok = true};
+
+	while (sleep_unless_stopping(s, job.ok ? HOUSEKEEPING_S : HOUSEKEEPING_RETRY_S)) {
+		if (pg_pool_run(s->pool, ensure_partitions, &job) < 0)
+			job.ok = false;
+	}
+	return NULL;
+}
+
+static int start_housekeeper(struct sink *s, struct err *e)
+{
+	int rc = pthread_create(&s->housekeeper, NULL, housekeeper_main, s);
+
+	if (rc != 0)
+		return err_set_errno(e, rc, "cannot start a thread");
+	s->has_housekeeper = true;
+	return 0;
+}
+
+/* ---- start and stop ---- */
+
+static int start_database(struct sink *s, struct err *e)
+{
+	const struct pg_pool_config pool = {
+		.database_url = s->config.database_url,
+		.application_name = "holdpoint-auditsink",
+		.connections = (unsigned)s->config.database_connections,
+		.queue_max = POOL_QUEUE,
+		.statement_timeout_ms = (unsigned)s->config.database_timeout_ms,
+		.connect_timeout_s = 5,
+	};
+	struct partitions_job job = {.ok = false};
+	struct writer_config writer;
+
+	if (pg_pool_open(&pool, true, &s->pool, e) < 0)
+		return -1;
+	if (pg_pool_run(s->pool, ensure_partitions, &job) < 0 || !job.ok)
+		return err_set(e, "the database is not ready for audit events (see the log line "
+				  "above): run `holdpoint db migrate`, and connect with a login "
+				  "in the role holdpoint_auditsink");
+	writer = (struct writer_config){.pool = s->pool,
+		.max_batches = (unsigned)s->config.queue,
+		.max_bytes = WRITE_BYTES_MAX};
+	return writer_new(&writer, &s->writer, e);
+}
+
+static int start_ingest(struct sink *s, struct err *e)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	struct ingest_config config = {
+		.workers = (unsigned)s->config.workers,
+		.queue_max = (unsigned)s->config.queue,
+		.masker = s->masker,
+		.writer = s->writer,
+	};
+
+	if (config.workers == 0)
+		config.workers = cores < 1	       ? 1
+				 : cores > WORKERS_MAX ? WORKERS_MAX
+						       : (unsigned)cores;
+	return ingest_new(&config, &s->ingest, e);
+}
+
+static int start_listeners(struct sink *s, struct err *e)
+{
+	const struct http_route posts[] = {
+		{"POST", "/audit", true, "application/json", post_audit, s}, {.method = NULL}};
+	const struct http_route gets[] = {
+		{.method = "GET", .path = "/livez", .handler = get_livez, .userdata = s},
+		{.method = "GET", .path = "/readyz", .handler = get_readyz, .userdata = s},
+		{.method = "GET", .path = "/metrics", .handler = get_metrics, .userdata = s},
+		{.method = "GET", .path = "/version", .handler = get_version, .userdata = s},
+		{.method = NULL},
+	};
+	struct http_server_config http = {
+		.name = "audit",
+		.listen = s->config.listen,
+		.tls_cert_file = s->config.tls_cert_file,
+		.tls_private_key_file = s->config.tls_private_key_file,
+		.client_ca_file = s->config.client_ca_file,
+		.max_connections = (unsigned)s->config.max_connections,
+		.max_suspended = 2 * (unsigned)s->config.queue,
+		.max_body_bytes = (size_t)s->config.max_body_bytes,
+		.max_inflight_bytes = (size_t)s->config.max_inflight_bytes,
+		.body_deadline_ms = (unsigned)s->config.body_deadline_ms,
+		.idle_timeout_s = IDLE_TIMEOUT_S,
+		.routes = posts,
+	};
+
+	if (http_server_start(&http, &s->server, e) < 0)
+		return -1;
+	if (!s->config.metrics_listen[0])
+		return 0;
+	http = (struct http_server_config){
+		.name = "metrics",
+		.listen = s->config.metrics_listen,
+		.threads = 1,
+		.max_connections = 64,
+		.max_suspended = 1,
+		.max_body_bytes = 4096,
+		.max_inflight_bytes = 65536,
+		.body_deadline_ms = 5000,
+		.idle_timeout_s = 30,
+		.routes = gets,
+		.side_listener = true,
+	};
+	return http_server_start(&http, &s->metrics_server, e);
+}
+
+static int start_all(struct sink *s, struct err *e)
+{
+	const struct source_config sources = {
+		.sources = &s->config.sources,
+		.default_cluster = s->config.cluster,
+		.bearer_token_file = s->config.bearer_token_file,
+		.client_certificates = s->config.client_ca_file != NULL,
+	};
+
+	if (source_table_new(&sources, &s->sources, e) < 0 ||
+		masker_new(s->config.mask_key_file, s->config.mask_config, &s->masker, e) < 0 ||
+		start_database(s, e) < 0 || start_ingest(s, e) < 0)
+		return -1;
+	s->ready = true;
+	if (start_listeners(s, e) < 0 || start_housekeeper(s, e) < 0)
+		return -1;
+	return 0;
+}
+
+int sink_start(const struct sink_config *config, struct sink **ret, struct err *e)
+{
+	struct sink *s = calloc(1, sizeof(*s));
+	pthread_condattr_t attr;
+
+	if (!s)
+		return err_set(e, "out of memory");
+	s->config = *config;
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->stopping_cond, &attr);
+	pthread_condattr_destroy(&attr);
+	if (start_all(s, e) < 0) {
+		sink_stop(s);
+		return -1;
+	}
+	*ret = s;
+	return 0;
+}
+
+static void stop_housekeeper(struct sink *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->stopping = true;
+	pthread_cond_broadcast(&s->stopping_cond);
+	pthread_mutex_unlock(&s->lock);
+	if (s->has_housekeeper)
+		pthread_join(s->housekeeper, NULL);
+}
+
+/*
+ * Whoever answers requests must end before the server that they belong to: new posts are refused,
+ * what was taken is stored or answered 503, then the listener goes.
+ */
+void sink_stop(struct sink *s)
+{
+	if (!s)
+		return;
+	s->ready = false;
+	if (s->server)
+		http_server_drain(s->server);
+	stop_housekeeper(s);
+	ingest_free(s->ingest);
+	if (s->writer && !writer_drain(s->writer, (unsigned)s->config.shutdown_ms))
+		log_warn("audit_writes_unfinished");
+	pg_pool_close(s->pool);
+	http_server_stop(s->server, (unsigned)s->config.shutdown_ms);
+	http_server_stop(s->metrics_server, 1000);
+	writer_free(s->writer);
+	masker_free(s->masker);
+	source_table_free(s->sources);
+	pthread_cond_destroy(&s->stopping_cond);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}

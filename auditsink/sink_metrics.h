@@ -1,0 +1,38 @@
+/* The sink's counters. One table: names and help texts stand in sink_metrics.c. */
+#pragma once
+
+#include "common/metrics.h"
+
+enum sink_metric {
+	SINK_REQUESTS,
+	SINK_EVENTS,
+	SINK_QUARANTINED,
+	SINK_TRUNCATED,
+	SINK_MASKED,
+	SINK_BYTES,
+	SINK_FORBIDDEN,
+	SINK_INGEST_QUEUE,
+	SINK_WRITE_QUEUE,
+	SINK_WRITE_QUEUE_BYTES,
+	SINK_QUEUE_FULL,
+	SINK_BATCH_SECONDS,
+	SINK_WRITE_SECONDS,
+	SINK_TRANSACTIONS,
+	SINK_LAST_EVENT,
+	SINK_LAG,
+	SINK_METRICS_COUNT,
+};
+
+/* Values of SINK_REQUESTS' label `result`. */
+enum sink_result {
+	SINK_RESULT_STORED,
+	SINK_RESULT_DUPLICATE,
+	SINK_RESULT_SPOOLED,
+	SINK_RESULT_REFUSED,
+	SINK_RESULT_UNAUTHORIZED,
+	SINK_RESULT_FORBIDDEN,
+	SINK_RESULT_UNAVAILABLE,
+	SINK_RESULT_COUNT,
+};
+
+extern struct metric sink_metrics[];

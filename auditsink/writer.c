@@ -1,0 +1,361 @@
+#include "auditsink/writer.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "auditsink/copy_binary.h"
+#include "auditsink/sink_metrics.h"
+#include "common/log.h"
+
+#define LANES_MAX	 256
+#define GROUP_EVENTS_MAX 20000
+#define GROUP_BYTES_MAX	 (64u << 20)
+#define ATTEMPTS	 3 /* of a transaction that met a deadlock or a lock timeout */
+
+struct lane {
+	struct writer *w;
+	char cluster[CLUSTER_NAME_MAX + 1];
+	struct batch *head, **tail;
+	bool running; /* a job for it is in the pool */
+	struct lane *next;
+};
+
+struct writer {
+	struct writer_config config;
+	pthread_mutex_t lock;
+	pthread_cond_t idle; /* nothing is queued or being written */
+	struct lane *lanes;
+	unsigned lane_count;
+	unsigned batches; /* queued or being written */
+	size_t bytes;
+};
+
+static int64_t now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+/* ---- one transaction ---- */
+
+static enum pg_status begin_batch(
+	struct pg_conn *c, struct batch *b, int *ret_outcome, struct err *e)
+{
+	static const struct pg_stmt stmt = {"audit_begin_batch",
+		"SELECT already_stored, first_seq FROM holdpoint.audit_begin_batch($1, $2, $3, $4, "
+		"$5, $6)",
+		6};
+	_cleanup_(pg_result_freep) struct pg_result *r = NULL;
+	_cleanup_(buf_free) struct buf sha256 = BUF_INIT(80);
+	char events[16], quarantined[16], size[24];
+	enum pg_status status;
+
+	buf_add_str(&sha256, "\\x");
+	hex_put(&sha256, b->sha256, sizeof(b->sha256));
+	snprintf(events, sizeof(events), "%u", b->events);
+	snprintf(quarantined, sizeof(quarantined), "%u", b->quarantined);
+	snprintf(size, sizeof(size), "%zu", b->size_bytes);
+	status = pg_exec(c, &stmt,
+		(const struct span[]){span_of(b->cluster), span_of(b->source), buf_span(&sha256),
+			span_of(events), span_of(quarantined), span_of(size)},
+		&r, NULL, e);
+	if (status != PG_OK)
+		return status;
+	if (pg_result_str(r, 0, 0)[0] == 't') {
+		*ret_outcome = WRITE_DUPLICATE;
+	} else {
+		*ret_outcome = WRITE_STORED;
+		batch_number(b, pg_result_int(r, 0, 1));
+	}
+	return PG_OK;
+}
+
+/* COPYs one kind of rows of all batches that are new. */
+static enum pg_status copy_rows(struct pg_conn *c, struct batch *group, const char *sql,
+	size_t rows_at, char *ret_sqlstate, struct err *e)
+{
+	_cleanup_(buf_free) struct buf frame = BUF_INIT(64);
+	bool begun = false;
+
+	for (struct batch *b = group; b; b = b->next) {
+		const struct buf *rows = (const struct buf *)((const char *)b + rows_at);
+
+		if (b->outcome != WRITE_STORED || rows->len == 0)
+			continue;
+		if (!begun) {
+			enum pg_status status = pg_copy_begin(c, sql, e);
+
+			if (status != PG_OK)
+				return status;
+			copy_put_header(&frame);
+			pg_copy_put(c, buf_span(&frame));
+			begun = true;
+		}
+		pg_copy_put(c, buf_span(rows));
+	}
+	if (!begun)
+		return PG_OK;
+	buf_reset(&frame);
+	copy_put_trailer(&frame);
+	pg_copy_put(c, buf_span(&frame));
+	return pg_copy_end(c, ret_sqlstate, e);
+}
+
+static enum pg_status write_rows(
+	struct pg_conn *c, struct batch *group, char *ret_sqlstate, struct err *e)
+{
+	char sql[1024];
+	enum pg_status status;
+
+	for (struct batch *b = group; b; b = b->next) {
+		status = begin_batch(c, b, &b->outcome, e);
+		if (status != PG_OK)
+			return status;
+	}
+	snprintf(sql, sizeof(sql), "COPY holdpoint.audit_event (%s) FROM STDIN (FORMAT binary)",
+		event_row_columns);
+	status = copy_rows(c, group, sql, offsetof(struct batch, rows), ret_sqlstate, e);
+	if (status != PG_OK)
+		return status;
+	snprintf(sql, sizeof(sql),
+		"COPY holdpoint.audit_quarantine (%s) FROM STDIN (FORMAT binary)",
+		quarantine_row_columns);
+	return copy_rows(c, group, sql, offsetof(struct batch, quarantine_rows), ret_sqlstate, e);
+}
+
+static enum pg_status write_once(
+	struct pg_conn *c, struct batch *group, char *ret_sqlstate, struct err *e)
+{
+	struct err ignored;
+	enum pg_status status;
+
+	ret_sqlstate[0] = '\0';
+	status = pg_exec_text(c, "BEGIN", ret_sqlstate, e);
+	if (status == PG_OK)
+		status = write_rows(c, group, ret_sqlstate, e);
+	if (status == PG_OK)
+		status = pg_exec_text(c, "COMMIT", ret_sqlstate, e);
+	else if (status != PG_UNAVAILABLE &&
+		 pg_exec_text(c, "ROLLBACK", NULL, &ignored) == PG_UNAVAILABLE)
+		status = PG_UNAVAILABLE;
+	return status;
+}
+
+static void set_outcome(struct batch *group, int outcome)
+{
+	for (struct batch *b = group; b; b = b->next)
+		b->outcome = outcome;
+}
+
+static enum pg_status write_group(struct pg_conn *c, struct batch *group)
+{
+	enum pg_status status = PG_RETRY;
+	int64_t start = now_us();
+	char sqlstate[6];
+	struct err e;
+
+	for (int i = 0; i < ATTEMPTS && status == PG_RETRY; i++)
+		status = write_once(c, group, sqlstate, &e);
+	metric_observe_us(&sink_metrics[SINK_WRITE_SECONDS], (uint64_t)(now_us() - start));
+	if (status == PG_OK) {
+		metric_add(&sink_metrics[SINK_TRANSACTIONS], 1);
+		return status;
+	}
+	set_outcome(group, WRITE_FAILED);
+	log_error("audit_write_failed", LOG_STR("cluster", group->cluster), LOG_STR("error", e.msg),
+		LOG_STR("sqlstate", sqlstate));
+	return status;
+}
+
+/* One batch that the database refuses must not be refused again with its neighbours. */
+static void write_one_by_one(struct pg_conn *c, struct batch *group)
+{
+	for (struct batch *b = group; b; b = b->next) {
+		struct batch *next = b->next;
+
+		b->next = NULL;
+		write_group(c, b);
+		b->next = next;
+	}
+}
+
+/* ---- lanes; the writer's lock is held where nothing else is said ---- */
+
+static struct lane *find_lane(struct writer *w, const char *cluster)
+{
+	struct lane *l;
+
+	for (l = w->lanes; l; l = l->next) {
+		if (strcmp(l->cluster, cluster) == 0)
+			return l;
+	}
+	if (w->lane_count == LANES_MAX)
+		return NULL;
+	l = calloc(1, sizeof(*l));
+	if (!l)
+		return NULL;
+	l->w = w;
+	snprintf(l->cluster, sizeof(l->cluster), "%s", cluster);
+	l->tail = &l->head;
+	l->next = w->lanes;
+	w->lanes = l;
+	w->lane_count++;
+	return l;
+}
+
+/* The oldest batches of a lane, as many as fit one transaction. */
+static struct batch *take_group(struct lane *l)
+{
+	struct batch *group = l->head, **end = &l->head;
+	size_t events = 0, bytes = 0;
+
+	while (*end) {
+		events += (*end)->events;
+		bytes += batch_bytes(*end);
+		if (end != &l->head && (events > GROUP_EVENTS_MAX || bytes > GROUP_BYTES_MAX))
+			break;
+		end = &(*end)->next;
+	}
+	l->head = *end;
+	*end = NULL;
+	if (!l->head)
+		l->tail = &l->head;
+	return group;
+}
+
+static void count_queue(struct writer *w, int batches, size_t bytes)
+{
+	w->batches += (unsigned)batches;
+	w->bytes += batches > 0 ? bytes : -bytes;
+	metric_set(&sink_metrics[SINK_WRITE_QUEUE], w->batches);
+	metric_set(&sink_metrics[SINK_WRITE_QUEUE_BYTES], (int64_t)w->bytes);
+	if (w->batches == 0)
+		pthread_cond_broadcast(&w->idle);
+}
+
+/* Without the lock: hands every batch of a group back with its outcome. */
+static void finish_group(struct writer *w, struct batch *group)
+{
+	while (group) {
+		struct batch *b = group;
+		size_t bytes = batch_bytes(b);
+
+		group = b->next;
+		b->next = NULL;
+		b->done(b, b->outcome);
+		pthread_mutex_lock(&w->lock);
+		count_queue(w, -1, bytes);
+		pthread_mutex_unlock(&w->lock);
+	}
+}
+
+static void run_lane(struct pg_conn *c, bool usable, void *arg);
+
+/* After a job: another one when more has gathered. What cannot be queued is handed back. */
+static struct batch *go_on(struct lane *l)
+{
+	struct batch *rest = NULL;
+
+	if (!l->head) {
+		l->running = false;
+	} else if (pg_pool_submit(l->w->config.pool, run_lane, l) < 0) {
+		rest = l->head;
+		l->head = NULL;
+		l->tail = &l->head;
+		l->running = false;
+		set_outcome(rest, WRITE_FAILED);
+	}
+	return rest;
+}
+
+static void run_lane(struct pg_conn *c, bool usable, void *arg)
+{
+	struct lane *l = arg;
+	struct writer *w = l->w;
+	struct batch *group, *rest;
+
+	pthread_mutex_lock(&w->lock);
+	group = take_group(l);
+	pthread_mutex_unlock(&w->lock);
+	if (!usable)
+		set_outcome(group, WRITE_FAILED);
+	else if (write_group(c, group) == PG_REFUSED && group->next)
+		write_one_by_one(c, group);
+	/* The next transaction must not wait for this one's answers. */
+	pthread_mutex_lock(&w->lock);
+	rest = go_on(l);
+	pthread_mutex_unlock(&w->lock);
+	finish_group(w, group);
+	finish_group(w, rest);
+}
+
+int writer_submit(struct writer *w, struct batch *b)
+{
+	size_t bytes = batch_bytes(b);
+	struct lane *l;
+	int rc = -1;
+
+	pthread_mutex_lock(&w->lock);
+	l = w->batches < w->config.max_batches && bytes <= w->config.max_bytes - w->bytes
+		    ? find_lane(w, b->cluster)
+		    : NULL;
+	if (l && (l->running || pg_pool_submit(w->config.pool, run_lane, l) == 0)) {
+		l->running = true;
+		b->next = NULL;
+		*l->tail = b;
+		l->tail = &b->next;
+		count_queue(w, 1, bytes);
+		rc = 0;
+	}
+	pthread_mutex_unlock(&w->lock);
+	return rc;
+}
+
+bool writer_drain(struct writer *w, unsigned timeout_ms)
+{
+	int64_t at = now_us() + (int64_t)timeout_ms * 1000;
+	struct timespec ts = {.tv_sec = at / 1000000, .tv_nsec = at % 1000000 * 1000};
+	bool empty;
+
+	pthread_mutex_lock(&w->lock);
+	while (w->batches > 0 && pthread_cond_timedwait(&w->idle, &w->lock, &ts) == 0)
+		;
+	empty = w->batches == 0;
+	pthread_mutex_unlock(&w->lock);
+	return empty;
+}
+
+int writer_new(const struct writer_config *config, struct writer **ret, struct err *e)
+{
+	struct writer *w = calloc(1, sizeof(*w));
+	pthread_condattr_t attr;
+
+	if (!w)
+		return err_set(e, "out of memory");
+	w->config = *config;
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&w->idle, &attr);
+	pthread_condattr_destroy(&attr);
+	*ret = w;
+	return 0;
+}
+
+void writer_free(struct writer *w)
+{
+	if (!w)
+		return;
+	while (w->lanes) {
+		struct lane *l = w->lanes;
+
+		w->lanes = l->next;
+		free(l);
+	}
+	pthread_cond_destroy(&w->idle);
+	pthread_mutex_destroy(&w->lock);
+	free(w);
+}

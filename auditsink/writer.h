@@ -1,0 +1,41 @@
+/*
+ * Stores batches: each exactly once, numbered without gaps, several in one transaction.
+ *
+ * Numbers of a cluster are taken under a row lock that lasts until COMMIT, so writing for one
+ * cluster is one transaction after the other. The writer makes that its own rule: a cluster has a
+ * lane, a lane has at most one job in the pool, and a job takes all that has gathered in the lane
+ * (up to a limit) into one transaction. Lanes of different clusters run side by side on as many
+ * connections as there are.
+ */
+#pragma once
+
+#include "auditsink/batch.h"
+#include "common/pg_pool.h"
+
+struct writer;
+
+struct writer_config {
+	struct pg_pool *pool;
+	unsigned max_batches; /* waiting, over all lanes */
+	size_t max_bytes;
+};
+
+enum write_outcome {
+	WRITE_STORED,
+	WRITE_DUPLICATE, /* the database has it already */
+	WRITE_SPOOLED,	 /* on disk here, to be stored later */
+	WRITE_FAILED,	 /* nothing is known to be stored: the sender must try again */
+};
+
+int writer_new(const struct writer_config *config, struct writer **ret, struct err *e) _must_check_;
+/* All lanes must be empty: close the pool first. NULL is fine. */
+void writer_free(struct writer *w);
+
+/*
+ * Queues a batch; b->done is called with the outcome, exactly once, from a thread of the pool, and
+ * owns b then. -1: the queue is full; b stays the caller's. Threads: any. Never blocks.
+ */
+int writer_submit(struct writer *w, struct batch *b) _must_check_;
+
+/* Waits until every lane is empty, at most timeout_ms. False when one is not. */
+bool writer_drain(struct writer *w, unsigned timeout_ms);
