@@ -13,3 +13,6 @@ int cli_deny(const struct command *self, int argc, char **argv);
 int cli_withdraw(const struct command *self, int argc, char **argv);
 int cli_sessions(const struct command *self, int argc, char **argv);
 int cli_replay(const struct command *self, int argc, char **argv);
+int cli_events(const struct command *self, int argc, char **argv);
+int cli_retention(const struct command *self, int argc, char **argv);
+int cli_erase(const struct command *self, int argc, char **argv);

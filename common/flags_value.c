@@ -8,13 +8,9 @@ static const struct unit {
 	uint64_t nanoseconds;
 } duration_units[] = {
 	/* longest first where one begins like another */
-	{"ns", 1},
-	{"us", 1000},
-	{"µs", 1000},
-	{"ms", 1000000},
-	{"s", 1000000000},
-	{"m", 60000000000},
-	{"h", 3600000000000},
+	{"ns", 1}, {"us", 1000}, {"µs", 1000}, {"ms", 1000000}, {"s", 1000000000},
+	{"m", 60000000000}, {"h", 3600000000000},
+	{"d", 86400000000000}, /* not in Go, but what people write for retention and searches */
 };
 
 static const struct suffix {

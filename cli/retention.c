@@ -1,0 +1,126 @@
+/*
+ * holdpoint retention: drops the days that are older than needs be, after showing them. Without
+ * --yes it only shows. holdpoint erase: takes one event's body away and keeps its row and digest.
+ */
+#include <stdio.h>
+
+#include "cli/commands.h"
+#include "cli/table.h"
+
+static const struct pg_stmt plan_stmt = {"retention_plan",
+	"SELECT day::text, relation, partition, pg_size_pretty(size_bytes) "
+	"FROM holdpoint.retention_plan($1::bigint * interval '1 ms')",
+	1};
+static const struct pg_stmt plan_json = {"retention_plan_json",
+	CLI_AS_JSON("SELECT * FROM holdpoint.retention_plan($1::bigint * interval '1 ms')"), 1};
+static const struct pg_stmt run_stmt = {"retention_run",
+	"SELECT day::text, relation, partition, clusters::text "
+	"FROM holdpoint.retention_run($1::bigint * interval '1 ms', $2)",
+	2};
+static const struct pg_stmt run_json = {"retention_run_json",
+	CLI_AS_JSON("SELECT * FROM holdpoint.retention_run($1::bigint * interval '1 ms', $2)"), 2};
+static const struct pg_stmt erase_stmt = {
+	"erase", "SELECT holdpoint.erase_event_body($1, $2::bigint, $3)", 3};
+
+static void print_days(const struct pg_result *r, const char *last_title)
+{
+	const struct table_column columns[] = {{.title = "DAY"}, {.title = "TABLE"},
+		{.title = "PARTITION"}, {.title = last_title, .shrinks = 2}};
+	_cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_LEN(columns), false);
+
+	for (int i = 0; i < pg_result_rows(r); i++)
+		for (int col = 0; col < 4; col++)
+			table_add(t, pg_result_str(r, i, col), NULL);
+	table_print(t, stdout);
+}
+
+int cli_retention(const struct command *self, int argc, char **argv)
+{
+	_cleanup_(pg_conn_closep) struct pg_conn *conn = NULL;
+	_cleanup_(pg_result_freep) struct pg_result *r = NULL;
+	const char *url = NULL, *output = NULL, *reason = NULL;
+	int64_t keep_ms = 0;
+	bool yes = false, json;
+	const struct flag flags[] = {CLI_FLAG_DATABASE(url), CLI_FLAG_OUTPUT(output),
+		{.name = "keep",
+			.type = FLAG_DURATION_MS,
+			.value = &keep_ms,
+			.arg = "AGE",
+			.no_env = true,
+			.required = true,
+			.min = 86400000,
+			.max = 36600LL * 86400000,
+			.help = "keep what is younger, 400d or 9600h"},
+		{.name = "reason",
+			.type = FLAG_STRING,
+			.value = &reason,
+			.arg = "TEXT",
+			.no_env = true,
+			.help = "why; kept in the record of what went"},
+		{.name = "yes",
+			.type = FLAG_BOOL,
+			.value = &yes,
+			.no_env = true,
+			.help = "drop them; without it, only show what would go"},
+		{0}};
+	char ms[24];
+	int rc = cli_parse(self, flags, argc, argv, 0, 0, NULL, NULL);
+
+	if (rc >= 0)
+		return rc;
+	snprintf(ms, sizeof(ms), "%lld", (long long)keep_ms);
+	rc = cli_connect(self, url, &conn);
+	if (rc > 0)
+		return rc;
+	json = output && strcmp(output, "json") == 0;
+	rc = cli_query(self, conn,
+		yes ? (json ? &run_json : &run_stmt) : (json ? &plan_json : &plan_stmt),
+		(struct span[]){span_of(ms), cli_param(reason)}, &r);
+	if (rc > 0)
+		return rc;
+	if (json)
+		cli_print_json(pg_result_str(r, 0, 0));
+	else if (pg_result_rows(r) == 0)
+		fputs("Nothing is older than that.\n", stderr);
+	else
+		print_days(r, yes ? "WHAT WENT" : "SIZE");
+	if (!json && !yes && pg_result_rows(r) > 0)
+		fputs("Nothing was dropped. To drop these days, repeat with --yes.\n", stderr);
+	return CLI_OK;
+}
+
+int cli_erase(const struct command *self, int argc, char **argv)
+{
+	_cleanup_(pg_conn_closep) struct pg_conn *conn = NULL;
+	const char *url = NULL, *reason = NULL, *event, *slash;
+	const struct flag flags[] = {CLI_FLAG_DATABASE(url),
+		{.name = "reason",
+			.short_name = 'r',
+			.type = FLAG_STRING,
+			.value = &reason,
+			.arg = "TEXT",
+			.no_env = true,
+			.required = true,
+			.help = "why; kept in the record"},
+		{0}};
+	int rc = cli_parse(self, flags, argc, argv, 1, 1, &event, NULL);
+
+	if (rc >= 0)
+		return rc;
+	slash = strrchr(event, '/');
+	if (!slash || slash == event || !slash[1] || strlen(slash + 1) > 18 ||
+		slash[1 + strspn(slash + 1, "0123456789")])
+		return cli_error(self, CLI_USAGE,
+			"\"%.64s\" is not an event; they look like default/2048", event);
+	rc = cli_connect(self, url, &conn);
+	if (rc > 0)
+		return rc;
+	rc = cli_query(self, conn, &erase_stmt,
+		(struct span[]){
+			{event, (size_t)(slash - event)}, span_of(slash + 1), span_of(reason)},
+		NULL);
+	if (rc > 0)
+		return rc;
+	printf("event %s: body erased\n", event);
+	return CLI_OK;
+}

@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# The CLI's commands about audit events, sessions and retention, as auditor and owner.
+set -euo pipefail
+cd "$HOLDPOINT_SOURCE_DIR"
+# shellcheck source=../../dev.d/lib.sh
+source dev.d/lib.sh
+# shellcheck source=../../dev.d/postgres.sh
+source dev.d/postgres.sh
+out=$(mktemp) err=$(mktemp) passes=$(mktemp)
+trap 'rm -f "$out" "$err" "$passes"' EXIT
+unset HOLDPOINT_DATABASE_URL PGHOST PGDATABASE PGSERVICE
+
+admin=$HOLDPOINT_TEST_DATABASE_URL
+sockets=$HOLDPOINT_TEST_PG_SOCKETS
+hp() { "$HOLDPOINT_BIN/holdpoint" "$@"; }
+sql() { psql -qXAt -v ON_ERROR_STOP=1 "$@"; }
+fail() {
+  printf 'FAILED: %s\n--- stdout\n%s\n--- stderr\n%s\n' "$1" "$(<"$out")" "$(<"$err")" >&2
+  exit 1
+}
+
+# expect CODE LINES STREAM PATTERN -- ARGUMENTS...: exit code, lines on stdout (- any), a match.
+expect() {
+  local code=$1 lines=$2 stream=$3 pattern=$4 got=0
+  shift 5
+  hp "$@" >"$out" 2>"$err" || got=$?
+  [[ $got == "$code" ]] || fail "holdpoint $*: exit $got, expected $code"
+  [[ $lines == - || $(wc -l <"$out") == "$lines" ]] || fail "holdpoint $*: not $lines lines"
+  grep -qE -- "$pattern" "${!stream}" || fail "holdpoint $*: no match for /$pattern/ on $stream"
+}
+
+hp db migrate --database-url="$admin" >"$out"
+pg_login "$sockets" holdpoint "$passes" auditor holdpoint_auditor
+pg_login "$sockets" holdpoint "$passes" sink holdpoint_auditsink
+pg_login "$sockets" holdpoint "$passes" nobody
+auditor=(--database-url="$(pg_url "$sockets" holdpoint auditor "$passes")")
+sink=$(pg_url "$sockets" holdpoint sink "$passes")
+
+# store CLUSTER COUNT: events 1, 2, 3 … of an agent, a minute apart, the third of which is denied.
+store() {
+  sql "$sink" -v cluster="$1" -v count="$2" <<'SQL' >"$out"
+BEGIN;
+SELECT first_seq FROM holdpoint.audit_begin_batch(:'cluster', 'api-1',
+  sha256(clock_timestamp()::text::bytea), :count, 0, 100) \gset
+INSERT INTO holdpoint.audit_event (cluster, seq, source, stage, level, stage_timestamp, audit_id,
+  verb, username, groups, source_ips, user_agent, request_uri, api_group, resource, subresource,
+  namespace, name, code, decision, masking_version, masked, body, body_nonce, body_digest)
+SELECT :'cluster', :first_seq + n - 1, 'api-1', 'ResponseComplete', 'Metadata',
+  now() - (10 - n % 5) * interval '1 minute', 'a' || n,
+  (ARRAY['list', 'get', 'create', 'delete', 'patch'])[n % 5 + 1], 'claude-code@agents.example.com',
+  '{ai-agents}', '{127.0.0.1}', 'kubectl/1', '/api/v1/namespaces/prod/pods/web', '', 'pods',
+  CASE WHEN n % 5 = 2 THEN 'exec' ELSE '' END, 'prod', 'web',
+  CASE WHEN n % 5 = 3 THEN 403 ELSE 200 END, CASE WHEN n % 5 = 3 THEN 'Deny' END, 1, 0,
+  '{"kind":"Event","responseStatus":{"message":"no way"}}', 'x', sha256('x')
+FROM generate_series(1, :count) AS n;
+COMMIT;
+SQL
+}
+store default 5
+
+expect 0 6 out '^EVENT +TIME' -- events "${auditor[@]}"
+[[ $(wc -L <"$out") -le 100 ]] || fail "a table wider than 100 columns"
+expect 0 2 out 'default/3 .*delete.*403 +Deny' -- events --code 4xx "${auditor[@]}"
+expect 0 1 out '"seq" : 2' -- events --resource pods/exec -o jsonl "${auditor[@]}"
+expect 0 1 out '"activity_id" : 4, "type_uid" : 600304' -- events --verb delete -o ocsf "${auditor[@]}"
+expect 0 0 err 'No events found' -- events --user nobody "${auditor[@]}"
+expect 0 0 err 'No events found' -- events --since 1m "${auditor[@]}"
+expect 0 2 out 'default/4' -- events --text 'NO WAY' --limit 1 "${auditor[@]}"
+expect 2 0 err '--code=5: must be like 403 or 4xx' -- events --code 5 "${auditor[@]}"
+expect 2 0 err '--all needs -o jsonl' -- events --all "${auditor[@]}"
+expect 1 0 err 'permission denied.*holdpoint_auditor to read' -- \
+  events --database-url="$(pg_url "$sockets" holdpoint nobody "$passes")"
+
+# An export pages through more than one page, loses none and repeats none.
+store other 2500
+expect 0 2505 out . -- events --all -o jsonl "${auditor[@]}"
+[[ $(grep -o '"cluster" : "[a-z]*", "seq" : [0-9]*' "$out" | sort -u | wc -l) == 2505 ]] ||
+  fail "an event twice"
+expect 0 5 out . -- events --all -o ocsf --cluster default "${auditor[@]}"
+
+expect 0 2 out '^s1-1 .*claude-code.* 5 +3 +1 +0 +1 +prod' -- sessions --cluster default "${auditor[@]}"
+expect 0 7 out 'kubectl exec web -n prod  200' -- replay s1-1 "${auditor[@]}"
+[[ $(sed -n 's/.*kubectl \([a-z]*\).*/\1/p' "$out" | paste -sd' ') == 'get get exec delete patch' ]] ||
+  fail "replay: not in the order of time"
+expect 3 0 err '"s9" is not a session' -- replay s9 "${auditor[@]}"
+expect 3 0 err 'no session s1-99' -- replay s1-99 "${auditor[@]}"
+
+expect 3 0 err 'no event 77' -- erase default/77 --reason x --database-url="$admin"
+expect 0 1 out 'body erased' -- erase default/3 --reason x --database-url="$admin"
+expect 1 0 err 'permission denied' -- erase default/2 --reason x "${auditor[@]}"
+expect 0 1 out '"event" : null' -- events --verb delete --cluster default -o jsonl "${auditor[@]}"
+expect 0 0 err 'Nothing is older' -- retention --keep 400d --database-url="$admin"
+expect 2 0 err '--keep=5h' -- retention --keep 5h --database-url="$admin"
+
+# -f prints what comes after it began, once.
+"$HOLDPOINT_BIN/holdpoint" events -f -o jsonl "${auditor[@]}" >"$out" 2>"$err" &
+follower=$!
+sleep 1.5
+sql "$sink" >/dev/null <<'SQL'
+BEGIN;
+SELECT holdpoint.audit_begin_batch('default', 's', sha256('follow'), 1, 0, 100);
+INSERT INTO holdpoint.audit_event (cluster, seq, source, stage, level, stage_timestamp, audit_id,
+  verb, username, masking_version, masked, body_digest)
+VALUES ('default', 6, 's', 'Panic', 'Metadata', now(), 'x', 'get', 'u', 1, 0, 'x');
+COMMIT;
+SQL
+for _ in {1..100}; do
+  grep -q '"seq" : 6' "$out" && break
+  sleep 0.1
+done
+sleep 1.2
+kill -TERM "$follower"
+wait "$follower" || fail "events -f: exit $?"
+[[ $(wc -l <"$out") == 1 ]] || fail "events -f: not one line"
+echo "all passed"
