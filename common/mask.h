@@ -22,9 +22,10 @@ struct masker;
 #define MASK_RULES_VERSION 1
 
 /*
- * key_file: at least 32 bytes of key (see secret_read_file()); NULL makes a random key for this
- * process, so marks do not compare across restarts. config_file: own patterns and paths (YAML), or
- * NULL.
+ * key_file: one key of at least 32 bytes, or several as "id: key" lines, of which the first makes
+ * the marks, which then say its id: "[masked hmac-sha256:<id>:<16 hex> len:<bytes>]" (see
+ * secret_read_file() for who may read the file). NULL makes a random key for this process, so marks
+ * do not compare across restarts. config_file: own names, paths and tokens (YAML), or NULL.
  */
 int masker_new(const char *key_file, const char *config_file, struct masker **ret,
 	struct err *e) _must_check_;
@@ -52,14 +53,30 @@ struct mask_target {
 void mask_object(const struct masker *m, const struct json_doc *d, json_ref object,
 	struct mask_target target, struct arena *arena, struct buf *out, struct mask_result *ret);
 
-/* Free text (a message, a URI, a user agent): patterns only. Appends the masked text. */
+/*
+ * Free text (a message, a user agent) by patterns; text that begins with '/' is read as a request
+ * URI. Appends the masked text.
+ */
 void mask_text(const struct masker *m, struct span text, struct arena *arena, struct buf *out,
 	struct mask_result *ret);
 
-/* What --explain prints: which rule masked which JSON Pointer. NULL to stop. Called during masking.
+/*
+ * The marks that value has under each key of the key file, one a line, the newest key first: for
+ * finding a secret that leaked in what was stored. value: as it was, base64 of a Secret's data
+ * decoded.
+ */
+void mask_put_pseudonyms(const struct masker *m, struct span value, struct buf *out);
+
+/* The table of rules as Markdown, for the documentation. */
+void mask_put_rules_markdown(struct buf *out);
+
+/*
+ * What --explain prints: which rule masked which JSON Pointer; "#" stands between the pointer of a
+ * string and the pointer into the JSON in it. NULL to stop. Called during masking, so the masker
+ * must be one thread's only while it is set.
  */
 typedef void (*mask_explain_fn)(void *userdata, const char *rule, struct span pointer);
 void masker_set_explain(struct masker *m, mask_explain_fn fn, void *userdata);
 
-/* holdpoint_mask_values_total{rule=…} and failures. */
+/* holdpoint_mask_values_total{rule=…} and holdpoint_mask_unexamined_total. */
 struct metric *const *mask_metrics(size_t *ret_count);

@@ -1,0 +1,221 @@
+/*
+ * Masking as others see it: makes the masker, opens the root frame for an event, an object or a
+ * text, and writes the input with the edits found.
+ */
+#include "common/mask_internal.h"
+
+int masker_new(const char *key_file, const char *config_file, struct masker **ret, struct err *e)
+{
+	_cleanup_(masker_freep) struct masker *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return err_set(e, "out of memory");
+	mask_fields_init();
+	if (mask_keys_load(m, key_file, e) < 0)
+		return -1;
+	if (config_file && mask_config_load(config_file, &m->config, e) < 0)
+		return -1;
+	*ret = TAKE_PTR(m);
+	return 0;
+}
+
+void masker_free(struct masker *m)
+{
+	if (!m)
+		return;
+	mask_keys_free(m);
+	mask_config_free(m->config);
+	free(m);
+}
+
+void masker_set_explain(struct masker *m, mask_explain_fn fn, void *userdata)
+{
+	m->explain = fn;
+	m->explain_userdata = userdata;
+}
+
+void mask_put_pseudonyms(const struct masker *m, struct span value, struct buf *out)
+{
+	char mark[MASK_MARK_MAX];
+
+	for (size_t i = 0; i < m->key_count; i++) {
+		buf_add(out, mark, mask_mark(&m->keys[i], value, mark));
+		buf_add_char(out, '\n');
+	}
+}
+
+/* ---- writing ---- */
+
+/* The quotes of a mark that replaces no string, as escaped as the text around it. */
+static void put_quote(struct buf *out, unsigned level)
+{
+	if (level == 0)
+		return;
+	for (unsigned i = 1; i < 1u << (level - 1); i++)
+		buf_add_char(out, '\\');
+	buf_add_char(out, '"');
+}
+
+static void put_masked(
+	const struct mask_frame *f, struct span range, struct buf *out, struct mask_result *ret)
+{
+	const char *at = range.ptr;
+
+	for (size_t i = 0; i < f->edit_count; i++) {
+		const struct mask_edit *e = &f->edits[i];
+		const char *begin = f->text.ptr + e->off;
+
+		buf_add(out, at, (size_t)(begin - at));
+		put_quote(out, e->quote_level);
+		buf_add_span(out, e->mark);
+		put_quote(out, e->quote_level);
+		at = begin + e->len;
+		mask_count(e->rule);
+	}
+	buf_add(out, at, (size_t)(range.ptr + range.len - at));
+	ret->masked += (unsigned)f->edit_count;
+	ret->whole |= f->ctx->whole;
+	if (f->ctx->whole)
+		mask_count_whole();
+}
+
+/* Not even an edit can be kept any more: the whole input is one masked value. */
+static void put_all_masked(const struct masker *m, struct span range, bool quotes, struct buf *out,
+	struct mask_result *ret)
+{
+	char mark[MASK_MARK_MAX];
+	size_t len = mask_mark(&m->keys[0], range, mark);
+
+	put_quote(out, quotes);
+	buf_add(out, mark, len);
+	put_quote(out, quotes);
+	ret->masked++;
+	ret->whole = true;
+	mask_count(RULE_UNREADABLE);
+	mask_count_whole();
+}
+
+/* ---- entry points ---- */
+
+/* One value; what cannot be examined is masked whole. */
+static int walk_or_mask(struct mask_frame *f, json_ref r, struct mask_where w)
+{
+	size_t count = f->edit_count;
+
+	if (mask_walk(f, r, w) == 0)
+		return 0;
+	mask_rollback(f, count);
+	f->ctx->whole = true;
+	return mask_node(f, r, RULE_UNREADABLE);
+}
+
+static struct span member(struct mask_frame *f, json_ref obj, struct span name)
+{
+	return json_string(f->doc, json_get(f->doc, obj, name), f->ctx->arena);
+}
+
+/* Requests without an objectRef tell what they were about by their path only. */
+static bool names_secrets(struct mask_frame *f, json_ref event)
+{
+	struct span uri = member(f, event, SPAN("requestURI"));
+	const char *at = uri.ptr ? memmem(uri.ptr, uri.len, "/secrets", 8) : NULL;
+	size_t end = at ? (size_t)(at - uri.ptr) + 8 : 0;
+
+	return at && uri.len > 8 && memcmp(uri.ptr, "/api/v1/", 8) == 0 &&
+	       (end == uri.len || strchr("/?#", uri.ptr[end]));
+}
+
+static unsigned event_flags(struct mask_frame *f, json_ref event)
+{
+	json_ref ref = json_get_str(f->doc, event, "objectRef");
+	unsigned flags;
+
+	f->ctx->target = (struct mask_target){.group = member(f, ref, SPAN("apiGroup")),
+		.resource = member(f, ref, SPAN("resource")),
+		.subresource = member(f, ref, SPAN("subresource"))};
+	flags = mask_target_flags(
+		f->ctx->target.group, f->ctx->target.resource, f->ctx->target.subresource);
+	if (names_secrets(f, event))
+		flags |= WHERE_SECRET | WHERE_SECRETS;
+	return flags;
+}
+
+static int mask_event_member(struct mask_frame *f, json_ref k, unsigned target)
+{
+	struct mask_name name = mask_key_name(f, k);
+	struct mask_where w = {.class = name.class,
+		.infected = name.class == NAME_STRONG ? name.rule : RULE_NONE,
+		.depth = 1};
+
+	if (json_string_is(f->doc, k, SPAN("requestObject")) ||
+		json_string_is(f->doc, k, SPAN("responseObject")))
+		w.flags = (uint8_t)target;
+	else if (!json_string_is(f->doc, k, SPAN("objectRef")))
+		w.flags = target & WHERE_SECRETS;
+	if (!name.known && mask_key_text(f, k) < 0)
+		return -1;
+	if (name.field == FIELD_URI && json_type(f->doc, k + 1) == JSON_STRING)
+		return mask_uri_value(f, k + 1, false);
+	return walk_or_mask(f, k + 1, w);
+}
+
+void mask_audit_event(const struct masker *m, const struct json_doc *d, json_ref event,
+	struct arena *arena, struct buf *out, struct mask_result *ret)
+{
+	struct mask_ctx ctx = {.m = m, .arena = arena};
+	struct mask_frame f = {.ctx = &ctx, .text = {d->text, d->len}, .doc = d, .at = event};
+	struct span range = json_text(d, event);
+	unsigned target;
+
+	*ret = (struct mask_result){0};
+	if (json_type(d, event) != JSON_OBJECT) {
+		if (walk_or_mask(&f, event, (struct mask_where){0}) < 0)
+			put_all_masked(m, range, true, out, ret);
+		else
+			put_masked(&f, range, out, ret);
+		return;
+	}
+	target = event_flags(&f, event);
+	json_foreach_member (k, d, event) {
+		if (mask_event_member(&f, k, target) < 0) {
+			put_all_masked(m, range, true, out, ret);
+			return;
+		}
+	}
+	put_masked(&f, range, out, ret);
+}
+
+void mask_object(const struct masker *m, const struct json_doc *d, json_ref object,
+	struct mask_target target, struct arena *arena, struct buf *out, struct mask_result *ret)
+{
+	struct mask_ctx ctx = {.m = m, .arena = arena, .target = target};
+	struct mask_frame f = {.ctx = &ctx, .text = {d->text, d->len}, .doc = d, .at = object};
+	struct mask_where w = {.flags = (uint8_t)mask_target_flags(
+				       target.group, target.resource, target.subresource)};
+
+	*ret = (struct mask_result){0};
+	if (walk_or_mask(&f, object, w) < 0)
+		put_all_masked(m, json_text(d, object), true, out, ret);
+	else
+		put_masked(&f, json_text(d, object), out, ret);
+}
+
+void mask_text(const struct masker *m, struct span text, struct arena *arena, struct buf *out,
+	struct mask_result *ret)
+{
+	struct mask_ctx ctx = {.m = m, .arena = arena};
+	struct mask_frame f = {.ctx = &ctx, .text = text, .at = JSON_NONE};
+	int failed;
+
+	*ret = (struct mask_result){0};
+	if (text.len == 0)
+		return;
+	if (text.ptr[0] == '/')
+		failed = mask_uri(&f, false);
+	else
+		failed = mask_text_frame(&f, (struct mask_where){0});
+	if (failed)
+		put_all_masked(m, text, false, out, ret);
+	else
+		put_masked(&f, text, out, ret);
+}

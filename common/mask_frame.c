@@ -1,0 +1,417 @@
+/*
+ * Texts under examination and the edits found in them.
+ *
+ * A frame is one text; a child frame is a text that stands escaped in its parent's. Edits are kept
+ * in order of their offsets. Closing a child walks its parent's escaped bytes once and turns each
+ * edit's offsets into the parent's, so the bytes between edits are never rewritten.
+ */
+#include <assert.h>
+
+#include "common/mask_internal.h"
+
+#define MARK_BEGIN "[masked hmac-sha256:"
+
+static char *put_decimal(char *p, size_t v)
+{
+	char digits[20];
+	size_t n = 0;
+
+	do {
+		digits[n++] = (char)('0' + v % 10);
+	} while (v /= 10);
+	while (n > 0)
+		*p++ = digits[--n];
+	return p;
+}
+
+/* Written by hand: a mark is made for each masked value, and printf would be half of its cost. */
+size_t mask_mark(const struct mask_key *key, struct span value, char ret[MASK_MARK_MAX])
+{
+	static const char hex[] = "0123456789abcdef";
+	uint8_t mac[SHA256_LEN];
+	char *p = mempcpy(ret, MARK_BEGIN, sizeof(MARK_BEGIN) - 1);
+
+	hmac_key_sign(key->hmac, value.ptr ? value.ptr : "", value.len, mac);
+	if (key->id[0]) {
+		p = stpcpy(p, key->id);
+		*p++ = ':';
+	}
+	for (size_t i = 0; i < 8; i++) {
+		*p++ = hex[mac[i] >> 4];
+		*p++ = hex[mac[i] & 15];
+	}
+	p = mempcpy(p, " len:", 5);
+	p = put_decimal(p, value.len);
+	*p++ = ']';
+	return (size_t)(p - ret);
+}
+
+static size_t run_of(struct span s, size_t off, const char *set)
+{
+	size_t n = 0;
+
+	while (off + n < s.len && s.ptr[off + n] && strchr(set, s.ptr[off + n]))
+		n++;
+	return n;
+}
+
+size_t mask_mark_len(struct span s)
+{
+	size_t off = sizeof(MARK_BEGIN) - 1, n;
+
+	if (s.len < off || memcmp(s.ptr, MARK_BEGIN, off) != 0)
+		return 0;
+	n = run_of(s, off, "abcdefghijklmnopqrstuvwxyz0123456789.-");
+	if (n > 0 && n <= MASK_KEY_ID_MAX && off + n < s.len && s.ptr[off + n] == ':')
+		off += n + 1;
+	if (run_of(s, off, "0123456789abcdef") != 16)
+		return 0;
+	off += 16;
+	if (s.len - off < 5 || memcmp(s.ptr + off, " len:", 5) != 0)
+		return 0;
+	off += 5;
+	n = run_of(s, off, "0123456789");
+	if (n == 0 || n > 10 || off + n >= s.len || s.ptr[off + n] != ']')
+		return 0;
+	return off + n + 1;
+}
+
+bool mask_is_mark(struct span s)
+{
+	return s.len > 0 && mask_mark_len(s) == s.len;
+}
+
+static int reserve(struct mask_frame *f)
+{
+	size_t cap = f->edit_cap ? f->edit_cap * 2 : 16;
+	struct mask_edit *edits;
+
+	if (f->edit_count < f->edit_cap)
+		return 0;
+	edits = arena_alloc(f->ctx->arena, cap * sizeof(*edits));
+	if (!edits)
+		return -1;
+	if (f->edit_count > 0)
+		memcpy(edits, f->edits, f->edit_count * sizeof(*edits));
+	f->edits = edits;
+	f->edit_cap = cap;
+	return 0;
+}
+
+static size_t end_of(const struct mask_edit *e)
+{
+	return (size_t)e->off + e->len;
+}
+
+/* The edit at i grows over the ones behind it that it touches. */
+static void swallow(struct mask_frame *f, size_t i)
+{
+	struct mask_edit *e = &f->edits[i];
+	size_t next = i + 1;
+
+	while (next < f->edit_count && f->edits[next].off < end_of(e)) {
+		if (end_of(&f->edits[next]) > end_of(e))
+			e->len = (uint32_t)(end_of(&f->edits[next]) - e->off);
+		next++;
+	}
+	memmove(e + 1, &f->edits[next], (f->edit_count - next) * sizeof(*e));
+	f->edit_count -= next - i - 1;
+}
+
+/* Keeps the list ordered and free of overlaps: what two rules found becomes one edit. */
+static int append(struct mask_frame *f, struct mask_edit edit)
+{
+	size_t at = f->edit_count;
+
+	f->changes++;
+	while (at > 0 && f->edits[at - 1].off >= edit.off)
+		at--;
+	if (at > 0 && end_of(&f->edits[at - 1]) > edit.off) {
+		struct mask_edit *before = &f->edits[--at];
+
+		if (end_of(&edit) > end_of(before))
+			before->len = (uint32_t)(end_of(&edit) - before->off);
+	} else {
+		if (reserve(f) < 0)
+			return -1;
+		memmove(&f->edits[at + 1], &f->edits[at], (f->edit_count - at) * sizeof(*f->edits));
+		f->edits[at] = edit;
+		f->edit_count++;
+	}
+	swallow(f, at);
+	return 0;
+}
+
+int mask_edit_add(struct mask_frame *f, size_t off, size_t len, struct span value,
+	enum mask_rule rule, unsigned quote_level)
+{
+	struct mask_edit edit = {.off = (uint32_t)off,
+		.len = (uint32_t)len,
+		.rule = (uint8_t)rule,
+		.quote_level = (uint8_t)quote_level};
+	char mark[MASK_MARK_MAX];
+
+	assert(off + len <= f->text.len);
+	if (len == 0 || mask_is_mark((struct span){f->text.ptr + off, len}))
+		return 0;
+	edit.mark.len = mask_mark(&f->ctx->m->keys[0], value, mark);
+	edit.mark.ptr = arena_strndup(f->ctx->arena, mark, edit.mark.len);
+	if (!edit.mark.ptr)
+		return -1;
+	if (f->ctx->m->explain)
+		mask_explain(f, rule);
+	return append(f, edit);
+}
+
+int mask_range(struct mask_frame *f, size_t off, size_t len, enum mask_rule rule)
+{
+	return mask_edit_add(f, off, len, (struct span){f->text.ptr + off, len}, rule, 0);
+}
+
+int mask_node_as(struct mask_frame *f, json_ref r, struct span value, enum mask_rule rule)
+{
+	const struct json_node *n = json_node(f->doc, r);
+
+	f->at = r;
+	return mask_edit_add(f, n->off, n->len, value, rule, n->type == JSON_STRING ? 0 : 1);
+}
+
+int mask_node(struct mask_frame *f, json_ref r, enum mask_rule rule)
+{
+	struct span value = json_text(f->doc, r);
+
+	if (json_type(f->doc, r) == JSON_STRING) {
+		value = mask_string(f, r);
+		if (!value.ptr)
+			return -1;
+	}
+	return mask_node_as(f, r, value, rule);
+}
+
+void mask_rollback(struct mask_frame *f, size_t count)
+{
+	f->edit_count = count;
+}
+
+/* ---- escapes ---- */
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static int hex4(const char *p, const char *end)
+{
+	int v = 0;
+
+	if (end - p < 4)
+		return -1;
+	for (int i = 0; i < 4; i++) {
+		int d = hex_digit(p[i]);
+
+		if (d < 0)
+			return -1;
+		v = v << 4 | d;
+	}
+	return v;
+}
+
+static size_t put_utf8(uint32_t c, char out[4])
+{
+	if (c < 0x80) {
+		out[0] = (char)c;
+		return 1;
+	}
+	if (c < 0x800) {
+		out[0] = (char)(0xc0 | c >> 6);
+		out[1] = (char)(0x80 | (c & 0x3f));
+		return 2;
+	}
+	if (c < 0x10000) {
+		out[0] = (char)(0xe0 | c >> 12);
+		out[1] = (char)(0x80 | (c >> 6 & 0x3f));
+		out[2] = (char)(0x80 | (c & 0x3f));
+		return 3;
+	}
+	out[0] = (char)(0xf0 | c >> 18);
+	out[1] = (char)(0x80 | (c >> 12 & 0x3f));
+	out[2] = (char)(0x80 | (c >> 6 & 0x3f));
+	out[3] = (char)(0x80 | (c & 0x3f));
+	return 4;
+}
+
+/* \uXXXX at p (after the u), with its second half if it is a pair. Bytes used after the u. */
+static size_t unescape_u(const char *p, const char *end, char out[4], size_t *ret_out)
+{
+	int hi = hex4(p, end), lo;
+
+	*ret_out = put_utf8(0xfffd, out);
+	if (hi < 0)
+		return 0;
+	if (hi < 0xd800 || hi > 0xdfff) {
+		*ret_out = put_utf8((uint32_t)hi, out);
+		return 4;
+	}
+	if (hi > 0xdbff || end - p < 10 || p[4] != '\\' || p[5] != 'u')
+		return 4;
+	lo = hex4(p + 6, end);
+	if (lo < 0xdc00 || lo > 0xdfff)
+		return 4;
+	*ret_out = put_utf8(0x10000 + (((uint32_t)hi & 0x3ff) << 10) + ((uint32_t)lo & 0x3ff), out);
+	return 10;
+}
+
+/* One character at p as its escape spells it. Bytes of p used; out gets *ret_out bytes. */
+static size_t unescape_json(const char *p, const char *end, char out[4], size_t *ret_out)
+{
+	static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
+	const char *at;
+
+	*ret_out = 1;
+	out[0] = *p;
+	if (*p != '\\' || end - p < 2)
+		return 1;
+	if (p[1] == 'u')
+		return 2 + unescape_u(p + 2, end, out, ret_out);
+	at = p[1] ? strchr(from, p[1]) : NULL;
+	out[0] = at ? to[at - from] : p[1];
+	return 2;
+}
+
+static size_t unescape_percent(const char *p, const char *end, char out[4], size_t *ret_out)
+{
+	*ret_out = 1;
+	out[0] = *p == '+' ? ' ' : *p;
+	if (*p != '%' || end - p < 3 || hex_digit(p[1]) < 0 || hex_digit(p[2]) < 0)
+		return 1;
+	out[0] = (char)(hex_digit(p[1]) << 4 | hex_digit(p[2]));
+	return 3;
+}
+
+static size_t unescape_one(
+	enum mask_escape escape, const char *p, const char *end, char out[4], size_t *ret_out)
+{
+	if (escape == ESCAPE_JSON)
+		return unescape_json(p, end, out, ret_out);
+	return unescape_percent(p, end, out, ret_out);
+}
+
+static struct span unescape(struct arena *arena, struct span raw, enum mask_escape escape)
+{
+	const char *p = raw.ptr, *end = raw.ptr + raw.len;
+	char *begin = arena_alloc(arena, raw.len + 1), *out = begin;
+
+	if (!begin)
+		return (struct span){0};
+	while (p < end) {
+		const char *plain = escape == ESCAPE_JSON ? memchr(p, '\\', (size_t)(end - p)) : p;
+		char c[4];
+		size_t n;
+
+		if (!plain)
+			plain = end;
+		out = mempcpy(out, p, (size_t)(plain - p));
+		p = plain;
+		if (p == end)
+			break;
+		p += unescape_one(escape, p, end, c, &n);
+		for (size_t i = 0; i < n; i++)
+			*out++ = c[i];
+	}
+	return (struct span){begin, (size_t)(out - begin)};
+}
+
+struct span mask_string(struct mask_frame *f, json_ref r)
+{
+	const struct json_node *n = json_node(f->doc, r);
+	struct span raw = {f->text.ptr + n->off, n->len};
+
+	return n->escaped ? unescape(f->ctx->arena, raw, ESCAPE_JSON) : raw;
+}
+
+/* ---- child frames ---- */
+
+int mask_frame_open(struct mask_frame *child, struct mask_frame *parent, size_t off, size_t len,
+	enum mask_escape escape)
+{
+	struct span text = {parent->text.ptr + off, len};
+
+	if (escape != ESCAPE_NONE)
+		text = unescape(parent->ctx->arena, text, escape);
+	if (!text.ptr)
+		return -1;
+	*child = (struct mask_frame){.ctx = parent->ctx,
+		.text = text,
+		.at = JSON_NONE,
+		.parent = parent,
+		.escape = escape,
+		.parent_off = off,
+		.parent_len = len};
+	return 0;
+}
+
+/* Where in the parent's bytes the child's offset `want` lies; *at and *seen go on from call to
+ * call. round_up: an offset inside an escape means its end, else its beginning. */
+static size_t to_parent(
+	const struct mask_frame *child, size_t want, const char **at, size_t *seen, bool round_up)
+{
+	const char *raw = child->parent->text.ptr + child->parent_off;
+	const char *end = raw + child->parent_len;
+
+	if (child->escape == ESCAPE_NONE)
+		return child->parent_off + want;
+	while (*seen < want && *at < end) {
+		char c[4];
+		size_t n, used = unescape_one(child->escape, *at, end, c, &n);
+
+		if (*seen + n > want && !round_up)
+			break;
+		*at += used;
+		*seen += n;
+	}
+	return child->parent_off + (size_t)(*at - raw);
+}
+
+int mask_frame_close(struct mask_frame *child)
+{
+	struct mask_frame *parent = child->parent;
+	const char *at = parent->text.ptr + child->parent_off;
+	size_t seen = 0;
+
+	for (size_t i = 0; i < child->edit_count; i++) {
+		struct mask_edit e = child->edits[i];
+		size_t begin = to_parent(child, e.off, &at, &seen, false);
+		size_t end = to_parent(child, (size_t)e.off + e.len, &at, &seen, true);
+
+		e.off = (uint32_t)begin;
+		e.len = (uint32_t)(end - begin);
+		/* A text that stands in a JSON string has its own quotes escaped. */
+		if (e.quote_level > 0 && parent->doc)
+			e.quote_level++;
+		if (append(parent, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void put_place(struct buf *out, const struct mask_frame *f)
+{
+	if (f->parent) {
+		put_place(out, f->parent);
+		if (f->doc)
+			buf_add_str(out, "#");
+	}
+	if (f->doc && f->at != JSON_NONE)
+		json_put_pointer_to(out, f->doc, f->at);
+}
+
+void mask_explain(struct mask_frame *f, enum mask_rule rule)
+{
+	_cleanup_(buf_free) struct buf place = BUF_INIT(1 << 20);
+
+	put_place(&place, f);
+	f->ctx->m->explain(f->ctx->m->explain_userdata, mask_rules[rule].id, buf_span(&place));
+}

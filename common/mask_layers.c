@@ -1,0 +1,465 @@
+/*
+ * Texts inside texts: JSON in a string, base64, gzip, hex, percent escapes, and any of them in each
+ * other (Helm keeps base64 of base64 of gzip of JSON).
+ *
+ * What can be written back piecemeal (JSON, percent escapes) is masked piecemeal; an encoded text
+ * with a secret in it is masked as a whole. Depth and decoded bytes are bounded for each call: what
+ * goes beyond a bound is masked unseen.
+ */
+#define ZLIB_CONST
+#include <zlib.h>
+
+#include "common/mask_internal.h"
+
+#define BASE64_LEN_MIN 16
+#define HEX_LEN_MIN    32
+
+static const struct json_limits layer_limits = {.max_bytes = MASK_LAYER_BYTES_MAX,
+	.max_depth = 1024,
+	.max_nodes = MASK_LAYER_NODES_MAX,
+	.allow_lone_surrogates = true,
+	.allow_duplicate_keys = true};
+
+static int give_up(struct mask_frame *f, enum mask_rule rule, bool *ret_done)
+{
+	mask_rollback(f, 0);
+	f->ctx->whole = true;
+	*ret_done = true;
+	return mask_range(f, 0, f->text.len, rule);
+}
+
+/* Counts len decoded bytes; false when there were too many, or too many layers are open. */
+static bool afford(struct mask_ctx *ctx, size_t len)
+{
+	if (ctx->layers >= MASK_LAYERS_MAX || len > MASK_LAYER_BYTES_MAX - ctx->layer_bytes)
+		return false;
+	ctx->layer_bytes += len;
+	return true;
+}
+
+static enum mask_rule unaffordable(const struct mask_ctx *ctx)
+{
+	return ctx->layers >= MASK_LAYERS_MAX ? RULE_TOO_DEEP : RULE_TOO_LARGE;
+}
+
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static struct span trim(struct span s)
+{
+	while (s.len > 0 && is_space(s.ptr[0])) {
+		s.ptr++;
+		s.len--;
+	}
+	while (s.len > 0 && is_space(s.ptr[s.len - 1]))
+		s.len--;
+	return s;
+}
+
+/* ---- JSON ---- */
+
+static bool may_be_json(struct span s)
+{
+	char last;
+
+	if (s.len < 2)
+		return false;
+	last = s.ptr[s.len - 1];
+	return (s.ptr[0] == '{' && last == '}') || (s.ptr[0] == '[' && last == ']') ||
+	       (s.ptr[0] == '"' && last == '"');
+}
+
+/* The frame's text is read as JSON and walked in the same frame. */
+static int mask_json(struct mask_frame *f, struct mask_where w, bool *ret_done)
+{
+	struct mask_where inside = {.flags = w.flags & WHERE_SECRETS};
+	struct json_error error = {0};
+	struct json_doc doc;
+	int ret;
+
+	if (!afford(f->ctx, f->text.len))
+		return give_up(f, unaffordable(f->ctx), ret_done);
+	if (json_read(f->text.ptr, f->text.len, &layer_limits, f->ctx->arena, &doc, &error) < 0)
+		return error.limit ? give_up(f, RULE_TOO_LARGE, ret_done) : 0;
+	f->ctx->layers++;
+	f->doc = &doc;
+	f->at = JSON_ROOT;
+	ret = mask_walk(f, JSON_ROOT, inside);
+	f->doc = NULL;
+	f->at = JSON_NONE;
+	f->ctx->layers--;
+	*ret_done = true;
+	return ret;
+}
+
+/* ---- compressed ---- */
+
+static void *zlib_alloc(void *arena, unsigned n, unsigned size)
+{
+	return arena_calloc(arena, n, size);
+}
+
+static void zlib_free(void *arena, void *p)
+{
+	(void)arena;
+	(void)p;
+}
+
+static bool is_gzip(struct span s)
+{
+	return s.len > 18 && s.ptr[0] == '\x1f' && s.ptr[1] == '\x8b';
+}
+
+static bool is_zlib(struct span s)
+{
+	uint8_t a = (uint8_t)s.ptr[0], b = s.len > 1 ? (uint8_t)s.ptr[1] : 0;
+
+	return s.len > 8 && a == 0x78 && ((unsigned)a << 8 | b) % 31 == 0;
+}
+
+/* 1: all of it, in *ret; 0: not compressed data after all; -1: too much, or spoilt midway. */
+static int inflate_all(struct mask_ctx *ctx, struct span in, struct span *ret)
+{
+	size_t budget = MASK_LAYER_BYTES_MAX - ctx->layer_bytes, cap = in.len * 8 + 1024, n = 0;
+	z_stream z = {.zalloc = zlib_alloc, .zfree = zlib_free, .opaque = ctx->arena};
+	char *out;
+	int status = Z_OK;
+
+	z.next_in = (const Bytef *)in.ptr;
+	z.avail_in = (uInt)in.len;
+	cap = cap < budget ? cap : budget;
+	out = arena_alloc(ctx->arena, cap + 1);
+	if (!out || inflateInit2(&z, 15 + 32) != Z_OK)
+		return -1;
+	while (status == Z_OK && n < budget) {
+		if (n == cap) {
+			size_t more = cap * 2 < budget ? cap * 2 : budget;
+			char *bigger = arena_alloc(ctx->arena, more + 1);
+
+			if (!bigger)
+				return -1;
+			out = memcpy(bigger, out, n);
+			cap = more;
+		}
+		z.next_out = (Bytef *)out + n;
+		z.avail_out = (uInt)(cap - n);
+		status = inflate(&z, Z_NO_FLUSH);
+		n = cap - z.avail_out;
+	}
+	if (status != Z_STREAM_END || z.avail_in > 0)
+		return n == 0 && status == Z_DATA_ERROR && !is_gzip(in) ? 0 : -1;
+	*ret = (struct span){out, n};
+	return 1;
+}
+
+/* ---- decoded bytes ---- */
+
+static int mask_decoded(struct mask_frame *child, struct mask_where w);
+
+static int mask_compressed(struct mask_frame *child, struct mask_where w, bool *ret_done)
+{
+	struct span text;
+	int ret = inflate_all(child->ctx, child->text, &text);
+
+	if (ret <= 0)
+		return ret;
+	*ret_done = true;
+	if (!afford(child->ctx, text.len))
+		return -1;
+	child->text = text;
+	return mask_decoded(child, w);
+}
+
+/* Looks for secrets in a decoded text; its edits only say that there are some. */
+static int mask_decoded(struct mask_frame *child, struct mask_where w)
+{
+	bool done = false;
+	int ret = 0;
+
+	child->ctx->layers++;
+	if (is_gzip(child->text) || is_zlib(child->text))
+		ret = mask_compressed(child, w, &done);
+	if (ret == 0 && !done)
+		ret = mask_text_frame(child, w);
+	child->ctx->layers--;
+	return ret;
+}
+
+/* decoded is what f->text[off..off+len) spells. Masks that when there is a secret in it. */
+static int mask_encoded(
+	struct mask_frame *f, size_t off, size_t len, struct span decoded, struct mask_where w)
+{
+	struct mask_frame child = {.ctx = f->ctx,
+		.text = decoded,
+		.at = JSON_NONE,
+		.parent = f,
+		.parent_off = off,
+		.parent_len = len};
+	enum mask_rule rule = RULE_ENCODED;
+
+	if (!afford(f->ctx, decoded.len))
+		rule = unaffordable(f->ctx);
+	else if (mask_decoded(&child, w) < 0)
+		rule = RULE_TOO_LARGE;
+	else if (child.edit_count == 0)
+		return 0;
+	f->ctx->whole |= rule != RULE_ENCODED;
+	return mask_range(f, off, len, rule);
+}
+
+/* ---- base64 and hex ---- */
+
+static const int8_t *base64_values(void)
+{
+	/* Both alphabets; -1: none of them, -2: white space. */
+	static const int8_t values[256] = {
+		[0 ... 8] = -1,
+		['\t'] = -2,
+		['\n'] = -2,
+		[11 ... 12] = -1,
+		['\r'] = -2,
+		[14 ... 31] = -1,
+		[' '] = -1,
+		[33 ... 42] = -1,
+		['+'] = 62,
+		[','] = -1,
+		['-'] = 62,
+		['.'] = -1,
+		['/'] = 63,
+		['0'] = 52,
+		['1'] = 53,
+		['2'] = 54,
+		['3'] = 55,
+		['4'] = 56,
+		['5'] = 57,
+		['6'] = 58,
+		['7'] = 59,
+		['8'] = 60,
+		['9'] = 61,
+		[':' ... '@'] = -1,
+		['A'] = 0,
+		['B'] = 1,
+		['C'] = 2,
+		['D'] = 3,
+		['E'] = 4,
+		['F'] = 5,
+		['G'] = 6,
+		['H'] = 7,
+		['I'] = 8,
+		['J'] = 9,
+		['K'] = 10,
+		['L'] = 11,
+		['M'] = 12,
+		['N'] = 13,
+		['O'] = 14,
+		['P'] = 15,
+		['Q'] = 16,
+		['R'] = 17,
+		['S'] = 18,
+		['T'] = 19,
+		['U'] = 20,
+		['V'] = 21,
+		['W'] = 22,
+		['X'] = 23,
+		['Y'] = 24,
+		['Z'] = 25,
+		['[' ... '^'] = -1,
+		['_'] = 63,
+		['`'] = -1,
+		['a'] = 26,
+		['b'] = 27,
+		['c'] = 28,
+		['d'] = 29,
+		['e'] = 30,
+		['f'] = 31,
+		['g'] = 32,
+		['h'] = 33,
+		['i'] = 34,
+		['j'] = 35,
+		['k'] = 36,
+		['l'] = 37,
+		['m'] = 38,
+		['n'] = 39,
+		['o'] = 40,
+		['p'] = 41,
+		['q'] = 42,
+		['r'] = 43,
+		['s'] = 44,
+		['t'] = 45,
+		['u'] = 46,
+		['v'] = 47,
+		['w'] = 48,
+		['x'] = 49,
+		['y'] = 50,
+		['z'] = 51,
+		['{' ... 255] = -1,
+	};
+
+	return values;
+}
+
+/* Base64 of anything but a few odd texts has letters of both cases; names and digests have not. */
+static bool may_be_base64(struct span s)
+{
+	const int8_t *values = base64_values();
+	bool upper = false, lower = false;
+
+	if (s.len < BASE64_LEN_MIN)
+		return false;
+	while (s.len > 0 && s.ptr[s.len - 1] == '=')
+		s.len--;
+	for (size_t i = 0; i < s.len; i++) {
+		if (values[(uint8_t)s.ptr[i]] == -1)
+			return false;
+		upper |= s.ptr[i] >= 'A' && s.ptr[i] <= 'Z';
+		lower |= s.ptr[i] >= 'a' && s.ptr[i] <= 'z';
+	}
+	return upper && lower;
+}
+
+/* Takes what people take for base64: either alphabet, line breaks, padding or none. */
+static int decode_base64(struct span s, struct arena *arena, struct span *ret)
+{
+	const int8_t *values = base64_values();
+	char *begin = arena_alloc(arena, s.len / 4 * 3 + 4), *out = begin;
+	uint32_t bits = 0;
+	unsigned have = 0;
+
+	if (!begin)
+		return -1;
+	for (size_t i = 0; i < s.len && s.ptr[i] != '='; i++) {
+		int v = values[(uint8_t)s.ptr[i]];
+
+		if (v < 0)
+			continue;
+		bits = bits << 6 | (uint32_t)v;
+		if (++have % 4 == 0) {
+			*out++ = (char)(bits >> 16);
+			*out++ = (char)(bits >> 8);
+			*out++ = (char)bits;
+		}
+	}
+	if (have % 4 == 2) {
+		*out++ = (char)(bits >> 4);
+	} else if (have % 4 == 3) {
+		*out++ = (char)(bits >> 10);
+		*out++ = (char)(bits >> 2);
+	}
+	*ret = (struct span){begin, (size_t)(out - begin)};
+	return 0;
+}
+
+int mask_base64_run(struct mask_frame *f, size_t off, size_t len)
+{
+	struct arena_mark before = arena_mark(f->ctx->arena);
+	struct span decoded;
+	size_t changes = f->changes;
+
+	if (decode_base64((struct span){f->text.ptr + off, len}, f->ctx->arena, &decoded) < 0)
+		return -1;
+	if (mask_encoded(f, off, len, decoded, (struct mask_where){0}) < 0)
+		return -1;
+	if (f->changes == changes)
+		arena_rewind(f->ctx->arena, before);
+	return 0;
+}
+
+static bool may_be_hex(struct span s)
+{
+	if (s.len < HEX_LEN_MIN || s.len % 2 != 0)
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.ptr[i];
+
+		if (!((c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')))
+			return false;
+	}
+	return true;
+}
+
+/* Digests are hex too: only what begins like text or gzip is looked into. */
+static bool begins_readable(const uint8_t *p)
+{
+	if (p[0] == 0x1f && p[1] == 0x8b)
+		return true;
+	for (int i = 0; i < 4; i++) {
+		if ((p[i] < 0x20 || p[i] > 0x7e) && !is_space((char)p[i]))
+			return false;
+	}
+	return true;
+}
+
+static int mask_hex(struct mask_frame *f, struct span s, struct mask_where w)
+{
+	uint8_t *out = arena_alloc(f->ctx->arena, s.len / 2);
+
+	if (!out || hex_decode(s, out, s.len / 2) < 0)
+		return -1;
+	if (!begins_readable(out))
+		return 0;
+	return mask_encoded(f, 0, f->text.len, (struct span){(char *)out, s.len / 2}, w);
+}
+
+/* ---- percent escapes ---- */
+
+static bool has_percent_escapes(struct span s)
+{
+	const char *p = s.ptr, *end = s.ptr + s.len;
+
+	while (end - p > 2 && (p = memchr(p, '%', (size_t)(end - p) - 2))) {
+		char c = p[1], d = p[2];
+
+		if (((c >= '2' && c <= '7') || c == '0') &&
+			((d >= '0' && d <= '9') || ((d | 0x20) >= 'a' && (d | 0x20) <= 'f')))
+			return true;
+		p++;
+	}
+	return false;
+}
+
+static int mask_percent(struct mask_frame *f, struct mask_where w, bool *ret_done)
+{
+	struct mask_frame child;
+	int ret;
+
+	if (!afford(f->ctx, f->text.len))
+		return give_up(f, unaffordable(f->ctx), ret_done);
+	if (mask_frame_open(&child, f, 0, f->text.len, ESCAPE_PERCENT) < 0)
+		return -1;
+	f->ctx->layers++;
+	ret = mask_text_frame(&child, w);
+	f->ctx->layers--;
+	return ret < 0 ? -1 : mask_frame_close(&child);
+}
+
+int mask_layers(struct mask_frame *f, struct mask_where w, bool *ret_done)
+{
+	struct span s = trim(f->text);
+
+	if (may_be_json(s))
+		return mask_json(f, w, ret_done);
+	if (may_be_base64(s)) {
+		size_t count = f->edit_count;
+
+		if (mask_base64_run(f, 0, f->text.len) < 0)
+			return -1;
+		*ret_done = f->edit_count > count;
+		return 0;
+	}
+	if (may_be_hex(s))
+		return mask_hex(f, s, w);
+	if (has_percent_escapes(s))
+		return mask_percent(f, w, ret_done);
+	return 0;
+}
+
+int mask_text_frame(struct mask_frame *f, struct mask_where w)
+{
+	bool done = false;
+
+	if (mask_layers(f, w, &done) < 0)
+		return -1;
+	return done ? 0 : mask_scan(f, 0, f->text.len);
+}

@@ -1,0 +1,296 @@
+/*
+ * Is this the name of a secret? "DB_PASSWORD", "dbPassword" and "db-passwd2" are, "tokenTTL",
+ * "secretName" and "max_tokens" are not.
+ *
+ * A name is cut into words and squeezed to lower-case letters and digits. Unmistakable parts count
+ * anywhere in it, short ones only as a word of their own. A last word that says that the value
+ * describes a secret or tells where it is ("Name", "Ref", "File", "Seconds") makes it plain.
+ */
+#include "common/mask_internal.h"
+
+struct words {
+	char text[MASK_NAME_MAX + 1]; /* lower case, separators left out */
+	bool start[MASK_NAME_MAX + 1];
+	size_t len;
+	size_t last; /* where the last word begins, trailing digits not counted as one */
+};
+
+/* Anywhere in a name. Sorted by first letter for part_at(). */
+static const char *const strong_parts[] = {"accesskey", "accountkey", "adminkey", "apikey",
+	"appkey", "authkey", "authorization", "bearer", "clientkey", "connectionstring", "connstr",
+	"contrase", "cookie", "credential", "decryptionkey", "deploykey", "dockercfg",
+	"dockerconfig", "encryptionkey", "encryptkey", "hmackey", "hostkey", "iddsa", "idecdsa",
+	"ided25519", "idrsa", "jsonwebkey", "jwt", "kennwort", "keytab", "kubeconfig", "licensekey",
+	"masterkey", "mnemonic", "motdepasse", "netrc", "parola", "passcode", "passphrase",
+	"passwd", "password", "passwort", "pgpass", "presharedkey", "privatekey", "privkey",
+	"recoverycode", "recoverykey", "rootkey", "saskey", "secret", "securitykey", "seedphrase",
+	"senha", "serverkey", "serviceaccountjson", "serviceaccountkey", "sessionkey", "sharedkey",
+	"signingkey", "signkey", "sshkey", "storagekey", "tlskey", "token", "unsealkey"};
+
+/* As a word of its own. */
+static const char *const strong_words[] = {"auths", "cred", "creds", "dsn", "jks", "mfa", "otp",
+	"p12", "pass", "passw", "pat", "pfx", "pin", "psk", "pw", "pwd", "sas", "totp"};
+
+static const char *const weak_words[] = {"auth", "encryption", "hmac", "key", "keys", "license",
+	"login", "nonce", "oauth", "private", "salt", "seed", "session", "sid", "sig", "signature",
+	"ssh", "webhook"};
+
+/* As the last word: the value only describes a secret or says where it is. */
+static const char *const describing_words[] = {"algorithm", "annotations", "at", "audience",
+	"audiences", "by", "class", "controller", "count", "date", "days", "dir", "directory",
+	"disabled", "duration", "enabled", "encoding", "endpoint", "expiration", "expires",
+	"expiry", "file", "filename", "files", "format", "generation", "host", "hours", "in",
+	"index", "interval", "issuer", "kind", "label", "labels", "length", "limit", "manager",
+	"method", "minutes", "mode", "mount", "mounts", "name", "names", "namespace", "operator",
+	"path", "paths", "period", "policy", "port", "prefix", "provider", "ref", "reference",
+	"references", "refs", "required", "reviews", "rotation", "schema", "scope", "scopes",
+	"seconds", "selector", "size", "state", "status", "store", "suffix", "template", "time",
+	"timeout", "timestamp", "ttl", "type", "uri", "url", "version", "volume", "volumes"};
+
+static bool is_upper(char c)
+{
+	return c >= 'A' && c <= 'Z';
+}
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* Bytes beyond ASCII count as letters: names are written in all languages. */
+static bool is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || is_upper(c) || (unsigned char)c >= 0x80;
+}
+
+static bool begins_word(struct span s, size_t i)
+{
+	char c = s.ptr[i], before = i > 0 ? s.ptr[i - 1] : '_';
+
+	if (!is_letter(before) && !is_digit(before))
+		return true;
+	if (is_digit(c) != is_digit(before))
+		return true;
+	if (!is_upper(c))
+		return false;
+	return !is_upper(before) ||
+	       (i + 1 < s.len && is_letter(s.ptr[i + 1]) && !is_upper(s.ptr[i + 1]));
+}
+
+static void cut_into_words(struct span s, struct words *ret)
+{
+	ret->len = ret->last = 0;
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.ptr[i];
+
+		if (!is_letter(c) && !is_digit(c))
+			continue;
+		ret->start[ret->len] = begins_word(s, i);
+		if (ret->start[ret->len] && !is_digit(c))
+			ret->last = ret->len;
+		ret->text[ret->len++] = is_upper(c) ? (char)(c | 0x20) : c;
+	}
+	ret->text[ret->len] = '\0';
+	ret->start[ret->len] = true;
+}
+
+static uint8_t first_part[256]; /* by letter: index + 1 of its first part */
+
+void mask_names_init(void)
+{
+	for (size_t i = ARRAY_LEN(strong_parts); i-- > 0;)
+		first_part[(uint8_t)strong_parts[i][0]] = (uint8_t)(i + 1);
+}
+
+static bool has_strong_part(const struct words *w)
+{
+	for (size_t at = 0; at < w->len; at++) {
+		size_t i = first_part[(uint8_t)w->text[at]];
+
+		if (i == 0)
+			continue;
+		for (i--; i < ARRAY_LEN(strong_parts) && strong_parts[i][0] == w->text[at]; i++) {
+			if (strncmp(w->text + at, strong_parts[i], strlen(strong_parts[i])) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool in_list(const char *const *list, size_t n, const char *word, size_t len)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strncmp(list[i], word, len) == 0 && list[i][len] == '\0')
+			return true;
+	}
+	return false;
+}
+
+static bool has_word(const struct words *w, const char *const *list, size_t n)
+{
+	for (size_t at = 0; at < w->len;) {
+		size_t end = at + 1;
+
+		while (!w->start[end])
+			end++;
+		if (in_list(list, n, w->text + at, end - at))
+			return true;
+		at = end;
+	}
+	return false;
+}
+
+static size_t without_digits(const struct words *w)
+{
+	size_t len = w->len;
+
+	while (len > 0 && is_digit(w->text[len - 1]))
+		len--;
+	return len;
+}
+
+static bool ends_in(const struct words *w, const char *end)
+{
+	size_t len = without_digits(w), n = strlen(end);
+
+	return len >= n && memcmp(w->text + len - n, end, n) == 0;
+}
+
+/* "dbpass", "rootpwd": one word to the eye of no dictionary. */
+static bool has_strong_end(const struct words *w)
+{
+	if (ends_in(w, "bypass") || ends_in(w, "compass"))
+		return false;
+	return ends_in(w, "pass") || ends_in(w, "pwd") || ends_in(w, "creds");
+}
+
+/* max_tokens, prompt_tokens: language models count them. */
+static bool counts_tokens(const struct words *w)
+{
+	static const char *const begins[] = {"max", "min", "num", "total", "prompt", "completion"};
+
+	if (!ends_in(w, "tokens"))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(begins); i++) {
+		if (strncmp(w->text, begins[i], strlen(begins[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool describes(const struct words *w)
+{
+	size_t len = without_digits(w);
+
+	return w->last > 0 && len > w->last &&
+	       in_list(describing_words, ARRAY_LEN(describing_words), w->text + w->last,
+		       len - w->last);
+}
+
+/* "example.com/api-token" is about the api-token, not about example.com. */
+static struct span without_domain(struct span name)
+{
+	const char *slash = memrchr(name.ptr, '/', name.len);
+	size_t before = slash ? (size_t)(slash - name.ptr) : 0;
+
+	if (!slash || !memchr(name.ptr, '.', before))
+		return name;
+	return (struct span){slash + 1, name.len - before - 1};
+}
+
+static enum name_class judge(struct span name)
+{
+	struct words w;
+
+	if (name.len > MASK_NAME_MAX)
+		return NAME_STRONG;
+	cut_into_words(without_domain(name), &w);
+	if (has_strong_part(&w) || has_strong_end(&w) ||
+		has_word(&w, strong_words, ARRAY_LEN(strong_words)))
+		return describes(&w) || counts_tokens(&w) ? NAME_PLAIN : NAME_STRONG;
+	return has_word(&w, weak_words, ARRAY_LEN(weak_words)) ? NAME_WEAK : NAME_PLAIN;
+}
+
+/* "KIND" and "Data" are read as kind and data: readers of other languages ignore case. */
+static const struct mask_name *known_in_other_case(struct span name)
+{
+	char lower[32];
+	bool changed = false;
+
+	if (name.len >= sizeof(lower))
+		return NULL;
+	for (size_t i = 0; i < name.len; i++) {
+		lower[i] = is_upper(name.ptr[i]) ? (char)(name.ptr[i] | 0x20) : name.ptr[i];
+		changed |= lower[i] != name.ptr[i];
+	}
+	if (name.len == 10 && memcmp(lower, "stringdata", 10) == 0)
+		return mask_known_field(SPAN("stringData"));
+	return changed ? mask_known_field((struct span){lower, name.len}) : NULL;
+}
+
+struct mask_name mask_name_of(const struct masker *m, struct span name)
+{
+	const struct mask_name *known = mask_known_field(name);
+	struct mask_name ret = {0};
+
+	if (m->config && mask_config_name(m->config, name, &ret))
+		return ret;
+	if (!known)
+		known = known_in_other_case(name);
+	if (known)
+		return *known;
+	ret.class = judge(name);
+	ret.rule = ret.class == NAME_STRONG ? RULE_FIELD_NAME : RULE_FIELD_RANDOM;
+	return ret;
+}
+
+enum name_class mask_name_class(const struct masker *m, struct span name)
+{
+	struct mask_name own = {0};
+
+	if (m->config && mask_config_name(m->config, name, &own))
+		return own.class;
+	return judge(name);
+}
+
+/* Shannon entropy in sixteenths of a bit for each byte; log2 is a line between powers of two. */
+static unsigned entropy16(struct span s)
+{
+	uint8_t count[256] = {0};
+	unsigned sum = 0, total = (unsigned)s.len;
+
+	for (size_t i = 0; i < s.len; i++)
+		count[(uint8_t)s.ptr[i]]++;
+	for (size_t i = 0; i < 256; i++) {
+		unsigned n = count[i], log = 0, ratio;
+
+		if (n == 0)
+			continue;
+		for (ratio = (total << 8) / n; ratio >= 512; ratio >>= 1)
+			log += 16;
+		log += (ratio - 256) / 16;
+		sum += n * log;
+	}
+	return sum / total;
+}
+
+bool mask_looks_random(struct span s)
+{
+	bool digit = false, letter = false;
+
+	if (s.len < 16 || s.len > 4096)
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.ptr[i];
+
+		if (is_digit(c))
+			digit = true;
+		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'z')
+			letter = true;
+		else if (!strchr("+/=_-.~", c) || c == '\0')
+			return false;
+	}
+	if (s.len > 255)
+		s.len = 255;
+	return digit && letter && entropy16(s) >= 52;
+}

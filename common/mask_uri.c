@@ -1,0 +1,134 @@
+/*
+ * Request URIs. The API server's own query parameters are known; the value of any other one is
+ * masked, for it was meant for whatever the request was passed on to. `command=` is a command line.
+ * Behind /proxy/ the path too belongs to somebody else: only plain segments stay.
+ */
+#include "common/mask_internal.h"
+
+struct uri {
+	struct mask_frame *f;
+	bool proxy;
+	struct mask_command command;
+};
+
+static bool is_known_parameter(struct span name)
+{
+	static const char *const known[] = {"allowWatchBookmarks", "container", "continue",
+		"dryRun", "exact", "export", "fieldManager", "fieldSelector", "fieldValidation",
+		"follow", "force", "gracePeriodSeconds", "includeObject",
+		"insecureSkipTLSVerifyBackend", "labelSelector", "limit", "limitBytes",
+		"orphanDependents", "ports", "pretty", "previous", "propagationPolicy",
+		"resourceVersion", "resourceVersionMatch", "sendInitialEvents", "sinceSeconds",
+		"sinceTime", "stderr", "stdin", "stdout", "stream", "tailLines", "timeout",
+		"timeoutSeconds", "timestamps", "tty", "verbose", "watch"};
+
+	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+		if (span_eq_str(name, known[i]))
+			return true;
+	}
+	return false;
+}
+
+static int mask_escaped(struct uri *u, size_t off, size_t len, bool command)
+{
+	struct mask_frame child;
+	int ret;
+
+	if (mask_frame_open(&child, u->f, off, len, ESCAPE_PERCENT) < 0)
+		return -1;
+	if (command)
+		ret = mask_command_element(&child, &u->command, true);
+	else
+		ret = mask_text_frame(&child, (struct mask_where){0});
+	return ret < 0 ? -1 : mask_frame_close(&child);
+}
+
+/* The pseudonym is made of the decoded value, so that it equals that of the same value elsewhere.
+ */
+static int mask_value(struct uri *u, size_t off, size_t len, enum mask_rule rule)
+{
+	struct mask_frame child;
+	struct span raw = {u->f->text.ptr + off, len};
+
+	if (span_eq_str(raw, "true") || span_eq_str(raw, "false"))
+		return 0;
+	if (mask_frame_open(&child, u->f, off, len, ESCAPE_PERCENT) < 0)
+		return -1;
+	return mask_edit_add(u->f, off, len, child.text, rule, 0);
+}
+
+static int mask_parameter(struct uri *u, size_t off, size_t len)
+{
+	const char *p = u->f->text.ptr + off, *equals = memchr(p, '=', len);
+	size_t name_len = equals ? (size_t)(equals - p) : len;
+	size_t value = off + name_len + 1, value_len = equals ? len - name_len - 1 : 0;
+	struct mask_frame name;
+
+	if (len == 0)
+		return 0;
+	if (mask_frame_open(&name, u->f, off, name_len, ESCAPE_PERCENT) < 0)
+		return -1;
+	if (!u->proxy && span_eq_str(name.text, "command"))
+		return equals ? mask_escaped(u, value, value_len, true) : 0;
+	if (!u->proxy && is_known_parameter(name.text))
+		return equals ? mask_escaped(u, value, value_len, false) : 0;
+	/* "?hunter2" is a name only to us. */
+	if (!equals || mask_looks_random(name.text))
+		return mask_value(u, off, len, RULE_URI_QUERY);
+	return mask_value(u, value, value_len, RULE_URI_QUERY);
+}
+
+static int mask_query(struct uri *u, size_t off, size_t end)
+{
+	while (off < end) {
+		size_t n = 0;
+
+		while (off + n < end && !strchr("&;?#", u->f->text.ptr[off + n]))
+			n++;
+		if (mask_parameter(u, off, n) < 0)
+			return -1;
+		off += n + 1;
+	}
+	return 0;
+}
+
+static int mask_proxy_path(struct uri *u, size_t off, size_t end)
+{
+	while (off < end) {
+		const char *p = u->f->text.ptr + off, *slash = memchr(p, '/', end - off);
+		size_t len = slash ? (size_t)(slash - p) : end - off;
+
+		if (len > 0 && !mask_harmless_word((struct span){p, len}) &&
+			mask_value(u, off, len, RULE_URI_PROXY_PATH) < 0)
+			return -1;
+		off += len + 1;
+	}
+	return 0;
+}
+
+/* Where the path of somebody else begins, or end: …/services/x/proxy/HERE. */
+static size_t behind_proxy(const struct mask_frame *f, size_t off, size_t end)
+{
+	const char *p = f->text.ptr + off;
+	const char *at = memmem(p, end - off, "/proxy/", 7);
+
+	if (end - off < 5 || memcmp(p, "/api", 4) != 0 || !at)
+		return end;
+	return (size_t)(at + 7 - f->text.ptr);
+}
+
+int mask_uri(struct mask_frame *f, bool proxy_path)
+{
+	struct uri u = {.f = f};
+	size_t off = 0, end = f->text.len, path_end = 0, proxy;
+
+	while (path_end < end && !strchr("?#", f->text.ptr[path_end]))
+		path_end++;
+	proxy = proxy_path ? 0 : behind_proxy(f, off, path_end);
+	u.proxy = proxy < path_end || proxy_path ||
+		  (path_end >= 6 && memcmp(f->text.ptr + path_end - 6, "/proxy", 6) == 0);
+	if (mask_escaped(&u, off, proxy - off, false) < 0 ||
+		mask_proxy_path(&u, proxy, path_end) < 0)
+		return -1;
+	return path_end < end ? mask_query(&u, path_end + 1, end) : 0;
+}

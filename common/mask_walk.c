@@ -1,0 +1,412 @@
+/*
+ * Walks a JSON tape. First the members of an object that decide how it is to be read are found (its
+ * kind, a name beside a value, the op and path of a patch), then each member goes to what knows its
+ * shape, or down again. What a strong name says holds for everything below it, except for fields
+ * that only say where a secret is.
+ */
+#include "common/mask_internal.h"
+
+struct mask_name mask_key_name(struct mask_frame *f, json_ref key)
+{
+	struct span name = mask_string(f, key);
+
+	/* No room to look at it: the value is masked, if that still works. */
+	if (!name.ptr)
+		return (struct mask_name){.class = NAME_STRONG, .rule = RULE_UNREADABLE};
+	return mask_name_of(f->ctx->m, name);
+}
+
+bool mask_string_is(struct mask_frame *f, json_ref r, struct span s)
+{
+	struct span v;
+
+	if (json_type(f->doc, r) != JSON_STRING)
+		return false;
+	v = mask_string(f, r);
+	return v.ptr && v.len == s.len && strncasecmp(v.ptr, s.ptr, s.len) == 0;
+}
+
+static void note_name(struct mask_frame *f, json_ref value, struct mask_shape *ret)
+{
+	enum name_class class;
+	struct span text;
+
+	if (json_type(f->doc, value) != JSON_STRING)
+		return;
+	text = mask_string(f, value);
+	class = text.ptr ? mask_name_class(f->ctx->m, text) : NAME_STRONG;
+	if (class > ret->value_class)
+		ret->value_class = (uint8_t) class;
+}
+
+static void note(struct mask_shape *s, enum mask_field field, json_ref v)
+{
+	switch (field) {
+	case FIELD_API_VERSION:
+		s->api_version = v;
+		break;
+	case FIELD_VALUE:
+		s->value = v;
+		break;
+	case FIELD_OP:
+		s->op = v;
+		break;
+	case FIELD_PATH:
+		s->path = v;
+		break;
+	case FIELD_DATA:
+		s->data = v;
+		break;
+	case FIELD_STRING_DATA:
+		s->string_data = v;
+		break;
+	case FIELD_TYPE:
+		s->type = v;
+		break;
+	case FIELD_COLUMNS:
+		s->columns = v;
+		break;
+	case FIELD_ROWS:
+		s->rows = v;
+		break;
+	case FIELD_RESOURCE:
+		s->resource = v;
+		break;
+	case FIELD_OBJECT:
+	case FIELD_OLD_OBJECT:
+		s->object = v;
+		break;
+	default:
+		break;
+	}
+}
+
+/* With the key twice, a kind that says Secret wins. */
+static void note_kind(struct mask_frame *f, struct mask_shape *s, json_ref v)
+{
+	if (s->kind == JSON_NONE || mask_string_is(f, v, SPAN("Secret")) ||
+		mask_string_is(f, v, SPAN("SecretList")))
+		s->kind = v;
+}
+
+void mask_shape_of(struct mask_frame *f, json_ref obj, struct mask_shape *ret)
+{
+	uint32_t i = 0;
+	bool named = false;
+
+	ret->kind = ret->api_version = ret->value = ret->op = ret->path = JSON_NONE;
+	ret->data = ret->string_data = ret->type = ret->columns = ret->rows = JSON_NONE;
+	ret->resource = ret->object = JSON_NONE;
+	ret->value_class = NAME_PLAIN;
+	json_foreach_member (k, f->doc, obj) {
+		struct mask_name name = mask_key_name(f, k);
+
+		if (i < MASK_SHAPE_NAMES)
+			ret->names[i++] = name;
+		if (name.field == FIELD_KIND)
+			note_kind(f, ret, k + 1);
+		else if (name.field == FIELD_NAME)
+			named = true;
+		else if (name.field != FIELD_NONE)
+			note(ret, name.field, k + 1);
+	}
+	if (ret->value == JSON_NONE || !(named || ret->path != JSON_NONE))
+		return;
+	i = 0;
+	json_foreach_member (k, f->doc, obj) {
+		struct mask_name name = i < MASK_SHAPE_NAMES ? ret->names[i] : mask_key_name(f, k);
+
+		i++;
+		if (name.field == FIELD_NAME || name.field == FIELD_PATH)
+			note_name(f, k + 1, ret);
+	}
+}
+
+static bool is_harmless(struct span v)
+{
+	size_t i = 2;
+
+	if (v.len == 0 || mask_is_mark(v))
+		return true;
+	if (span_eq(v, SPAN("true")) || span_eq(v, SPAN("false")))
+		return true;
+	/* "$(DB_PASSWORD)" only names another variable. */
+	if (v.len < 4 || v.ptr[0] != '$' || v.ptr[1] != '(' || v.ptr[v.len - 1] != ')')
+		return false;
+	while (i < v.len - 1 && ((v.ptr[i] >= 'A' && v.ptr[i] <= 'Z') || v.ptr[i] == '_'))
+		i++;
+	return i == v.len - 1;
+}
+
+int mask_unless_harmless(struct mask_frame *f, json_ref r, enum mask_rule rule)
+{
+	struct span v;
+
+	switch (json_type(f->doc, r)) {
+	case JSON_STRING:
+		v = mask_string(f, r);
+		if (!v.ptr)
+			return -1;
+		return is_harmless(v) ? 0 : mask_node_as(f, r, v, rule);
+	case JSON_NUMBER:
+		return mask_node(f, r, rule);
+	case JSON_ARRAY:
+	case JSON_OBJECT:
+		return json_node(f->doc, r)->count > 0 ? mask_node(f, r, rule) : 0;
+	default:
+		return 0;
+	}
+}
+
+static int examine(struct mask_frame *f, json_ref r, struct mask_where w)
+{
+	const struct json_node *n = json_node(f->doc, r);
+	struct arena_mark before = arena_mark(f->ctx->arena);
+	struct mask_frame child;
+	size_t changes = f->changes;
+
+	if (mask_frame_open(&child, f, n->off, n->len, n->escaped ? ESCAPE_JSON : ESCAPE_NONE) <
+			0 ||
+		mask_text_frame(&child, w) < 0 || mask_frame_close(&child) < 0)
+		return -1;
+	if (f->changes == changes)
+		arena_rewind(f->ctx->arena, before);
+	return 0;
+}
+
+int mask_string_value(struct mask_frame *f, json_ref r, struct mask_where w)
+{
+	size_t count = f->edit_count;
+
+	f->at = r;
+	/* "a://b:c@" is the shortest thing with a secret in it that has no name beside it. */
+	if (json_node(f->doc, r)->len < 5 || examine(f, r, w) == 0)
+		return 0;
+	mask_rollback(f, count);
+	f->ctx->whole = true;
+	return mask_node(f, r, RULE_UNREADABLE);
+}
+
+int mask_key_text(struct mask_frame *f, json_ref key)
+{
+	if (json_node(f->doc, key)->len < 12)
+		return 0;
+	return mask_string_value(f, key, (struct mask_where){0});
+}
+
+static int walk_string(struct mask_frame *f, json_ref r, struct mask_where w)
+{
+	struct span v;
+
+	if (w.infected != RULE_NONE)
+		return mask_unless_harmless(f, r, w.infected);
+	if (w.class == NAME_WEAK) {
+		v = mask_string(f, r);
+		if (!v.ptr || mask_looks_random(v))
+			return mask_node(f, r, RULE_FIELD_RANDOM);
+	}
+	return mask_string_value(f, r, w);
+}
+
+static int examine_uri(struct mask_frame *f, json_ref r, bool proxy_path)
+{
+	const struct json_node *n = json_node(f->doc, r);
+	struct mask_frame child;
+
+	if (mask_frame_open(&child, f, n->off, n->len, n->escaped ? ESCAPE_JSON : ESCAPE_NONE) <
+			0 ||
+		mask_uri(&child, proxy_path) < 0)
+		return -1;
+	return mask_frame_close(&child);
+}
+
+int mask_uri_value(struct mask_frame *f, json_ref r, bool proxy_path)
+{
+	size_t count = f->edit_count;
+
+	f->at = r;
+	if (examine_uri(f, r, proxy_path) == 0)
+		return 0;
+	mask_rollback(f, count);
+	f->ctx->whole = true;
+	return mask_node(f, r, RULE_UNREADABLE);
+}
+
+/* What holds for the value of a member called name in an object that w holds for. */
+static struct mask_where below(struct mask_where w, struct mask_name name)
+{
+	struct mask_where c = {.flags = w.flags & (WHERE_SECRETS | WHERE_SCHEMA),
+		.class = name.class,
+		.depth = (uint16_t)(w.depth + 1)};
+
+	if (w.flags & WHERE_SCHEMA) {
+		/* The name of a property holds down to its default; its description may stay. */
+		if (name.class == NAME_PLAIN)
+			c.class = w.class;
+		if (name.field == FIELD_SCHEMA_VALUE && w.class == NAME_STRONG)
+			c.infected = RULE_FIELD_NAME;
+		return c;
+	}
+	if (name.reference)
+		return c;
+	c.infected = name.class == NAME_STRONG ? name.rule : w.infected;
+	return c;
+}
+
+static bool list_of_secrets(struct mask_frame *f, const struct mask_shape *s, struct mask_where w)
+{
+	return (w.flags & WHERE_SECRETS) || mask_string_is(f, s->kind, SPAN("SecretList"));
+}
+
+static int walk_member(struct mask_frame *f, json_ref k, struct mask_name name,
+	const struct mask_shape *s, struct mask_where w)
+{
+	struct mask_where c = below(w, name);
+	json_ref v = k + 1;
+	int type = json_type(f->doc, v);
+
+	switch (name.field) {
+	case FIELD_MANAGED_FIELDS:
+		return mask_managed_fields(f, v, c);
+	case FIELD_VALUE:
+		if (s->value_class == NAME_STRONG)
+			c.infected = RULE_NAMED_VALUE;
+		c.class = s->value_class;
+		break;
+	case FIELD_COMMAND:
+		c.flags |= w.flags & WHERE_EXEC;
+		if (type == JSON_ARRAY && c.infected == RULE_NONE)
+			return mask_command_list(f, v, c);
+		break;
+	case FIELD_EXTRA:
+		if (type == JSON_OBJECT)
+			return mask_user_extra(f, v);
+		break;
+	case FIELD_SCHEMA:
+		c.flags |= WHERE_SCHEMA;
+		break;
+	case FIELD_URI:
+		if (type == JSON_STRING)
+			return mask_uri_value(f, v, false);
+		break;
+	case FIELD_PATH:
+		if (type == JSON_STRING && (w.flags & WHERE_PROXY))
+			return mask_uri_value(f, v, true);
+		break;
+	case FIELD_MESSAGE:
+		if (type == JSON_STRING && (w.flags & WHERE_SECRETS))
+			return mask_secret_message(f, v);
+		break;
+	case FIELD_ITEMS:
+		c.flags |= w.flags & WHERE_TARGET;
+		if (type == JSON_ARRAY && list_of_secrets(f, s, w))
+			c.flags |= WHERE_SECRET;
+		break;
+	case FIELD_DATA:
+	case FIELD_STRING_DATA:
+		if (w.flags & WHERE_SECRETS)
+			c.infected = RULE_SECRET_DATA;
+		break;
+	default:
+		break;
+	}
+	return mask_walk(f, v, c);
+}
+
+static int walk_members(
+	struct mask_frame *f, json_ref r, const struct mask_shape *s, struct mask_where w)
+{
+	uint32_t i = 0;
+
+	json_foreach_member (k, f->doc, r) {
+		struct mask_name name = i < MASK_SHAPE_NAMES ? s->names[i] : mask_key_name(f, k);
+
+		i++;
+		if (!name.known && mask_key_text(f, k) < 0)
+			return -1;
+		if (walk_member(f, k, name, s, w) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static unsigned flags_of_kind(struct mask_frame *f, json_ref kind)
+{
+	struct span v;
+
+	if (json_type(f->doc, kind) != JSON_STRING)
+		return 0;
+	v = mask_string(f, kind);
+	if (!v.ptr || v.len < 11)
+		return 0;
+	if (span_eq_str(v, "PodExecOptions") || span_eq_str(v, "PodAttachOptions"))
+		return WHERE_EXEC;
+	return memcmp(v.ptr + v.len - 7, "Options", 7) == 0 && memmem(v.ptr, v.len, "Proxy", 5)
+		       ? WHERE_PROXY
+		       : 0;
+}
+
+static int walk_object(struct mask_frame *f, json_ref r, struct mask_where w)
+{
+	const struct mask_config *config = f->ctx->m->config;
+	struct mask_shape s;
+
+	if (json_node(f->doc, r)->count == 0)
+		return 0;
+	mask_shape_of(f, r, &s);
+	if (config && (s.kind != JSON_NONE || (w.flags & WHERE_TARGET)) &&
+		mask_config_paths(config, f, r, &s, w.flags & WHERE_TARGET) < 0)
+		return -1;
+	if (s.op != JSON_NONE && s.path != JSON_NONE && s.kind == JSON_NONE)
+		return mask_patch_op(f, r, &s, w);
+	if (mask_is_secret(f, r, &s, w))
+		return mask_secret(f, r, w);
+	if (s.columns != JSON_NONE && s.rows != JSON_NONE)
+		return mask_table(f, r, &s, w);
+	if (s.object != JSON_NONE && json_type(f->doc, s.resource) == JSON_OBJECT)
+		return mask_admission_request(f, r, w);
+	if (s.kind != JSON_NONE)
+		w.flags |= (uint8_t)flags_of_kind(f, s.kind);
+	return walk_members(f, r, &s, w);
+}
+
+static int walk_array(struct mask_frame *f, json_ref r, struct mask_where w)
+{
+	w.depth++;
+	json_foreach (v, f->doc, r) {
+		if (mask_walk(f, v, w) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static bool is_wanted(const struct mask_frame *f, json_ref r)
+{
+	for (size_t i = 0; i < f->wanted_count && f->wanted[i] <= r; i++) {
+		if (f->wanted[i] == r)
+			return true;
+	}
+	return false;
+}
+
+int mask_walk(struct mask_frame *f, json_ref r, struct mask_where w)
+{
+	if (f->wanted_count > 0 && is_wanted(f, r))
+		return mask_unless_harmless(f, r, RULE_OWN_PATH);
+	switch (json_type(f->doc, r)) {
+	case JSON_STRING:
+		return walk_string(f, r, w);
+	case JSON_NUMBER:
+		return w.infected != RULE_NONE ? mask_node(f, r, w.infected) : 0;
+	case JSON_ARRAY:
+	case JSON_OBJECT:
+		break;
+	default:
+		return 0;
+	}
+	if (w.depth >= MASK_DEPTH_MAX) {
+		f->ctx->whole = true;
+		return mask_node(f, r, RULE_TOO_DEEP);
+	}
+	return json_type(f->doc, r) == JSON_OBJECT ? walk_object(f, r, w) : walk_array(f, r, w);
+}
