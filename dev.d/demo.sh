@@ -68,9 +68,11 @@ demo_audit() {
 demo_session() {
   local session url
   url=$(stack_database_url auditor)
-  session=$(HOLDPOINT_DATABASE_URL=$url "$stack_bin/holdpoint" sessions -o json |
-    jq -r '[.. | objects | select(.username? == "claude-code@agents.example.com")][0]
-      | .session // .id // empty')
+  # The recording has its own time; look back to it from any day.
+  session=$(HOLDPOINT_DATABASE_URL=$url "$stack_bin/holdpoint" sessions -o json \
+    --since "$(($(date +%s) / 3600 - $(date -d 2026-11-01 +%s) / 3600))h" |
+    jq -r 'map(select(.username == "claude-code@agents.example.com")) | max_by(.requests)
+      | .session // empty')
   [[ $session ]] || die "holdpoint sessions shows no session of claude-code@agents.example.com"
   demo_title "6. The agent's session, replayed in order (its first and last steps)"
   HOLDPOINT_DATABASE_URL=$url "$stack_bin/holdpoint" replay "$session" >"$state/run/replay.txt"
