@@ -1,0 +1,303 @@
+#include "unit/review_support.h"
+
+#include "webhook/review_access.h"
+
+static struct arena *arena;
+
+static void setup(void)
+{
+	arena = arena_new(65536, 64 << 20);
+	ck_assert_ptr_nonnull(arena);
+}
+
+static void teardown(void)
+{
+	arena_free(arena);
+}
+
+#define REVIEW(request)                                                                            \
+	"{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/"                         \
+	"v1\",\"request\":" request "}"
+#define RESOURCE "\"resource\":{\"group\":\"\",\"version\":\"v1\",\"resource\":\"pods\"}"
+#define USER	 "\"userInfo\":{\"username\":\"u\"}"
+#define UID	 "\"uid\":\"u-1\""
+
+static const struct {
+	enum review_outcome expected;
+	const char *says; /* part of the error */
+	const char *text;
+} bodies[] = {
+	{REVIEW_OK, "", REVIEW("{" UID "," RESOURCE ",\"operation\":\"CREATE\"," USER "}")},
+	{REVIEW_OK, "",
+		REVIEW("{" UID "," RESOURCE ",\"operation\":\"CREATE\"," USER
+		       ",\"object\":null,\"oldObject\":null,\"dryRun\":null,\"name\":null}")},
+	{REVIEW_OK, "", /* a member in other spelling is the same member */
+		REVIEW("{\"\\u0075id\":\"u-1\"," RESOURCE ",\"oper\\u0061tion\":\"CREATE\"," USER
+		       "}")},
+	/* nothing can be answered but 400 */
+	{REVIEW_MALFORMED, "line 1, column 1", ""},
+	{REVIEW_MALFORMED, "line 1, column 2", "{]"},
+	{REVIEW_MALFORMED, "line 2, column", "{\n\"kind\":tru}"},
+	{REVIEW_MALFORMED, "duplicate", "{\"kind\":1,\"kind\":2}"},
+	{REVIEW_MALFORMED, "not a JSON object", "[]"},
+	{REVIEW_MALFORMED, "/kind", "{}"},
+	{REVIEW_MALFORMED, "/kind", "{\"kind\":\"admissionreview\"}"},
+	{REVIEW_MALFORMED, "/apiVersion", "{\"kind\":\"AdmissionReview\"}"},
+	{REVIEW_MALFORMED, "/apiVersion",
+		"{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/v1beta1\"}"},
+	{REVIEW_MALFORMED, "/request",
+		"{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/v1\"}"},
+	{REVIEW_MALFORMED, "/request", REVIEW("null")},
+	{REVIEW_MALFORMED, "/request/uid is missing", REVIEW("{}")},
+	{REVIEW_MALFORMED, "/request/uid", REVIEW("{\"uid\":7}")},
+	{REVIEW_MALFORMED, "/request/uid", REVIEW("{\"uid\":\"\"}")},
+	{REVIEW_MALFORMED, "/request/uid",
+		REVIEW("{\"uid\":\"0123456789012345678901234567890123456789012345678901234567890123"
+		       "456789012345678901234567890123456789012345678901234567890123456789\"}")},
+	/* the uid is known: to be denied */
+	{REVIEW_UNDECIDABLE, "/request/operation is missing",
+		REVIEW("{" UID "," RESOURCE "," USER "}")},
+	{REVIEW_UNDECIDABLE, "/request/operation: expected CREATE",
+		REVIEW("{" UID "," RESOURCE ",\"operation\":\"PATCH\"," USER "}")},
+	{REVIEW_UNDECIDABLE, "/request/operation", REVIEW("{" UID ",\"operation\":null}")},
+	{REVIEW_UNDECIDABLE, "/request/resource is missing",
+		REVIEW("{" UID ",\"operation\":\"CREATE\"," USER "}")},
+	{REVIEW_UNDECIDABLE, "/request/resource",
+		REVIEW("{" UID ",\"resource\":{\"group\":\"\"},\"operation\":\"CREATE\"}")},
+	{REVIEW_UNDECIDABLE, "/request/resource/group",
+		REVIEW("{" UID ",\"resource\":{\"group\":1,\"resource\":\"pods\"}}")},
+	{REVIEW_UNDECIDABLE, "/request/userInfo is missing",
+		REVIEW("{" UID "," RESOURCE ",\"operation\":\"CREATE\"}")},
+	{REVIEW_UNDECIDABLE, "/request/userInfo",
+		REVIEW("{" UID "," RESOURCE ",\"operation\":\"CREATE\",\"userInfo\":{}}")},
+	{REVIEW_UNDECIDABLE, "/request/userInfo/groups",
+		REVIEW("{" UID ",\"userInfo\":{\"username\":\"u\",\"groups\":\"a\"}}")},
+	{REVIEW_UNDECIDABLE, "/request/userInfo/groups/1",
+		REVIEW("{" UID ",\"userInfo\":{\"username\":\"u\",\"groups\":[\"a\",null]}}")},
+	{REVIEW_UNDECIDABLE, "/request/name", REVIEW("{" UID ",\"name\":[]}")},
+	{REVIEW_UNDECIDABLE, "without NUL", REVIEW("{" UID ",\"name\":\"a\\u0000b\"}")},
+	{REVIEW_UNDECIDABLE, "/request/object", REVIEW("{" UID ",\"object\":[]}")},
+	{REVIEW_UNDECIDABLE, "/request/oldObject", REVIEW("{" UID ",\"oldObject\":\"x\"}")},
+	{REVIEW_UNDECIDABLE, "/request/dryRun", REVIEW("{" UID ",\"dryRun\":\"true\"}")},
+};
+
+START_TEST(review__bodies)
+{
+	struct review r;
+	struct err e = {0};
+	struct span body = span_of(bodies[_i].text);
+	enum review_outcome got = review_read(body, 1000, arena, &r, &e);
+
+	ck_assert_msg(got == bodies[_i].expected, "%s: %d %s", bodies[_i].text, got, e.msg);
+	ck_assert_msg(strstr(e.msg, bodies[_i].says) != NULL, "%s: %s", bodies[_i].text, e.msg);
+	if (got != REVIEW_MALFORMED)
+		ck_assert(span_eq_str(r.uid, "u-1"));
+}
+END_TEST
+
+START_TEST(review__members_of_a_recorded_request)
+{
+	char *text = read_fixture("v1.36/036");
+	struct review r;
+
+	review_ok(text, strlen(text), arena, &r);
+	ck_assert(span_eq_str(r.uid, "4c3a2305-12ef-4c3e-808d-7283d46311fa"));
+	ck_assert_int_eq(r.request.op, POLICY_OP_CONNECT);
+	ck_assert(span_eq_str(r.request.verb, "CONNECT"));
+	ck_assert(span_eq_str(r.request.group, ""));
+	ck_assert(span_eq_str(r.request.version, "v1"));
+	ck_assert(span_eq_str(r.request.resource, "pods"));
+	ck_assert(span_eq_str(r.request.subresource, "exec"));
+	ck_assert(span_eq_str(r.request.namespace_, "prod"));
+	ck_assert(span_eq_str(r.request.name, "web"));
+	ck_assert(span_eq_str(r.request.username, "claude-code@agents.example.com"));
+	ck_assert_uint_eq(r.request.group_count, 2);
+	ck_assert(span_eq_str(r.request.groups[0], "ai-agents"));
+	ck_assert(!r.request.dry_run && !r.request.authorize);
+	ck_assert_int_eq(json_type(r.request.doc, r.request.object), JSON_OBJECT);
+	ck_assert_uint_eq(r.request.old_object, JSON_NONE);
+	free(text);
+}
+END_TEST
+
+static void read_one(const char *name, const char *text, size_t len, void *userdata)
+{
+	struct review r;
+
+	(void)name;
+	(void)userdata;
+	review_ok(text, len, arena, &r);
+	arena_reset(arena);
+}
+
+START_TEST(review__every_recorded_request_is_read)
+{
+	ck_assert_uint_eq(each_fixture(read_one, NULL), 147);
+}
+END_TEST
+
+START_TEST(review__deletecollection_takes_the_old_objects_name)
+{
+	struct review r;
+	const char *text =
+		REVIEW("{" UID "," RESOURCE ",\"operation\":\"DELETE\",\"name\":\"\"," USER
+		       ",\"oldObject\":{\"metadata\":{\"name\":\"a\",\"namespace\":\"n\"}}}");
+
+	review_ok(text, strlen(text), arena, &r);
+	ck_assert(span_eq_str(r.request.name, "a"));
+	ck_assert(span_eq_str(r.request.namespace_, "n"));
+}
+END_TEST
+
+/* ---- beyond the limits: the uid stands before what is too much, so a denial is possible ---- */
+
+START_TEST(review__too_many_values_can_still_be_denied)
+{
+	char *text = read_fixture("v1.36/020");
+	struct review r;
+	struct err e = {0};
+
+	ck_assert_int_eq(review_read(span_of(text), 50, arena, &r, &e), REVIEW_UNDECIDABLE);
+	ck_assert(span_eq_str(r.uid, "6db6d407-aa6d-488a-b080-b65b7769284e"));
+	ck_assert_str_ne(e.msg, "");
+	free(text);
+}
+END_TEST
+
+START_TEST(review__too_deep_can_still_be_denied)
+{
+	struct buf b = BUF_INIT(1 << 20);
+	struct review r;
+	struct err e = {0};
+
+	buf_add_str(&b, "{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/v1\","
+			"\"request\":{\"uid\":\"u-1\",\"object\":");
+	for (int i = 0; i < 5000; i++)
+		buf_add_str(&b, "{\"a\":");
+	ck_assert_int_eq(review_read(buf_span(&b), 100000, arena, &r, &e), REVIEW_UNDECIDABLE);
+	ck_assert(span_eq_str(r.uid, "u-1"));
+	buf_free(&b);
+}
+END_TEST
+
+START_TEST(review__a_planted_uid_is_not_salvaged)
+{
+	/* "uid" that is not the request's: deeper, or in a text that is no review */
+	static const char *const texts[] = {
+		"{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/v1\","
+		"\"request\":{\"object\":{\"uid\":\"planted\",\"a\":[[[[[[",
+		"{\"kind\":\"Pod\",\"request\":{\"uid\":\"planted\",\"a\":[[[[[[",
+		"[{\"uid\":\"planted\",\"a\":[[[[[["};
+	struct review r;
+	struct err e;
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		struct buf b = BUF_INIT(1 << 20);
+
+		buf_add_str(&b, texts[i]);
+		for (int k = 0; k < 1000; k++)
+			buf_add_char(&b, '[');
+		ck_assert_int_eq(
+			review_read(buf_span(&b), 100000, arena, &r, &e), REVIEW_MALFORMED);
+		buf_free(&b);
+	}
+}
+END_TEST
+
+START_TEST(review__full_arena_is_no_review)
+{
+	char *text = read_fixture("v1.36/020");
+	struct arena *small = arena_new(64, 256);
+	struct review r;
+	struct err e;
+
+	ck_assert_int_ne(review_read(span_of(text), 100000, small, &r, &e), REVIEW_OK);
+	arena_free(small);
+	free(text);
+}
+END_TEST
+
+/* ---- SubjectAccessReview ---- */
+
+#define ACCESS(version, spec)                                                                      \
+	"{\"kind\":\"SubjectAccessReview\",\"apiVersion\":\"authorization.k8s.io/" version         \
+	"\",\"spec\":" spec "}"
+
+static const struct {
+	enum review_outcome expected;
+	const char *says;
+	const char *text;
+} access_reviews[] = {
+	{REVIEW_OK, "",
+		ACCESS("v1", "{\"resourceAttributes\":{\"verb\":\"get\",\"resource\":\"secrets\"},"
+			     "\"user\":\"u\",\"groups\":[\"g\"]}")},
+	{REVIEW_OK, "",
+		ACCESS("v1beta1",
+			"{\"resourceAttributes\":{\"verb\":\"get\",\"resource\":\"secrets\"}"
+			",\"user\":\"u\",\"group\":[\"g\"]}")},
+	{REVIEW_OK, "",
+		ACCESS("v1", "{\"nonResourceAttributes\":{\"verb\":\"get\",\"path\":\"/logs\"},"
+			     "\"user\":\"u\",\"groups\":[\"g\"]}")},
+	{REVIEW_MALFORMED, "/kind", "{\"kind\":\"AdmissionReview\"}"},
+	{REVIEW_MALFORMED, "/apiVersion", ACCESS("v2", "{}")},
+	{REVIEW_MALFORMED, "/spec: expected either", ACCESS("v1", "{\"user\":\"u\"}")},
+	{REVIEW_MALFORMED, "/spec: expected either",
+		ACCESS("v1", "{\"resourceAttributes\":{\"verb\":\"get\"},"
+			     "\"nonResourceAttributes\":{\"verb\":\"get\"}}")},
+	{REVIEW_MALFORMED, "verb is missing", ACCESS("v1", "{\"resourceAttributes\":{}}")},
+	{REVIEW_MALFORMED, "/spec/resourceAttributes/namespace",
+		ACCESS("v1", "{\"resourceAttributes\":{\"verb\":\"get\",\"namespace\":3}}")},
+	{REVIEW_MALFORMED, "/spec/groups", ACCESS("v1", "{\"groups\":{}}")},
+	{REVIEW_MALFORMED, "/spec/user", ACCESS("v1", "{\"user\":1}")},
+};
+
+START_TEST(review_access__bodies)
+{
+	const char *version;
+	struct review r;
+	struct err e = {0};
+	struct span body = span_of(access_reviews[_i].text);
+	enum review_outcome got = review_access_read(body, 1000, arena, &r, &version, &e);
+
+	ck_assert_msg(got == access_reviews[_i].expected, "%s: %s", access_reviews[_i].text, e.msg);
+	ck_assert_msg(strstr(e.msg, access_reviews[_i].says) != NULL, "%s: %s",
+		access_reviews[_i].text, e.msg);
+	if (got != REVIEW_OK)
+		return;
+	ck_assert(span_eq_str(r.request.username, "u"));
+	ck_assert_uint_eq(r.request.group_count, 1);
+	ck_assert(span_eq_str(r.request.verb, "get"));
+	ck_assert_int_eq(r.request.op, POLICY_VERB_OTHER);
+	ck_assert(r.request.authorize);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *s = suite_create("review");
+	TCase *t = tcase_create("review");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_loop_test(t, review__bodies, 0, ARRAY_LEN(bodies));
+	tcase_add_test(t, review__members_of_a_recorded_request);
+	tcase_add_test(t, review__every_recorded_request_is_read);
+	tcase_add_test(t, review__deletecollection_takes_the_old_objects_name);
+	tcase_add_test(t, review__too_many_values_can_still_be_denied);
+	tcase_add_test(t, review__too_deep_can_still_be_denied);
+	tcase_add_test(t, review__a_planted_uid_is_not_salvaged);
+	tcase_add_test(t, review__full_arena_is_no_review);
+	tcase_add_loop_test(t, review_access__bodies, 0, ARRAY_LEN(access_reviews));
+	suite_add_tcase(s, t);
+	return s;
+}
+
+int main(void)
+{
+	SRunner *r = srunner_create(suite());
+	int failed;
+
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}
