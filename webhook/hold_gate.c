@@ -272,7 +272,8 @@ static void waited(bool decided, void *arg)
 	answer_now(x, HOLD_HELD);
 }
 
-/* When the request must be answered at the latest, or 0: it does not wait. */
+/* When the request must be answered at the latest, or 0: it does not wait. For the handler: a
+ * suspended request's query cannot be read. */
 static uint64_t wait_deadline(const struct exchange *x)
 {
 	const struct policy_hold *h = x->decision.decisive->rule->hold;
@@ -291,12 +292,12 @@ static uint64_t wait_deadline(const struct exchange *x)
 /* Whether the request waits for a human now; it is no longer ours then. */
 static bool wait_for_human(struct exchange *x)
 {
-	uint64_t now = monotonic_us(), deadline = wait_deadline(x);
+	uint64_t now = monotonic_us();
 
-	if (x->hold.verdict != HOLD_HELD || deadline <= now || x->hold.id == 0)
+	if (x->hold.verdict != HOLD_HELD || x->wait_until_us <= now || x->hold.id == 0)
 		return false;
 	x->wait_began_us = now;
-	return hold_wait_add(x->webhook->wait, x->hold.id, deadline, waited, x) == 0;
+	return hold_wait_add(x->webhook->wait, x->hold.id, x->wait_until_us, waited, x) == 0;
 }
 
 static void job(struct pg_conn *conn, bool usable, void *arg)
@@ -350,6 +351,7 @@ void hold_gate_ask(struct exchange *x)
 		answer_now(x, HOLD_FAILED);
 		return;
 	}
+	x->wait_until_us = wait_deadline(x);
 	if (http_suspend(x->http) != 0) {
 		answer_now(x, HOLD_BUSY);
 		return;

@@ -75,6 +75,7 @@ struct exchange {
 	uint8_t fingerprint[SHA256_LEN];
 	struct hold_outcome hold;
 	bool suspended;
+	uint64_t wait_until_us;		   /* CLOCK_MONOTONIC; 0: does not wait for a human */
 	uint64_t wait_began_us, waited_us; /* for a human: not part of the latency */
 	struct span body;	 /* the answer, while its record is on the way to the database */
 	const char *sar_version; /* EXCHANGE_AUTHORIZE: apiVersion of the question */

@@ -1,0 +1,161 @@
+#!/usr/bin/env bash
+# holdpoint-webhook from outside: every recorded AdmissionReview over TLS, the life of a hold, bad
+# input, what is recorded, what is not, and a stop that answers everybody.
+source "$(dirname "${BASH_SOURCE[0]}")/webhook_stack.sh"
+
+stack_prepare
+webhook_start test/e2e/policy.yaml
+agent_delete=v1.36/065-validate-delete-pods.json
+
+say "- recorded requests"
+config=$work/curl.config count=0 fixtures=(test/fixtures/admission/*/*.json)
+for file in "${fixtures[@]}"; do
+  path=/validate
+  [[ $file == *-mutate-* ]] && path=/mutate
+  ((count++ == 0)) || echo next
+  printf '%s\n' "url = \"${stack_url[webhook]}$path?timeout=10s\"" "data-binary = \"@$file\"" \
+    "output = \"$work/out.$(printf %03d "$count")\"" 'header = "Content-Type: application/json"' \
+    "cacert = \"$stack_dir/certs/ca.crt\"" "cert = \"$stack_dir/certs/apiserver.crt\"" \
+    "key = \"$stack_dir/certs/apiserver.key\"" 'fail' 'silent' 'show-error'
+done >"$config"
+curl --config "$config"
+equals 147 "$count" "recorded AdmissionReviews"
+# What the policy of the end-to-end tests says to each, told by jq: uid, allowed, no patch.
+jq -r '.request | [.uid, (input_filename | contains("-mutate-"))
+  or (.userInfo.groups | index("ai-agents") | not)
+  or ((.operation == "CONNECT" and (.subResource | IN("exec", "attach")) and .namespace == "prod")
+    or .operation == "DELETE" or .subResource == "scale" | not), null] | @csv' \
+  "${fixtures[@]}" >"$work/expected"
+jq -r '.response | [.uid, .allowed, .patch] | @csv' "$work"/out.* >"$work/answered"
+diff "$work/expected" "$work/answered" || fail "the answers differ from what the policy says"
+denied=$(grep -c false "$work/answered")
+((denied > 20)) || fail "only $denied of the recorded requests were denied"
+
+say "- decisions are recorded, and carry the annotations"
+sql_is() { [[ $(sql "$2") == "$1" ]]; }
+eventually 10 sql_is "$denied" 'SELECT count(*) FROM holdpoint.decision'
+equals 0 "$(metric holdpoint_webhook_records_dropped_total)" "records dropped"
+ask /validate "$(review v1.36/036-validate-connect-pods-exec.json)"
+equals Deny "$(field .response.auditAnnotations.decision "$answer")" decision
+id=$(field '.response.auditAnnotations["decision-id"]' "$answer")
+row="SELECT username || '|' || operation || '|' || resource || '/' || subresource || '|' || name
+  || '|' || policy || '/' || rule || '|' || action || '|' || allowed || '|' || cluster
+  FROM holdpoint.decision WHERE decision_id = '$id'"
+eventually 10 sql_is 'claude-code@agents.example.com|CONNECT|pods/exec|web|agents/no-shell-in-production|Deny|false|test' \
+  "$row"
+
+say "- hold, 403, approved, passes, is used up"
+sql "UPDATE holdpoint.config SET repeat_window = '0'"
+web_delete='.request.name = "web-1" | .request.oldObject.metadata |= (.name = "web-1" | .uid = "uid-of-web-1")'
+ask /validate "$(review "$agent_delete" "$web_delete")"
+equals false "$(field .response.allowed "$answer")" "held"
+equals 403 "$(field .response.status.code "$answer")" code
+equals Forbidden "$(field .response.status.reason "$answer")" reason
+hold=$(field .response.auditAnnotations.hold "$answer")
+message=$(field .response.status.message "$answer")
+matches "^hold $hold waits for approval" "$message" "first line"
+matches "holdpoint approve $hold" "$message" "the command"
+matches "kubectl holdpoint approve $hold" "$message" "the command"
+matches "SELECT holdpoint.approve\($hold, 'reason'\)" "$message" "the command"
+matches 'agents/deletes-need-a-human' "$message" "the rule"
+matches 'sre' "$message" "who may"
+matches 'repeat the request' "$message" "what then"
+equals "$hold" "$(field '.response.status.details.causes[] | select(.field == "hold").message' "$answer")" cause
+ask /validate "$(review "$agent_delete" "$web_delete")"
+equals "$hold" "$(field .response.auditAnnotations.hold "$answer")" "the same change is the same hold"
+equals 2 "$(sql "SELECT attempts FROM holdpoint.hold WHERE id = $hold")" attempts
+ask /validate "$(review "$agent_delete" "$web_delete | .request.dryRun = true")"
+matches "dry run: hold $hold" "$(field .response.status.message "$answer")" "dry run"
+ask /validate "$(review "$agent_delete" '.request.dryRun = true | .request.name = "x"
+  | .request.oldObject.metadata.uid = "other"')"
+matches '^dry run: this change would be held' "$(field .response.status.message "$answer")" "dry run"
+matches 'would be held' "$(field '.response.warnings[0]' "$answer")" "warning of a dry run"
+equals 2 "$(sql "SELECT attempts FROM holdpoint.hold WHERE id = $hold")" "a dry run does not count"
+sql_as alice "SELECT holdpoint.approve($hold, 'go')" >/dev/null
+ask /validate "$(review "$agent_delete" "$web_delete | .request.userInfo.username = \"other@example.com\"")"
+equals false "$(field .response.allowed "$answer")" "another identity"
+ask /validate "$(review "$agent_delete" "$web_delete | .request.oldObject.metadata.uid = \"recreated\"")"
+equals false "$(field .response.allowed "$answer")" "a recreated object"
+ask /validate "$(review "$agent_delete" "$web_delete")"
+equals true "$(field .response.allowed "$answer")" "approved ($(<"$answer"))"
+equals Approved "$(field .response.auditAnnotations.decision "$answer")" decision
+equals "$hold" "$(field .response.auditAnnotations.hold "$answer")" hold
+ask /validate "$(review "$agent_delete" "$web_delete")"
+equals false "$(field .response.allowed "$answer")" "a used approval"
+[[ $(field .response.auditAnnotations.hold "$answer") != "$hold" ]] || fail "the used hold was asked again"
+
+say "- denied by a human"
+other='.request.name = "web-2" | .request.oldObject.metadata |= (.name = "web-2" | .uid = "uid-of-web-2")'
+ask /validate "$(review "$agent_delete" "$other")"
+hold=$(field .response.auditAnnotations.hold "$answer")
+sql_as alice "SELECT holdpoint.deny($hold, 'not today')" >/dev/null
+ask /validate "$(review "$agent_delete" "$other")"
+matches "hold $hold was denied by .*alice" "$(field .response.status.message "$answer")" "denial"
+matches 'Reason given: not today' "$(field .response.status.message "$answer")" "denial"
+
+say "- what the approver sees"
+scale=v1.36/003-validate-update-deployments-scale.json
+ask /validate "$(review "$scale")"
+hold=$(field .response.auditAnnotations.hold "$answer")
+equals spec.replicas "$(sql "SELECT change::jsonb -> 'changes' -> 0 ->> 'path' FROM holdpoint.hold WHERE id = $hold")" \
+  "path of the change"
+
+say "- bad input"
+# bad CODE PATTERN [PATH] <body
+bad() {
+  local code=$1 pattern=$2 path=${3:-/validate} got
+  cat >"$work/bad"
+  got=$(post_code "$path" "$work/bad" "$work/bad.out")
+  equals "$code" "$got" "status for: $(head -c 120 "$work/bad") ($(<"$work/bad.out"))"
+  matches "$pattern" "$(field .error "$work/bad.out")" "error for: $(head -c 120 "$work/bad")"
+}
+bad 400 'line 2, column 1' <<<''
+bad 400 'line 1, column 2' <<<'{]'
+bad 400 '/kind' <<<'{}'
+bad 400 '/apiVersion' <<<'{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1beta1","request":{"uid":"u"}}'
+bad 400 '/request: expected' <<<'{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1"}'
+bad 400 '/request/uid is missing' <<<'{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{}}'
+bad 400 'duplicate' <<<'{"kind":"AdmissionReview","kind":"AdmissionReview"}'
+bad 400 '/request/uid is missing' /mutate <<<'{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{}}'
+bad 400 '/kind: expected "SubjectAccessReview"' /authorize <<<'{}'
+bad 404 . /nowhere <<<'{}'
+review='{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{"uid":"u-7"'
+echo "$review,\"operation\":\"PATCH\"}}" >"$work/body"
+ask /validate "$work/body"
+equals u-7 "$(field .response.uid "$answer")" "uid of what cannot be decided"
+equals false "$(field .response.allowed "$answer")" "what cannot be decided"
+matches '/request/operation' "$(field .response.status.message "$answer")" "the place"
+{ printf '%s' "$review,\"object\":" && printf '{"a":%.0s' {1..500}; } >"$work/body"
+ask /validate "$work/body"
+equals false "$(field .response.allowed "$answer")" "too deep"
+head -c 17000000 /dev/zero | tr '\0' ' ' >"$work/body"
+equals 413 "$(post_code /validate "$work/body" "$work/bad.out")" "too large"
+echo '{}' >"$work/body"
+equals 415 "$(post_code /validate "$work/body" "$work/bad.out" -H 'Content-Type: text/plain')" "content type"
+equals 405 "$(post_code /validate "$work/body" "$work/bad.out" -X PUT)" "method"
+if curl -sS --cacert "$stack_dir/certs/ca.crt" "${stack_url[webhook]}/validate" 2>"$work/err"; then
+  fail "served without a client certificate"
+fi
+
+say "- authorization"
+access='{"kind":"SubjectAccessReview","apiVersion":"authorization.k8s.io/v1beta1","spec":{"user":"bob","group":["x"],"resourceAttributes":{"verb":"get","resource":"secrets"}}}'
+echo "$access" >"$work/body"
+ask /authorize "$work/body"
+equals '{"kind":"SubjectAccessReview","apiVersion":"authorization.k8s.io/v1beta1","status":{"allowed":false}}' \
+  "$(<"$answer")" "no opinion"
+
+say "- policies are recorded"
+eventually 15 sql_is 1 'SELECT count(*) FROM holdpoint.policy_version'
+
+say "- no secret anywhere"
+pg_dump --data-only "$HOLDPOINT_TEST_DATABASE_URL" >"$work/dump"
+planted_secrets >"$work/planted"
+if grep -nFf "$work/planted" "$work/dump" "$stack_dir"/webhook.log; then fail "a planted secret was kept"; fi
+
+say "- an orderly stop"
+curl -fsS "${stack_plain[webhook]}/livez" >/dev/null
+pid=${stack_pid[webhook]}
+kill -TERM "$pid"
+wait "$pid" || fail "exit code $? after SIGTERM"
+grep -q '"event":"stopped"' "$stack_dir/webhook.log" || fail "no orderly stop"
+passed=1
