@@ -45,8 +45,10 @@ COMMENT ON COLUMN holdpoint.audit_batch.size_bytes IS 'Size of the body as recei
 COMMENT ON COLUMN holdpoint.audit_batch.recorded_at IS 'When; the same as in its events.';
 SELECT holdpoint.make_append_only('holdpoint.audit_batch');
 
+-- Searched columns compare by bytes (COLLATE "C"): in most locales that is several times faster, and an
+-- upgrade of the C library cannot break indexes of this size.
 CREATE TABLE holdpoint.audit_event (
-	cluster text NOT NULL,
+	cluster text COLLATE "C" NOT NULL,
 	seq bigint NOT NULL,
 	recorded_at timestamptz NOT NULL DEFAULT now(),
 	source text NOT NULL,
@@ -54,9 +56,9 @@ CREATE TABLE holdpoint.audit_event (
 	level text NOT NULL,
 	stage_timestamp timestamptz NOT NULL,
 	received_timestamp timestamptz,
-	audit_id text NOT NULL,
+	audit_id text COLLATE "C" NOT NULL,
 	verb text NOT NULL DEFAULT '',
-	username text NOT NULL DEFAULT '',
+	username text COLLATE "C" NOT NULL DEFAULT '',
 	groups text[],
 	impersonated_user text,
 	impersonated_groups text[],
@@ -67,9 +69,9 @@ CREATE TABLE holdpoint.audit_event (
 	request_uri text,
 	api_group text,
 	api_version text,
-	resource text,
+	resource text COLLATE "C",
 	subresource text,
-	namespace text,
+	namespace text COLLATE "C",
 	name text,
 	code int,
 	authorization_decision text,
