@@ -56,6 +56,13 @@ const struct command commands[] = {
 		.examples = "  holdpoint events --user claude-code@agents.example.com --since 1h\n"
 			    "  holdpoint events --resource secrets --code 2xx -n prod\n"
 			    "  holdpoint events --since 24h --all -o ocsf > events.jsonl\n"},
+	{.name = "import",
+		.args = "FILE…",
+		.run = cli_import,
+		.summary = "Send audit log files to the sink, each event once",
+		.examples = "  holdpoint import --sink https://sink:8444/audit/prod --sink-ca-file "
+			    "ca.pem \\\n"
+			    "      --bearer-token-file token /var/log/kubernetes/audit.log\n"},
 	{.name = "retention",
 		.args = "",
 		.run = cli_retention,
