@@ -338,6 +338,25 @@ START_TEST(http__an_endless_chunked_body_is_cut)
 }
 END_TEST
 
+/* Go's client writes the body without waiting; the answer must reach it all the same. */
+START_TEST(http__too_large_is_told_to_a_client_that_does_not_wait)
+{
+	char *body = calloc(1, 1 << 20);
+	int told = 0;
+	for (int i = 0; i < 20; i++) {
+		int fd = client();
+		raw_send_str(fd, "POST /echo HTTP/1.1\r\n" JSON_HEAD
+				 "Content-Length: 1048576\r\n\r\n");
+		raw_send(fd, body, 1 << 20);
+		raw_read(fd, &answer);
+		told += answer.status == 413;
+		close(fd);
+	}
+	ck_assert_int_eq(told, 20);
+	free(body);
+}
+END_TEST
+
 START_TEST(http__the_budget_of_bytes_in_flight)
 {
 	int fds[2], ok = 0, busy = 0;
@@ -727,6 +746,7 @@ int main(void)
 	tcase_add_test(t, http__bodies_of_every_size_arrive_whole);
 	tcase_add_test(t, http__chunked_bodies_grow_and_are_bounded);
 	tcase_add_test(t, http__an_endless_chunked_body_is_cut);
+	tcase_add_test(t, http__too_large_is_told_to_a_client_that_does_not_wait);
 	tcase_add_test(t, http__the_budget_of_bytes_in_flight);
 	tcase_add_test(t, http__a_slow_body_is_cut_at_the_deadline);
 	tcase_add_test(t, http__a_connection_without_a_request_is_cut_too);

@@ -16,8 +16,8 @@ static struct http_server *server;
 
 static const char *file(const char *name)
 {
-	static char paths[8][256];
-	static unsigned next;
+	static _Thread_local char paths[8][256];
+	static _Thread_local unsigned next;
 	char *path = paths[next++ % 8];
 	snprintf(path, sizeof(paths[0]), "%s/%s", dir, name);
 	return path;
