@@ -1,7 +1,8 @@
 /*
  * What the files of the HTTP server share: http_server.c (start, stop, connections), http_request.c
  * (one exchange up to the handler), http_reply.c (answers, suspended requests), http_keeper.c
- * (deadlines, clients that left, changed files), http_tls.c (certificates), http_listen.c.
+ * (deadlines, clients that left, changed files), http_tls.c (certificates), http_transport.c (bytes
+ * under TLS), http_listen.c, http_metrics.c.
  *
  * Locking. Everything of a request belongs to libmicrohttpd's thread until http_suspend(), to the
  * worker until http_reply(), then to libmicrohttpd's thread again. http_server.conn_lock guards the
@@ -44,15 +45,34 @@ struct http_conn {
 	struct http_server *server;
 	struct http_conn *prev, *next;
 	struct http_tls_creds *creds;
+	uint64_t id;
 	int fd;
 	_Atomic int refs; /* the connection itself, and each of its requests */
 	/* When the connection is cut (CLOCK_MONOTONIC, microseconds), 0: not now. */
 	_Atomic uint64_t deadline_us;
+	/* The rest belongs to libmicrohttpd's thread. */
+	bool busy;		  /* a request's body is whole, its answer not yet out */
+	struct http_spill *spill; /* read too far: http_transport.c */
+	bool body_follows;	  /* the next record is an answer's head */
+	struct span held;	  /* that head, until the body comes */
+	struct arena *held_arena;
 	char client_name[HTTP_NAME_MAX]; /* "" when there is no verified certificate */
 	char peer[HTTP_PEER_MAX];
 };
 
 void http_conn_unref(struct http_conn *c);
+/* From now on a request must arrive within the time for a body. */
+void http_conn_set_deadline(struct http_conn *c);
+
+/* ---- http_transport.c ---- */
+
+struct http_spill;
+
+void http_transport_adopt(struct http_conn *c, gnutls_session_t session);
+/* The next thing sent is the head of an answer with a body: let it wait for that, in arena. */
+void http_transport_expect_body(struct http_conn *c, struct arena *arena);
+void http_transport_end_request(struct http_conn *c);
+void http_transport_end(struct http_conn *c);
 
 /* ---- requests ---- */
 
@@ -86,6 +106,7 @@ struct http_request {
 	void *data;
 	struct MHD_Response *response;
 	unsigned status;
+	bool body_follows; /* the answer has a body: its head may wait for that */
 	_Atomic bool client_left;
 	struct http_request *prev, *next; /* of the suspended, or (next) of the cached */
 };

@@ -46,6 +46,8 @@ enum MHD_Result http_reply_queue(struct http_request *r)
 		return MHD_NO;
 	struct MHD_Response *response = TAKE_PTR(r->response);
 	http_count_reply(r->server, r->status, http_now_us() - r->start_us);
+	if (r->body_follows)
+		http_transport_expect_body(r->conn, r->arena);
 	enum MHD_Result rc = MHD_queue_response(r->mhd, r->status, response);
 	MHD_destroy_response(response);
 	return rc;
@@ -112,6 +114,7 @@ static void reply_suspended(struct http_request *r, const struct http_answer *an
 		return;
 	}
 	struct MHD_Response *response = make_response(r, answer);
+	r->body_follows = answer->body.len > 0;
 	pthread_mutex_lock(&s->suspended_lock);
 	resume(r, answer->status, response);
 	/* The server may be freed as soon as none is suspended. */
@@ -128,6 +131,7 @@ void http_reply(struct http_request *r, const struct http_answer *answer)
 	}
 	r->status = answer->status;
 	r->response = make_response(r, answer);
+	r->body_follows = answer->body.len > 0;
 	atomic_store(&r->state, REQ_ANSWERED);
 }
 

@@ -125,7 +125,7 @@ void *http_request_begin(void *server, const char *uri, struct MHD_Connection *m
 	r->start_us = http_now_us();
 	/* A NUL in the path would end it early, and another route would be taken. */
 	r->bad_uri = strstr(uri, "%00") != NULL;
-	atomic_store(&c->deadline_us, r->start_us + (uint64_t)s->config.body_deadline_ms * 1000);
+	http_conn_set_deadline(c);
 	return r;
 }
 
@@ -139,6 +139,8 @@ void http_request_end(void *server, struct MHD_Connection *mhd, void **request,
 	if (!r)
 		return;
 	*request = NULL;
+	http_transport_end_request(r->conn);
+	r->conn->busy = false;
 	atomic_store(&r->conn->deadline_us, 0);
 	if (r->response) /* never queued: the connection ended first */
 		MHD_destroy_response(r->response);
@@ -359,6 +361,7 @@ static enum MHD_Result discard_body(struct http_request *r, size_t len)
 
 static enum MHD_Result dispatch(struct http_request *r)
 {
+	r->conn->busy = true;
 	atomic_store(&r->conn->deadline_us, 0);
 	if (atomic_load(&r->state) == REQ_DISCARDING)
 		return r->refusal == MHD_HTTP_CONTENT_TOO_LARGE ? refuse_too_large(r)

@@ -51,12 +51,20 @@ void http_conn_unref(struct http_conn *c)
 	free(c);
 }
 
+void http_conn_set_deadline(struct http_conn *c)
+{
+	atomic_store(&c->deadline_us,
+		http_now_us() + (uint64_t)c->server->config.body_deadline_ms * 1000);
+}
+
 static struct http_conn *conn_new(struct http_server *s, struct MHD_Connection *mhd)
 {
+	static _Atomic uint64_t next_id = 1;
 	struct http_conn *c = calloc(1, sizeof(*c));
 	if (!c)
 		return NULL;
 	c->server = s;
+	c->id = atomic_fetch_add(&next_id, 1);
 	c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 	atomic_store(&c->refs, 1);
 	/* Handshake and first line must come in the time that a body has. */
@@ -85,6 +93,7 @@ static void conn_end(struct http_server *s, struct http_conn *c)
 	pthread_mutex_unlock(&s->conn_lock);
 	atomic_fetch_sub(&s->open, 1);
 	http_count_connection(s, -1);
+	http_transport_end(c);
 	http_conn_unref(c);
 }
 
@@ -119,8 +128,10 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
 	gnutls_session_t session =
 		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session;
 	/* Without credentials of ours the handshake fails: libmicrohttpd's own set is empty. */
-	if (c)
-		http_tls_adopt(s->tls, c, session);
+	if (!c)
+		return;
+	http_tls_adopt(s->tls, c, session);
+	http_transport_adopt(c, session);
 }
 
 /* libmicrohttpd wants a certificate or this; each session gets ours in on_connection(). */

@@ -71,8 +71,28 @@ static void who(struct http_request *r, void *userdata)
 				      SPAN_FMT(name), http_request_body(r).len)});
 }
 
+/* Suspends, and answers from a thread of its own. */
+static void *answer_later(void *arg)
+{
+	usleep(200);
+	who(arg, NULL);
+	return NULL;
+}
+
+static void later(struct http_request *r, void *userdata)
+{
+	pthread_t t;
+	(void)userdata;
+	if (http_suspend(r) < 0 || pthread_create(&t, NULL, answer_later, r) != 0)
+		ck_abort_msg("cannot suspend");
+	pthread_detach(t);
+}
+
 static const struct http_route routes[] = {
-	{"POST", "/who", false, "application/json", who, NULL}, {0}};
+	{"POST", "/who", false, "application/json", who, NULL},
+	{"POST", "/later", false, "application/json", later, NULL},
+	{0},
+};
 
 static struct http_server_config config(bool verify)
 {
@@ -292,6 +312,150 @@ START_TEST(http_tls__a_handshake_that_hangs_is_cut)
 }
 END_TEST
 
+/* ---- records: what stands in one write, and how it is cut ---- */
+
+struct tls_client {
+	int fd;
+	gnutls_session_t session;
+	gnutls_certificate_credentials_t cred;
+};
+
+static void tls_open(struct tls_client *c)
+{
+	ck_assert_int_eq(gnutls_certificate_allocate_credentials(&c->cred), 0);
+	ck_assert_int_eq(gnutls_certificate_set_x509_key_file(c->cred, file("client.crt"),
+				 file("client.key"), GNUTLS_X509_FMT_PEM),
+		0);
+	c->fd = raw_connect(http_server_address(server));
+	gnutls_init(&c->session, GNUTLS_CLIENT);
+	gnutls_set_default_priority(c->session);
+	gnutls_credentials_set(c->session, GNUTLS_CRD_CERTIFICATE, c->cred);
+	gnutls_transport_set_int(c->session, c->fd);
+	int rc;
+	while ((rc = gnutls_handshake(c->session)) < 0)
+		ck_assert_msg(!gnutls_error_is_fatal(rc), "%s", gnutls_strerror(rc));
+}
+
+static void tls_close(struct tls_client *c)
+{
+	gnutls_bye(c->session, GNUTLS_SHUT_WR);
+	gnutls_deinit(c->session);
+	gnutls_certificate_free_credentials(c->cred);
+	close(c->fd);
+}
+
+/* Reads count answers whose bodies all are "client:LEN". */
+static void tls_expect(struct tls_client *c, int count, size_t body_len)
+{
+	char text[65536], expected[64];
+	size_t len = 0, at = 0;
+	snprintf(expected, sizeof(expected), "\r\n\r\nclient:%zu", body_len);
+	for (int seen = 0; seen < count;) {
+		text[len] = 0;
+		const char *found = strstr(text + at, expected);
+		if (found) {
+			at = (size_t)(found - text) + strlen(expected);
+			seen++;
+			continue;
+		}
+		struct pollfd p = {.fd = c->fd, .events = POLLIN};
+		ck_assert_msg(gnutls_record_check_pending(c->session) > 0 ||
+				      poll(&p, 1, RAW_TIMEOUT_MS) > 0,
+			"answer %d of %d never came", seen + 1, count);
+		ssize_t n = gnutls_record_recv(c->session, text + len, sizeof(text) - 1 - len);
+		if (n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED)
+			continue;
+		ck_assert_msg(n > 0, "%s", n ? gnutls_strerror((int)n) : "closed");
+		len += (size_t)n;
+	}
+}
+
+static size_t put_requests(char *text, size_t cap, const char *path, int count)
+{
+	size_t len = 0;
+	for (int i = 0; i < count; i++)
+		len += (size_t)snprintf(text + len, cap - len,
+			"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+			"Content-Length: 4\r\n\r\n[%d]",
+			path, 10 + i);
+	return len;
+}
+
+/* How a burst of requests is cut into records, and records into writes. */
+static const struct {
+	size_t record; /* bytes in each record, 0: all in one */
+	bool corked;   /* all records in one write */
+	const char *path;
+} bursts[] = {
+	{0, false, "/who"},
+	{1, true, "/who"},
+	{7, true, "/who"},
+	{100, true, "/who"},
+	{100, false, "/who"},
+	{0, false, "/later"},
+	{97, true, "/later"},
+};
+
+START_TEST(http_tls__bursts_are_answered_whole)
+{
+	struct tls_client c, idle;
+	char text[8192];
+	size_t len = put_requests(text, sizeof(text), bursts[_i].path, 20);
+	size_t step = bursts[_i].record ? bursts[_i].record : len;
+	tls_open(&c);
+	tls_open(&idle);
+	for (int round = 0; round < 3; round++) {
+		if (bursts[_i].corked)
+			gnutls_record_cork(c.session);
+		for (size_t i = 0; i < len; i += step)
+			ck_assert_int_gt(gnutls_record_send(c.session, text + i,
+						 len - i < step ? len - i : step),
+				0);
+		if (bursts[_i].corked)
+			ck_assert_int_ge(gnutls_record_uncork(c.session, GNUTLS_RECORD_WAIT), 0);
+		tls_expect(&c, 20, 4);
+		/* Another connection in between takes the thread's buffer. */
+		ck_assert_int_gt(gnutls_record_send(idle.session, text,
+					 put_requests(text, sizeof(text), "/who", 1)),
+			0);
+		tls_expect(&idle, 1, 4);
+		put_requests(text, sizeof(text), bursts[_i].path, 20);
+	}
+	tls_close(&c);
+	tls_close(&idle);
+}
+END_TEST
+
+static void *burst_in_thread(void *arg)
+{
+	struct tls_client c;
+	char text[8192];
+	size_t len = put_requests(text, sizeof(text), arg, 20);
+	tls_open(&c);
+	for (int round = 0; round < 30; round++) {
+		size_t cut = (size_t)(round * 37) % len + 1;
+		ck_assert_int_gt(gnutls_record_send(c.session, text, cut), 0);
+		if (cut < len)
+			ck_assert_int_gt(gnutls_record_send(c.session, text + cut, len - cut), 0);
+		tls_expect(&c, 20, 4);
+	}
+	tls_close(&c);
+	return NULL;
+}
+
+START_TEST(http_tls__bursts_on_many_connections_do_not_mix)
+{
+	static char who_path[] = "/who", later_path[] = "/later";
+	pthread_t threads[8];
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, burst_in_thread,
+					 i % 2 ? who_path : later_path),
+			0);
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		pthread_join(threads[i], NULL);
+}
+END_TEST
+
 /* ---- rotation ---- */
 
 /* Asks until the answer to a new connection is as wanted, up to five seconds. */
@@ -441,6 +605,8 @@ int main(void)
 	tcase_add_test(t, http_tls__large_bodies_and_keep_alive);
 	tcase_add_test(t, http_tls__too_large_is_told);
 	tcase_add_test(t, http_tls__a_handshake_that_hangs_is_cut);
+	tcase_add_loop_test(t, http_tls__bursts_are_answered_whole, 0, ARRAY_LEN(bursts));
+	tcase_add_test(t, http_tls__bursts_on_many_connections_do_not_mix);
 	tcase_add_test(t, http_tls__certificates_are_exchanged_while_running);
 	tcase_add_test(t, http_tls__files_that_do_not_fit_change_nothing);
 	tcase_add_test(t, http_tls__kubernetes_swaps_links);
