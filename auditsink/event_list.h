@@ -14,9 +14,10 @@
 /* API servers send 400 by default. What is more than this in one list is quarantined as a whole. */
 #define EVENT_LIST_EVENTS_MAX 100000
 
-/* An event may nest this deep, and hold this many values: 64 MiB of tape. */
+/* An event may nest this deep, and hold this many values: 80 MiB of tape, enough for 64 MiB of what
+ * API servers write (13 bytes a value). */
 #define EVENT_DEPTH_MAX 1000
-#define EVENT_NODES_MAX (4u << 20)
+#define EVENT_NODES_MAX (5u << 20)
 
 struct event_list_handler {
 	/* Both return 0, or 1 to stop. An element that is an object: gone after the call. */

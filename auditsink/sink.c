@@ -27,6 +27,7 @@ struct sink {
 	struct writer *writer;
 	struct ingest *ingest;
 	struct http_server *server, *metrics_server;
+	struct http_route posts[2], gets[5];
 	_Atomic bool ready;
 
 	pthread_t housekeeper;
@@ -241,17 +242,25 @@ static int start_ingest(struct sink *s, struct err *e)
 	return ingest_new(&config, &s->ingest, e);
 }
 
-static int start_listeners(struct sink *s, struct err *e)
+static void make_routes(struct sink *s)
 {
-	const struct http_route posts[] = {
-		{"POST", "/audit", true, "application/json", post_audit, s}, {.method = NULL}};
-	const struct http_route gets[] = {
-		{.method = "GET", .path = "/livez", .handler = get_livez, .userdata = s},
-		{.method = "GET", .path = "/readyz", .handler = get_readyz, .userdata = s},
-		{.method = "GET", .path = "/metrics", .handler = get_metrics, .userdata = s},
-		{.method = "GET", .path = "/version", .handler = get_version, .userdata = s},
+	static const struct http_route gets[] = {
+		{.method = "GET", .path = "/livez", .handler = get_livez},
+		{.method = "GET", .path = "/readyz", .handler = get_readyz},
+		{.method = "GET", .path = "/metrics", .handler = get_metrics},
+		{.method = "GET", .path = "/version", .handler = get_version},
 		{.method = NULL},
 	};
+
+	s->posts[0] =
+		(struct http_route){"POST", "/audit", true, "application/json", post_audit, s};
+	memcpy(s->gets, gets, sizeof(gets));
+	for (struct http_route *r = s->gets; r->method; r++)
+		r->userdata = s;
+}
+
+static int start_listeners(struct sink *s, struct err *e)
+{
 	struct http_server_config http = {
 		.name = "audit",
 		.listen = s->config.listen,
@@ -264,9 +273,10 @@ static int start_listeners(struct sink *s, struct err *e)
 		.max_inflight_bytes = (size_t)s->config.max_inflight_bytes,
 		.body_deadline_ms = (unsigned)s->config.body_deadline_ms,
 		.idle_timeout_s = IDLE_TIMEOUT_S,
-		.routes = posts,
+		.routes = s->posts,
 	};
 
+	make_routes(s);
 	if (http_server_start(&http, &s->server, e) < 0)
 		return -1;
 	if (!s->config.metrics_listen[0])
@@ -281,7 +291,7 @@ static int start_listeners(struct sink *s, struct err *e)
 		.max_inflight_bytes = 65536,
 		.body_deadline_ms = 5000,
 		.idle_timeout_s = 30,
-		.routes = gets,
+		.routes = s->gets,
 		.side_listener = true,
 	};
 	return http_server_start(&http, &s->metrics_server, e);

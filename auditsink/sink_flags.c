@@ -1,0 +1,192 @@
+#include "auditsink/sink_flags.h"
+
+#include <assert.h>
+
+#define MIB ((int64_t)1 << 20)
+
+static const char *const log_levels[] = {"debug", "info", "warn", "error", NULL};
+
+static const struct sink_options defaults = {
+	.sink =
+		{
+			.listen = "127.0.0.1:8444",
+			.metrics_listen = "127.0.0.1:9444",
+			.cluster = "default",
+			.database_connections = 4,
+			.database_timeout_ms = 20000,
+			.max_body_bytes = 64 * MIB,
+			.max_inflight_bytes = 256 * MIB,
+			.body_deadline_ms = 30000,
+			.max_connections = 1024,
+			.queue = 256,
+			.shutdown_ms = 20000,
+		},
+	.log_level = "info",
+};
+
+void sink_flags(struct sink_options *o, struct flag table[SINK_FLAGS_MAX])
+{
+	struct sink_config *c = &o->sink;
+	const struct flag flags[] = {
+		{.name = "listen",
+			.type = FLAG_STRING,
+			.value = &c->listen,
+			.arg = "ADDR",
+			.help = "Address for POST /audit[/CLUSTER]."},
+		{.name = "metrics-listen",
+			.type = FLAG_STRING,
+			.value = &c->metrics_listen,
+			.arg = "ADDR",
+			.help = "Plain address for /livez, /readyz, /metrics and /version; empty: "
+				"none."},
+		{.name = "tls-cert-file",
+			.type = FLAG_STRING,
+			.value = &c->tls_cert_file,
+			.arg = "FILE",
+			.help = "Certificate chain (PEM); read again when it changes."},
+		{.name = "tls-private-key-file",
+			.type = FLAG_STRING,
+			.value = &c->tls_private_key_file,
+			.arg = "FILE",
+			.help = "Its private key (PEM)."},
+		{.name = "client-ca-file",
+			.type = FLAG_STRING,
+			.value = &c->client_ca_file,
+			.arg = "FILE",
+			.help = "Authority whose client certificates (clientAuth) are required."},
+		{.name = "source",
+			.type = FLAG_STRING_LIST,
+			.value = &c->sources,
+			.arg = "NAME=CLUSTER",
+			.help = "The client certificate named NAME may post events of CLUSTER. "
+				"With a bearer token only, NAME is bearer-token."},
+		{.name = "bearer-token-file",
+			.type = FLAG_STRING,
+			.value = &c->bearer_token_file,
+			.arg = "FILE",
+			.help = "Token that posts must carry (Authorization: Bearer)."},
+		{.name = "cluster",
+			.type = FLAG_STRING,
+			.value = &c->cluster,
+			.arg = "NAME",
+			.help = "Cluster that the path /audit means."},
+		{.name = "database-url",
+			.type = FLAG_STRING,
+			.value = &c->database_url,
+			.arg = "URL",
+			.help = "PostgreSQL; give it in the environment, or its password in a "
+				"passfile.",
+			.required = true},
+		{.name = "database-connections",
+			.type = FLAG_INT,
+			.value = &c->database_connections,
+			.arg = "N",
+			.help = "Connections that write.",
+			.min = 1,
+			.max = 64},
+		{.name = "database-timeout",
+			.type = FLAG_DURATION_MS,
+			.value = &c->database_timeout_ms,
+			.arg = "DURATION",
+			.help = "How long one statement may take.",
+			.min = 1000,
+			.max = 600000},
+		{.name = "mask-key-file",
+			.type = FLAG_STRING,
+			.value = &c->mask_key_file,
+			.arg = "FILE",
+			.help = "At least 32 random bytes: the key of the marks that replace "
+				"secrets. Without it marks do not compare across restarts."},
+		{.name = "mask-config",
+			.type = FLAG_STRING,
+			.value = &c->mask_config,
+			.arg = "FILE",
+			.help = "YAML with patterns and paths to mask beside the built-in rules."},
+		{.name = "max-body-bytes",
+			.type = FLAG_BYTES,
+			.value = &c->max_body_bytes,
+			.arg = "SIZE",
+			.help = "Largest body taken (413 above).",
+			.min = 64 * 1024,
+			.max = 512 * MIB},
+		{.name = "max-inflight-bytes",
+			.type = FLAG_BYTES,
+			.value = &c->max_inflight_bytes,
+			.arg = "SIZE",
+			.help = "All bodies being read or stored together (503 above).",
+			.min = MIB,
+			.max = 16384 * MIB},
+		{.name = "body-deadline",
+			.type = FLAG_DURATION_MS,
+			.value = &c->body_deadline_ms,
+			.arg = "DURATION",
+			.help = "Time for a whole body to arrive.",
+			.min = 1000,
+			.max = 600000},
+		{.name = "max-connections",
+			.type = FLAG_INT,
+			.value = &c->max_connections,
+			.arg = "N",
+			.help = "Connections at once.",
+			.min = 1,
+			.max = 100000},
+		{.name = "queue",
+			.type = FLAG_INT,
+			.value = &c->queue,
+			.arg = "N",
+			.help = "Bodies that may wait to be read, and batches to be written (503 "
+				"above).",
+			.min = 1,
+			.max = 10000},
+		{.name = "workers",
+			.type = FLAG_INT,
+			.value = &c->workers,
+			.arg = "N",
+			.help = "Threads that read and mask; 0: one a core.",
+			.min = 0,
+			.max = 64},
+		{.name = "log-level",
+			.type = FLAG_STRING,
+			.value = &o->log_level,
+			.arg = "LEVEL",
+			.help = "Least level that is logged.",
+			.one_of = log_levels},
+		{.name = "version",
+			.type = FLAG_BOOL,
+			.value = &o->version,
+			.help = "Print the version and exit.",
+			.no_env = true},
+		{.name = NULL},
+	};
+
+	static_assert(ARRAY_LEN(flags) <= SINK_FLAGS_MAX, "the table has room for all flags");
+	*o = defaults;
+	memcpy(table, flags, sizeof(flags));
+}
+
+static bool is_loopback(const char *listen)
+{
+	return strncmp(listen, "127.", 4) == 0 || strncmp(listen, "localhost:", 10) == 0 ||
+	       strncmp(listen, "[::1]:", 6) == 0;
+}
+
+int sink_flags_check(const struct sink_options *o, struct err *e)
+{
+	const struct sink_config *c = &o->sink;
+
+	if (!c->tls_cert_file != !c->tls_private_key_file)
+		return err_set(e, "--tls-cert-file and --tls-private-key-file go together");
+	if (c->client_ca_file && !c->tls_cert_file)
+		return err_set(e, "--client-ca-file needs --tls-cert-file");
+	if (c->bearer_token_file && !c->tls_cert_file && !is_loopback(c->listen))
+		return err_set(e, "--bearer-token-file without TLS would show the token to the "
+				  "network: give --tls-cert-file");
+	if (!c->client_ca_file && !c->bearer_token_file && !is_loopback(c->listen))
+		return err_set(e,
+			"--listen %s: anybody could post events there; give --client-ca-file "
+			"or --bearer-token-file, or listen on 127.0.0.1",
+			c->listen);
+	if (c->max_inflight_bytes < c->max_body_bytes)
+		return err_set(e, "--max-inflight-bytes must be at least --max-body-bytes");
+	return 0;
+}

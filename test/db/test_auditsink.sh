@@ -1,0 +1,189 @@
+#!/usr/bin/env bash
+# The audit sink as a whole: the real daemon, real TLS, a real PostgreSQL, the recorded traffic of two
+# API servers. Every event is stored once, in order, and no planted secret is found anywhere after.
+set -euo pipefail
+# shellcheck source=../../dev.d/lib.sh
+source "$HOLDPOINT_SOURCE_DIR/dev.d/lib.sh"
+source "$root/dev.d/postgres.sh"
+source "$root/dev.d/certs.sh"
+source "$root/dev.d/daemons.sh"
+source "$root/test/support/planted.sh"
+
+dir=$(mktemp -d /tmp/holdpoint-sink.XXXXXX)
+stack_dir=$dir/stack stack_sockets=$HOLDPOINT_TEST_PG_SOCKETS stack_bin=$HOLDPOINT_BIN
+stack_cluster=replay stack_detach=0
+passed=0
+finish() {
+  local rc=$?
+  trap - EXIT
+  daemon_stop sink
+  if grep -lE 'ERROR: (Address|Leak|Thread)Sanitizer|runtime error:' "$stack_dir"/sink.log* 2>/dev/null; then
+    rc=1
+  fi
+  ((passed && rc == 0)) || { rc=1 && note "failed at: ${at:-start}" && tail -n 30 "$stack_dir/sink.log" >&2; }
+  rm -rf "$dir"
+  exit "$rc"
+}
+trap finish EXIT
+
+at() { at=$* && say "- $*"; }
+fail() { note "$*" && exit 1; }
+equals() { [[ $2 == "$1" ]] || fail "$3: expected '$1', got '$2'"; }
+sql() { psql -q -X -tA -v ON_ERROR_STOP=1 "$HOLDPOINT_TEST_DATABASE_URL" -c "$1"; }
+
+# send FILE [PATH [CERTIFICATE [CURL-OPTION...]]]: sets $code and $answer.
+send() {
+  local file=$1 path=${2:-/audit/replay} as=${3:-audit}
+  shift $(($# < 3 ? $# : 3))
+  code=$(curl -sS --max-time 60 -o "$dir/answer" -D "$dir/headers" -w '%{http_code}' \
+    --cacert "$stack_dir/certs/ca.crt" --cert "$stack_dir/certs/$as.crt" \
+    --key "$stack_dir/certs/$as.key" -H 'Content-Type: application/json' \
+    --data-binary "@$file" "$@" "${stack_url[sink]}$path")
+  answer=$(<"$dir/answer")
+}
+# answers CODE REGEX FILE ...: send, and check.
+answers() {
+  local expected=$1 pattern=$2
+  shift 2
+  send "$@"
+  [[ $code == "$expected" && $answer =~ $pattern ]] ||
+    fail "expected $expected /$pattern/, got $code: $answer"
+}
+list() { printf '{"kind":"EventList","apiVersion":"audit.k8s.io/v1","metadata":{},"items":[%s]}\n' "$1"; }
+event() {
+  printf '{"level":"Metadata","auditID":"%s","stage":"ResponseComplete","requestURI":"/x","verb":"get",' "$1"
+  printf '"user":{"username":"alice"},"stageTimestamp":"2026-01-02T03:04:05.678901Z"%s}' "${2:-}"
+}
+metric() { curl -fsS "${stack_plain[sink]}/metrics" | awk -v name="$1" '$1 == name {print $2}'; }
+
+at "start"
+stack_prepare >/dev/null
+sink_start
+
+at "the recorded traffic is stored"
+files=("$root"/test/fixtures/audit/*/*-eventlist.json)
+events=$(jq -s 'map(.items | length) | add' "${files[@]}")
+equals 233 "$events" "events in the fixtures"
+for file in "${files[@]}"; do
+  answers 200 '"result":"stored"' "$file"
+done
+equals "$events" "$(sql 'SELECT count(*) FROM holdpoint.audit_event')" "events stored"
+equals "1|$events|$events" "$(sql 'SELECT min(seq), max(seq), count(DISTINCT seq) FROM holdpoint.audit_event')" "numbers"
+equals "${#files[@]}" "$(sql 'SELECT count(*) FROM holdpoint.audit_batch')" "batches"
+equals 0 "$(sql 'SELECT count(*) FROM holdpoint.audit_event_default')" "events outside the daily partitions"
+
+at "columns say what the events said"
+jq -rs 'map(.items[]) | map([.auditID, .stage, .level, .verb, (.user.username // ""),
+    (.objectRef.resource // ""), (.objectRef.namespace // ""), (.responseStatus.code // "" | tostring),
+    ((.user.groups // []) | join(",")), ((.sourceIPs // []) | join(","))] | join("|")) | sort[]' \
+  "${files[@]}" | sort >"$dir/expected"
+sql "SELECT concat_ws('|', audit_id, stage, level, verb, username, coalesce(resource, ''),
+    coalesce(namespace, ''), coalesce(code::text, ''), coalesce(array_to_string(groups, ','), ''),
+    coalesce(array_to_string(source_ips, ','), '')) FROM holdpoint.audit_event" | sort >"$dir/got"
+diff "$dir/expected" "$dir/got" >&2 || fail "columns differ"
+equals 0 "$(sql "SELECT count(*) FROM holdpoint.audit_event WHERE body_digest IS DISTINCT FROM
+  sha256(body_nonce || convert_to(body, 'UTF8')) OR stage_timestamp <> (body::jsonb->>'stageTimestamp')::timestamptz
+  OR audit_id <> body::jsonb->>'auditID' OR source <> 'audit-replay'")" "rows that contradict their body"
+
+at "no secret is anywhere"
+pg_dump "$HOLDPOINT_TEST_DATABASE_URL" >"$dir/dump.sql"
+curl -fsS "${stack_plain[sink]}/metrics" >"$dir/metrics"
+planted_secrets >"$dir/secrets"
+(($(wc -l <"$dir/secrets") > 50)) || fail "the list of secrets is too short"
+grep -qFf "$dir/secrets" "${files[@]}" || fail "the fixtures hold none of the secrets"
+for where in dump.sql metrics stack/sink.log; do
+  grep -oFf "$dir/secrets" "$dir/$where" | sort | uniq -c >&2 && fail "secrets in $where"
+done
+grep -qF '[masked hmac-sha256:' "$dir/dump.sql" || fail "nothing was masked"
+token=$(jq -rs 'map(.items[].responseObject.status.token? // empty) | first' "${files[@]}")
+[[ $token == ey* ]] || fail "no token in the fixtures"
+if grep -qF "$token" "$dir/dump.sql"; then fail "the service account's token is in the dump"; fi
+
+at "the same bodies again are stored once"
+for file in "${files[@]:0:20}"; do answers 200 '"result":"duplicate"' "$file"; done
+equals "$events" "$(sql 'SELECT count(*) FROM holdpoint.audit_event')" "events after the repetition"
+equals 20 "$(metric 'holdpoint_audit_requests_total{result="duplicate"}')" "duplicates counted"
+
+at "a broken event does not cost its neighbours"
+list "$(event n1),$(event bad ',"requestObject":{"a":1,"a":2}'),$(event n2)" >"$dir/a"
+answers 200 '"events":2,"quarantined":1' "$dir/a"
+list "$(event n3),$(event bad2 ',"requestObject":{bad'),$(event n4)" >"$dir/b"
+answers 200 '"events":2,"quarantined":1' "$dir/b"
+{ printf '{"kind":"EventList","apiVersion":"audit.k8s.io/v1","items":[' && event n5 &&
+  printf ',' && event bad3 $',"requestObject":"\xff\xfe"' && printf ',' &&
+  event n6 ',"requestObject":"\u0000 \ud800 123456789012345678901234567890"' && printf ']}'; } >"$dir/c"
+answers 200 '"events":2,"quarantined":1' "$dir/c"
+list "$(event n7),{\"level\":\"Metadata\"},$(event n8)" >"$dir/d"
+answers 200 '"events":2,"quarantined":1' "$dir/d"
+equals 8 "$(sql "SELECT count(*) FROM holdpoint.audit_event WHERE audit_id ~ '^n[1-8]$'")" "neighbours"
+equals "bad|duplicate key|alice
+bad2|expected a key in quotes|alice
+bad3|not UTF-8|alice
+|no auditID|" "$(sql "SELECT audit_id, reason, username FROM holdpoint.audit_quarantine ORDER BY audit_id NULLS LAST")" "quarantine"
+equals "$((events + 8))" "$(sql 'SELECT max(seq) FROM holdpoint.audit_event')" "numbers have no gaps"
+
+at "what is no EventList is refused"
+echo '{"kind":"PodList","items":[]}' >"$dir/x" && answers 400 'wrong kind' "$dir/x"
+echo 'nonsense' >"$dir/x" && answers 400 '"error"' "$dir/x"
+: >"$dir/x" && answers 400 '"error"' "$dir/x"
+answers 404 '"error"' "$dir/a" /nowhere
+answers 404 '"error"' "$dir/a" /audit/
+answers 404 '"error"' "$dir/a" '/audit/a%2fb'
+answers 405 '"error"' "$dir/a" /audit/replay audit -X PUT
+answers 415 '"error"' "$dir/a" /audit/replay audit -H 'Content-Type: text/plain'
+grep -q '"event":"audit_body_refused".*"sha256":"[0-9a-f]\{64\}"' "$stack_dir/sink.log" ||
+  fail "the refused body's digest is not in the log"
+
+at "who may post what"
+answers 403 'may not post' "$dir/a" /audit/other
+answers 403 'may not post' "$dir/a" /audit/replay apiserver
+if curl -sS --max-time 10 --cacert "$stack_dir/certs/ca.crt" -o /dev/null --data-binary '{}' \
+  "${stack_url[sink]}/audit" 2>/dev/null; then fail "no client certificate was needed"; fi
+answers 200 '"result":"duplicate"' "$dir/a" /audit
+equals 1 "$(metric 'holdpoint_audit_forbidden_total{source="kube-apiserver"}')" "forbidden source counted"
+
+at "large bodies"
+big() { # a list with one event of about $1 MB
+  { printf '{"kind":"EventList","apiVersion":"audit.k8s.io/v1","items":[{"level":"Request","auditID":"big%s",' "$1"
+    printf '"stage":"ResponseComplete","verb":"list","stageTimestamp":"2026-01-02T03:04:05Z","responseObject":{"items":['
+    head -c "$(($1 * 1000000 / 55))" /dev/zero | sed 's/\x00/{"name":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","n":1.5e3},/g'
+    printf 'null]}}]}'; } >"$dir/big"
+}
+big 40 && answers 200 '"events":1,"quarantined":0' "$dir/big"
+equals 1 "$(sql "SELECT count(*) FROM holdpoint.audit_event WHERE audit_id = 'big40' AND length(body) > 35000000")" "the large event"
+big 70 && answers 413 '"error"' "$dir/big"
+
+at "the database goes away and comes back"
+list "$(event away)" >"$dir/away"
+psql -q -X "$HOLDPOINT_TEST_DATABASE_URL" -c 'ALTER ROLE auditsink NOLOGIN' \
+  -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'auditsink'" >/dev/null
+answers 503 'send again' "$dir/away"
+grep -qi '^retry-after: 3' "$dir/headers" || fail "no Retry-After: $(<"$dir/headers")"
+psql -q -X "$HOLDPOINT_TEST_DATABASE_URL" -c 'ALTER ROLE auditsink LOGIN'
+for ((i = 0; i < 100; i++)); do
+  send "$dir/away"
+  [[ $code == 200 ]] && break
+  sleep 0.2
+done
+equals 200 "$code" "after the outage"
+equals 1 "$(sql "SELECT count(*) FROM holdpoint.audit_event WHERE audit_id = 'away'")" "the event of the outage"
+
+at "an orderly end"
+pid=${stack_pid[sink]}
+kill -TERM "$pid"
+rc=0 && wait "$pid" || rc=$?
+equals 0 "$rc" "exit code after SIGTERM"
+grep -q '"event":"stopped"' "$stack_dir/sink.log" || fail "no word of stopping"
+
+at "usage"
+rc=0 && out=$("$HOLDPOINT_BIN/holdpoint-auditsink" --listen=0.0.0.0:0 --database-url=x 2>&1) || rc=$?
+equals 2 "$rc" "listening to everybody without authentication ($out)"
+rc=0 && out=$("$HOLDPOINT_BIN/holdpoint-auditsink" --nonsense 2>&1) || rc=$?
+equals 2 "$rc" "an unknown flag ($out)"
+rc=0 && out=$("$HOLDPOINT_BIN/holdpoint-auditsink" --listen=127.0.0.1:0 --metrics-listen= \
+  --database-url="host=$dir/nowhere" 2>&1) || rc=$?
+equals 1 "$rc" "no database at start ($out)"
+[[ $(grep -c holdpoint-auditsink: <<<"$out") == 1 ]] || fail "not one clear line: $out"
+
+passed=1
+say passed
