@@ -46,6 +46,7 @@ COMMENT ON ROLE holdpoint_auditor IS
 CREATE SCHEMA IF NOT EXISTS holdpoint AUTHORIZATION holdpoint_owner;
 
 SET LOCAL ROLE holdpoint_owner;
+SET LOCAL search_path = pg_catalog, holdpoint, pg_temp;
 
 COMMENT ON SCHEMA holdpoint IS
 	'Approval holds, decisions and audit events. Start with: SELECT * FROM holdpoint.pending_holds;';

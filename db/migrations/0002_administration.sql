@@ -5,6 +5,7 @@
 -- having left a row in admin_event in the same transaction, so that nothing goes without a record.
 
 SET LOCAL ROLE holdpoint_owner;
+SET LOCAL search_path = pg_catalog, holdpoint, pg_temp;
 
 CREATE TABLE holdpoint.admin_event (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -34,11 +35,11 @@ COMMENT ON COLUMN holdpoint.admin_event.xid IS
 -- Whether this transaction has announced `actions` on `relation` in admin_event.
 CREATE FUNCTION holdpoint.is_announced(relation text, VARIADIC actions text[]) RETURNS boolean
 LANGUAGE sql STABLE
-AS $$
+BEGIN ATOMIC
 	SELECT EXISTS (SELECT FROM holdpoint.admin_event e
 		WHERE e.xid = pg_current_xact_id() AND e.subject = relation
-			AND e.action = ANY(actions))
-$$;
+			AND e.action = ANY(actions));
+END;
 
 -- Row trigger of append-only tables, for UPDATE and DELETE.
 CREATE FUNCTION holdpoint.refuse_change() RETURNS trigger
@@ -56,7 +57,7 @@ $$;
 
 -- Statement trigger of append-only tables, for TRUNCATE.
 CREATE FUNCTION holdpoint.refuse_truncate() RETURNS trigger
-LANGUAGE plpgsql
+LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 BEGIN
 	RAISE EXCEPTION 'holdpoint.% is append-only: TRUNCATE refused', TG_TABLE_NAME

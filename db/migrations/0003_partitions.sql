@@ -6,13 +6,14 @@
 -- want of a partition; ensure_partitions moves such rows to where they belong.
 
 SET LOCAL ROLE holdpoint_owner;
+SET LOCAL search_path = pg_catalog, holdpoint, pg_temp;
 
 CREATE FUNCTION holdpoint.partition_name(parent regclass, day date) RETURNS text
 LANGUAGE sql STABLE
-AS $$
+BEGIN ATOMIC
 	SELECT c.relname || '_p' || to_char(day, 'YYYYMMDD') FROM pg_catalog.pg_class c
-	WHERE c.oid = parent
-$$;
+	WHERE c.oid = parent;
+END;
 
 -- Moves what the default partition holds for `day` into `partition` (not attached yet).
 CREATE FUNCTION holdpoint.partition_move(parent regclass, partition text, day date) RETURNS bigint

@@ -1,6 +1,7 @@
 -- Policy versions and decision records. The webhook copies decisions in, in batches.
 
 SET LOCAL ROLE holdpoint_owner;
+SET LOCAL search_path = pg_catalog, holdpoint, pg_temp;
 
 CREATE TABLE holdpoint.policy_version (
 	digest bytea PRIMARY KEY CHECK (octet_length(digest) = 32),

@@ -6,6 +6,7 @@
 -- Targets are named in a file of the webhook, with their secrets; here only their names are known.
 
 SET LOCAL ROLE holdpoint_owner;
+SET LOCAL search_path = pg_catalog, holdpoint, pg_temp;
 
 CREATE TABLE holdpoint.outbox_target (
 	cluster text NOT NULL CHECK (octet_length(cluster) BETWEEN 1 AND 253),

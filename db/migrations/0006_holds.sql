@@ -12,6 +12,7 @@
 -- unique because one identity column hands it out, not by a key across clusters.
 
 SET LOCAL ROLE holdpoint_owner;
+SET LOCAL search_path = pg_catalog, holdpoint, pg_temp;
 
 CREATE TABLE holdpoint.approver_identity (
 	kind text NOT NULL CHECK (kind IN ('database', 'kubernetes')),
@@ -212,12 +213,12 @@ SELECT holdpoint.make_append_only('holdpoint.hold_event');
 
 CREATE FUNCTION holdpoint.hold_state(h holdpoint.hold, at timestamptz) RETURNS text
 LANGUAGE sql IMMUTABLE
-AS $$
+BEGIN ATOMIC
 	SELECT CASE
 		WHEN h.state NOT IN ('pending', 'approved') OR h.expires_at > at THEN h.state
 		WHEN h.uses > 0 THEN 'used'
-		ELSE 'expired' END
-$$;
+		ELSE 'expired' END;
+END;
 
 COMMENT ON FUNCTION holdpoint.hold_state IS
 	'The state a hold really is in at a time: expiry is written down only later.';
@@ -271,11 +272,11 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON holdpoint.hold
 
 CREATE FUNCTION holdpoint.is_group_member(groups text[]) RETURNS boolean
 LANGUAGE sql STABLE
-AS $$
+BEGIN ATOMIC
 	SELECT EXISTS (SELECT FROM pg_catalog.pg_roles r
 		WHERE r.rolname::text = ANY(groups)
-			AND pg_catalog.pg_has_role(session_user, r.oid, 'MEMBER'))
-$$;
+			AND pg_catalog.pg_has_role(session_user, r.oid, 'MEMBER'));
+END;
 
 COMMENT ON FUNCTION holdpoint.is_group_member IS
 	'Whether the login is a member of one of these roles; a name without a role has no members.';
@@ -294,10 +295,10 @@ CREATE POLICY approver ON holdpoint.hold_event FOR SELECT TO holdpoint_approver
 CREATE FUNCTION holdpoint.resource_name(api_group text, resource text, subresource text)
 RETURNS text
 LANGUAGE sql IMMUTABLE
-AS $$
+BEGIN ATOMIC
 	SELECT resource || CASE WHEN api_group = '' THEN '' ELSE '.' || api_group END
-		|| CASE WHEN subresource = '' THEN '' ELSE '/' || subresource END
-$$;
+		|| CASE WHEN subresource = '' THEN '' ELSE '/' || subresource END;
+END;
 
 COMMENT ON FUNCTION holdpoint.resource_name IS 'As kubectl writes it: deployments.apps/scale.';
 

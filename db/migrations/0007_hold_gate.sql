@@ -12,6 +12,7 @@
 -- plpgsql even where one SELECT is all, because its plans are kept and those of SQL functions not.
 
 SET LOCAL ROLE holdpoint_owner;
+SET LOCAL search_path = pg_catalog, holdpoint, pg_temp;
 
 CREATE TYPE holdpoint.hold_answer AS (
 	verdict text,
@@ -36,16 +37,16 @@ CREATE FUNCTION holdpoint.hold_answer_of(p_verdict text, h holdpoint.hold,
 	is_new boolean DEFAULT false, is_repeat boolean DEFAULT false)
 RETURNS holdpoint.hold_answer
 LANGUAGE sql IMMUTABLE
-AS $$
+BEGIN ATOMIC
 	SELECT ROW(p_verdict, h.id, h.state, is_new, is_repeat, h.created_at, h.expires_at,
 		h.approvals, h.min_approvals, h.uses, h.max_uses, h.attempts, h.decided_by,
-		h.decided_reason)::holdpoint.hold_answer
-$$;
+		h.decided_reason)::holdpoint.hold_answer;
+END;
 
 -- What a notification says of a hold.
 CREATE FUNCTION holdpoint.hold_summary(h holdpoint.hold) RETURNS jsonb
 LANGUAGE sql STABLE
-AS $$
+BEGIN ATOMIC
 	SELECT jsonb_build_object('hold', h.id, 'cluster', h.cluster, 'state', h.state,
 		'requester', h.username, 'operation', h.operation,
 		'resource', holdpoint.resource_name(h.api_group, h.resource, h.subresource),
@@ -53,8 +54,8 @@ AS $$
 		'message', h.message, 'approvers', to_jsonb(h.approvers),
 		'approvals', h.approvals, 'minApprovals', h.min_approvals, 'grant', h.grant_kind,
 		'createdAt', h.created_at, 'expiresAt', h.expires_at,
-		'decidedBy', h.decided_by, 'reason', h.decided_reason)
-$$;
+		'decidedBy', h.decided_by, 'reason', h.decided_reason);
+END;
 
 -- Tells those who want to be told (the outbox) and those who wait (NOTIFY). Nobody waits for a hold
 -- to be made or used, and NOTIFY makes commits take turns: those two are left out.
@@ -167,19 +168,19 @@ $$;
 -- stricter, or asks other people, must not be satisfied by what was asked before.
 CREATE FUNCTION holdpoint.hold_same_terms(h holdpoint.hold, want holdpoint.hold) RETURNS boolean
 LANGUAGE sql IMMUTABLE
-AS $$
+BEGIN ATOMIC
 	SELECT h.policy = want.policy AND h.rule = want.rule AND h.approvers = want.approvers
 		AND h.grant_kind = want.grant_kind AND h.min_approvals >= want.min_approvals
-		AND (h.require_reason OR NOT want.require_reason)
-$$;
+		AND (h.require_reason OR NOT want.require_reason);
+END;
 
 -- Whether an approved Window, as narrowed, covers the request.
 CREATE FUNCTION holdpoint.hold_covers(h holdpoint.hold, want holdpoint.hold) RETURNS boolean
 LANGUAGE sql IMMUTABLE
-AS $$
+BEGIN ATOMIC
 	SELECT (h.only_namespace IS NULL OR h.only_namespace = want.namespace)
-		AND (h.only_name IS NULL OR h.only_name = want.name)
-$$;
+		AND (h.only_name IS NULL OR h.only_name = want.name);
+END;
 
 CREATE FUNCTION holdpoint.hold_find_live(want holdpoint.hold) RETURNS holdpoint.hold
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp

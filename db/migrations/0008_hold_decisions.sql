@@ -19,6 +19,7 @@
 -- decides; what must not be possible is to make that look signed off.
 
 SET LOCAL ROLE holdpoint_owner;
+SET LOCAL search_path = pg_catalog, holdpoint, pg_temp;
 
 -- Who decides, and how they narrow.
 CREATE TYPE holdpoint.approver AS (

@@ -10,6 +10,7 @@
 -- The batch key is not a partitioned table's: a retry may come after midnight.
 
 SET LOCAL ROLE holdpoint_owner;
+SET LOCAL search_path = pg_catalog, holdpoint, pg_temp;
 
 CREATE TABLE holdpoint.audit_cluster_seq (
 	cluster text PRIMARY KEY CHECK (octet_length(cluster) BETWEEN 1 AND 253),

@@ -7,23 +7,24 @@
 -- because any event's number does.
 
 SET LOCAL ROLE holdpoint_owner;
+SET LOCAL search_path = pg_catalog, holdpoint, pg_temp;
 
 CREATE FUNCTION holdpoint.actor_of(e holdpoint.audit_event) RETURNS text[]
 LANGUAGE sql IMMUTABLE
-AS $$
+BEGIN ATOMIC
 	SELECT ARRAY[e.username, coalesce(e.impersonated_user, ''), coalesce(e.session_hint, ''),
 		coalesce(e.credential_id,
-			coalesce(e.source_ips[1], '') || ' ' || coalesce(e.user_agent, ''))]
-$$;
+			coalesce(e.source_ips[1], '') || ' ' || coalesce(e.user_agent, ''))];
+END;
 
 COMMENT ON FUNCTION holdpoint.actor_of IS 'Who acted, as one comparable value.';
 
 CREATE FUNCTION holdpoint.session_name(p_cluster text, p_seq bigint) RETURNS text
 LANGUAGE sql STABLE
-AS $$
+BEGIN ATOMIC
 	SELECT 's' || s.number || '-' || p_seq FROM holdpoint.audit_cluster_seq s
-	WHERE s.cluster = p_cluster
-$$;
+	WHERE s.cluster = p_cluster;
+END;
 
 COMMENT ON FUNCTION holdpoint.session_name IS 'The session''s name by an event in it.';
 
@@ -179,22 +180,28 @@ $$;
 COMMENT ON FUNCTION holdpoint.session_events(text) IS
 	'The events of a session in the order in which they happened.';
 
--- Approvals by HoldReview that the API server's own audit trail does not confirm: ten minutes on,
--- no event says that this user created a HoldReview at about that time.
+-- Decisions by HoldReview that the API server's own audit trail does not confirm: ten minutes on, no
+-- event says that this user created a HoldReview at about that time, or it says that somebody else
+-- did in their name.
 CREATE VIEW holdpoint.uncorroborated_approvals WITH (security_invoker = true) AS
-	SELECT d.cluster, d.hold_id, d.at, d.action, d.who, d.database_user, d.client_address,
-		d.request_uid
+	SELECT d.cluster, d.hold_id, d.at, d.action, d.who,
+		coalesce('made by ' || review.username || ' by impersonation',
+			'no audit event') AS why,
+		d.database_user, d.client_address, d.request_uid
 	FROM holdpoint.hold_event d
+	LEFT JOIN LATERAL (
+		SELECT e.username, e.impersonated_user FROM holdpoint.audit_event e
+		WHERE e.cluster = d.cluster AND d.who = coalesce(e.impersonated_user, e.username)
+			AND e.resource = 'holdreviews' AND e.verb = 'create'
+			AND e.stage_timestamp BETWEEN d.at - interval '2 minutes'
+				AND d.at + interval '2 minutes'
+			AND e.recorded_at >= d.at - interval '1 hour'
+		ORDER BY e.impersonated_user IS NULL DESC LIMIT 1
+	) AS review ON true
 	WHERE d.channel = 'kubernetes' AND d.at < now() - interval '10 minutes'
-		AND NOT EXISTS (SELECT FROM holdpoint.audit_event e
-			WHERE e.cluster = d.cluster
-				AND d.who IN (e.username, e.impersonated_user)
-				AND e.resource = 'holdreviews' AND e.verb = 'create'
-				AND e.stage_timestamp BETWEEN d.at - interval '2 minutes'
-					AND d.at + interval '2 minutes'
-				AND e.recorded_at >= d.at - interval '1 hour');
+		AND (review.username IS NULL OR review.impersonated_user IS NOT NULL);
 COMMENT ON VIEW holdpoint.uncorroborated_approvals IS
-	'Decisions by HoldReview without an audit event of its creation: the webhook may have made them up.';
+	'Decisions by HoldReview that no audit event confirms: the webhook may have made them up, or somebody impersonated the approver.';
 
 GRANT EXECUTE ON FUNCTION holdpoint.sessions, holdpoint.session_events(text),
 	holdpoint.session_anchor(text), holdpoint.session_name(text, bigint),

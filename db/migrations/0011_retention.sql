@@ -5,6 +5,7 @@
 -- policy versions stay: they are few, and they are what an auditor asks for last.
 
 SET LOCAL ROLE holdpoint_owner;
+SET LOCAL search_path = pg_catalog, holdpoint, pg_temp;
 
 CREATE FUNCTION holdpoint.retention_plan(p_keep interval)
 RETURNS TABLE (relation text, partition text, day date, size_bytes bigint)
@@ -118,3 +119,6 @@ END
 $$;
 COMMENT ON FUNCTION holdpoint.erase_event_body(text, bigint, text) IS
 	'Erases one event''s body; the row, its digest and its proof stay.';
+
+-- From now on the daemons make partitions ahead.
+SELECT holdpoint.ensure_partitions();

@@ -9,6 +9,8 @@ SELECT t.expect('ok', 'wh', $$SELECT holdpoint.policy_loaded('c1', sha256('p'), 
 SELECT t.answer('sink', $$SELECT holdpoint.audit_begin_batch('c1', 'api-1', sha256('b'), 1, 1, 100)$$) \g /dev/null
 SELECT t.expect('ok', 'sink', $$INSERT INTO holdpoint.audit_event (cluster, seq, source, stage, level, stage_timestamp, audit_id, masking_version, masked, body, body_nonce, body_digest)
 	VALUES ('c1', 1, 'api-1', 'ResponseComplete', 'Metadata', now(), 'a1', 1, 0, '{}', 'n', 'd')$$);
+INSERT INTO holdpoint.audit_event (cluster, seq, recorded_at, source, stage, level, stage_timestamp, audit_id, masking_version, masked, body_digest)
+VALUES ('c1', 2, '2001-01-01', 'api-1', 'Panic', 'Metadata', now(), 'in the default partition', 1, 0, 'd');
 SELECT t.expect('ok', 'sink', $$INSERT INTO holdpoint.audit_quarantine (cluster, source, batch_sha256, position, size_bytes, sha256, reason)
 	VALUES ('c1', 'api-1', sha256('b'), 1, 3, sha256('x'), 'bad')$$);
 
@@ -93,7 +95,7 @@ FROM (VALUES ('owner'), ('postgres')) AS r(login),
 	('DELETE FROM holdpoint.hold'),
 	('TRUNCATE holdpoint.hold CASCADE')
 ) AS v(statement);
-SELECT t.is('1 1 1', concat_ws(' ', (SELECT count(*) FROM holdpoint.decision),
+SELECT t.is('1 2 1', concat_ws(' ', (SELECT count(*) FROM holdpoint.decision),
 	(SELECT count(*) FROM holdpoint.audit_event), (SELECT count(*) FROM holdpoint.audit_quarantine)), 'all there');
 
 -- A hold moves only along its life, and only with an event that says so.

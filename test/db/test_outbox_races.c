@@ -1,0 +1,56 @@
+/*
+ * Workers of several replicas claim notifications at the same moment: each delivery goes to one
+ * of them, and none is left over.
+ */
+#include "db/race.h"
+
+#define WORKERS 40
+#define EVENTS	60
+
+static struct racer racers[WORKERS];
+
+START_TEST(outbox_races__each_delivery_has_one_claim)
+{
+	admin("DO $$ BEGIN CREATE ROLE wh LOGIN IN ROLE holdpoint_webhook;"
+	      " PERFORM holdpoint.outbox_set_targets('c1', '{slack,pager}');"
+	      " FOR i IN 1..%d LOOP PERFORM holdpoint.hold_find_or_create('c1',"
+	      " sha256(i::text::bytea), 'agent', '{ai}', 'DELETE', '', 'v1', 'pods', '', 'prod',"
+	      " 'web', 'agents', 'deletes', NULL, '', NULL, false, '{}', 1, false, '1 hour',"
+	      " 'Once', NULL, NULL, false, 'uid'); END LOOP; END $$",
+		EVENTS);
+	ck_assert_int_eq(atoi(admin("SELECT count(*) FROM holdpoint.outbox_delivery")), 2 * EVENTS);
+	for (int i = 0; i < WORKERS; i++) {
+		racers[i].conn = race_connect("wh");
+		snprintf(racers[i].sql, sizeof(racers[i].sql),
+			"SELECT count(*) FROM holdpoint.outbox_claim('c1', '%s', 5)",
+			i % 2 ? "slack" : "pager");
+	}
+
+	int claimed = 0;
+	for (int round = 0; round < 3; round++) {
+		race(racers, WORKERS);
+		for (int i = 0; i < WORKERS; i++)
+			claimed += atoi(racers[i].answer);
+	}
+	ck_assert_int_eq(claimed, 2 * EVENTS);
+	ck_assert_str_eq(admin("SELECT min(attempts) || ' ' || max(attempts) || ' ' ||"
+			       " count(DISTINCT claim) FROM holdpoint.outbox_delivery"),
+		"1 1 120");
+	racers_close(racers, WORKERS);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("outbox_races");
+	TCase *tcase = tcase_create("races");
+
+	tcase_set_timeout(tcase, 60);
+	tcase_add_test(tcase, outbox_races__each_delivery_has_one_claim);
+	suite_add_tcase(suite, tcase);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
