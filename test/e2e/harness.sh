@@ -51,27 +51,27 @@ e2e_begin() {
   fi
 }
 
-# A daemon that does not end well, by a sanitizer's word say, fails the test too.
 e2e_end() {
-  local rc=$? name
+  local rc=$?
   trap - EXIT
   ((e2e_done)) || rc=$((rc ? rc : 1))
+  if ((rc)); then e2e_show_logs; fi
   ((e2e_cluster)) && cluster_stop "$e2e_dir/cluster"
-  for name in webhook sink; do
-    daemon_stop "$name"
-    if grep -lE 'ERROR: (Address|Leak|Thread)Sanitizer|runtime error:' "$stack_dir/$name".log*; then
-      rc=1
-    fi 2>/dev/null
-  done
-  if ((rc)); then
-    note "FAILED at: ${e2e_step:-start}"
-    for name in "$stack_dir"/*.log "$pg_log" "$e2e_dir/cluster/apiserver.log"; do
-      [[ -s $name ]] && note "--- $name" && tail -n 25 "$name" >&2
-    done
-  fi
+  daemon_stop webhook
+  daemon_stop sink
+  # A daemon that does not end well, by a sanitizer's word say, fails the test too.
+  if grep -hE 'ERROR: [A-Za-z]+Sanitizer|runtime error:' -A 30 "$stack_dir"/*.log* >&2; then rc=1; fi
   pg_throwaway_end
   if [[ ${E2E_KEEP:-} ]]; then note "kept: $e2e_dir"; else rm -rf "$e2e_dir"; fi
   exit "$rc"
+}
+
+e2e_show_logs() {
+  local log
+  note "FAILED at: ${e2e_step:-the start}"
+  for log in "$stack_dir"/*.log "$pg_log" "$e2e_dir/cluster/apiserver.log"; do
+    [[ -s $log ]] && note "--- $log" && tail -n 15 "$log" | cut -c1-1000 >&2
+  done
 }
 
 e2e_passed() {
