@@ -53,7 +53,7 @@ static bool is_harmful(uint32_t cp)
 void put_printable(struct buf *out, struct span text)
 {
 	for (size_t i = 0; i < text.len;) {
-		uint32_t cp;
+		uint32_t cp = 0;
 		size_t n = decode(text.ptr + i, text.len - i, &cp);
 
 		if (n == 0 || is_harmful(cp))
