@@ -18,6 +18,7 @@
 #define DROP_LOG_MS  5000
 #define GROUPS_MAX   256 /* of one row; a user of more groups is recorded with these */
 #define RULES_MAX    64
+#define KEEP_BYTES   ((size_t)2 << 20)
 #define STATEMENT_MS 30000
 
 static const char copy_sql[] =
@@ -490,6 +491,8 @@ static void finish_batch(struct recorder *r, size_t lost)
 		b->waiters[i].done(lost == 0, b->waiters[i].arg);
 	b->waiter_count = 0;
 	b->rows = 0;
+	if (b->text.cap > KEEP_BYTES)
+		buf_free(&b->text); /* after a burst, give its memory back */
 	buf_reset(&b->text);
 }
 
