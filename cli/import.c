@@ -65,7 +65,7 @@ static int state_open(struct import *im, struct span first_line)
 	if (!f)
 		return 0;
 	if (fscanf(f, "%lld %lld", &done, &planned) == 2 && done >= 0 && done <= im->size &&
-		fseeko(im->file, (off_t)done, SEEK_SET) == 0) {
+		(done == 0 || fseeko(im->file, (off_t)done, SEEK_SET) == 0)) {
 		im->done = (off_t)done;
 		im->planned = (off_t)planned;
 	}
