@@ -45,25 +45,33 @@ static void put_default(struct buf *out, const struct flag *f)
 	}
 }
 
-/* The sentence with what the table knows besides: choices, repeatable, default. */
+/* ": a, b or c", unless the sentence names them already. */
+static void put_choices(struct buf *out, const struct flag *f)
+{
+	if (!f->one_of || strstr(f->help, f->one_of[0]))
+		return;
+	for (const char *const *v = f->one_of; *v; v++)
+		buf_printf(out, "%s%s", v == f->one_of ? ": " : v[1] ? ", " : " or ", *v);
+}
+
+/* The sentence with what the table knows besides: choices, default, repeatable. */
 static void put_sentence(struct buf *out, const struct flag *f)
 {
 	struct buf value _cleanup_(buf_free) = BUF_INIT(4096);
+	struct span help = span_of(f->help);
 
-	buf_add_str(out, f->help);
-	for (const char *const *v = f->one_of; v && *v; v++)
-		buf_printf(out, "%s%s%s",
-			v == f->one_of ? ": "
-			: v[1]	       ? ", "
-				       : " or ",
-			*v, v[1] ? "" : ".");
+	if (help.len > 0 && help.ptr[help.len - 1] == '.')
+		help.len--;
+	buf_add_span(out, help);
+	put_choices(out, f);
+	put_default(&value, f);
+	if (!f->required && value.len > 0)
+		buf_printf(out, " (default %.*s)", SPAN_FMT(buf_span(&value)));
+	buf_add_char(out, '.');
 	if (f->type == FLAG_STRING_LIST)
 		buf_add_str(out, " May be repeated.");
-	put_default(&value, f);
 	if (f->required)
 		buf_add_str(out, " Required.");
-	else if (value.len > 0)
-		buf_printf(out, " (default %.*s)", SPAN_FMT(buf_span(&value)));
 }
 
 static void put_spaces(struct buf *out, size_t count)

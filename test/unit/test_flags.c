@@ -214,8 +214,8 @@ START_TEST(flags__help_fits_80_columns)
 	}
 	ck_assert_ptr_nonnull(strstr(text,
 		"      --listen ADDR           Where to listen for the API server's requests, as\n"
-		"                              HOST:PORT; an empty host is every address.\n"
-		"                              (default :8443)\n"));
+		"                              HOST:PORT; an empty host is every address (default\n"
+		"                              :8443).\n"));
 	ck_assert_ptr_nonnull(strstr(text, "  -o, --output FORMAT "));
 	ck_assert_ptr_nonnull(strstr(text, "(default 1m30s)"));
 	ck_assert_ptr_nonnull(strstr(text, "(default 8Mi)"));
@@ -229,7 +229,7 @@ START_TEST(flags__markdown_names_the_environment)
 	const char *text = buf_str(&out);
 	ck_assert_ptr_nonnull(
 		strstr(text, "| `--threads N` | `HOLDPOINT_THREADS` | Threads \\| one "
-			     "a core. (default 2) |\n"));
+			     "a core (default 2). |\n"));
 	ck_assert_ptr_nonnull(strstr(text, "| `--sign` | – |"));
 }
 END_TEST
