@@ -458,7 +458,7 @@ BEGIN
 	want.rule := p_rule;
 	want.policy_digest := p_policy_digest;
 	want.message := coalesce(left(p_message, 4096), '');
-	want.change_cut := coalesce(p_change_cut, false) OR octet_length(p_change) > 262144;
+	want.change_cut := coalesce(p_change_cut OR octet_length(p_change) > 262144, false);
 	want.change := CASE WHEN octet_length(p_change) > 262144
 		THEN left(p_change, 65536) ELSE p_change END; -- a character has at most 4 bytes
 	want.approvers := ARRAY(SELECT DISTINCT a FROM unnest(p_approvers) AS a ORDER BY a);

@@ -173,6 +173,9 @@ FROM holdpoint.hold WHERE id = :h;
 SELECT t.is('false', (hold_id = :h)::text, 'and its fingerprint covers all of it')
 FROM t.ask(jsonb_build_object('name', 'big', 'change', repeat('ä', 200001)));
 
+SELECT t.is('held', verdict, 'a request without a change, as for reads') FROM t.ask('{"name": "none", "change": null}');
+SELECT t.is('true', (change IS NULL AND NOT change_cut)::text, 'has none') FROM holdpoint.hold WHERE name = 'none';
+
 -- What people see.
 SELECT hold_id AS h FROM t.ask('{"name": "seen", "subresource": "scale", "min": 2}') \gset
 SELECT t.is('agent|DELETE|deployments.apps/scale|prod|seen|agents/deletes|0/2|sre|c1',

@@ -47,20 +47,23 @@ static inline PGconn *race_connect(const char *login)
 	return conn;
 }
 
-static inline void race_run(PGconn *conn, const char *sql, char answer[128])
+/* Runs one statement; -1 when it failed (the answer is the SQLSTATE then). */
+static inline int race_run(PGconn *conn, const char *sql, char answer[128])
 {
 	PGresult *result = PQexec(conn, sql);
+	const int failed = PQresultStatus(result) == PGRES_FATAL_ERROR;
 	const char *text = "ok";
 
-	if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0)
-		text = PQgetvalue(result, 0, 0);
-	else if (PQresultStatus(result) == PGRES_FATAL_ERROR)
+	if (failed)
 		text = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	else if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0)
+		text = PQgetvalue(result, 0, 0);
 	snprintf(answer, 128, "%s", text ? text : "connection lost");
 	PQclear(result);
+	return failed ? -1 : 0;
 }
 
-/* One statement as the superuser; its answer is valid until the next call. */
+/* One statement as the superuser, which must work; its answer is valid until the next call. */
 __attribute__((format(printf, 1, 2))) static inline const char *admin(const char *format, ...)
 {
 	static char answer[128];
@@ -71,7 +74,7 @@ __attribute__((format(printf, 1, 2))) static inline const char *admin(const char
 	vsnprintf(sql, sizeof(sql), format, args);
 	va_end(args);
 	PGconn *conn = race_connect("postgres");
-	race_run(conn, sql, answer);
+	race_must(race_run(conn, sql, answer) == 0, PQerrorMessage(conn));
 	PQfinish(conn);
 	return answer;
 }
