@@ -1,0 +1,311 @@
+/*
+ * An API server's audit backend without the API server: sends EventLists made of recorded events
+ * over TLS, as fast as they are acknowledged or at a given rate, and says how many events were.
+ *
+ *   bench_audit_send URL-HOST:PORT CA CERT KEY CONNECTIONS EVENTS-PER-BODY SECONDS RATE PATH,PATH…
+ *                    FIXTURE…
+ *
+ * RATE is events/s over all connections, 0: no limit. Connection i posts to path i modulo their
+ * number. Every event gets an auditID of its own, so no body is a repetition. Output: one line
+ * "events_per_s MB_per_s p50_ms p99_ms unavailable".
+ */
+#include <netdb.h>
+#include <openssl/err.h>
+#include <openssl/rand.h>
+#include <openssl/ssl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/json.h"
+
+#define BODY_MAX      ((size_t)64 << 20)
+#define CONNECTIONS   256
+#define LATENCIES_MAX 100000
+#define ID_LEN	      36
+
+struct bench {
+	const char *host, *port;
+	SSL_CTX *tls;
+	unsigned connections, events;
+	double seconds, rate;
+	char *paths[CONNECTIONS];
+	unsigned path_count;
+	struct buf body;  /* one list of `events` events */
+	struct buf id_at; /* size_t: where each auditID stands in it */
+	char run[9];	  /* part of every auditID, so that runs differ */
+	double start;
+};
+
+struct connection {
+	struct bench *b;
+	unsigned number;
+	pthread_t thread;
+	SSL *tls;
+	char *body;
+	uint64_t lists, unavailable;
+	float *latencies_ms;
+	size_t latency_count;
+};
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+static void die(const char *what)
+{
+	fprintf(stderr, "bench_audit_send: %s\n", what);
+	ERR_print_errors_fp(stderr);
+	exit(1);
+}
+
+/* ---- the body ---- */
+
+static void add_events(struct bench *b, const char *path, unsigned *count)
+{
+	const struct json_limits limits = {BODY_MAX, 1000, 1 << 22, true, true};
+	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 20, 1 << 30);
+	_cleanup_(buf_free) struct buf text = BUF_INIT(BODY_MAX);
+	FILE *f = fopen(path, "rb");
+	struct json_doc d;
+	size_t n;
+
+	if (!f)
+		die(path);
+	while ((n = fread(buf_extend(&text, 65536), 1, 65536, f)) > 0)
+		text.len -= 65536 - n;
+	text.len -= 65536;
+	fclose(f);
+	if (json_read(text.ptr, text.len, &limits, arena, &d, NULL) < 0)
+		die(path);
+	json_foreach (v, &d, json_get_str(&d, JSON_ROOT, "items")) {
+		json_ref id = json_get_str(&d, v, "auditID");
+		struct span event = json_text(&d, v);
+		size_t at;
+
+		if (*count == b->events || json_raw_string(&d, id).len != ID_LEN)
+			continue;
+		if ((*count)++ > 0)
+			buf_add_char(&b->body, ',');
+		at = b->body.len + (size_t)(json_raw_string(&d, id).ptr - event.ptr);
+		buf_add(&b->id_at, &at, sizeof(at));
+		buf_add_span(&b->body, event);
+	}
+}
+
+static void make_body(struct bench *b, char **files, int file_count)
+{
+	unsigned count = 0;
+
+	b->body = BUF_INIT(BODY_MAX);
+	b->id_at = BUF_INIT(BODY_MAX);
+	buf_add_str(&b->body, "{\"kind\":\"EventList\",\"apiVersion\":\"audit.k8s.io/v1\","
+			      "\"metadata\":{},\"items\":[");
+	while (count < b->events) {
+		for (int i = 0; i < file_count && count < b->events; i++)
+			add_events(b, files[i], &count);
+	}
+	buf_add_str(&b->body, "]}\n");
+	if (b->body.failed || b->id_at.failed)
+		die("the body is too large");
+}
+
+static void number_events(struct connection *c)
+{
+	struct bench *b = c->b;
+
+	for (unsigned i = 0; i < b->events; i++) {
+		char id[2 * ID_LEN];
+		size_t at;
+
+		memcpy(&at, b->id_at.ptr + i * sizeof(at), sizeof(at));
+		snprintf(id, sizeof(id), "%s-%04x-4%03x-8%03x-%012llx", b->run, c->number,
+			i & 0xfff, i >> 12, (unsigned long long)(c->lists & 0xffffffffffff));
+		memcpy(c->body + at, id, ID_LEN);
+	}
+}
+
+/* ---- HTTP ---- */
+
+static SSL *open_connection(const struct bench *b)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *a;
+	SSL *tls = SSL_new(b->tls);
+	int fd;
+
+	if (getaddrinfo(b->host, b->port, &hints, &a) != 0)
+		die("cannot resolve the host");
+	fd = socket(a->ai_family, SOCK_STREAM, 0);
+	if (fd < 0 || connect(fd, a->ai_addr, a->ai_addrlen) < 0)
+		die("cannot connect");
+	freeaddrinfo(a);
+	SSL_set_fd(tls, fd);
+	if (SSL_connect(tls) != 1)
+		die("no TLS session");
+	return tls;
+}
+
+static void put(SSL *tls, const char *p, size_t len)
+{
+	size_t n;
+
+	while (len > 0) {
+		if (SSL_write_ex(tls, p, len, &n) != 1)
+			die("write failed");
+		p += n;
+		len -= n;
+	}
+}
+
+/* Reads an answer whole; returns its status. */
+static int get_answer(SSL *tls)
+{
+	char text[8192];
+	size_t len = 0, n;
+	const char *end, *length;
+
+	do {
+		if (SSL_read_ex(tls, text + len, sizeof(text) - 1 - len, &n) != 1)
+			die("the connection was closed");
+		len += n;
+		text[len] = '\0';
+		end = strstr(text, "\r\n\r\n");
+	} while (!end && len < sizeof(text) - 1);
+	length = strcasestr(text, "content-length:");
+	if (!end || !length)
+		die("an answer without a length");
+	for (size_t want = (size_t)(end + 4 - text) + strtoul(length + 15, NULL, 10); len < want;
+		len += n) {
+		if (SSL_read_ex(tls, text + len, sizeof(text) - 1 - len, &n) != 1)
+			die("the answer ended early");
+	}
+	return atoi(text + 9);
+}
+
+static int post(struct connection *c)
+{
+	const struct bench *b = c->b;
+	char head[512];
+	int n = snprintf(head, sizeof(head),
+		"POST %s?timeout=30s HTTP/1.1\r\nHost: %s:%s\r\nUser-Agent: bench\r\n"
+		"Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+		b->paths[c->number % b->path_count], b->host, b->port, b->body.len);
+
+	put(c->tls, head, (size_t)n);
+	put(c->tls, c->body, b->body.len);
+	return get_answer(c->tls);
+}
+
+static void *connection_main(void *arg)
+{
+	struct connection *c = arg;
+	struct bench *b = c->b;
+	double interval = b->rate > 0 ? b->events * b->connections / b->rate : 0, due;
+
+	while (now() - b->start < b->seconds) {
+		double sent;
+		int status;
+
+		due = b->start + interval * ((double)c->lists + (double)c->number / b->connections);
+		while (interval > 0 && now() < due)
+			usleep(500);
+		number_events(c);
+		sent = now();
+		while ((status = post(c)) == 503) {
+			c->unavailable++;
+			usleep(100000);
+		}
+		if (status != 200)
+			die("an answer other than 200 and 503");
+		if (c->latency_count < LATENCIES_MAX)
+			c->latencies_ms[c->latency_count++] = (float)((now() - sent) * 1e3);
+		c->lists++;
+	}
+	return NULL;
+}
+
+/* ---- all of it ---- */
+
+static int compare_floats(const void *a, const void *b)
+{
+	float x = *(const float *)a, y = *(const float *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void report(struct bench *b, struct connection *all)
+{
+	double took = now() - b->start;
+	uint64_t lists = 0, unavailable = 0;
+	float *latencies = calloc((size_t)b->connections * LATENCIES_MAX, sizeof(float));
+	size_t n = 0;
+
+	for (unsigned i = 0; i < b->connections; i++) {
+		lists += all[i].lists;
+		unavailable += all[i].unavailable;
+		memcpy(latencies + n, all[i].latencies_ms, all[i].latency_count * sizeof(float));
+		n += all[i].latency_count;
+	}
+	qsort(latencies, n, sizeof(float), compare_floats);
+	printf("%.0f %.1f %.1f %.1f %llu\n", (double)(lists * b->events) / took,
+		(double)(lists * b->body.len) / took / 1e6, (double)latencies[n / 2],
+		(double)latencies[n * 99 / 100], (unsigned long long)unavailable);
+	free(latencies);
+}
+
+static void start_tls(struct bench *b, char **argv)
+{
+	b->tls = SSL_CTX_new(TLS_client_method());
+	if (SSL_CTX_load_verify_locations(b->tls, argv[2], NULL) != 1 ||
+		SSL_CTX_use_certificate_chain_file(b->tls, argv[3]) != 1 ||
+		SSL_CTX_use_PrivateKey_file(b->tls, argv[4], SSL_FILETYPE_PEM) != 1)
+		die("certificates");
+	SSL_CTX_set_verify(b->tls, SSL_VERIFY_PEER, NULL);
+}
+
+int main(int argc, char **argv)
+{
+	static struct connection all[CONNECTIONS];
+	struct bench b = {.start = 0};
+	uint32_t run;
+
+	if (argc < 11)
+		die("usage: HOST:PORT CA CERT KEY CONNECTIONS EVENTS SECONDS RATE PATHS "
+		    "FIXTURE...");
+	signal(SIGPIPE, SIG_IGN);
+	b.host = strtok(argv[1], ":");
+	b.port = strtok(NULL, ":");
+	b.connections = (unsigned)atoi(argv[5]);
+	b.events = (unsigned)atoi(argv[6]);
+	b.seconds = strtod(argv[7], NULL);
+	b.rate = strtod(argv[8], NULL);
+	for (char *p = strtok(argv[9], ","); p && b.path_count < CONNECTIONS; p = strtok(NULL, ","))
+		b.paths[b.path_count++] = p;
+	if (b.connections == 0 || b.connections > CONNECTIONS || b.events == 0 || !b.path_count)
+		die("1 to 256 connections, at least one event and one path");
+	start_tls(&b, argv);
+	make_body(&b, argv + 10, argc - 10);
+	RAND_bytes((unsigned char *)&run, sizeof(run));
+	snprintf(b.run, sizeof(b.run), "%08x", run);
+	for (unsigned i = 0; i < b.connections; i++) {
+		all[i] = (struct connection){.b = &b, .number = i};
+		all[i].tls = open_connection(&b);
+		all[i].body = malloc(b.body.len);
+		all[i].latencies_ms = calloc(LATENCIES_MAX, sizeof(float));
+		memcpy(all[i].body, b.body.ptr, b.body.len);
+	}
+	b.start = now();
+	for (unsigned i = 0; i < b.connections; i++)
+		pthread_create(&all[i].thread, NULL, connection_main, &all[i]);
+	for (unsigned i = 0; i < b.connections; i++)
+		pthread_join(all[i].thread, NULL);
+	report(&b, all);
+	return 0;
+}
