@@ -285,5 +285,5 @@ struct cel_function_info {
 	const char *doc;	/* one sentence */
 };
 
-/* NULL past the end. Macros come as functions of the group "Macros". */
-const struct cel_function_info *cel_function_at(size_t index);
+/* Describes the function (or macro, in the group "Macros") number index; false past the end. */
+bool cel_function_at(size_t index, struct cel_function_info *ret);

@@ -1,0 +1,452 @@
+/*
+ * Values as text: string(), JSON for mutation and answers, and the form for people. Doubles get the
+ * shortest digits that read back the same.
+ */
+#include <math.h>
+#include <stdio.h>
+
+#include "policy/cel/cel_impl.h"
+
+bool cel_utf8_valid(struct span s)
+{
+	const unsigned char *p = (const unsigned char *)s.ptr, *end = p + s.len;
+
+	while (p < end) {
+		unsigned char c = *p++;
+		if (c < 0x80)
+			continue;
+		unsigned more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
+		if (c < 0xc2 || c > 0xf4 || (size_t)(end - p) < more)
+			return false;
+		if ((c == 0xe0 && *p < 0xa0) || (c == 0xed && *p > 0x9f) ||
+			(c == 0xf0 && *p < 0x90) || (c == 0xf4 && *p > 0x8f))
+			return false;
+		for (; more > 0; more--)
+			if ((*p++ & 0xc0) != 0x80)
+				return false;
+	}
+	return true;
+}
+
+/* ---- doubles ---- */
+
+/* The fewest digits that read back as d; *ret_exp10 is the exponent of the first. */
+static unsigned shortest_digits(double d, char digits[20], int *ret_exp10)
+{
+	char text[40];
+
+	for (int precision = 1; precision <= 17; precision++) {
+		snprintf(text, sizeof text, "%.*e", precision - 1, d);
+		if (precision == 17 || strtod(text, NULL) == d)
+			break;
+	}
+	unsigned n = 0;
+	char *p = text;
+	for (; *p != 'e'; p++)
+		if (*p != '.')
+			digits[n++] = *p;
+	*ret_exp10 = atoi(p + 1);
+	while (n > 1 && digits[n - 1] == '0')
+		n--;
+	return n;
+}
+
+static void put_scientific(struct buf *out, const char *digits, unsigned n, int exp10)
+{
+	buf_add_char(out, digits[0]);
+	if (n > 1) {
+		buf_add_char(out, '.');
+		buf_add(out, digits + 1, n - 1);
+	}
+	buf_printf(out, "e%c%02d", exp10 < 0 ? '-' : '+', abs(exp10));
+}
+
+static void put_plain(struct buf *out, const char *digits, unsigned n, int exp10)
+{
+	if (exp10 < 0) {
+		buf_add_str(out, "0.");
+		for (int i = -1; i > exp10; i--)
+			buf_add_char(out, '0');
+		buf_add(out, digits, n);
+		return;
+	}
+	for (int i = 0; i <= exp10 || i < (int)n; i++) {
+		if (i == exp10 + 1)
+			buf_add_char(out, '.');
+		buf_add_char(out, i < (int)n ? digits[i] : '0');
+	}
+}
+
+void cel_put_double(struct buf *out, double d, int min_exp, int max_exp)
+{
+	char digits[20];
+	int exp10 = 0;
+	unsigned n = 1;
+
+	if (signbit(d))
+		buf_add_char(out, '-');
+	digits[0] = '0';
+	if (d != 0)
+		n = shortest_digits(fabs(d), digits, &exp10);
+	if (exp10 < min_exp || exp10 > max_exp)
+		put_scientific(out, digits, n, exp10);
+	else
+		put_plain(out, digits, n, exp10);
+}
+
+/* As the reference's string(): scientific for exponents below -4 and from 6 up. */
+static void put_double(struct buf *out, double d)
+{
+	if (isfinite(d))
+		cel_put_double(out, d, -4, 5);
+	else
+		buf_add_str(out, isnan(d) ? "NaN" : d > 0 ? "+Inf" : "-Inf");
+}
+
+/* ---- string() ---- */
+
+int cel_put_text(struct buf *out, struct cel_value v, struct err *e)
+{
+	switch ((enum cel_kind)v.kind) {
+	case CEL_NULL:
+		buf_add_str(out, "null");
+		return 0;
+	case CEL_BOOL:
+		buf_add_str(out, v.b ? "true" : "false");
+		return 0;
+	case CEL_INT:
+		buf_printf(out, "%lld", (long long)v.i);
+		return 0;
+	case CEL_UINT:
+		buf_printf(out, "%llu", (unsigned long long)v.u);
+		return 0;
+	case CEL_DOUBLE:
+		put_double(out, v.d);
+		return 0;
+	case CEL_STRING:
+	case CEL_TYPE:
+		buf_add_span(out, cel_span(v));
+		return 0;
+	case CEL_BYTES:
+		if (!cel_utf8_valid(cel_span(v)))
+			return err_set(e, "bytes that are not UTF-8 have no string form");
+		buf_add_span(out, cel_span(v));
+		return 0;
+	case CEL_TIMESTAMP:
+		cel_put_timestamp(out, v);
+		return 0;
+	case CEL_DURATION:
+		cel_put_duration(out, v);
+		return 0;
+	case CEL_OPAQUE:
+		cel_put_opaque(out, v);
+		return 0;
+	default:
+		return err_set(e, "a value of type %s has no string form", cel_type_name(v));
+	}
+}
+
+/* ---- JSON ---- */
+
+static const char base64_digits[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+void cel_put_base64(struct buf *out, struct span s)
+{
+	const unsigned char *p = (const unsigned char *)s.ptr;
+
+	for (size_t i = 0; i < s.len; i += 3) {
+		size_t left = s.len - i;
+		uint32_t v = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) |
+			     (left > 2 ? p[i + 2] : 0);
+		buf_add_char(out, base64_digits[v >> 18]);
+		buf_add_char(out, base64_digits[v >> 12 & 63]);
+		buf_add_char(out, left > 1 ? base64_digits[v >> 6 & 63] : '=');
+		buf_add_char(out, left > 2 ? base64_digits[v & 63] : '=');
+	}
+}
+
+/* Iterating over a tape needs an arena for strings with escapes. */
+struct writer {
+	struct buf *out;
+	struct arena *arena;
+	struct err *e;
+};
+
+static int put_json(struct writer *w, struct cel_value v, unsigned depth);
+
+static void put_quoted(struct writer *w, struct cel_value v)
+{
+	struct buf text = BUF_INIT(w->out->max);
+
+	if (v.kind == CEL_STRING) {
+		json_put_string(w->out, cel_span(v));
+		return;
+	}
+	if (v.kind == CEL_BYTES)
+		cel_put_base64(&text, cel_span(v));
+	else if (cel_put_text(&text, v, NULL) < 0)
+		text.failed = true;
+	if (text.failed)
+		w->out->failed = true;
+	else
+		json_put_string(w->out, buf_span(&text));
+	buf_free(&text);
+}
+
+static int put_json_list(struct writer *w, struct cel_value v, unsigned depth)
+{
+	struct cel_iter it = cel_iter(v, w->arena);
+	struct cel_value e;
+	bool first = true;
+
+	buf_add_char(w->out, '[');
+	for (; cel_iter_next(&it, NULL, &e); first = false) {
+		if (!first)
+			buf_add_char(w->out, ',');
+		if (put_json(w, e, depth + 1) < 0)
+			return -1;
+	}
+	buf_add_char(w->out, ']');
+	return 0;
+}
+
+/* Keys 1 and "1" are two in CEL and one in JSON. */
+static bool key_clashes(struct cel_value map, struct cel_value key)
+{
+	struct buf text = BUF_INIT(64);
+
+	if (key.kind == CEL_STRING)
+		return false;
+	bool clash = cel_put_text(&text, key, NULL) == 0 && cel_map_has_str(map, buf_span(&text));
+	buf_free(&text);
+	return clash;
+}
+
+static int put_json_map(struct writer *w, struct cel_value v, unsigned depth)
+{
+	struct cel_iter it = cel_iter(v, w->arena);
+	struct cel_value k, e;
+	bool first = true;
+
+	buf_add_char(w->out, '{');
+	for (; cel_iter_next(&it, &k, &e); first = false) {
+		if (cel_is_error(k))
+			return err_set(w->e, "a key that is not valid Unicode");
+		if (key_clashes(v, k))
+			return err_set(w->e, "two keys of a map are the same in JSON");
+		if (!first)
+			buf_add_char(w->out, ',');
+		put_quoted(w, k);
+		buf_add_char(w->out, ':');
+		if (put_json(w, e, depth + 1) < 0)
+			return -1;
+	}
+	buf_add_char(w->out, '}');
+	return 0;
+}
+
+static int put_json(struct writer *w, struct cel_value v, unsigned depth)
+{
+	struct cel_value inside;
+
+	if (depth > CEL_MAX_VALUE_DEPTH)
+		return err_set(w->e, "a value nested more than %d deep", CEL_MAX_VALUE_DEPTH);
+	switch ((enum cel_kind)v.kind) {
+	case CEL_LIST:
+	case CEL_MAP:
+		if (v.rep == CEL_REP_JSON) { /* as it stands in the document */
+			buf_add_span(w->out, json_text(v.p, v.n));
+			return 0;
+		}
+		return v.kind == CEL_LIST ? put_json_list(w, v, depth) : put_json_map(w, v, depth);
+	case CEL_OPTIONAL:
+		if (!cel_optional_value(v, &inside))
+			return err_set(w->e, "optional.none() has no JSON form");
+		return put_json(w, inside, depth + 1);
+	case CEL_DOUBLE:
+		if (!isfinite(v.d))
+			return err_set(w->e, "NaN and infinity have no JSON form");
+		cel_put_double(w->out, v.d, -6, 20);
+		return 0;
+	case CEL_NULL:
+	case CEL_BOOL:
+	case CEL_INT:
+	case CEL_UINT:
+		return cel_put_text(w->out, v, w->e);
+	case CEL_STRING:
+	case CEL_BYTES:
+	case CEL_TIMESTAMP:
+	case CEL_DURATION:
+	case CEL_OPAQUE:
+		put_quoted(w, v);
+		return 0;
+	default:
+		return err_set(w->e, "a value of type %s has no JSON form", cel_type_name(v));
+	}
+}
+
+int cel_put_json(struct buf *out, struct cel_value v, struct err *e)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new(1024, 64u << 20);
+	struct writer w = {out, a, e};
+
+	if (!a)
+		return err_set(e, "out of memory");
+	if (put_json(&w, v, 0) < 0)
+		return -1;
+	return out->failed ? err_set(e, "the JSON text is too long") : 0;
+}
+
+/* ---- for people ---- */
+
+static void put_display(struct writer *w, struct cel_value v, unsigned depth);
+
+static void put_items(struct writer *w, struct cel_value v, unsigned depth)
+{
+	struct cel_iter it = cel_iter(v, w->arena);
+	struct cel_value k, e;
+	bool map = v.kind == CEL_MAP, first = true;
+
+	buf_add_char(w->out, map ? '{' : '[');
+	for (; !w->out->failed && cel_iter_next(&it, map ? &k : NULL, &e); first = false) {
+		if (!first)
+			buf_add_str(w->out, ", ");
+		if (map) {
+			put_display(w, k, depth + 1);
+			buf_add_str(w->out, ": ");
+		}
+		put_display(w, e, depth + 1);
+	}
+	buf_add_char(w->out, map ? '}' : ']');
+}
+
+static void put_call(struct writer *w, const char *function, struct cel_value v)
+{
+	buf_printf(w->out, "%s('", function);
+	if (cel_put_text(w->out, v, NULL) < 0)
+		buf_add_char(w->out, '?');
+	buf_add_str(w->out, "')");
+}
+
+static void put_string_literal(struct buf *out, struct span s)
+{
+	char quote = memchr(s.ptr ? s.ptr : "", '\'', s.len) ? '"' : '\'';
+
+	buf_add_char(out, quote);
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.ptr[i];
+		if (c == '\\' || c == (unsigned char)quote)
+			buf_printf(out, "\\%c", c);
+		else if (c == '\n')
+			buf_add_str(out, "\\n");
+		else if (c == '\t')
+			buf_add_str(out, "\\t");
+		else if (c < 0x20 || c == 0x7f)
+			buf_printf(out, "\\x%02x", c);
+		else
+			buf_add_char(out, (char)c);
+	}
+	buf_add_char(out, quote);
+}
+
+static void put_bytes_literal(struct buf *out, struct span s)
+{
+	buf_add_str(out, "b'");
+	for (size_t i = 0; i < s.len && !out->failed; i++) {
+		unsigned char c = (unsigned char)s.ptr[i];
+		if (c < 0x20 || c >= 0x7f || c == '\'' || c == '\\')
+			buf_printf(out, "\\x%02x", c);
+		else
+			buf_add_char(out, (char)c);
+	}
+	buf_add_char(out, '\'');
+}
+
+/* With a point or exponent, so that it does not look like an int. */
+static void put_double_literal(struct buf *out, double d)
+{
+	put_double(out, d);
+	if (isfinite(d) && d == trunc(d) && fabs(d) < 1e6)
+		buf_add_str(out, ".0");
+}
+
+static void put_scalar(struct writer *w, struct cel_value v)
+{
+	switch ((enum cel_kind)v.kind) {
+	case CEL_UINT:
+		buf_printf(w->out, "%lluu", (unsigned long long)v.u);
+		break;
+	case CEL_DOUBLE:
+		put_double_literal(w->out, v.d);
+		break;
+	case CEL_STRING:
+		put_string_literal(w->out, cel_span(v));
+		break;
+	case CEL_BYTES:
+		put_bytes_literal(w->out, cel_span(v));
+		break;
+	case CEL_ERROR:
+		buf_add_str(w->out, "error: ");
+		buf_add_span(w->out, cel_error_message(v, w->arena));
+		break;
+	case CEL_UNSET:
+		buf_add_str(w->out, "nothing");
+		break;
+	default:
+		if (cel_put_text(w->out, v, NULL) < 0)
+			buf_add_char(w->out, '?');
+	}
+}
+
+static void put_display(struct writer *w, struct cel_value v, unsigned depth)
+{
+	static const char *const functions[] = {
+		[CEL_REP_IP] = "ip",
+		[CEL_REP_CIDR] = "cidr",
+		[CEL_REP_URL] = "url",
+		[CEL_REP_QUANTITY] = "quantity",
+		[CEL_REP_SEMVER] = "semver",
+	};
+	struct cel_value inside;
+
+	if (depth > CEL_MAX_VALUE_DEPTH) {
+		buf_add_str(w->out, "…");
+	} else if (v.kind == CEL_LIST || v.kind == CEL_MAP) {
+		put_items(w, v, depth);
+	} else if (v.kind == CEL_OPTIONAL) {
+		bool has = cel_optional_value(v, &inside);
+		buf_add_str(w->out, has ? "optional.of(" : "optional.none()");
+		if (has) {
+			put_display(w, inside, depth + 1);
+			buf_add_char(w->out, ')');
+		}
+	} else if (v.kind == CEL_TIMESTAMP || v.kind == CEL_DURATION) {
+		put_call(w, v.kind == CEL_TIMESTAMP ? "timestamp" : "duration", v);
+	} else if (v.kind == CEL_OPAQUE) {
+		put_call(w, functions[v.rep], v);
+	} else {
+		put_scalar(w, v);
+	}
+}
+
+void cel_put_display(struct buf *out, struct cel_value v, size_t max)
+{
+	struct buf text = BUF_INIT(max + 4096);
+	_cleanup_(arena_freep) struct arena *a = arena_new(1024, (max + 4096) * 4);
+	struct writer w = {&text, a, NULL};
+
+	if (!a)
+		return;
+	put_display(&w, v, 0);
+	size_t len = text.len;
+	if (len > max) {
+		len = max;
+		while (len > 0 && ((unsigned char)text.ptr[len] & 0xc0) == 0x80)
+			len--;
+	}
+	buf_add(out, text.ptr ? text.ptr : "", len);
+	if (len < text.len || text.failed)
+		buf_add_str(out, "…");
+	buf_free(&text);
+}

@@ -1,0 +1,334 @@
+/*
+ * URLs, as Kubernetes' url() takes them: absolute URIs and absolute paths, without fragment. Parts
+ * are spans of the text; only the query and an oddly written path need decoding.
+ */
+#include "policy/cel/functions.h"
+#include "policy/cel/opaque.h"
+
+#define MAX_URL 65536
+
+struct url {
+	struct span text, scheme, host, hostname, port, path, query;
+};
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool is_alnum(char c)
+{
+	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+}
+
+static struct span upto(const char *from, const char *to)
+{
+	return (struct span){from, (size_t)(to - from)};
+}
+
+/* ---- reading ---- */
+
+static bool escapes_ok(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (s.ptr[i] == '%' && (s.len - i < 3 || hex_value(s.ptr[i + 1]) < 0 ||
+					       hex_value(s.ptr[i + 2]) < 0))
+			return false;
+	return true;
+}
+
+static bool read_scheme(struct span *s, struct span *ret)
+{
+	size_t i = 0;
+
+	while (i < s->len && (is_alnum(s->ptr[i]) || (i > 0 && strchr("+-.", s->ptr[i]))))
+		i++;
+	if (i == 0 || i == s->len || s->ptr[i] != ':' || (s->ptr[0] >= '0' && s->ptr[0] <= '9'))
+		return false;
+	*ret = (struct span){s->ptr, i};
+	s->ptr += i + 1;
+	s->len -= i + 1;
+	return true;
+}
+
+/* A user name may stand before the host; it is of no interest. */
+static bool read_authority(struct url *u, struct span s)
+{
+	const char *at = memrchr(s.ptr, '@', s.len), *end = s.ptr + s.len;
+	const char *from = at ? at + 1 : s.ptr, *close, *colon;
+
+	if (at && !escapes_ok(upto(s.ptr, at)))
+		return false;
+	u->host = upto(from, end);
+	if (from < end && *from == '[') {
+		close = memchr(from, ']', (size_t)(end - from));
+		if (!close || (close + 1 < end && close[1] != ':'))
+			return false;
+		u->hostname = upto(from + 1, close);
+		colon = close + 1 < end ? close + 1 : NULL;
+	} else {
+		colon = memchr(from, ':', (size_t)(end - from));
+		u->hostname = upto(from, colon ? colon : end);
+	}
+	u->port = colon ? upto(colon + 1, end) : upto(end, end);
+	for (size_t i = 0; i < u->port.len; i++)
+		if (u->port.ptr[i] < '0' || u->port.ptr[i] > '9')
+			return false;
+	for (size_t i = 0; i < u->hostname.len; i++) {
+		char c = u->hostname.ptr[i];
+		if (!is_alnum(c) && (unsigned char)c < 0x80 && !strchr("!$&'()*+,;=:[]<>\"-._~", c))
+			return false;
+	}
+	return true;
+}
+
+static bool parse(struct span s, struct url *u)
+{
+	struct span empty;
+
+	if (s.len == 0 || s.len > MAX_URL)
+		return false;
+	empty = (struct span){s.ptr, 0};
+	*u = (struct url){s, empty, empty, empty, empty, empty, empty};
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char)s.ptr[i] < 0x20 || s.ptr[i] == 0x7f)
+			return false;
+	bool absolute = read_scheme(&s, &u->scheme);
+	const char *question = memchr(s.ptr, '?', s.len), *end = s.ptr + s.len;
+	if (question) {
+		u->query = upto(question + 1, end);
+		end = question;
+	}
+	if (s.ptr == end || *s.ptr != '/')
+		return absolute; /* mailto:somebody */
+	if (absolute && end - s.ptr >= 2 && s.ptr[1] == '/') {
+		const char *from = s.ptr + 2;
+		const char *slash = memchr(from, '/', (size_t)(end - from));
+		if (!read_authority(u, upto(from, slash ? slash : end)))
+			return false;
+		u->path = upto(slash ? slash : end, end);
+	} else {
+		u->path = upto(s.ptr, end);
+	}
+	return escapes_ok(u->path);
+}
+
+/* ---- values ---- */
+
+static bool is_url(struct cel_value v)
+{
+	return v.kind == CEL_OPAQUE && v.rep == CEL_REP_URL;
+}
+
+bool cel_url_equal(struct cel_value a, struct cel_value b)
+{
+	return span_eq(((const struct url *)a.p)->text, ((const struct url *)b.p)->text);
+}
+
+void cel_url_put(struct buf *out, struct cel_value v)
+{
+	buf_add_span(out, ((const struct url *)v.p)->text);
+}
+
+FN(url)
+{
+	struct url *u = arena_alloc(ev->run->arena, sizeof *u);
+
+	if (a[0].kind != CEL_STRING)
+		return cel_err_overload(ev, n, a, count);
+	if (!u)
+		return cel_err_memory();
+	if (!cel_charge(ev, a[0].n / 4))
+		return cel_err_cost();
+	if (!parse(cel_span(a[0]), u))
+		return cel_err_fmt(ev, n, "'%.*s' is no absolute URL or path",
+			(int)(a[0].n > 100 ? 100 : a[0].n), a[0].s);
+	return (struct cel_value){.kind = CEL_OPAQUE, .rep = CEL_REP_URL, .p = u};
+}
+
+FN(is_url)
+{
+	struct url u;
+
+	if (a[0].kind != CEL_STRING)
+		return cel_err_overload(ev, n, a, count);
+	if (!cel_charge(ev, a[0].n / 4))
+		return cel_err_cost();
+	return cel_bool(parse(cel_span(a[0]), &u));
+}
+
+#define PART(function, part)                                                                       \
+	FN(function)                                                                               \
+	{                                                                                          \
+		if (!is_url(a[0]))                                                                 \
+			return cel_err_overload(ev, n, a, count);                                  \
+		return cel_string(((const struct url *)a[0].p)->part);                             \
+	}
+
+PART(url_scheme, scheme)
+PART(url_host, host)
+PART(url_hostname, hostname)
+PART(url_port, port)
+
+/* ---- the path, escaped ---- */
+
+static bool plain_in_path(char c)
+{
+	return is_alnum(c) || (c != '\0' && strchr("-_.~$&+,/:;=@", c));
+}
+
+/* What a writer may leave unescaped though it would be escaped by default. */
+static bool allowed_in_path(char c)
+{
+	return plain_in_path(c) || (c != '\0' && strchr("!'()*[]%", c));
+}
+
+FN(url_path)
+{
+	if (!is_url(a[0]))
+		return cel_err_overload(ev, n, a, count);
+	struct span p = ((const struct url *)a[0].p)->path;
+	size_t i = 0;
+	while (i < p.len && allowed_in_path(p.ptr[i]))
+		i++;
+	if (i == p.len)
+		return cel_string(p);
+	char *room = cel_string_room(ev, 3 * p.len), *q = room;
+	if (!room)
+		return cel_err_room(ev);
+	for (i = 0; i < p.len; i++) {
+		unsigned char c = (unsigned char)p.ptr[i];
+		if (c == '%') {
+			c = (unsigned char)(hex_value(p.ptr[i + 1]) << 4 | hex_value(p.ptr[i + 2]));
+			i += 2;
+		}
+		if (plain_in_path((char)c)) {
+			*q++ = (char)c;
+		} else {
+			*q++ = '%';
+			*q++ = "0123456789ABCDEF"[c >> 4];
+			*q++ = "0123456789ABCDEF"[c & 15];
+		}
+	}
+	return cel_string((struct span){room, (size_t)(q - room)});
+}
+
+/* ---- the query ---- */
+
+static struct cel_value decode(struct cel_ev *ev, struct span s)
+{
+	if (!memchr(s.ptr, '%', s.len) && !memchr(s.ptr, '+', s.len))
+		return cel_string(s);
+	char *room = cel_string_room(ev, s.len), *q = room;
+	if (!room)
+		return cel_err_room(ev);
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.ptr[i] == '%') {
+			*q++ = (char)(hex_value(s.ptr[i + 1]) << 4 | hex_value(s.ptr[i + 2]));
+			i += 2;
+		} else {
+			*q++ = s.ptr[i] == '+' ? ' ' : s.ptr[i];
+		}
+	}
+	struct span text = {room, (size_t)(q - room)};
+	if (!cel_utf8_valid(text))
+		return cel_null(); /* no string: the parameter is left out like a malformed one */
+	return cel_string(text);
+}
+
+struct parameter {
+	struct cel_value key, value;
+	bool used;
+};
+
+static size_t count_pairs(struct span s)
+{
+	size_t n = 1;
+
+	for (size_t i = 0; i < s.len; i++)
+		n += s.ptr[i] == '&';
+	return n;
+}
+
+/* The well-formed parameters, in order; those with a bad escape or ';' are left out. */
+static bool read_parameters(struct cel_ev *ev, struct span s, struct parameter *out, size_t *ret,
+	struct cel_value *error)
+{
+	size_t found = 0;
+
+	while (s.len > 0) {
+		const char *amp = memchr(s.ptr, '&', s.len);
+		struct span pair = upto(s.ptr, amp ? amp : s.ptr + s.len);
+		s.ptr += pair.len + (amp != NULL);
+		s.len -= pair.len + (amp != NULL);
+		if (pair.len == 0 || memchr(pair.ptr, ';', pair.len) || !escapes_ok(pair))
+			continue;
+		const char *eq = memchr(pair.ptr, '=', pair.len), *end = pair.ptr + pair.len;
+		struct cel_value k = decode(ev, upto(pair.ptr, eq ? eq : end));
+		struct cel_value v = decode(ev, upto(eq ? eq + 1 : end, end));
+		if (cel_is_error(k) || cel_is_error(v)) {
+			*error = cel_is_error(k) ? k : v;
+			return false;
+		}
+		if (k.kind == CEL_STRING && v.kind == CEL_STRING)
+			out[found++] = (struct parameter){k, v, false};
+	}
+	*ret = found;
+	return true;
+}
+
+/* The values of every parameter of p[i]'s name from there on. */
+static struct cel_value collect(struct cel_ev *ev, struct parameter *p, size_t i, size_t count)
+{
+	uint32_t values = 0;
+
+	if (!cel_charge(ev, (count - i) * 2))
+		return cel_err_cost();
+	for (size_t j = i; j < count; j++)
+		values += span_eq(cel_span(p[j].key), cel_span(p[i].key));
+	struct cel_value *items = cel_new_array(ev, values);
+	if (!items)
+		return cel_err_room(ev);
+	values = 0;
+	for (size_t j = i; j < count; j++)
+		if (span_eq(cel_span(p[j].key), cel_span(p[i].key))) {
+			items[values++] = p[j].value;
+			p[j].used = true;
+		}
+	return cel_array(items, values);
+}
+
+FN(url_query)
+{
+	size_t found = 0;
+	uint32_t pairs = 0;
+	struct cel_value error, map, dup;
+
+	if (!is_url(a[0]))
+		return cel_err_overload(ev, n, a, count);
+	struct span s = ((const struct url *)a[0].p)->query;
+	size_t max = count_pairs(s);
+	if (!cel_charge(ev, max * 4))
+		return cel_err_cost();
+	struct parameter *p = arena_calloc(ev->run->arena, max, sizeof *p);
+	struct cel_value *kv = cel_new_array(ev, 2 * max);
+	if (!p || !kv)
+		return cel_err_room(ev);
+	if (!read_parameters(ev, s, p, &found, &error))
+		return error;
+	for (size_t i = 0; i < found; i++) {
+		if (p[i].used)
+			continue;
+		kv[2 * pairs] = p[i].key;
+		kv[2 * pairs + 1] = collect(ev, p, i, found);
+		if (cel_is_error(kv[2 * pairs + 1]))
+			return kv[2 * pairs + 1];
+		pairs++;
+	}
+	if (cel_map_build(kv, pairs, ev->run->arena, &map, &dup) != 0)
+		return cel_err_memory();
+	return map;
+}
