@@ -21,7 +21,7 @@ dev_up() {
   stack_set
   apt_install "Install what builds and runs Holdpoint" "${packages_build[@]}" "${packages_run[@]}" \
     "${packages_cluster[@]}"
-  build_preset release
+  build_preset release holdpoint holdpoint-webhook holdpoint-auditsink
   if ((cluster)); then "$root/test/e2e/build-kube-apiserver.sh" >/dev/null; fi
   stack_down
   stack_up "$cluster"
