@@ -74,16 +74,15 @@ daemon_start() {
   shift
   listen=${stack_url[$name]:-https://127.0.0.1:0} plain=${stack_plain[$name]:-http://127.0.0.1:0}
   set -- "$@" --listen="${listen#https://}" --metrics-listen="${plain#http://}"
-  : >"$log.new"
+  [[ -s $log ]] && mv "$log" "$log.$(date -u +%H%M%S.%N)"
+  : >"$log"
   if ((stack_detach)); then
-    setsid "$@" </dev/null >"$log.new" 2>&1 &
+    setsid "$@" </dev/null >>"$log" 2>&1 &
   else
-    setpriv --pdeathsig=TERM -- "$@" </dev/null >"$log.new" 2>&1 &
+    setpriv --pdeathsig=TERM -- "$@" </dev/null >>"$log" 2>&1 &
   fi
   stack_pid[$name]=$!
   echo "$!" >"$stack_dir/$name.pid"
-  [[ -s $log ]] && mv "$log" "$log.$(date -u +%H%M%S.%N)"
-  mv "$log.new" "$log"
   daemon_wait "$name" || {
     note "$name did not get ready; the end of $log:"
     tail -n 20 "$log" >&2

@@ -45,8 +45,9 @@ demo_recorded() {
 demo_approve() {
   demo_title "3. Alice, of the group sre, looks at hold $1 and approves it"
   [[ $1 ]] || die "the denial names no hold: $demo_answer"
-  HOLDPOINT_DATABASE_URL=$(stack_database_url alice) "$stack_bin/holdpoint" holds show "$1" |
-    sed 's/^/  /'
+  HOLDPOINT_DATABASE_URL=$(stack_database_url alice) "$stack_bin/holdpoint" holds show "$1" \
+    >"$state/run/hold.txt"
+  demo_excerpt "$state/run/hold.txt" 20 "holdpoint holds show $1"
   HOLDPOINT_DATABASE_URL=$(stack_database_url alice) "$stack_bin/holdpoint" approve "$1" \
     --reason "the debug pod is no longer needed" | sed 's/^/  /'
 }
@@ -64,21 +65,34 @@ demo_audit() {
   demo_line sent "$events events in $(find "$1" -name '*-eventlist.json' | wc -l) requests, each answered 200"
 }
 
+# The recording has its own time; this looks back to it from any day.
+demo_since() {
+  local hours=$((($(date +%s) - $(date -d 2026-11-01 +%s)) / 3600))
+  printf '%dh\n' $((hours > 24 ? hours : 24))
+}
+
 # The newest session of the agent, and proof that no planted secret is in the database.
 demo_session() {
   local session url
   url=$(stack_database_url auditor)
-  # The recording has its own time; look back to it from any day.
   session=$(HOLDPOINT_DATABASE_URL=$url "$stack_bin/holdpoint" sessions -o json \
-    --since "$(($(date +%s) / 3600 - $(date -d 2026-11-01 +%s) / 3600))h" |
+    --since "$(demo_since)" |
     jq -r 'map(select(.username == "claude-code@agents.example.com")) | max_by(.requests)
       | .session // empty')
   [[ $session ]] || die "holdpoint sessions shows no session of claude-code@agents.example.com"
-  demo_title "6. The agent's session, replayed in order (its first and last steps)"
+  demo_title "6. The agent's session, replayed in order (how it begins)"
   HOLDPOINT_DATABASE_URL=$url "$stack_bin/holdpoint" replay "$session" >"$state/run/replay.txt"
-  sed -n '1,24p' "$state/run/replay.txt" | cut -c1-118 | sed 's/^/  /'
-  demo_line "…" "$(wc -l <"$state/run/replay.txt") lines in all: holdpoint replay $session"
+  demo_excerpt "$state/run/replay.txt" 12 "holdpoint replay $session"
+  demo_line "a Secret" "$(psql -q -X -tA "$url" -c "SELECT body::json -> 'requestObject' -> 'data'
+    FROM holdpoint.audit_event WHERE resource = 'secrets' AND verb = 'create' AND name = 'db'
+    AND cluster = '$stack_cluster' ORDER BY seq DESC LIMIT 1" | cut -c1-160)"
   demo_planted
+}
+
+# demo_excerpt FILE LINES COMMAND: its first lines, and the command that shows the rest.
+demo_excerpt() {
+  head -n "$2" "$1" | cut -c1-118 | sed 's/^/  /'
+  printf '  … %d lines in all: %s\n' "$(wc -l <"$1")" "$3"
 }
 
 demo_planted() {

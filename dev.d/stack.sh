@@ -35,6 +35,7 @@ stack_up() {
   note "...    Start PostgreSQL"
   stack_postgres
   step "Migrate the database, make certificates and logins" stack_prepare
+  rm -f "$stack_dir"/*.log.*
   mkdir -p "$stack_dir/policy"
   cp "$root/test/e2e/policy.yaml" "$stack_dir/policy/agents.yaml"
   webhook_start "$stack_dir/policy" || die "holdpoint-webhook did not start"
@@ -108,7 +109,7 @@ stack_next_steps() {
 It all stays up. Next:
   ./dev psql -c 'SELECT * FROM pending_holds'            holds, as the database's superuser
   . .dev/alice.env && holdpoint holds                    … as alice, who may approve for "sre"
-  . .dev/auditor.env && holdpoint sessions               what agents did
+  . .dev/auditor.env && holdpoint sessions --since $(demo_since)   what agents did
   curl -s ${stack_plain[webhook]}/metrics
   tail -f .dev/stack/webhook.log .dev/stack/sink.log
   the policy is .dev/stack/policy/agents.yaml; it is read again when it changes
