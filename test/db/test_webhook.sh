@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # holdpoint-webhook from outside: every recorded AdmissionReview over TLS, the life of a hold, bad
 # input, what is recorded, what is not, and a stop that answers everybody.
+# shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/webhook_stack.sh"
 
 stack_prepare
