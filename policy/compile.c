@@ -39,32 +39,39 @@ static unsigned rule_endpoints(const struct rule *r)
 	return where;
 }
 
-static void compile_matches(struct compiler *c, const struct source_rule *s, struct rule *r)
+/* A list of matches, of a rule or of all rules of a policy. */
+static const struct match *compile_match_list(struct compiler *c, const struct yaml_list *list)
 {
-	const struct source_match *items = s->match.items;
-	if (!s->match.at)
-		return;
-	if (!s->match.count) {
+	const struct source_match *items = list->items;
+	if (!list->count) {
 		errors_add_at(
-			c->errors, s->match.at, "match is empty, so the rule would never apply");
-		return;
+			c->errors, list->at, "match is empty, so the rule would never apply");
+		return NULL;
 	}
-	struct match *out = compiler_alloc(c, s->match.at, s->match.count, sizeof *out);
-	if (!out)
-		return;
-	const struct node *at = s->match.at->first;
-	for (size_t i = 0; i < s->match.count; i++, at = at->next) {
+	struct match *out = compiler_alloc(c, list->at, list->count, sizeof *out);
+	const struct node *at = list->at->first;
+	for (size_t i = 0; out && i < list->count; i++, at = at->next) {
 		if (at->type == NODE_MAP && !at->count)
 			errors_add_at(c->errors, at,
 				"match needs apiGroups, resources and operations or verbs");
 		compile_match(c, &items[i], &out[i]);
 	}
-	r->matches = out;
-	r->match_count = s->match.count;
+	return out;
+}
+
+static void compile_matches(
+	struct compiler *c, const struct policy *p, const struct source_rule *s, struct rule *r)
+{
+	if (!s->match.at && !p->matches) {
+		errors_add_at(c->errors, r->at,
+			"a rule needs the field \"match\", or the spec one for all rules");
+		return;
+	}
+	r->matches = s->match.at ? compile_match_list(c, &s->match) : p->matches;
+	r->match_count = !r->matches ? 0 : s->match.at ? s->match.count : p->match_count;
 	if (rule_endpoints(r) == (ENDPOINT_ADMISSION | ENDPOINT_AUTHORIZE))
-		errors_add_at(c->errors, s->match.at,
-			"a rule has matches with operations or with verbs, not both: write two "
-			"rules");
+		errors_add_at(c->errors, s->match.at ? s->match.at : r->at,
+			"a rule has matches with operations or with verbs, not both: write two rules");
 }
 
 static void compile_hold(struct compiler *c, const struct source_rule *s, struct rule *r)
@@ -185,7 +192,7 @@ static void compile_rule(struct compiler *c, const struct policy *p, const struc
 		errors_add_at(c->errors, s->name.at,
 			"a rule's name is made of lower-case letters, digits and \"-\", at most "
 			"63");
-	compile_matches(c, s, r);
+	compile_matches(c, p, s, r);
 	compile_action(c, p, s, r);
 	compile_conditions(c, p, s, r);
 	compile_message(c, p, s, r);
@@ -342,6 +349,10 @@ static void compile_spec(struct compiler *c, struct policy *p, const struct sour
 	compile_subjects(c, &s->subjects, &p->subjects);
 	compile_subjects(c, &s->exclude_subjects, &p->exclude_subjects);
 	check_subjects(c, p, s);
+	if (s->match.at) {
+		p->matches = compile_match_list(c, &s->match);
+		p->match_count = p->matches ? s->match.count : 0;
+	}
 	for (size_t i = 0; i < s->variables.count; i++)
 		expressions_add_variable(p->expressions, &variables[i], c->errors);
 	compile_rules(c, p, s);

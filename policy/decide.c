@@ -2,7 +2,7 @@
  * Deciding: the index says which rules may concern a request; here they are checked in order,
  * policy by policy, and what they say is put together.
  */
-#include "policy/set.h"
+#include "policy/decide.h"
 
 const char *policy_action_name(enum policy_action a)
 {
@@ -26,19 +26,7 @@ static enum policy_action turned_down(enum policy_action a, enum policy_enforcem
 	return e == POLICY_DRY_RUN ? POLICY_AUDIT : POLICY_WARN;
 }
 
-struct deciding {
-	const struct policy_request *request;
-	struct arena *arena;
-	struct evaluation *evaluation; /* made when the first expression needs it */
-	const struct policy *policy;   /* the one whose rules are being looked at */
-	bool concerned;		       /* is the request one of its subjects'? */
-	bool exempt;		       /* an Allow rule of it matched */
-	struct policy_match *matches;
-	size_t match_count;
-	bool record_all;
-};
-
-static bool rule_matches(const struct rule *rule, const struct policy_request *r)
+bool rule_matches(const struct rule *rule, const struct policy_request *r)
 {
 	for (size_t i = 0; i < rule->match_count; i++)
 		if (match_applies(&rule->matches[i], r))
@@ -46,8 +34,7 @@ static bool rule_matches(const struct rule *rule, const struct policy_request *r
 	return false;
 }
 
-/* The evaluation, with the current policy's variables. NULL when the arena is full. */
-static struct evaluation *evaluation(struct deciding *d)
+struct evaluation *deciding_evaluation(struct deciding *d)
 {
 	if (!d->evaluation)
 		d->evaluation = evaluation_new(d->request, d->arena);
@@ -56,9 +43,7 @@ static struct evaluation *evaluation(struct deciding *d)
 	return d->evaluation;
 }
 
-/* All conditions: one that is false settles it, even after one that failed. */
-static enum verdict test_conditions(
-	const struct rule *rule, struct evaluation *ev, struct span *ret_error)
+enum verdict test_conditions(const struct rule *rule, struct evaluation *ev, struct span *ret_error)
 {
 	enum verdict all = VERDICT_TRUE;
 	for (size_t i = 0; i < rule->when_count; i++) {
@@ -78,24 +63,38 @@ static enum verdict test_conditions(
 	return all;
 }
 
+/* Messages end on a screen: at most SET_MAX_MESSAGE bytes, cut between characters. */
+static struct span shortened(struct span s)
+{
+	if (s.len <= SET_MAX_MESSAGE)
+		return s;
+	s.len = SET_MAX_MESSAGE;
+	while (s.len && ((unsigned char)s.ptr[s.len] & 0xc0) == 0x80)
+		s.len--;
+	return s;
+}
+
 static int rule_message(const struct rule *rule, struct deciding *d, struct span *ret)
 {
 	struct span error;
 	*ret = rule->message ? template_literal(rule->message) : rule->default_message;
 	if (!rule->message_expression && ret->ptr)
 		return 0;
-	struct evaluation *ev = evaluation(d);
+	struct evaluation *ev = deciding_evaluation(d);
 	if (!ev)
 		return -1;
 	if (rule->message_expression &&
-		expression_text(rule->message_expression, ev, ret, &error) == 0 && ret->len)
+		expression_text(rule->message_expression, ev, ret, &error) == 0 && ret->len) {
+		*ret = shortened(*ret);
 		return 0;
+	}
 	if (!rule->message || template_text(rule->message, ev, ret, &error) < 0 || !ret->len)
 		*ret = rule->default_message;
+	*ret = shortened(*ret);
 	return 0;
 }
 
-static int failed_match(const struct rule *rule, struct deciding *d, struct span error)
+int add_failed_match(const struct rule *rule, struct deciding *d, struct span error)
 {
 	const struct policy *p = rule->policy;
 	struct policy_match *m = &d->matches[d->match_count++];
@@ -116,12 +115,20 @@ static int failed_match(const struct rule *rule, struct deciding *d, struct span
 	return 0;
 }
 
+int add_match(const struct rule *rule, struct deciding *d)
+{
+	struct policy_match *m = &d->matches[d->match_count++];
+	*m = (struct policy_match){.rule = &rule->info};
+	m->effective = turned_down(rule->info.action, rule->policy->enforcement);
+	return rule_message(rule, d, &m->message);
+}
+
 static int apply_rule(const struct rule *rule, struct deciding *d)
 {
 	enum verdict verdict = VERDICT_TRUE;
 	struct span error = {0};
 	if (rule->when_count) {
-		struct evaluation *ev = evaluation(d);
+		struct evaluation *ev = deciding_evaluation(d);
 		if (!ev)
 			return -1;
 		verdict = test_conditions(rule, ev, &error);
@@ -129,23 +136,24 @@ static int apply_rule(const struct rule *rule, struct deciding *d)
 	if (verdict == VERDICT_FALSE)
 		return 0;
 	if (verdict == VERDICT_ERROR)
-		return failed_match(rule, d, error);
-
-	struct policy_match *m = &d->matches[d->match_count++];
-	*m = (struct policy_match){.rule = &rule->info};
-	m->effective = turned_down(rule->info.action, rule->policy->enforcement);
+		return add_failed_match(rule, d, error);
 	d->exempt = rule->info.action == POLICY_ALLOW;
-	return rule_message(rule, d, &m->message);
+	return add_match(rule, d);
 }
 
-static int look_at_rule(const struct rule *rule, struct deciding *d)
+bool deciding_enter(struct deciding *d, const struct rule *rule)
 {
 	if (rule->policy != d->policy) {
 		d->policy = rule->policy;
 		d->concerned = policy_concerns(d->policy, d->request);
 		d->exempt = false;
 	}
-	if (!d->concerned)
+	return d->concerned;
+}
+
+static int look_at_rule(const struct rule *rule, struct deciding *d)
+{
+	if (!deciding_enter(d, rule))
 		return 0;
 	if (rule->record_only) {
 		d->record_all = true;
@@ -156,29 +164,41 @@ static int look_at_rule(const struct rule *rule, struct deciding *d)
 	return apply_rule(rule, d);
 }
 
+int deciding_start(struct deciding *d, const struct policy_set *s, const struct policy_request *r,
+	struct arena *arena, const uint32_t **ret_ids, size_t *ret_count)
+{
+	*d = (struct deciding){.request = r, .arena = arena};
+	if (index_find(s->index, r, arena, ret_ids, ret_count) < 0)
+		return -1;
+	d->matches = arena_alloc(arena, (*ret_count + 1) * sizeof *d->matches);
+	return d->matches ? 0 : -1;
+}
+
+void deciding_finish(const struct deciding *d, struct policy_decision *ret)
+{
+	*ret = (struct policy_decision){
+		.matches = d->matches, .match_count = d->match_count, .record_all = d->record_all};
+	for (size_t i = 0; i < d->match_count; i++) {
+		enum policy_action a = d->matches[i].effective;
+		if (a != POLICY_MUTATE && a > ret->action) {
+			ret->action = a;
+			ret->decisive = &d->matches[i];
+		}
+	}
+}
+
 int policy_decide(const struct policy_set *s, const struct policy_request *r, struct arena *arena,
 	struct policy_decision *ret)
 {
-	struct deciding d = {.request = r, .arena = arena};
+	struct deciding d;
 	const uint32_t *ids;
 	size_t count;
-	if (index_find(s->index, r, arena, &ids, &count) < 0)
-		return -1;
-	d.matches = arena_alloc(arena, (count ? count : 1) * sizeof *d.matches);
-	if (!d.matches)
+	if (deciding_start(&d, s, r, arena, &ids, &count) < 0)
 		return -1;
 	for (size_t i = 0; i < count; i++)
 		if (look_at_rule(s->rules[ids[i]], &d) < 0)
 			return -1;
-
-	*ret = (struct policy_decision){
-		.matches = d.matches, .match_count = d.match_count, .record_all = d.record_all};
-	for (size_t i = 0; i < d.match_count; i++) {
-		if (d.matches[i].effective > ret->action) {
-			ret->action = d.matches[i].effective;
-			ret->decisive = &d.matches[i];
-		}
-	}
+	deciding_finish(&d, ret);
 	return 0;
 }
 

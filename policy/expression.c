@@ -1,97 +1,261 @@
-/* Placeholder for the connection to CEL: refuses every expression; see expression.h. */
-#include "policy/expression.h"
+/*
+ * Compiling a policy's CEL: conditions, variables, templates, with every mistake's place in the
+ * file. See expression.h.
+ */
+#include "policy/expression_impl.h"
 
-struct expressions {
-	struct arena *arena;
-};
+#define MAX_VARIABLES 500u
+#define MAX_PARTS     64u /* of one template */
+
+/* ---- environments ---- */
+
+static int declare(struct expressions *x)
+{
+	static const struct {
+		const char *name, *type;
+	} slots[] = {
+		[SLOT_REQUEST] = {"request", "dyn"},
+		[SLOT_OBJECT] = {"object", "dyn"},
+		[SLOT_OLD_OBJECT] = {"oldObject", "dyn"},
+		[SLOT_NOW] = {"now", "google.protobuf.Timestamp"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(slots); i++) {
+		uint32_t slot;
+		if (cel_env_declare(x->env, span_of(slots[i].name), slots[i].type, &slot, NULL) <
+				0 ||
+			slot != i)
+			return -1;
+	}
+	return 0;
+}
 
 struct expressions *expressions_new(struct arena *arena)
 {
 	struct expressions *x = arena_calloc(arena, 1, sizeof *x);
-	if (x)
-		x->arena = arena;
+	if (!x)
+		return NULL;
+	x->arena = arena;
+	x->env = cel_env_new(0);
+	if (!x->env || declare(x) < 0) {
+		expressions_free(x);
+		return NULL;
+	}
 	return x;
 }
 
 void expressions_free(struct expressions *x)
 {
-	(void)x;
+	if (!x)
+		return;
+	for (size_t i = 0; i < x->program_count; i++)
+		cel_program_free(x->programs[i]);
+	free(x->programs);
+	free(x->variables);
+	if (x->env)
+		cel_env_free(x->env);
+	x->env = NULL;
+	x->programs = NULL;
+	x->variables = NULL;
+	x->program_count = x->variable_count = 0;
 }
 
-static void refuse(const struct yaml_str *source, struct policy_errors *errors)
+static int keep_program(struct expressions *x, struct cel_program *p)
 {
-	if (source->at)
-		errors_add_at(errors, source->at, "expressions (CEL) are not supported yet");
+	struct cel_program **more = reallocarray(x->programs, x->program_count + 1, sizeof(*more));
+	if (!more) {
+		cel_program_free(p);
+		return -1;
+	}
+	x->programs = more;
+	x->programs[x->program_count++] = p;
+	return 0;
 }
 
-void expressions_add_variable(
-	struct expressions *x, const struct source_variable *v, struct policy_errors *errors)
+/* ---- compiling ---- */
+
+/* The byte at which line:column of a text is. */
+static size_t offset_of(struct span s, uint32_t line, uint32_t column)
 {
-	(void)x;
-	refuse(&v->expression, errors);
+	size_t at = 0;
+	for (; line > 1 && at < s.len; at++)
+		line -= s.ptr[at] == '\n';
+	return at + (column ? column - 1 : 0);
+}
+
+static void report(struct policy_errors *errors, const struct node *at, size_t start,
+	struct span source, const struct cel_issues *issues)
+{
+	for (size_t i = 0; i < issues->count; i++) {
+		const struct cel_issue *is = &issues->items[i];
+		errors_add_in(errors, at, start + offset_of(source, is->line, is->column), "%s",
+			is->message);
+	}
+	if (!issues->count)
+		errors_add_in(errors, at, start, "the expression cannot be compiled");
+}
+
+static bool needs_object(const struct expressions *x, const struct cel_program *p)
+{
+	if (cel_program_uses(p, SLOT_OBJECT) || cel_program_uses(p, SLOT_OLD_OBJECT))
+		return true;
+	for (size_t i = 0; i < x->variable_count; i++) {
+		const struct expression *e = x->variables[i].expression;
+		if (e && e->needs_object && cel_program_uses(p, SLOT_VARIABLES + (uint32_t)i))
+			return true;
+	}
+	return false;
+}
+
+static const struct expression *compile(struct expressions *x, const struct node *at, size_t start,
+	struct span source, const char *expect, enum endpoint where, struct policy_errors *errors)
+{
+	_cleanup_(cel_issues_free) struct cel_issues issues = {0};
+	struct cel_program *p = NULL;
+	if (cel_compile(x->env, source, expect, &p, &issues) < 0) {
+		report(errors, at, start, source, &issues);
+		return NULL;
+	}
+	struct expression *e = arena_calloc(x->arena, 1, sizeof *e);
+	if (keep_program(x, p) < 0 || !e) {
+		errors_add_at(errors, at, "the policies need too much memory; load fewer");
+		return NULL;
+	}
+	*e = (struct expression){p, at, start, needs_object(x, p)};
+	if (where == ENDPOINT_AUTHORIZE && e->needs_object) {
+		errors_add_in(errors, at, start,
+			"object and oldObject do not exist in a rule with verbs: nothing is "
+			"written "
+			"at authorization");
+		return NULL;
+	}
+	return e;
 }
 
 const struct expression *expressions_compile(struct expressions *x, const struct yaml_str *source,
 	const char *expect, enum endpoint where, struct policy_errors *errors)
 {
-	(void)x, (void)expect, (void)where;
-	refuse(source, errors);
-	return NULL;
+	return compile(x, source->at, 0, source->s, expect, where, errors);
 }
 
-struct template
+static bool is_identifier(struct span s)
 {
-	struct span text;
-};
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.ptr[i];
+		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+		if (!letter && !(i && c >= '0' && c <= '9'))
+			return false;
+	}
+	return s.len > 0 && s.len <= 100;
+}
+
+void expressions_add_variable(
+	struct expressions *x, const struct source_variable *v, struct policy_errors *errors)
+{
+	struct err e;
+	uint32_t slot;
+	if (!v->name.at || !v->expression.at)
+		return;
+	if (!is_identifier(v->name.s)) {
+		errors_add_at(errors, v->name.at,
+			"a variable's name is made of letters, digits and \"_\"");
+		return;
+	}
+	for (size_t i = 0; i < x->variable_count; i++)
+		if (span_eq(x->variables[i].name, v->name.s)) {
+			errors_add_at(errors, v->name.at,
+				"variable \"%.*s\" is defined above already", SPAN_FMT(v->name.s));
+			return;
+		}
+	/* Compiled before it is declared: it may use the variables above it, not itself. */
+	const struct expression *compiled =
+		expressions_compile(x, &v->expression, NULL, ENDPOINT_ADMISSION, errors);
+	const char *type = compiled ? cel_program_type(compiled->program) : "dyn";
+	struct span name = arena_printf(x->arena, "variables.%.*s", SPAN_FMT(v->name.s));
+	struct variable *more = reallocarray(x->variables, x->variable_count + 1, sizeof *more);
+	if (more)
+		x->variables = more;
+	if (!more || !name.ptr || x->variable_count == MAX_VARIABLES ||
+		cel_env_declare(x->env, name, type, &slot, &e) < 0) {
+		errors_add_at(errors, v->name.at, "the variable cannot be declared (at most %u)",
+			MAX_VARIABLES);
+		return;
+	}
+	x->variables[x->variable_count++] = (struct variable){v->name.s, compiled};
+}
+
+/* ---- templates ---- */
+
+static bool add_part(struct template *t, struct span literal, const struct expression *e)
+{
+	if (t->count == MAX_PARTS)
+		return false;
+	t->parts[t->count++] = (struct part){literal, e};
+	return true;
+}
+
+/* Where the "}}" of an expression is: not inside a string literal of it. SIZE_MAX if there is none.
+ */
+static size_t find_end(struct span s, size_t from)
+{
+	char quote = 0;
+	int braces = 0;
+	for (size_t i = from; i < s.len; i++) {
+		char c = s.ptr[i];
+		if (quote) {
+			i += c == '\\';
+			quote = c == quote ? 0 : quote;
+		} else if (c == '\'' || c == '"') {
+			quote = c;
+		} else if (c == '{') {
+			braces++;
+		} else if (c == '}' && braces) {
+			braces--;
+		} else if (c == '}' && i + 1 < s.len && s.ptr[i + 1] == '}') {
+			return i;
+		}
+	}
+	return SIZE_MAX;
+}
 
 const struct template *expressions_compile_template(struct expressions *x,
 	const struct yaml_str *source, enum endpoint where, struct policy_errors *errors)
 {
-	(void)where;
+	struct span s = source->s;
 	struct template *t = arena_calloc(x->arena, 1, sizeof *t);
-	if (!t)
-		errors_add_at(errors, source->at, "the policies need too much memory");
-	else if (memmem(source->s.ptr, source->s.len, "{{", 2))
-		errors_add_at(errors, source->at, "templates ({{ }}) are not supported yet");
-	else
-		t->text = source->s;
-	return t;
+	if (t)
+		t->parts = arena_calloc(x->arena, MAX_PARTS, sizeof *t->parts);
+	if (!t || !t->parts) {
+		errors_add_at(errors, source->at, "the policies need too much memory; load fewer");
+		return NULL;
+	}
+	bool fits = true, compiled = true;
+	for (size_t at = 0; at < s.len && fits;) {
+		const char *open = memmem(s.ptr + at, s.len - at, "{{", 2);
+		size_t start = open ? (size_t)(open - s.ptr) : s.len;
+		if (start > at)
+			fits = add_part(t, (struct span){s.ptr + at, start - at}, NULL);
+		if (!open)
+			break;
+		size_t end = find_end(s, start + 2);
+		if (end == SIZE_MAX) {
+			errors_add_in(errors, source->at, start, "\"{{\" without \"}}\"");
+			return NULL;
+		}
+		struct span inner = {s.ptr + start + 2, end - start - 2};
+		const struct expression *e =
+			compile(x, source->at, start + 2, inner, NULL, where, errors);
+		compiled = compiled && e;
+		fits = fits && add_part(t, (struct span){0}, e);
+		at = end + 2;
+	}
+	if (!fits)
+		errors_add_at(errors, source->at, "too many {{ }} in one string");
+	return fits && compiled ? t : NULL;
 }
 
 struct span template_literal(const struct template *t)
 {
-	return t->text;
-}
-
-struct evaluation *evaluation_new(const struct policy_request *r, struct arena *arena)
-{
-	(void)r, (void)arena;
-	return NULL;
-}
-
-int evaluation_enter(struct evaluation *ev, const struct expressions *x)
-{
-	(void)ev, (void)x;
-	return -1;
-}
-
-enum verdict expression_test(
-	const struct expression *e, struct evaluation *ev, struct span *ret_error)
-{
-	(void)e, (void)ev, (void)ret_error;
-	return VERDICT_ERROR;
-}
-
-int expression_text(
-	const struct expression *e, struct evaluation *ev, struct span *ret, struct span *ret_error)
-{
-	(void)e, (void)ev, (void)ret, (void)ret_error;
-	return -1;
-}
-
-int template_text(
-	const struct template *t, struct evaluation *ev, struct span *ret, struct span *ret_error)
-{
-	(void)t, (void)ev, (void)ret, (void)ret_error;
-	return -1;
+	if (!t->count)
+		return SPAN("");
+	return t->count == 1 ? t->parts[0].literal : (struct span){0};
 }

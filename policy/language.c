@@ -207,8 +207,9 @@ const struct choice language_actions[] = {
 static const struct field rule_fields[] = {
 	{"name", FIELD_STRING, AT(source_rule, name), .required = true,
 		.doc = "Lower-case letters, digits and `-`; unique in its policy."},
-	{"match", FIELD_OBJECTS, AT(source_rule, match), .of = &match, .required = true,
-		.doc = "The rule concerns a request that matches any of these."},
+	{"match", FIELD_OBJECTS, AT(source_rule, match), .of = &match,
+		.doc = "The rule concerns a request that matches any of these; the policy's `match` "
+		       "when left out."},
 	{"when", FIELD_EXPRESSIONS, AT(source_rule, when),
 		.doc = "CEL conditions; the rule applies when all are true."},
 	{"action", FIELD_ENUM, AT(source_rule, action), .required = true,
@@ -281,6 +282,8 @@ static const struct field spec_fields[] = {
 		.doc = "What happens when an expression fails."},
 	{"record", FIELD_ENUM, AT(source_spec, record), .def = RECORD_MATCHES, .choices = records,
 		.doc = "Which decisions are recorded."},
+	{"match", FIELD_OBJECTS, AT(source_spec, match), .of = &match,
+		.doc = "Which requests the rules concern that have no `match` of their own."},
 	{"variables", FIELD_OBJECTS, AT(source_spec, variables), .of = &variable,
 		.doc = "Expressions that the rules share."},
 	{"rules", FIELD_OBJECTS, AT(source_spec, rules), .of = &rule, .required = true,
@@ -289,7 +292,7 @@ static const struct field spec_fields[] = {
 };
 
 static const struct hint spec_hints[] = {
-	{"matchConstraints", "every rule has its own \"match\""},
+	{"matchConstraints", "write \"match\", here for all rules or in a rule"},
 	{"matchConditions", "write the expressions under a rule's \"when\""},
 	{"validations", "write rules with action: Deny"},
 	{"validationActions", "write \"enforcement\", and an \"action\" in every rule"},

@@ -60,6 +60,7 @@ enum record { RECORD_MATCHES, RECORD_ALL };
 struct source_spec {
 	struct yaml_list subjects, exclude_subjects; /* struct source_subject */
 	struct yaml_int enforcement, failure_policy, record;
+	struct yaml_list match;	    /* struct source_match: of rules without their own */
 	struct yaml_list variables; /* struct source_variable */
 	struct yaml_list rules;	    /* struct source_rule */
 };

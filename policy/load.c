@@ -79,8 +79,10 @@ static int list_rules(struct policy_set *s)
 			r->record_only = true;
 			s->rules[s->rule_count++] = r;
 		}
-		for (size_t k = 0; k < p->rule_count; k++)
+		for (size_t k = 0; k < p->rule_count; k++) {
+			s->mutates |= p->rules[k].info.action == POLICY_MUTATE;
 			s->rules[s->rule_count++] = &p->rules[k];
+		}
 		s->real_rule_count += p->rule_count;
 	}
 	return 0;
@@ -202,4 +204,9 @@ const char *policy_set_digest(const struct policy_set *s)
 struct span policy_set_text(const struct policy_set *s)
 {
 	return buf_span(&s->text);
+}
+
+bool policy_set_mutates(const struct policy_set *s)
+{
+	return s->mutates;
 }

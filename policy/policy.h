@@ -145,3 +145,54 @@ int policy_decide(const struct policy_set *s, const struct policy_request *r, st
 /* All reasons of matches whose effective action is `action`, one a line, shortest first. */
 struct span policy_decision_reasons(
 	const struct policy_decision *d, enum policy_action action, struct arena *arena);
+
+/* ---- mutating ---- */
+
+struct policy_mutation {
+	struct span patch; /* RFC 6902, a JSON array; empty when nothing is to be changed */
+	/* The Mutate rules that changed something, or could not: its action is POLICY_DENY when a
+	 * rule failed and its policy says Fail, and then the request must be denied. */
+	struct policy_decision decision;
+};
+
+/*
+ * Runs the Mutate rules, in order, on request.object. Everything in *ret points into the arena or
+ * the set. Errors: -1 only when the arena is full; the caller must then deny.
+ */
+int policy_mutate(const struct policy_set *s, const struct policy_request *r, struct arena *arena,
+	struct policy_mutation *ret) _must_check_;
+/* Is there any Mutate rule at all? */
+bool policy_set_mutates(const struct policy_set *s);
+
+/* ---- explaining ---- */
+
+enum policy_outcome {
+	POLICY_APPLIES,
+	POLICY_NOT_CONCERNED, /* the policy is not about this user */
+	POLICY_NOT_MATCHED,   /* another resource, operation … */
+	POLICY_EXEMPTED,      /* an Allow rule above it matched */
+	POLICY_CONDITION_FALSE,
+	POLICY_CONDITION_FAILED,
+};
+const char *policy_outcome_name(enum policy_outcome o);
+
+struct policy_explained_condition {
+	struct span source;  /* the expression as written */
+	const char *verdict; /* "true", "false", "error" */
+	struct span values;  /* indented lines "expression = value", or the error */
+};
+
+struct policy_explained_rule {
+	const struct policy_rule_info *rule;
+	enum policy_outcome outcome;
+	const char *why; /* of POLICY_NOT_MATCHED, for a rule with one match; else NULL */
+	const struct policy_explained_condition *conditions; /* those that were evaluated */
+	size_t condition_count;
+};
+
+/*
+ * Looks at every rule, in order, as policy_decide() would without its index, and says what became
+ * of it. For people: slow. Errors: -1 when the arena is full.
+ */
+int policy_explain(const struct policy_set *s, const struct policy_request *r, struct arena *arena,
+	const struct policy_explained_rule **ret, size_t *ret_count) _must_check_;

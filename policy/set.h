@@ -57,11 +57,17 @@ struct match {
 
 /* ---- then ---- */
 
+/* JSON text, and the template whose value comes behind it (NULL: the end). */
+struct mutation_piece {
+	struct span literal;
+	const struct template *value;
+};
+
+/* Either a merge patch in pieces, or an expression that gives operations. */
 struct mutation {
-	const struct node *merge_patch; /* with templates compiled in `templates` */
-	struct merge_template *templates;
-	size_t template_count;
-	struct expression *json_patch;
+	const struct mutation_piece *pieces;
+	size_t piece_count;
+	const struct expression *json_patch;
 };
 
 struct policy;
@@ -89,6 +95,8 @@ struct policy {
 	bool ignore_failures;
 	bool record_all;
 	struct expressions *expressions; /* the environment of its rules */
+	const struct match *matches;	 /* of rules that have none */
+	size_t match_count;
 	struct rule *rules;
 	size_t rule_count;
 	const struct node *root; /* the document; only while loading */
@@ -104,6 +112,7 @@ struct policy_set {
 	struct rule **rules; /* all of them, in the order of evaluation; record_only ones too */
 	size_t rule_count;
 	size_t real_rule_count;
+	bool mutates; /* has a Mutate rule */
 	struct index *index;
 	char digest[80];
 	struct buf text;

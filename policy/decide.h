@@ -1,0 +1,32 @@
+/* What deciding, mutating and explaining share: walking over rules, testing conditions, matches. */
+#pragma once
+
+#include "policy/set.h"
+
+struct deciding {
+	const struct policy_request *request;
+	struct arena *arena;
+	struct evaluation *evaluation; /* made when the first expression needs it */
+	const struct policy *policy;   /* the one whose rules are being looked at */
+	bool concerned;		       /* is the request one of its subjects'? */
+	bool exempt;		       /* an Allow rule of it matched */
+	struct policy_match *matches;
+	size_t match_count;
+	bool record_all;
+};
+
+/* Finds the rules that may concern r. -1: the arena is full, here and below. */
+int deciding_start(struct deciding *d, const struct policy_set *s, const struct policy_request *r,
+	struct arena *arena, const uint32_t **ret_ids, size_t *ret_count) _must_check_;
+/* Goes on to a rule, and to its policy when that is another one: does that concern the request? */
+bool deciding_enter(struct deciding *d, const struct rule *rule);
+/* The evaluation, with the current policy's variables. NULL when the arena is full. */
+struct evaluation *deciding_evaluation(struct deciding *d);
+void deciding_finish(const struct deciding *d, struct policy_decision *ret);
+
+bool rule_matches(const struct rule *rule, const struct policy_request *r);
+/* All conditions: one that is false settles it, even after one that failed. */
+enum verdict test_conditions(
+	const struct rule *rule, struct evaluation *ev, struct span *ret_error);
+int add_match(const struct rule *rule, struct deciding *d) _must_check_;
+int add_failed_match(const struct rule *rule, struct deciding *d, struct span error) _must_check_;

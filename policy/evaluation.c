@@ -1,0 +1,305 @@
+/*
+ * What a request gives a policy's CEL to work on: slots 0 to 3 are request, object, oldObject and
+ * now, the policy's variables come behind them; a resolver makes each value when an expression
+ * first asks for it, and the slot keeps it. See expression.h.
+ */
+#include "policy/expression_impl.h"
+
+#define EVALUATION_MAX_TEXT 65536u
+
+struct evaluation {
+	const struct policy_request *request;
+	struct arena *arena;
+	const struct expressions *policy;
+	const struct json_doc *object; /* instead of the request's, or NULL */
+	struct cel_run run;
+	struct cel_activation activation;
+	struct cel_value common[SLOT_VARIABLES]; /* kept from policy to policy */
+};
+
+static struct cel_value string_of(struct span s)
+{
+	return cel_string(s.ptr ? s : SPAN(""));
+}
+
+static struct cel_value pair_map(struct cel_value *pairs, uint32_t count, struct arena *a)
+{
+	return cel_map_of(pairs, count, a);
+}
+
+static struct cel_value groups_value(const struct policy_request *r, struct arena *a)
+{
+	struct cel_value *items = arena_calloc(a, r->group_count + 1, sizeof *items);
+	if (!items)
+		return cel_error(a, "out of memory");
+	for (size_t i = 0; i < r->group_count; i++)
+		items[i] = string_of(r->groups[i]);
+	return cel_list_of(items, (uint32_t)r->group_count, a);
+}
+
+#define PUT(pairs, n, key, value)                                                                  \
+	do {                                                                                       \
+		(pairs)[(n)++] = cel_string(SPAN(key));                                            \
+		(pairs)[(n)++] = (value);                                                          \
+	} while (0)
+
+/* A SubjectAccessReview in the words of an AdmissionRequest. */
+static struct cel_value access_request(const struct policy_request *r, struct arena *a)
+{
+	struct cel_value *p = arena_calloc(a, 64, sizeof *p), *user = p + 32, *resource = p + 48;
+	uint32_t n = 0, u = 0, k = 0;
+	if (!p)
+		return cel_error(a, "out of memory");
+	json_ref extra = json_get_str(r->doc, r->request, "extra");
+	PUT(user, u, "username", string_of(r->username));
+	PUT(user, u, "groups", groups_value(r, a));
+	PUT(user, u, "uid",
+		string_of(json_string(r->doc, json_get_str(r->doc, r->request, "uid"), a)));
+	PUT(user, u, "extra",
+		json_type(r->doc, extra) == JSON_OBJECT ? cel_json(r->doc, extra, a)
+							: cel_map_of(NULL, 0, a));
+	PUT(p, n, "userInfo", pair_map(user, u / 2, a));
+	PUT(p, n, "verb", string_of(r->verb));
+	if (r->path.len) {
+		PUT(p, n, "path", string_of(r->path));
+		return pair_map(p, n / 2, a);
+	}
+	PUT(resource, k, "group", string_of(r->group));
+	PUT(resource, k, "version", string_of(r->version));
+	PUT(resource, k, "resource", string_of(r->resource));
+	PUT(p, n, "resource", pair_map(resource, k / 2, a));
+	PUT(p, n, "subresource", string_of(r->subresource));
+	PUT(p, n, "subResource", string_of(r->subresource));
+	PUT(p, n, "namespace", string_of(r->namespace_));
+	PUT(p, n, "name", string_of(r->name));
+	return pair_map(p, n / 2, a);
+}
+
+/* The AdmissionRequest as it came; with the name where only the object had it. */
+static struct cel_value admission_request(const struct policy_request *r, struct arena *a)
+{
+	struct cel_value whole = cel_json(r->doc, r->request, a), key, value;
+	json_ref name = json_get_str(r->doc, r->request, "name");
+	if (!r->name.len || name != JSON_NONE)
+		return whole;
+	struct cel_value *p = arena_calloc(a, 2 * (size_t)cel_size(whole) + 2, sizeof *p);
+	if (!p)
+		return cel_error(a, "out of memory");
+	uint32_t n = 0;
+	for (struct cel_iter it = cel_iter(whole, a); cel_iter_next(&it, &key, &value);) {
+		p[n++] = key;
+		p[n++] = value;
+	}
+	PUT(p, n, "name", string_of(r->name));
+	return pair_map(p, n / 2, a);
+}
+
+static struct cel_value common_value(struct evaluation *ev, uint32_t slot)
+{
+	const struct policy_request *r = ev->request;
+	switch (slot) {
+	case SLOT_REQUEST:
+		return r->authorize ? access_request(r, ev->arena)
+				    : admission_request(r, ev->arena);
+	case SLOT_OBJECT:
+		return ev->object ? cel_json(ev->object, JSON_ROOT, ev->arena)
+				  : cel_json(r->doc, r->object, ev->arena);
+	case SLOT_OLD_OBJECT:
+		return cel_json(r->doc, r->old_object, ev->arena);
+	default:
+		return cel_timestamp_us(r->now_us);
+	}
+}
+
+static struct cel_value resolve(struct cel_run *run, uint32_t slot, void *ctx)
+{
+	struct evaluation *ev = ctx;
+	if (slot < SLOT_VARIABLES) {
+		if (ev->common[slot].kind == CEL_UNSET)
+			ev->common[slot] = common_value(ev, slot);
+		return ev->common[slot];
+	}
+	const struct variable *v = &ev->policy->variables[slot - SLOT_VARIABLES];
+	return cel_eval(v->expression->program, &ev->activation, run);
+}
+
+struct evaluation *evaluation_new(const struct policy_request *r, struct arena *arena)
+{
+	struct evaluation *ev = arena_calloc(arena, 1, sizeof *ev);
+	if (!ev)
+		return NULL;
+	ev->request = r;
+	ev->arena = arena;
+	ev->run = cel_run(arena, CEL_DEFAULT_BUDGET);
+	return ev;
+}
+
+static int reset_variables(struct evaluation *ev)
+{
+	uint32_t count = SLOT_VARIABLES + (uint32_t)ev->policy->variable_count;
+	struct cel_value *slots = ev->activation.slots;
+	if (!slots || ev->activation.slot_count < count) {
+		slots = arena_calloc(ev->arena, count, sizeof *slots);
+		if (!slots)
+			return -1;
+	}
+	memset(slots, 0, count * sizeof *slots);
+	ev->activation = (struct cel_activation){slots, count, resolve, ev};
+	return 0;
+}
+
+int evaluation_enter(struct evaluation *ev, const struct expressions *x)
+{
+	if (ev->policy == x)
+		return 0;
+	ev->policy = x;
+	return reset_variables(ev);
+}
+
+int evaluation_replace_object(struct evaluation *ev, const struct json_doc *object)
+{
+	ev->object = object;
+	ev->common[SLOT_OBJECT] = (struct cel_value){0};
+	return ev->policy ? reset_variables(ev) : 0;
+}
+
+/* ---- evaluating ---- */
+
+/* What went wrong and on which line of the file. */
+static struct span error_text(const struct expression *e, struct evaluation *ev, struct cel_value v)
+{
+	uint32_t line, column;
+	struct span message = cel_error_message(v, ev->arena);
+	cel_error_position(v, &line, &column);
+	line = e->at->line + e->at->block + (line ? line - 1 : 0);
+	struct span text = arena_printf(ev->arena, "%.*s (line %u)", SPAN_FMT(message), line);
+	return text.ptr ? text : SPAN("the request needs too much memory");
+}
+
+struct cel_value expression_value(const struct expression *e, struct evaluation *ev)
+{
+	return cel_eval(e->program, &ev->activation, &ev->run);
+}
+
+enum verdict expression_test(
+	const struct expression *e, struct evaluation *ev, struct span *ret_error)
+{
+	struct cel_value v = expression_value(e, ev);
+	if (v.kind == CEL_BOOL)
+		return v.b ? VERDICT_TRUE : VERDICT_FALSE;
+	*ret_error = v.kind == CEL_ERROR
+			     ? error_text(e, ev, v)
+			     : arena_printf(ev->arena, "a condition must be true or false, not %s",
+				       cel_type_name(v));
+	return VERDICT_ERROR;
+}
+
+/* string(v), as the template language wants it. */
+static int value_text(const struct expression *e, struct evaluation *ev, struct cel_value v,
+	struct span *ret, struct span *ret_error)
+{
+	if (v.kind == CEL_STRING) {
+		*ret = cel_span(v);
+		return 0;
+	}
+	if (v.kind == CEL_ERROR) {
+		*ret_error = error_text(e, ev, v);
+		return -1;
+	}
+	_cleanup_(buf_free) struct buf out = BUF_INIT(EVALUATION_MAX_TEXT);
+	struct err err;
+	if (cel_put_text(&out, v, &err) < 0) {
+		*ret_error = arena_printf(ev->arena, "%s (line %u)", err.msg, e->at->line);
+		return -1;
+	}
+	*ret = (struct span){arena_strndup(ev->arena, buf_span(&out).ptr, out.len), out.len};
+	return ret->ptr ? 0 : -1;
+}
+
+/* A terminal must not take any of it for a command. */
+static void make_printable(char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (((unsigned char)s[i] < 0x20 && s[i] != '\n') || s[i] == 0x7f)
+			s[i] = ' ';
+}
+
+/* One value for each part; errors are counted where they happen. */
+static int part_texts(const struct template *t, struct evaluation *ev, struct span *texts,
+	size_t *ret_len, struct span *ret_error)
+{
+	*ret_len = 0;
+	for (size_t i = 0; i < t->count; i++) {
+		const struct expression *e = t->parts[i].expression;
+		texts[i] = t->parts[i].literal;
+		if (e && value_text(e, ev, expression_value(e, ev), &texts[i], ret_error) < 0)
+			return -1;
+		*ret_len += texts[i].len;
+	}
+	if (*ret_len <= EVALUATION_MAX_TEXT)
+		return 0;
+	*ret_error = SPAN("the text is too long");
+	return -1;
+}
+
+static int join(
+	const struct template *t, struct evaluation *ev, struct span *ret, struct span *ret_error)
+{
+	struct span *texts = arena_calloc(ev->arena, t->count + 1, sizeof *texts);
+	size_t len;
+	*ret_error = SPAN("the request needs too much memory");
+	if (!texts || part_texts(t, ev, texts, &len, ret_error) < 0)
+		return -1;
+	char *copy = arena_alloc(ev->arena, len + 1), *end = copy;
+	if (!copy)
+		return -1;
+	for (size_t i = 0; i < t->count; i++)
+		if (texts[i].len)
+			end = mempcpy(end, texts[i].ptr, texts[i].len);
+	*end = 0;
+	*ret = (struct span){copy, len};
+	return 0;
+}
+
+int template_text(
+	const struct template *t, struct evaluation *ev, struct span *ret, struct span *ret_error)
+{
+	if (join(t, ev, ret, ret_error) < 0)
+		return -1;
+	make_printable((char *)ret->ptr, ret->len);
+	return 0;
+}
+
+int expression_text(
+	const struct expression *e, struct evaluation *ev, struct span *ret, struct span *ret_error)
+{
+	struct part part = {.expression = e};
+	struct template whole = {&part, 1};
+	return template_text(&whole, ev, ret, ret_error);
+}
+
+struct cel_value template_value(const struct template *t, struct evaluation *ev)
+{
+	struct span text, error;
+	if (t->count == 1 && t->parts[0].expression) {
+		const struct expression *e = t->parts[0].expression;
+		struct cel_value v = expression_value(e, ev);
+		struct span what = v.kind == CEL_ERROR ? error_text(e, ev, v) : SPAN("");
+		return what.len ? cel_error(ev->arena, "%.*s", SPAN_FMT(what)) : v;
+	}
+	if (join(t, ev, &text, &error) < 0)
+		return cel_error(ev->arena, "%.*s", SPAN_FMT(error));
+	return cel_string(text);
+}
+
+/* ---- explaining ---- */
+
+struct span expression_source(const struct expression *e)
+{
+	return cel_program_source(e->program);
+}
+
+void expression_explain(struct buf *out, const struct expression *e, struct evaluation *ev)
+{
+	cel_explain(out, e->program, &ev->activation, &ev->run);
+}

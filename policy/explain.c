@@ -1,0 +1,97 @@
+/* Why a decision came out as it did: every rule, every condition, the values that decided. */
+#include "policy/decide.h"
+
+const char *policy_outcome_name(enum policy_outcome o)
+{
+	static const char *const names[] = {
+		[POLICY_APPLIES] = "applies",
+		[POLICY_NOT_CONCERNED] = "not about this user",
+		[POLICY_NOT_MATCHED] = "not matched",
+		[POLICY_EXEMPTED] = "exempted by a rule above",
+		[POLICY_CONDITION_FALSE] = "condition not met",
+		[POLICY_CONDITION_FAILED] = "could not be evaluated",
+	};
+	return (size_t)o < ARRAY_LEN(names) ? names[o] : "?";
+}
+
+static const char *why_not_matched(const struct rule *rule, const struct policy_request *r)
+{
+	return rule->match_count == 1 ? match_mismatch(&rule->matches[0], r) : NULL;
+}
+
+static int explain_condition(const struct expression *e, struct deciding *d, struct evaluation *ev,
+	struct policy_explained_condition *ret)
+{
+	static const char *const verdicts[] = {
+		[VERDICT_FALSE] = "false", [VERDICT_TRUE] = "true", [VERDICT_ERROR] = "error"};
+	_cleanup_(buf_free) struct buf values = BUF_INIT(65536);
+	enum verdict verdict = expression_test(e, ev, &ret->values);
+	ret->source = expression_source(e);
+	ret->verdict = verdicts[verdict];
+	if (verdict == VERDICT_ERROR)
+		return 0;
+	expression_explain(&values, e, ev);
+	char *copy = arena_strndup(d->arena, buf_span(&values).ptr, values.len);
+	ret->values = (struct span){copy, values.len};
+	return copy ? 0 : -1;
+}
+
+/* All conditions, also those behind one that is false: all of them are asked about. */
+static int explain_conditions(
+	const struct rule *rule, struct deciding *d, struct policy_explained_rule *ret)
+{
+	struct policy_explained_condition *list =
+		arena_calloc(d->arena, rule->when_count + 1, sizeof *list);
+	struct evaluation *ev = deciding_evaluation(d);
+	if (!list || !ev)
+		return -1;
+	for (size_t i = 0; i < rule->when_count; i++) {
+		if (explain_condition(rule->when[i], d, ev, &list[i]) < 0)
+			return -1;
+		if (list[i].verdict[0] == 'f')
+			ret->outcome = POLICY_CONDITION_FALSE;
+		else if (list[i].verdict[0] == 'e' && ret->outcome == POLICY_APPLIES)
+			ret->outcome = POLICY_CONDITION_FAILED;
+	}
+	ret->conditions = list;
+	ret->condition_count = rule->when_count;
+	return 0;
+}
+
+static int explain_rule(
+	const struct rule *rule, struct deciding *d, struct policy_explained_rule *ret)
+{
+	*ret = (struct policy_explained_rule){.rule = &rule->info};
+	if (!deciding_enter(d, rule))
+		ret->outcome = POLICY_NOT_CONCERNED;
+	else if (!rule_matches(rule, d->request)) {
+		ret->outcome = POLICY_NOT_MATCHED;
+		ret->why = why_not_matched(rule, d->request);
+	} else if (d->exempt)
+		ret->outcome = POLICY_EXEMPTED;
+	else if (rule->when_count && explain_conditions(rule, d, ret) < 0)
+		return -1;
+	else if (ret->outcome == POLICY_APPLIES && rule->info.action == POLICY_ALLOW)
+		d->exempt = true;
+	return 0;
+}
+
+int policy_explain(const struct policy_set *s, const struct policy_request *r, struct arena *arena,
+	const struct policy_explained_rule **ret, size_t *ret_count)
+{
+	struct deciding d = {.request = r, .arena = arena};
+	struct policy_explained_rule *list =
+		arena_calloc(arena, s->real_rule_count + 1, sizeof *list);
+	size_t count = 0;
+	if (!list)
+		return -1;
+	for (size_t i = 0; i < s->rule_count; i++) {
+		if (s->rules[i]->record_only)
+			continue;
+		if (explain_rule(s->rules[i], &d, &list[count++]) < 0)
+			return -1;
+	}
+	*ret = list;
+	*ret_count = count;
+	return 0;
+}

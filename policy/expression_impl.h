@@ -1,0 +1,38 @@
+/* What expression.c compiles and evaluation.c evaluates; for these two files only. */
+#pragma once
+
+#include "policy/expression.h"
+
+enum { SLOT_REQUEST, SLOT_OBJECT, SLOT_OLD_OBJECT, SLOT_NOW, SLOT_VARIABLES };
+
+struct variable {
+	struct span name;
+	const struct expression *expression; /* NULL when it did not compile */
+};
+
+struct expressions {
+	struct arena *arena;
+	struct cel_env *env;
+	struct cel_program **programs; /* to be freed */
+	size_t program_count;
+	struct variable *variables;
+	size_t variable_count;
+};
+
+struct expression {
+	struct cel_program *program;
+	const struct node *at;
+	size_t offset;	   /* in at's text: not 0 for a template's part */
+	bool needs_object; /* itself or through variables */
+};
+
+struct part {
+	struct span literal;
+	const struct expression *expression; /* or NULL */
+};
+
+struct template
+{
+	struct part *parts;
+	size_t count;
+};
