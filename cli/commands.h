@@ -4,6 +4,11 @@
 #include "cli/command.h"
 
 int cli_db_migrate(const struct command *self, int argc, char **argv);
+int cli_policy_bench(const struct command *self, int argc, char **argv);
+int cli_policy_check(const struct command *self, int argc, char **argv);
+int cli_policy_explain(const struct command *self, int argc, char **argv);
+int cli_policy_reference(const struct command *self, int argc, char **argv);
+int cli_policy_test(const struct command *self, int argc, char **argv);
 int cli_version(const struct command *self, int argc, char **argv);
 int cli_holds_list(const struct command *self, int argc, char **argv);
 int cli_holds_show(const struct command *self, int argc, char **argv);

@@ -1,7 +1,7 @@
 /* The strict reader behind the field tables; see schema.h. */
 #include "policy/schema.h"
 
-#include "common/flags.h"
+#include "common/flags_value.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -160,18 +160,6 @@ static void read_int(
 	ret->at = n;
 }
 
-static void put_duration(char *ret, size_t size, int64_t ms)
-{
-	if (ms % 3600000 == 0 && ms)
-		snprintf(ret, size, "%" PRId64 "h", ms / 3600000);
-	else if (ms % 60000 == 0 && ms)
-		snprintf(ret, size, "%" PRId64 "m", ms / 60000);
-	else if (ms % 1000 == 0)
-		snprintf(ret, size, "%" PRId64 "s", ms / 1000);
-	else
-		snprintf(ret, size, "%" PRId64 "ms", ms);
-}
-
 static void read_duration(
 	struct context *c, const struct field *f, const struct node *n, struct yaml_int *ret)
 {
@@ -183,11 +171,12 @@ static void read_duration(
 		return;
 	}
 	if (ms < f->min || ms > f->max) {
-		char min[32], max[32];
-		put_duration(min, sizeof min, f->min);
-		put_duration(max, sizeof max, f->max);
+		_cleanup_(buf_free) struct buf range = BUF_INIT(100);
+		duration_put(&range, f->min);
+		buf_add_str(&range, " to ");
+		duration_put(&range, f->max);
 		fail(c);
-		errors_add_at(c->errors, n, "%s must be %s to %s, not %.*s", f->name, min, max,
+		errors_add_at(c->errors, n, "%s must be %s, not %.*s", f->name, buf_str(&range),
 			SPAN_FMT(n->text));
 		return;
 	}
@@ -397,4 +386,107 @@ int schema_read(const struct kind *kind, const struct node *n, void *value, stru
 	struct context c = {.arena = arena, .errors = errors};
 	read_object(&c, kind, n, value);
 	return c.failed ? -1 : 0;
+}
+
+/* ---- documentation ---- */
+
+static void put_type(struct buf *out, const struct field *f)
+{
+	static const char *const names[] = {
+		[FIELD_STRING] = "string",
+		[FIELD_BOOL] = "true, false",
+		[FIELD_INT] = "integer",
+		[FIELD_DURATION] = "duration",
+		[FIELD_ENUM] = "one of",
+		[FIELD_STRINGS] = "list of strings",
+		[FIELD_OBJECT] = "",
+		[FIELD_OBJECTS] = "list of ",
+		[FIELD_EXPRESSION] = "CEL",
+		[FIELD_EXPRESSIONS] = "list of CEL",
+		[FIELD_ANY] = "any value",
+		[FIELD_LABELS] = "strings by name",
+	};
+	buf_add_str(out, names[f->type]);
+	if (f->of)
+		buf_printf(out, "[%s](#%s)", f->of->name, f->of->name);
+	if (f->type == FIELD_INT)
+		buf_printf(out, ", %" PRId64 " to %" PRId64, f->min, f->max);
+	if (f->type == FIELD_DURATION) {
+		buf_add_str(out, ", ");
+		duration_put(out, f->min);
+		buf_add_str(out, " to ");
+		duration_put(out, f->max);
+	}
+	for (const struct choice *o = f->choices; o && o->name; o++)
+		buf_printf(out, "%s`%s`", o == f->choices ? " " : ", ", o->name);
+}
+
+static void put_default(struct buf *out, const struct field *f)
+{
+	if (f->required) {
+		buf_add_str(out, "required");
+		return;
+	}
+	if (f->type == FIELD_INT)
+		buf_printf(out, "`%" PRId64 "`", f->def);
+	else if (f->type == FIELD_BOOL)
+		buf_add_str(out, f->def ? "`true`" : "`false`");
+	else if (f->type == FIELD_DURATION && f->def) {
+		buf_add_char(out, '`');
+		duration_put(out, f->def);
+		buf_add_char(out, '`');
+	}
+	for (const struct choice *o = f->choices; o && o->name; o++)
+		if (o->value == f->def)
+			buf_printf(out, "`%s`", o->name);
+}
+
+static void put_choices(struct buf *out, const struct field *f)
+{
+	const struct choice *o = f->choices;
+	if (!o || !o->doc)
+		return;
+	buf_printf(out, "\n`%s`:\n\n", f->name);
+	for (; o->name; o++)
+		if (o->doc)
+			buf_printf(out, "- `%s`: %s\n", o->name, o->doc);
+}
+
+static void put_kind(struct buf *out, const struct kind *kind)
+{
+	buf_printf(out, "\n### %s\n\n%s\n\n| field | type | default | |\n|---|---|---|---|\n",
+		kind->name, kind->doc);
+	for (const struct field *f = kind->fields; f->name; f++) {
+		buf_printf(out, "| `%s` | ", f->name);
+		put_type(out, f);
+		buf_add_str(out, " | ");
+		put_default(out, f);
+		buf_printf(out, " | %s |\n", f->doc);
+	}
+	for (const struct field *f = kind->fields; f->name; f++)
+		put_choices(out, f);
+}
+
+struct kinds {
+	const struct kind *seen[NAMES_MAX];
+	size_t count;
+};
+
+static void put_kinds(struct buf *out, const struct kind *kind, struct kinds *done)
+{
+	for (size_t i = 0; i < done->count; i++)
+		if (done->seen[i] == kind)
+			return;
+	if (done->count < NAMES_MAX)
+		done->seen[done->count++] = kind;
+	put_kind(out, kind);
+	for (const struct field *f = kind->fields; f->name; f++)
+		if (f->of)
+			put_kinds(out, f->of, done);
+}
+
+void schema_put_markdown(struct buf *out, const struct kind *kind)
+{
+	struct kinds done = {.count = 0};
+	put_kinds(out, kind, &done);
 }

@@ -1,0 +1,107 @@
+/* Loading policies and reviews for the `holdpoint policy …` commands; see policy.h. */
+#include "cli/policy.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "cli/table.h"
+
+#define REVIEW_MAX_BYTES (32u << 20)
+
+int cli_policy_load(
+	const struct command *c, const char *const *paths, size_t count, struct policy_set **ret)
+{
+	struct policy_errors errors;
+
+	if (policy_set_load(paths, count, ret, &errors) == 0) {
+		buf_free(&errors.text);
+		return CLI_OK;
+	}
+	fputs(buf_str(&errors.text), stderr);
+	buf_free(&errors.text);
+	return cli_error(c, CLI_FAILED, "the policies have errors");
+}
+
+static int read_all(const struct command *c, const char *path, struct buf *text)
+{
+	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "rbe");
+	char chunk[65536];
+
+	if (!f)
+		return cli_error(c, CLI_FAILED, "%s: %s", path, strerror(errno));
+	for (size_t n; (n = fread(chunk, 1, sizeof chunk, f)) > 0;)
+		buf_add(text, chunk, n);
+	bool failed = ferror(f) || text->failed;
+	if (f != stdin)
+		fclose(f);
+	return failed ? cli_error(c, CLI_FAILED, "%s: cannot be read, or larger than 32 MiB", path)
+		      : CLI_OK;
+}
+
+int cli_policy_read_review(
+	const struct command *c, const char *path, struct arena *arena, struct policy_request *ret)
+{
+	static const struct json_limits limits = {
+		.max_bytes = REVIEW_MAX_BYTES, .max_depth = 200, .max_nodes = 4u << 20};
+	_cleanup_(buf_free) struct buf text = BUF_INIT(REVIEW_MAX_BYTES);
+	struct json_doc *doc = arena_alloc(arena, sizeof *doc);
+	struct json_error je;
+	struct timespec ts;
+	struct err e;
+	int rc = read_all(c, path, &text);
+
+	if (rc != CLI_OK)
+		return rc;
+	char *copy = arena_strndup(arena, buf_span(&text).ptr, text.len);
+	if (!doc || !copy)
+		return cli_error(c, CLI_FAILED, "%s: out of memory", path);
+	if (json_read(copy, text.len, &limits, arena, doc, &je) < 0) {
+		json_error_to_err(&je, &e);
+		return cli_error(c, CLI_FAILED, "%s: %s", path, e.msg);
+	}
+	if (policy_request_read(doc, arena, ret, &e) < 0)
+		return cli_error(c, CLI_FAILED,
+			"%s is neither an AdmissionReview nor a SubjectAccessReview: %s", path,
+			e.msg);
+	clock_gettime(CLOCK_REALTIME, &ts);
+	ret->now_us = (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+	return CLI_OK;
+}
+
+static void put_resource(struct buf *out, const struct policy_request *r)
+{
+	put_printable(out, r->resource);
+	if (r->group.len) {
+		buf_add_char(out, '.');
+		put_printable(out, r->group);
+	}
+	if (r->subresource.len) {
+		buf_add_char(out, '/');
+		put_printable(out, r->subresource);
+	}
+	buf_add_char(out, ' ');
+	if (r->namespace_.len) {
+		put_printable(out, r->namespace_);
+		buf_add_char(out, '/');
+	}
+	put_printable(out, r->name.len ? r->name : SPAN("(no name)"));
+}
+
+void cli_policy_put_request(struct buf *out, const struct policy_request *r)
+{
+	put_printable(out, r->verb);
+	buf_add_char(out, ' ');
+	if (r->path.len)
+		put_printable(out, r->path);
+	else
+		put_resource(out, r);
+	buf_add_str(out, " by ");
+	put_printable(out, r->username.len ? r->username : SPAN("(nobody)"));
+	for (size_t i = 0; i < r->group_count; i++) {
+		buf_add_str(out, i ? ", " : " (");
+		put_printable(out, r->groups[i]);
+	}
+	if (r->group_count)
+		buf_add_char(out, ')');
+}

@@ -1,0 +1,209 @@
+/* holdpoint policy explain FILE… --review REVIEW: every rule, every condition, the values. */
+#include <stdio.h>
+
+#include "cli/policy.h"
+#include "cli/table.h"
+
+struct explained {
+	const struct policy_request *request;
+	const struct policy_explained_rule *rules;
+	size_t rule_count;
+	struct policy_decision decision;
+	struct policy_mutation mutation;
+	struct arena *arena;
+};
+
+/* ---- for people ---- */
+
+static enum colour outcome_colour(const struct policy_explained_rule *r)
+{
+	if (r->outcome == POLICY_CONDITION_FAILED)
+		return COLOUR_YELLOW;
+	if (r->outcome != POLICY_APPLIES)
+		return COLOUR_DIM;
+	return r->rule->action >= POLICY_HOLD ? COLOUR_RED : COLOUR_GREEN;
+}
+
+/* Text of several lines, each behind `indent` spaces. */
+static void put_indented(struct buf *out, struct span text, int indent)
+{
+	while (text.len) {
+		const char *end = memchr(text.ptr, '\n', text.len);
+		size_t len = end ? (size_t)(end - text.ptr) : text.len;
+		buf_printf(out, "%*s", indent, "");
+		put_printable(out, (struct span){text.ptr, len});
+		buf_add_char(out, '\n');
+		len += end ? 1 : 0;
+		text = (struct span){text.ptr + len, text.len - len};
+	}
+}
+
+static void put_condition(struct buf *out, const struct policy_explained_condition *c)
+{
+	struct span source = c->source;
+
+	while (source.len && source.ptr[source.len - 1] == '\n')
+		source.len--;
+	buf_printf(out, "        %-5s ", c->verdict);
+	const char *newline = memchr(source.ptr, '\n', source.len);
+	put_printable(
+		out, newline ? (struct span){source.ptr, (size_t)(newline - source.ptr)} : source);
+	buf_add_char(out, '\n');
+	if (newline)
+		put_indented(out,
+			(struct span){newline + 1, source.len - (size_t)(newline + 1 - source.ptr)},
+			14);
+	put_indented(out, c->values, 16);
+}
+
+static void put_rule(struct buf *out, const struct policy_explained_rule *r)
+{
+	buf_printf(out, "    %-6s %-40s %s%s%s%s%s\n", policy_action_name(r->rule->action),
+		r->rule->rule, colour_on(outcome_colour(r), stdout),
+		policy_outcome_name(r->outcome), r->why ? ": " : "", r->why ? r->why : "",
+		colour_off(stdout));
+	for (size_t i = 0; i < r->condition_count; i++)
+		put_condition(out, &r->conditions[i]);
+}
+
+static void put_decision(struct buf *out, const struct explained *x)
+{
+	const struct policy_decision *d = &x->decision;
+
+	buf_printf(out, "\nDecision: %s%s%s", colour_on(COLOUR_BOLD, stdout),
+		d->action == POLICY_NONE ? "allowed, no rule applies"
+					 : policy_action_name(d->action),
+		colour_off(stdout));
+	if (d->decisive)
+		buf_printf(out, " by %s/%s", d->decisive->rule->policy, d->decisive->rule->rule);
+	buf_add_char(out, '\n');
+	if (d->decisive)
+		put_indented(out, policy_decision_reasons(d, d->action, x->arena), 2);
+	if (x->mutation.decision.action == POLICY_DENY) {
+		buf_add_str(out, "Patch: refused\n");
+		put_indented(out, x->mutation.decision.decisive->message, 2);
+	} else if (x->mutation.patch.len) {
+		buf_add_str(out, "Patch:\n");
+		put_indented(out, x->mutation.patch, 2);
+	}
+}
+
+static void print_text(const struct explained *x)
+{
+	_cleanup_(buf_free) struct buf out = BUF_INIT(64u << 20);
+	const char *policy = NULL;
+
+	cli_policy_put_request(&out, x->request);
+	buf_add_str(&out, "\n\n");
+	for (size_t i = 0; i < x->rule_count; i++) {
+		const struct policy_explained_rule *r = &x->rules[i];
+		bool same = policy && policy == r->rule->policy;
+		policy = r->rule->policy;
+		if (!same)
+			buf_printf(&out, "  policy %s%s\n", policy,
+				r->outcome == POLICY_NOT_CONCERNED ? ": not about this user" : "");
+		if (r->outcome != POLICY_NOT_CONCERNED)
+			put_rule(&out, r);
+	}
+	put_decision(&out, x);
+	fputs(buf_str(&out), stdout);
+}
+
+/* ---- for programs ---- */
+
+static void put_string(struct buf *out, const char *key, struct span s)
+{
+	json_put_key(out, key);
+	json_put_string(out, s);
+}
+
+static void put_json_rule(struct buf *out, const struct policy_explained_rule *r)
+{
+	buf_add_char(out, '{');
+	put_string(out, "policy", span_of(r->rule->policy));
+	put_string(out, "rule", span_of(r->rule->rule));
+	put_string(out, "action", span_of(policy_action_name(r->rule->action)));
+	put_string(out, "outcome", span_of(policy_outcome_name(r->outcome)));
+	if (r->why)
+		put_string(out, "why", span_of(r->why));
+	buf_add_str(out, ",\"conditions\":[");
+	for (size_t i = 0; i < r->condition_count; i++) {
+		buf_add_str(out, i ? ",{" : "{");
+		put_string(out, "expression", r->conditions[i].source);
+		put_string(out, "result", span_of(r->conditions[i].verdict));
+		put_string(out, "values", r->conditions[i].values);
+		buf_add_char(out, '}');
+	}
+	buf_add_str(out, "]}");
+}
+
+static void print_json(const struct explained *x)
+{
+	_cleanup_(buf_free) struct buf out = BUF_INIT(64u << 20);
+	const struct policy_decision *d = &x->decision;
+
+	buf_add_char(&out, '{');
+	put_string(&out, "action", span_of(policy_action_name(d->action)));
+	if (d->decisive) {
+		put_string(&out, "policy", span_of(d->decisive->rule->policy));
+		put_string(&out, "rule", span_of(d->decisive->rule->rule));
+		put_string(&out, "message", policy_decision_reasons(d, d->action, x->arena));
+	}
+	if (x->mutation.patch.len) {
+		json_put_key(&out, "patch");
+		buf_add_span(&out, x->mutation.patch);
+	}
+	buf_add_str(&out, ",\"rules\":[");
+	for (size_t i = 0; i < x->rule_count; i++) {
+		if (i)
+			buf_add_char(&out, ',');
+		put_json_rule(&out, &x->rules[i]);
+	}
+	buf_add_str(&out, "]}");
+	cli_print_json(buf_str(&out));
+}
+
+static int explain(const struct command *c, const struct policy_set *set, struct explained *x)
+{
+	if (policy_explain(set, x->request, x->arena, &x->rules, &x->rule_count) < 0 ||
+		policy_decide(set, x->request, x->arena, &x->decision) < 0 ||
+		policy_mutate(set, x->request, x->arena, &x->mutation) < 0)
+		return cli_error(c, CLI_FAILED, "the request needs too much memory");
+	return CLI_OK;
+}
+
+int cli_policy_explain(const struct command *self, int argc, char **argv)
+{
+	_cleanup_(policy_set_unrefp) struct policy_set *set = NULL;
+	_cleanup_(arena_freep) struct arena *arena = arena_new(1u << 20, 1u << 28);
+	const char *files[CLI_POLICY_MAX_FILES], *output = NULL, *review = NULL;
+	size_t count;
+	struct policy_request request;
+	struct explained x = {.request = &request, .arena = arena};
+	const struct flag flags[] = {CLI_FLAG_OUTPUT(output),
+		{.name = "review",
+			.short_name = 'r',
+			.type = FLAG_STRING,
+			.value = &review,
+			.arg = "FILE",
+			.no_env = true,
+			.required = true,
+			.help = "AdmissionReview or SubjectAccessReview, as JSON; - is standard "
+				"input"},
+		{0}};
+	int rc = cli_parse(self, flags, argc, argv, 1, ARRAY_LEN(files), files, &count);
+
+	if (rc >= 0)
+		return rc;
+	if (!arena)
+		return cli_error(self, CLI_FAILED, "out of memory");
+	if ((rc = cli_policy_load(self, files, count, &set)) != CLI_OK ||
+		(rc = cli_policy_read_review(self, review, arena, &request)) != CLI_OK ||
+		(rc = explain(self, set, &x)) != CLI_OK)
+		return rc;
+	if (output && !strcmp(output, "json"))
+		print_json(&x);
+	else
+		print_text(&x);
+	return CLI_OK;
+}

@@ -1,0 +1,68 @@
+/* The reference of the policy language as Markdown; see reference.h. */
+#include "policy/reference.h"
+
+#include "policy/language.h"
+#include "policy/test_cases.h"
+
+#include "policy/cel/cel.h"
+
+static void put_cell(struct buf *out, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '|')
+			buf_add_char(out, '\\');
+		buf_add_char(out, *text);
+	}
+}
+
+/* One row a function; signatures are separated by "; ". */
+static void put_functions(struct buf *out)
+{
+	const char *group = NULL;
+	struct cel_function_info info, *f = &info;
+	for (size_t i = 0; cel_function_at(i, f); i++) {
+		if (!group || strcmp(group, f->group) != 0)
+			buf_printf(out, "\n### %s\n\n| function | signatures | |\n|---|---|---|\n",
+				f->group);
+		group = f->group;
+		buf_add_str(out, "| `");
+		put_cell(out, f->name);
+		buf_add_str(out, f->method ? "` (method) | `" : "` | `");
+		put_cell(out, f->signatures);
+		buf_add_str(out, "` | ");
+		put_cell(out, f->doc);
+		buf_add_str(out, " |\n");
+	}
+}
+
+void policy_reference_put(struct buf *out)
+{
+	buf_add_str(out,
+		"# Policy reference\n\n"
+		"Generated from the code by `holdpoint policy reference`; [policy.md](policy.md) "
+		"is "
+		"the guide.\n\n"
+		"Unknown fields, wrong types, duplicate keys, anchors, aliases, tags and merge "
+		"keys "
+		"are errors. A file is at most 16 MiB, all files together 64 MiB and 100,000 "
+		"rules.\n\n"
+		"## GuardrailPolicy\n");
+	schema_put_markdown(out, &language_policy);
+	buf_add_str(out,
+		"\n## Expressions\n\n"
+		"CEL, as ValidatingAdmissionPolicy uses it. Variables:\n\n"
+		"| variable | at admission | at authorization |\n|---|---|---|\n"
+		"| `request` | the AdmissionRequest | `userInfo` (`username`, `groups`, `uid`, "
+		"`extra`), `verb`, `resource` (`group`, `version`, `resource`), `subresource`, "
+		"`namespace`, `name`; or `path` |\n"
+		"| `object` | the object that is written; null on DELETE | not there: an error "
+		"when "
+		"the policy is loaded |\n"
+		"| `oldObject` | the object as it was; null on CREATE | not there |\n"
+		"| `variables.NAME` | the policy's variables | those that use no object |\n"
+		"| `now` | the time of the request | the same |\n\n"
+		"## Functions\n");
+	put_functions(out);
+	buf_add_str(out, "\n## GuardrailPolicyTest\n\nRun by `holdpoint policy test`.\n");
+	schema_put_markdown(out, &language_test);
+}

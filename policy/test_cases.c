@@ -1,0 +1,468 @@
+/* Reading and running tests of policies; see test_cases.h. */
+#include "policy/test_cases.h"
+
+#include "policy/files.h"
+#include "policy/json_edit.h"
+#include "policy/pattern.h"
+#include "policy/request.h"
+
+#include <libgen.h>
+#include <stdio.h>
+#include <time.h>
+
+#define AT(type, member)     .offset = offsetof(struct type, member)
+#define ARENA_MAX_BYTES	     (256u << 20)
+#define CASE_ARENA_MAX_BYTES (64u << 20)
+#define DEFAULT_NOW_US	     INT64_C(1767225600000000) /* 2026-01-01T00:00:00Z, a Thursday */
+
+/* ---- the language ---- */
+
+struct source_expect {
+	struct yaml_int action;
+	struct yaml_str rule, message;
+	struct yaml_list rules;
+	const struct node *patch;
+};
+
+struct source_case {
+	struct yaml_str name, review, now;
+	const struct node *request, *access;
+	struct yaml_object expect;
+};
+
+struct source_test {
+	struct yaml_list policies, cases;
+	struct yaml_str now;
+	const struct node *request, *access;
+};
+
+struct source_document {
+	struct yaml_str api_version, kind;
+	struct yaml_object metadata, spec;
+};
+
+static const struct choice expected_actions[] = {
+	{"None", POLICY_NONE, "No rule applies."},
+	{"Allow", POLICY_ALLOW, NULL},
+	{"Audit", POLICY_AUDIT, NULL},
+	{"Warn", POLICY_WARN, NULL},
+	{"Hold", POLICY_HOLD, NULL},
+	{"Deny", POLICY_DENY, NULL},
+	{NULL},
+};
+
+static const struct field expect_fields[] = {
+	{"action", FIELD_ENUM, AT(source_expect, action), .def = -1, .choices = expected_actions,
+		.doc = "The decision. At least one of `action` and `patch` must be given."},
+	{"rule", FIELD_STRING, AT(source_expect, rule),
+		.doc = "The rule that decided, as `RULE` or `POLICY/RULE`."},
+	{"rules", FIELD_STRINGS, AT(source_expect, rules),
+		.doc = "All rules that applied, in order."},
+	{"message", FIELD_STRING, AT(source_expect, message),
+		.doc = "A glob for the deciding rule's message."},
+	{"patch", FIELD_ANY, AT(source_expect, patch),
+		.doc = "The JSON patch (RFC 6902) that the mutating endpoint answers; `[]` is "
+		       "none."},
+	{NULL},
+};
+
+static const struct kind expect_kind = {
+	.name = "expect",
+	.size = sizeof(struct source_expect),
+	.fields = expect_fields,
+	.doc = "What must come out.",
+};
+
+static const struct field case_fields[] = {
+	{"name", FIELD_STRING, AT(source_case, name), .required = true, .doc = "What is tested."},
+	{"review", FIELD_STRING, AT(source_case, review),
+		.doc = "A JSON file with an AdmissionReview or a SubjectAccessReview, relative to "
+		       "the "
+		       "test file."},
+	{"request", FIELD_ANY, AT(source_case, request),
+		.doc = "An AdmissionRequest, merged (RFC 7396) into the file's `request`."},
+	{"access", FIELD_ANY, AT(source_case, access),
+		.doc = "The spec of a SubjectAccessReview, merged into the file's `access`."},
+	{"now", FIELD_STRING, AT(source_case, now), .doc = "The time of the request, as below."},
+	{"expect", FIELD_OBJECT, AT(source_case, expect), .of = &expect_kind, .required = true,
+		.doc = "What must come out."},
+	{NULL},
+};
+
+static const struct kind case_kind = {
+	.name = "case",
+	.size = sizeof(struct source_case),
+	.fields = case_fields,
+	.doc = "One request: exactly one of `review`, `request` and `access`.",
+};
+
+static const struct field test_fields[] = {
+	{"policies", FIELD_STRINGS, AT(source_test, policies), .required = true,
+		.doc = "The files and folders under test, relative to the test file."},
+	{"now", FIELD_STRING, AT(source_test, now),
+		.doc = "The time of all requests, such as `\"2026-01-01T00:00:00Z\"` (the "
+		       "default)."},
+	{"request", FIELD_ANY, AT(source_test, request),
+		.doc = "What all admission requests have in common."},
+	{"access", FIELD_ANY, AT(source_test, access),
+		.doc = "What all authorization requests have in common."},
+	{"cases", FIELD_OBJECTS, AT(source_test, cases), .of = &case_kind, .required = true,
+		.doc = "The requests."},
+	{NULL},
+};
+
+static const struct kind test_kind = {
+	.name = "test",
+	.size = sizeof(struct source_test),
+	.fields = test_fields,
+	.doc = "Policies, requests and expectations.",
+};
+
+static const struct field document_fields[] = {
+	{"apiVersion", FIELD_STRING, AT(source_document, api_version), .required = true,
+		.doc = "`" LANGUAGE_API_VERSION "`."},
+	{"kind", FIELD_STRING, AT(source_document, kind), .required = true,
+		.doc = "`GuardrailPolicyTest`."},
+	{"metadata", FIELD_OBJECT, AT(source_document, metadata), .of = &language_metadata,
+		.doc = "May be left out."},
+	{"spec", FIELD_OBJECT, AT(source_document, spec), .of = &test_kind, .required = true,
+		.doc = "The test."},
+	{NULL},
+};
+
+const struct kind language_test = {
+	.name = "GuardrailPolicyTest",
+	.size = sizeof(struct source_document),
+	.fields = document_fields,
+	.doc = "One document of a test file.",
+};
+
+/* ---- requests ---- */
+
+struct running {
+	struct arena *arena;   /* of the files */
+	struct arena *scratch; /* of one case */
+	struct policy_errors *errors;
+	test_result_fn report;
+	void *userdata;
+	const struct source_test *test;
+	struct policy_set *set;
+};
+
+static const struct json_limits limits = {
+	.max_bytes = 16u << 20, .max_depth = 200, .max_nodes = 1u << 20};
+
+static struct span in_scratch(struct running *r, const struct buf *b)
+{
+	char *copy = b->failed ? NULL : arena_strndup(r->scratch, buf_span(b).ptr, b->len);
+	return (struct span){copy, copy ? b->len : 0};
+}
+
+/* A YAML value as a document; null when n is NULL. */
+static int node_to_json(
+	struct running *r, const struct node *n, struct json_doc *ret, struct err *e)
+{
+	_cleanup_(buf_free) struct buf b = BUF_INIT(16u << 20);
+	struct json_error je;
+	if (n)
+		node_put_json(&b, n);
+	else
+		buf_add_str(&b, "{}");
+	struct span text = in_scratch(r, &b);
+	if (!text.ptr)
+		return err_set(e, "it is too large");
+	if (json_read(text.ptr, text.len, &limits, r->scratch, ret, &je) < 0)
+		return json_error_to_err(&je, e);
+	return 0;
+}
+
+/* head, {base} merged with what all cases have and with what this one has, tail. */
+static struct span merged(struct running *r, struct span base, const struct node *all,
+	const struct node *one, const char *head, struct err *e)
+{
+	struct json_doc *docs = arena_calloc(r->scratch, 3, sizeof *docs);
+	_cleanup_(buf_free) struct buf b = BUF_INIT(16u << 20);
+	if (!docs || json_read(base.ptr, base.len, &limits, r->scratch, &docs[0], NULL) < 0 ||
+		node_to_json(r, all, &docs[1], e) < 0 || node_to_json(r, one, &docs[2], e) < 0)
+		return (struct span){0};
+	struct edit_value *v = edit_of(&docs[0], JSON_ROOT, r->scratch);
+	for (size_t i = 1; v && i < 3; i++)
+		v = edit_merge(v, &docs[i], JSON_ROOT, r->scratch, e);
+	if (!v)
+		return (struct span){0};
+	buf_add_str(&b, head);
+	edit_put(&b, v);
+	buf_add_char(&b, '}');
+	return in_scratch(r, &b);
+}
+
+/* A file beside the test file. */
+static struct span read_beside(struct running *r, const struct yaml_str *name, struct err *e)
+{
+	_cleanup_(freep) char *copy = strdup(name->at->file->path);
+	struct span path =
+		arena_printf(r->scratch, "%s/%.*s", copy ? dirname(copy) : ".", SPAN_FMT(name->s));
+	FILE *f = path.ptr ? fopen(name->s.ptr[0] == '/' ? name->s.ptr : path.ptr, "rbe") : NULL;
+	if (!f) {
+		err_set(e, "cannot open %.*s", SPAN_FMT(path));
+		return (struct span){0};
+	}
+	_cleanup_(buf_free) struct buf b = BUF_INIT(limits.max_bytes);
+	char chunk[16384];
+	for (size_t n; (n = fread(chunk, 1, sizeof chunk, f)) > 0;)
+		buf_add(&b, chunk, n);
+	fclose(f);
+	struct span text = in_scratch(r, &b);
+	if (!text.ptr)
+		err_set(e, "%.*s is too large", SPAN_FMT(path));
+	return text;
+}
+
+static struct span case_text(struct running *r, const struct source_case *c, struct err *e)
+{
+	if (c->review.at)
+		return read_beside(r, &c->review, e);
+	if (c->request)
+		return merged(r, SPAN("{\"uid\":\"00000000-0000-4000-8000-000000000000\"}"),
+			r->test->request, c->request,
+			"{\"apiVersion\":\"admission.k8s.io/v1\",\"kind\":\"AdmissionReview\","
+			"\"request\":",
+			e);
+	return merged(r, SPAN("{}"), r->test->access, c->access,
+		"{\"apiVersion\":\"authorization.k8s.io/v1\",\"kind\":\"SubjectAccessReview\","
+		"\"spec\":",
+		e);
+}
+
+static int case_request(
+	struct running *r, const struct source_case *c, struct policy_request *ret, struct err *e)
+{
+	struct span text = case_text(r, c, e);
+	struct json_doc *doc = arena_alloc(r->scratch, sizeof *doc);
+	struct json_error je;
+	if (!text.ptr || !doc)
+		return -1;
+	if (json_read(text.ptr, text.len, &limits, r->scratch, doc, &je) < 0)
+		return json_error_to_err(&je, e);
+	return policy_request_read(doc, r->scratch, ret, e);
+}
+
+static int read_now(struct running *r, const struct yaml_str *s, int64_t *ret_us)
+{
+	struct tm tm = {0};
+	if (!s->at)
+		return 0;
+	const char *end = strptime(s->s.ptr, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	if (!end || *end) {
+		errors_add_at(
+			r->errors, s->at, "now must be a time such as \"2026-01-01T00:00:00Z\"");
+		return -1;
+	}
+	*ret_us = (int64_t)timegm(&tm) * 1000000;
+	return 0;
+}
+
+/* ---- expectations ---- */
+
+/* "Deny p/r" of what was decided, in the terms in which it was expected. */
+static void put_decision(
+	struct buf *out, const struct source_expect *x, const struct policy_decision *d)
+{
+	const struct policy_match *m = d->decisive;
+	buf_add_str(out, policy_action_name(d->action));
+	if (m && x->rule.at && memchr(x->rule.s.ptr, '/', x->rule.s.len))
+		buf_printf(out, " %s/%s", m->rule->policy, m->rule->rule);
+	else if (m)
+		buf_printf(out, " %s", m->rule->rule);
+	if (x->rules.at) {
+		buf_add_str(out, " of [");
+		for (size_t i = 0; i < d->match_count; i++)
+			buf_printf(out, "%s%s", i ? " " : "", d->matches[i].rule->rule);
+		buf_add_char(out, ']');
+	}
+}
+
+static void put_expected(
+	struct buf *out, const struct source_expect *x, const struct policy_decision *d)
+{
+	const struct yaml_str *rules = x->rules.items;
+	buf_add_str(out, policy_action_name((enum policy_action)x->action.v));
+	if (x->rule.at)
+		buf_printf(out, " %.*s", SPAN_FMT(x->rule.s));
+	else if (d->decisive)
+		buf_printf(out, " %s", d->decisive->rule->rule);
+	if (x->rules.at) {
+		buf_add_str(out, " of [");
+		for (size_t i = 0; i < x->rules.count; i++)
+			buf_printf(out, "%s%.*s", i ? " " : "", SPAN_FMT(rules[i].s));
+		buf_add_char(out, ']');
+	}
+}
+
+static int check_decision(struct running *r, const struct policy_request *q,
+	const struct source_expect *x, struct buf *expected, struct buf *got)
+{
+	struct policy_decision d;
+	if (policy_decide(r->set, q, r->scratch, &d) < 0) {
+		buf_add_str(got, "the request needs too much memory");
+		return -1;
+	}
+	put_expected(expected, x, &d);
+	put_decision(got, x, &d);
+	bool same = span_eq(buf_span(expected), buf_span(got));
+	struct span message = d.decisive ? d.decisive->message : SPAN("");
+	bool said = !x->message.at || pattern_matches(pattern_of(x->message.s), message);
+	if (!said)
+		buf_printf(expected, ", saying %.*s", SPAN_FMT(x->message.s));
+	if (!said || (!same && message.len))
+		buf_printf(got, ", saying %.*s", SPAN_FMT(message));
+	return same && said ? 0 : -1;
+}
+
+static int check_patch(struct running *r, const struct policy_request *q,
+	const struct source_expect *x, struct buf *expected, struct buf *got)
+{
+	struct policy_mutation m;
+	struct json_doc wanted, patch;
+	struct err e;
+	if (policy_mutate(r->set, q, r->scratch, &m) < 0) {
+		buf_add_str(got, "the request needs too much memory");
+		return -1;
+	}
+	node_put_json(expected, x->patch);
+	if (m.decision.action == POLICY_DENY) {
+		buf_printf(got, "Deny, saying %.*s", SPAN_FMT(m.decision.decisive->message));
+		return -1;
+	}
+	struct span text = m.patch.len ? m.patch : SPAN("[]");
+	buf_add_span(got, text);
+	if (node_to_json(r, x->patch, &wanted, &e) < 0 ||
+		json_read(text.ptr, text.len, &limits, r->scratch, &patch, NULL) < 0)
+		return -1;
+	return json_same(&wanted, JSON_ROOT, &patch, JSON_ROOT) ? 0 : -1;
+}
+
+static void run_case(struct running *r, const struct source_case *c, int64_t now_us)
+{
+	_cleanup_(buf_free) struct buf expected = BUF_INIT(1u << 20), got = BUF_INIT(1u << 20);
+	const struct source_expect *x = c->expect.value;
+	struct policy_request q;
+	struct err e = {.msg = "the request needs too much memory"};
+	bool passed = true;
+	arena_reset(r->scratch);
+	if (case_request(r, c, &q, &e) < 0) {
+		errors_add_at(r->errors, c->name.at, "%s", e.msg);
+		return;
+	}
+	q.now_us = now_us;
+	if (x->action.at)
+		passed = check_decision(r, &q, x, &expected, &got) == 0;
+	if (x->patch && passed) {
+		buf_reset(&expected);
+		buf_reset(&got);
+		passed = check_patch(r, &q, x, &expected, &got) == 0;
+	}
+	struct test_result result = {.file = c->name.at->file->path,
+		.name = c->name.s.ptr,
+		.line = c->name.at->line,
+		.passed = passed,
+		.expected = buf_span(&expected),
+		.got = buf_span(&got)};
+	r->report(&result, r->userdata);
+}
+
+/* ---- files ---- */
+
+static bool check_case(struct running *r, const struct source_case *c)
+{
+	const struct source_expect *x = c->expect.value;
+	int sources = !!c->review.at + !!c->request + !!c->access;
+	if (sources != 1)
+		errors_add_at(r->errors, c->name.at,
+			"a case has exactly one of review, request and access");
+	if (x && !x->action.at && !x->patch)
+		errors_add_at(r->errors, c->expect.at, "expect needs an action or a patch");
+	if (x && x->rule.at && !x->action.at)
+		errors_add_at(r->errors, x->rule.at, "rule needs an action as well");
+	return sources == 1 && x && (x->action.at || x->patch);
+}
+
+/* Loads what the test names; its errors are the test's. */
+static int load_policies(struct running *r)
+{
+	const struct yaml_str *names = r->test->policies.items;
+	const char *paths[64];
+	size_t count = 0;
+	struct policy_errors errors;
+	for (size_t i = 0; i < r->test->policies.count && count < ARRAY_LEN(paths); i++) {
+		_cleanup_(freep) char *copy = strdup(names[i].at ? names[i].at->file->path : "");
+		if (!names[i].at || !copy)
+			return -1;
+		struct span path =
+			names[i].s.ptr[0] == '/'
+				? names[i].s
+				: arena_printf(r->arena, "%s/%s", dirname(copy), names[i].s.ptr);
+		if (!path.ptr)
+			return -1;
+		paths[count++] = path.ptr;
+	}
+	int rc = policy_set_load(paths, count, &r->set, &errors);
+	if (rc < 0) {
+		if (!r->errors->text.max)
+			r->errors->text = BUF_INIT(4u << 20);
+		buf_add_span(&r->errors->text, buf_span(&errors.text));
+		r->errors->count += errors.count;
+	}
+	buf_free(&errors.text);
+	return rc;
+}
+
+static void run_document(const struct node *root, void *arg)
+{
+	struct running *r = arg;
+	unsigned before = r->errors->count;
+	struct source_document *s = arena_calloc(r->arena, 1, sizeof *s);
+	if (!s || language_check_head(root, "GuardrailPolicyTest", r->errors) < 0 ||
+		schema_read(&language_test, root, s, r->arena, r->errors) < 0)
+		return;
+	r->test = s->spec.value;
+	int64_t now_us = DEFAULT_NOW_US;
+	const struct source_case *cases = r->test->cases.items;
+	for (size_t i = 0; i < r->test->cases.count; i++)
+		check_case(r, &cases[i]);
+	if (read_now(r, &r->test->now, &now_us) < 0 || r->errors->count != before ||
+		load_policies(r) < 0)
+		return;
+	for (size_t i = 0; i < r->test->cases.count; i++) {
+		int64_t case_now = now_us;
+		if (read_now(r, &cases[i].now, &case_now) == 0)
+			run_case(r, &cases[i], case_now);
+	}
+	policy_set_unref(r->set);
+	r->set = NULL;
+}
+
+int test_cases_run(const char *const *paths, size_t path_count, test_result_fn report,
+	void *userdata, struct policy_errors *errors)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new(1u << 16, ARENA_MAX_BYTES);
+	_cleanup_(arena_freep) struct arena *scratch = arena_new(1u << 20, CASE_ARENA_MAX_BYTES);
+	struct running r = {.arena = arena,
+		.scratch = scratch,
+		.errors = errors,
+		.report = report,
+		.userdata = userdata};
+	struct tree_file *files;
+	size_t count;
+	*errors = (struct policy_errors){0};
+	if (!arena || !scratch) {
+		errors_add(errors, NULL, 0, 0, "out of memory");
+		return -1;
+	}
+	files_read(paths, path_count, arena, errors, &files, &count);
+	if (!count && !errors->count)
+		errors_add(errors, NULL, 0, 0, "no test file found");
+	for (size_t i = 0; i < count; i++)
+		tree_read(&files[i], arena, errors, run_document, &r);
+	return errors->count ? -1 : 0;
+}
