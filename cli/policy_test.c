@@ -47,6 +47,8 @@ static void print_case(struct report *r, const struct test_result *t)
 {
 	_cleanup_(buf_free) struct buf name = BUF_INIT(65536);
 
+	if (t->passed && r->quiet)
+		return;
 	if (!r->file || strcmp(r->file, t->file))
 		printf("%s\n", t->file);
 	r->file = t->file;
@@ -54,7 +56,7 @@ static void print_case(struct report *r, const struct test_result *t)
 	if (!t->passed)
 		printf("  %sFAIL%s %s\n", colour_on(COLOUR_RED, stdout), colour_off(stdout),
 			buf_str(&name));
-	else if (!r->quiet)
+	else
 		printf("  %sok%s   %-56s  %.*s\n", colour_on(COLOUR_GREEN, stdout),
 			colour_off(stdout), buf_str(&name), SPAN_FMT(t->got));
 	if (!t->passed)
