@@ -117,22 +117,23 @@ static bool stands_event(struct list *l, const char *p)
 	return yes;
 }
 
-/* The first place from p on where, after "},", a whole event stands. NULL: none, or too many looked
- * like one. */
+/* The first place behind p where, after a comma, a whole event stands. NULL: none, or too many
+ * looked like one. */
 static const char *find_event(struct list *l, const char *p)
 {
-	while ((p = memchr(p, '}', (size_t)(l->end - p)))) {
-		const char *q = skip_space(++p, l->end);
+	const char *from = p;
 
-		if (q == l->end || *q != ',')
-			continue;
-		q = skip_space(q + 1, l->end);
-		if (q == l->end || *q != '{')
+	while (++p < l->end && (p = memchr(p, '{', (size_t)(l->end - p)))) {
+		const char *q = p - 1;
+
+		while (q > from && memchr(" \t\r\n", *q, 4))
+			q--;
+		if (*q != ',')
 			continue;
 		if (l->attempts == RESUME_ATTEMPTS)
 			return NULL;
-		if (stands_event(l, q))
-			return q;
+		if (stands_event(l, p))
+			return p;
 	}
 	return NULL;
 }

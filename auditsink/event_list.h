@@ -4,7 +4,7 @@
  * Every event is read strictly by itself, so that one list needs no more memory than its largest
  * event, and one that is broken does not cost its neighbours. Where an event ends that cannot be
  * read is found by its brackets and quotes; where not even those fit, by the next place in the text
- * at which, after "},", a whole event stands. (An API server's encoder writes no such text; but
+ * at which, after a comma, a whole event stands. (An API server's encoder writes no such text; but
  * what stands behind it must not be lost for it.)
  */
 #pragma once

@@ -103,6 +103,7 @@ static const struct {
 	ROW("B0:10:expected ',' or '}' E1:b ", HEAD "{\"r\":\"x},}," EV("b") TAIL),
 	ROW("E0:a B1:3:text between events E2:b ", HEAD EV("a") "}x}," EV("b") TAIL),
 	ROW("E0:a B1:1:text between events E2:b ", HEAD EV("a") "}," EV("b") TAIL),
+	ROW("E0:a B1:4:expected a key in quotes E2:b ", HEAD EV("a") ",{bad," EV("b") TAIL),
 	/* an object that is no event does not pass for one behind broken text */
 	ROW("B0:26:expected a key in quotes E1:b ",
 		HEAD "{\"r\":{bad},{\"level\":\"x\"},}," EV("b") TAIL),
