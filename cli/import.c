@@ -236,12 +236,14 @@ static int import_file(struct import *im, const char *path)
 	if (im->file != stdin)
 		fclose(im->file);
 	show_progress(im, true);
+	if (rc > 0)
+		return rc;
 	printf("%s: %llu events sent", im->path, (unsigned long long)im->events);
 	if (im->broken > 0)
 		printf(", %llu lines that are no events: see holdpoint.audit_quarantine",
 			(unsigned long long)im->broken);
 	putchar('\n');
-	return rc;
+	return CLI_OK;
 }
 
 /* ---- the command line ---- */
