@@ -6,7 +6,8 @@
 
 #define FILTERED                                                                                   \
 	" FROM holdpoint.holds h WHERE ($1::text IS NULL OR h.state = ANY(string_to_array($1, "    \
-	"','))) AND ($2::text IS NULL OR h.requester = $2) AND ($3::text IS NULL OR h.namespace "  \
+	"',')) AND (h.live OR NOT string_to_array($1, ',') <@ '{pending,approved}')) AND "         \
+	"($2::text IS NULL OR h.requester = $2) AND ($3::text IS NULL OR h.namespace "             \
 	"= $3) AND ($4::text IS NULL OR h.cluster = $4) AND ($5::text IS NULL OR h.policy || '/' " \
 	"|| h.rule = $5 OR h.rule = $5) ORDER BY h.id DESC LIMIT $6::int"
 

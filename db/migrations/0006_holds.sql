@@ -119,7 +119,7 @@ CREATE INDEX hold_open_window ON holdpoint.hold (cluster, username, policy, rule
 CREATE INDEX hold_waiting ON holdpoint.hold (cluster, username) WHERE state = 'pending';
 CREATE INDEX hold_expiring ON holdpoint.hold (expires_at)
 	WHERE state IN ('pending', 'approved');
-CREATE INDEX hold_by_user ON holdpoint.hold (cluster, username, created_at);
+CREATE INDEX hold_by_user ON holdpoint.hold (cluster, username, id);
 COMMENT ON TABLE holdpoint.hold IS
 	'One change by one identity that may not pass without a sign-off. Changed by functions only; its history is in hold_event.';
 COMMENT ON COLUMN holdpoint.hold.cluster IS 'The cluster it happens in.';
@@ -185,6 +185,7 @@ CREATE TABLE holdpoint.hold_event (
 	PRIMARY KEY (cluster, hold_id, id),
 	FOREIGN KEY (cluster, hold_id) REFERENCES holdpoint.hold
 );
+CREATE INDEX hold_event_number ON holdpoint.hold_event (id);
 CREATE INDEX hold_event_use ON holdpoint.hold_event (cluster, fingerprint, at)
 	WHERE action = 'use';
 CREATE UNIQUE INDEX hold_event_review ON holdpoint.hold_event (cluster, hold_id, request_uid)
@@ -281,13 +282,22 @@ END;
 COMMENT ON FUNCTION holdpoint.is_group_member IS
 	'Whether the login is a member of one of these roles; a name without a role has no members.';
 
--- What approvers see: the holds they may decide on, and the past ones of the same kind.
+CREATE FUNCTION holdpoint.login_groups() RETURNS text[]
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT ARRAY(SELECT r.rolname::text FROM pg_catalog.pg_roles r
+		WHERE pg_catalog.pg_has_role(session_user, r.oid, 'MEMBER'));
+END;
+COMMENT ON FUNCTION holdpoint.login_groups IS 'The roles that the login is a member of.';
+
+-- What approvers see: the holds they may decide on, and the past ones of the same kind. The subselect
+-- makes it one look at the login's groups for a query, not one for a row.
 ALTER TABLE holdpoint.hold ENABLE ROW LEVEL SECURITY;
 ALTER TABLE holdpoint.hold_event ENABLE ROW LEVEL SECURITY;
 CREATE POLICY auditor ON holdpoint.hold FOR SELECT TO holdpoint_auditor USING (true);
 CREATE POLICY auditor ON holdpoint.hold_event FOR SELECT TO holdpoint_auditor USING (true);
 CREATE POLICY approver ON holdpoint.hold FOR SELECT TO holdpoint_approver
-	USING (cardinality(approvers) = 0 OR holdpoint.is_group_member(approvers));
+	USING (cardinality(approvers) = 0 OR approvers && (SELECT holdpoint.login_groups()));
 CREATE POLICY approver ON holdpoint.hold_event FOR SELECT TO holdpoint_approver
 	USING (EXISTS (SELECT FROM holdpoint.hold h
 		WHERE h.cluster = hold_event.cluster AND h.id = hold_event.hold_id));
@@ -329,6 +339,7 @@ COMMENT ON VIEW holdpoint.pending_holds IS
 CREATE VIEW holdpoint.holds WITH (security_invoker = true) AS
 	SELECT h.id,
 		holdpoint.hold_state(h, statement_timestamp()) AS state,
+		h.state IN ('pending', 'approved') AND h.expires_at > statement_timestamp() AS live,
 		h.created_at,
 		h.username AS requester,
 		h.groups AS requester_groups,
@@ -365,10 +376,10 @@ CREATE VIEW holdpoint.holds WITH (security_invoker = true) AS
 		h.cluster
 	FROM holdpoint.hold h;
 COMMENT ON VIEW holdpoint.holds IS
-	'Every hold you may see, with its state as of now. Its history: hold_event by hold_id.';
+	'Every hold you may see, with its state as of now; live: pending or approved, and found by index. Its history: hold_event by hold_id.';
 
 GRANT EXECUTE ON FUNCTION holdpoint.hold_state(holdpoint.hold, timestamptz),
-	holdpoint.is_group_member(text[]), holdpoint.resource_name(text, text, text)
+	holdpoint.is_group_member(text[]), holdpoint.login_groups(), holdpoint.resource_name(text, text, text)
 	TO holdpoint_approver, holdpoint_auditor;
 GRANT SELECT ON holdpoint.hold, holdpoint.hold_event, holdpoint.pending_holds, holdpoint.holds,
 	holdpoint.approver_identity

@@ -41,23 +41,25 @@ END
 $$;
 SELECT relname AS today FROM pg_class WHERE relname = 'audit_event_p' || to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD') \gset
 
-SELECT t.is('0 few', t.reads('hold', 20, v.statement), v.what)
+SELECT t.is('0 few', t.reads('hold', v.rows, v.statement), v.what)
 FROM (VALUES
-	('a new hold', $$SELECT FROM t.ask('{"user": "agent1", "name": "new"}')$$),
-	('the same again', $$SELECT FROM t.ask('{"user": "agent1", "name": "new"}')$$),
-	('a window', $$SELECT FROM t.ask('{"user": "agent1", "name": "w", "grant": "Window"}')$$),
-	('a dry run', $$SELECT FROM t.ask('{"user": "agent1", "name": "new", "dry_run": true}')$$),
-	('approval', $$SELECT holdpoint.approve(max(id)) FROM holdpoint.hold WHERE cluster = 'c1' AND state = 'pending' AND username = 'agent1'$$),
-	('its use', $$SELECT FROM t.ask('{"user": "agent1", "name": "w", "grant": "Window"}')$$),
-	('sweep', $$SELECT holdpoint.expire_holds()$$),
-	('waiting', $$SELECT FROM holdpoint.hold_states('{1, 2, 3}')$$),
-	('the list of what waits', $$SELECT * FROM holdpoint.pending_holds$$),
-	('one of the past', $$SELECT * FROM holdpoint.holds WHERE id = 4711$$),
-	('earlier holds of an identity', $$SELECT * FROM holdpoint.holds WHERE cluster = 'c1' AND requester = 'agent1' ORDER BY created_at DESC LIMIT 10$$)
-) AS v(what, statement);
+	(20, 'a new hold', $$SELECT FROM t.ask('{"user": "agent1", "name": "new"}')$$),
+	(20, 'the same again', $$SELECT FROM t.ask('{"user": "agent1", "name": "new"}')$$),
+	(20, 'a window', $$SELECT FROM t.ask('{"user": "agent1", "name": "w", "grant": "Window"}')$$),
+	(20, 'a dry run', $$SELECT FROM t.ask('{"user": "agent1", "name": "new", "dry_run": true}')$$),
+	(20, 'approval', $$SELECT holdpoint.approve(max(id)) FROM holdpoint.hold WHERE cluster = 'c1' AND state = 'pending' AND username = 'agent1'$$),
+	(20, 'its use', $$SELECT FROM t.ask('{"user": "agent1", "name": "w", "grant": "Window"}')$$),
+	(20, 'sweep', $$SELECT holdpoint.expire_holds()$$),
+	(20, 'waiting', $$SELECT FROM holdpoint.hold_states('{1, 2, 3}')$$),
+	(20, 'the list of what waits', $$SELECT * FROM holdpoint.pending_holds$$),
+	(20, 'one of the past', $$SELECT * FROM holdpoint.holds WHERE id = 4711$$),
+	(100, 'earlier holds of an identity', $$SELECT * FROM holdpoint.holds WHERE cluster = 'c1' AND requester = 'agent1' AND id < 90000 ORDER BY id DESC LIMIT 10$$),
+	(20, 'the list by state', $$SELECT * FROM holdpoint.holds h WHERE h.state = ANY('{pending}') AND (h.live OR false) ORDER BY id DESC LIMIT 50$$)
+) AS v(rows, what, statement);
 SELECT t.is('0 few', t.reads('hold_event', 20, v.statement), v.what)
 FROM (VALUES
 	('repeats of a change', $$SELECT FROM t.ask('{"user": "agent1", "name": "other"}')$$),
+	('what is new, for who watches', $$SELECT * FROM holdpoint.hold_event WHERE id > (SELECT max(id) - 5 FROM holdpoint.hold_event) ORDER BY id LIMIT 100$$),
 	('the history of a hold', $$SELECT * FROM holdpoint.hold_event WHERE cluster = 'c1' AND hold_id = 4711$$)
 ) AS v(what, statement);
 SELECT t.is('0 few', t.reads(:'today', v.rows, v.statement), v.what)
