@@ -7,14 +7,27 @@
 
 void buf_free(struct buf *b)
 {
-	free(b->ptr);
-	*b = BUF_INIT(b->max);
+	if (!b->arena)
+		free(b->ptr);
+	*b = (struct buf){.max = b->max, .arena = b->arena};
 }
 
 void buf_reset(struct buf *b)
 {
 	b->len = 0;
 	b->failed = false;
+}
+
+static char *grow(struct buf *b, size_t cap)
+{
+	char *p;
+
+	if (!b->arena)
+		return realloc(b->ptr, cap);
+	p = arena_alloc(b->arena, cap);
+	if (p && b->len > 0)
+		memcpy(p, b->ptr, b->len);
+	return p;
 }
 
 /* Room for len more bytes and a NUL, which does not count against the maximum. */
@@ -35,7 +48,7 @@ static bool reserve(struct buf *b, size_t len)
 		cap = b->max + 1;
 	if (cap < need)
 		cap = need;
-	p = realloc(b->ptr, cap);
+	p = grow(b, cap);
 	if (!p) {
 		b->failed = true;
 		return false;

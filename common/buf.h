@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "common/util.h"
+#include "common/arena.h"
 
 struct buf {
 	char *ptr; /* NUL-terminated after buf_str(); otherwise not */
@@ -12,10 +12,14 @@ struct buf {
 	size_t cap;
 	size_t max;
 	bool failed;
+	struct arena *arena; /* where the bytes are; NULL: malloc */
 };
 
 /* An empty buffer that may grow to max bytes. Nothing is allocated yet. */
 #define BUF_INIT(max_bytes) ((struct buf){.max = (max_bytes)})
+
+/* The same in an arena: for what a request makes and keeps. The bytes live as long as the arena. */
+#define BUF_IN_ARENA(a, max_bytes) ((struct buf){.max = (max_bytes), .arena = (a)})
 
 void buf_free(struct buf *b);  /* fit for _cleanup_; leaves an empty buffer with the same max */
 void buf_reset(struct buf *b); /* keeps the memory, clears failed */

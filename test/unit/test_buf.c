@@ -28,6 +28,24 @@ START_TEST(buf__empty_is_an_empty_string)
 }
 END_TEST
 
+START_TEST(buf__grows_in_an_arena_and_outlives_its_free)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new(64, 4096);
+	struct buf b = BUF_IN_ARENA(a, 100000);
+
+	for (int i = 0; i < 300; i++)
+		buf_add_char(&b, (char)('a' + i % 26));
+	ck_assert(!b.failed);
+	struct span kept = buf_span(&b);
+	buf_free(&b);
+	ck_assert_uint_eq(kept.len, 300);
+	ck_assert_int_eq(kept.ptr[299], 'a' + 299 % 26);
+	for (int i = 0; i < 5000; i++) /* more than the arena holds */
+		buf_add_char(&b, 'x');
+	ck_assert(b.failed);
+}
+END_TEST
+
 START_TEST(buf__the_maximum_is_exact_and_failure_sticks)
 {
 	_cleanup_(buf_free) struct buf b = BUF_INIT(4);
@@ -101,6 +119,7 @@ int main(void)
 
 	tcase_add_test(t, buf__collects_what_was_added);
 	tcase_add_test(t, buf__empty_is_an_empty_string);
+	tcase_add_test(t, buf__grows_in_an_arena_and_outlives_its_free);
 	tcase_add_test(t, buf__the_maximum_is_exact_and_failure_sticks);
 	tcase_add_test(t, buf__printf_longer_than_the_room_is_whole);
 	tcase_add_test(t, buf__extend_gives_room_in_place);
