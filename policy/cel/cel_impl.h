@@ -251,6 +251,7 @@ static inline struct cel_value cel_eval_node(const struct cel_node *n, struct ce
 /* The shortest digits of a finite double, scientific below min_exp and above max_exp. */
 void cel_put_double(struct buf *out, double d, int min_exp, int max_exp);
 void cel_put_base64(struct buf *out, struct span s);
+void cel_put_display_in(struct buf *out, struct cel_value v, size_t max, struct arena *a);
 bool cel_utf8_valid(struct span s);
 
 /* time.c, tz.c */
@@ -274,7 +275,7 @@ struct cel_regex;
 struct cel_regex *cel_regex_new(struct span pattern, struct arena *a, struct err *e);
 void cel_regex_free(struct cel_regex *re);
 
-/* A buf whose content ends in the arena: for small texts. */
+/* What was collected in a buffer in the arena. */
 struct cel_value cel_string_from(struct cel_ev *ev, struct buf *b);
 /* Copies bytes into the arena as a string value. */
 struct cel_value cel_string_copy(struct cel_ev *ev, const char *p, size_t len);

@@ -43,7 +43,10 @@ static inline json_ref cel_json_member(const struct json_doc *d, json_ref o, str
 		if (unlikely(n->escaped)) {
 			if (json_string_is(d, k, key))
 				return k + 1;
-		} else if (n->len == key.len && memcmp(d->text + n->off, key.ptr, key.len) == 0) {
+		} else if (n->len == key.len &&
+			   (key.len == 0 ||
+				   (d->text[n->off] == key.ptr[0] &&
+					   memcmp(d->text + n->off, key.ptr, key.len) == 0))) {
 			return k + 1;
 		}
 	}

@@ -10,24 +10,20 @@
 static struct cel_value out_of_range(
 	struct cel_ev *ev, const struct cel_node *n, struct cel_value v, const char *type)
 {
-	struct buf b = BUF_INIT(256);
+	struct buf b = BUF_IN_ARENA(ev->run->arena, 256);
 
-	cel_put_display(&b, v, 100);
-	struct cel_value e =
-		cel_err_fmt(ev, n, "range error: %.*s does not fit %s", (int)b.len, b.ptr, type);
-	buf_free(&b);
-	return e;
+	cel_put_display_in(&b, v, 100, ev->run->arena);
+	return cel_err_fmt(
+		ev, n, "range error: %.*s does not fit %s", SPAN_FMT(buf_span(&b)), type);
 }
 
 static struct cel_value unreadable(
 	struct cel_ev *ev, const struct cel_node *n, struct cel_value v, const char *type)
 {
-	struct buf b = BUF_INIT(256);
+	struct buf b = BUF_IN_ARENA(ev->run->arena, 256);
 
-	cel_put_display(&b, v, 100);
-	struct cel_value e = cel_err_fmt(ev, n, "%.*s is no %s", (int)b.len, b.ptr, type);
-	buf_free(&b);
-	return e;
+	cel_put_display_in(&b, v, 100, ev->run->arena);
+	return cel_err_fmt(ev, n, "%.*s is no %s", SPAN_FMT(buf_span(&b)), type);
 }
 
 FN(to_bool)
@@ -160,7 +156,7 @@ FN(to_double)
 
 FN(to_string)
 {
-	struct buf b = BUF_INIT(1u << 20);
+	struct buf b = BUF_IN_ARENA(ev->run->arena, 1u << 20);
 
 	switch (a[0].kind) {
 	case CEL_STRING:
@@ -181,7 +177,6 @@ FN(to_string)
 	case CEL_OPAQUE:
 		if (cel_put_text(&b, a[0], NULL) == 0)
 			return cel_string_from(ev, &b);
-		buf_free(&b);
 		break;
 	default:
 		break;

@@ -3,7 +3,7 @@
 
 FN(base64_encode)
 {
-	struct buf b = BUF_INIT(64u << 20);
+	struct buf b = BUF_IN_ARENA(ev->run->arena, 64u << 20);
 
 	if (a[0].kind != CEL_BYTES)
 		return cel_err_overload(ev, n, a, count);

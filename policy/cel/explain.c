@@ -46,7 +46,7 @@ static void put_line(struct explainer *x, const struct cel_node *n, unsigned ind
 		buf_add_str(x->out, "  ");
 	put_source(x->out, x->ev->prog->source, n);
 	buf_add_str(x->out, " = ");
-	cel_put_display(x->out, n->eval(n, x->ev), MAX_VALUE_TEXT);
+	cel_put_display_in(x->out, n->eval(n, x->ev), MAX_VALUE_TEXT, x->ev->run->arena);
 	buf_add_char(x->out, '\n');
 }
 

@@ -66,16 +66,13 @@ static int compare_entries(const void *a, const void *b)
 
 static bool part_text(struct formatter *f, struct cel_value v, unsigned depth, struct span *ret)
 {
-	struct buf b = BUF_INIT(MAX_OUTPUT);
-	bool ok = put_string(f, &b, v, depth + 1);
-	struct cel_value s = ok ? cel_string_from(f->ev, &b) : cel_null();
+	struct buf b = BUF_IN_ARENA(f->ev->run->arena, MAX_OUTPUT);
 
-	if (!ok)
-		buf_free(&b);
-	else if (cel_is_error(s))
-		return fail(f, s, "s");
+	if (!put_string(f, &b, v, depth + 1))
+		return false;
+	struct cel_value s = cel_string_from(f->ev, &b);
 	*ret = cel_span(s);
-	return ok;
+	return !cel_is_error(s) || fail(f, s, "s");
 }
 
 static bool put_map(struct formatter *f, struct buf *out, struct cel_value v, unsigned depth)
@@ -304,14 +301,11 @@ static bool format(struct formatter *f, struct span s, struct cel_value args)
 
 FN(format)
 {
-	struct formatter f = {.ev = ev, .n = n, .out = BUF_INIT(MAX_OUTPUT)};
+	struct formatter f = {.ev = ev, .n = n, .out = BUF_IN_ARENA(ev->run->arena, MAX_OUTPUT)};
 
 	if (a[0].kind != CEL_STRING || a[1].kind != CEL_LIST)
 		return cel_err_overload(ev, n, a, count);
 	if (!cel_charge(ev, a[0].n / 2))
 		return cel_err_cost();
-	if (format(&f, cel_span(a[0]), a[1]))
-		return cel_string_from(ev, &f.out);
-	buf_free(&f.out);
-	return f.error;
+	return format(&f, cel_span(a[0]), a[1]) ? cel_string_from(ev, &f.out) : f.error;
 }

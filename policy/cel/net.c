@@ -175,7 +175,7 @@ FN(is_ip)
 
 FN(ip_is_canonical)
 {
-	struct buf text = BUF_INIT(64);
+	struct buf text = BUF_IN_ARENA(ev->run->arena, 64);
 	struct ip ip;
 
 	if (a[0].kind != CEL_STRING)
@@ -183,9 +183,7 @@ FN(ip_is_canonical)
 	if (!parse_ip(cel_span(a[0]), true, &ip))
 		return no_address(ev, n, a[0], "IP address");
 	put_ip(&text, &ip);
-	bool same = span_eq(buf_span(&text), cel_span(a[0]));
-	buf_free(&text);
-	return cel_bool(same);
+	return cel_bool(span_eq(buf_span(&text), cel_span(a[0])));
 }
 
 FN(ip_family)

@@ -189,7 +189,7 @@ static int translate_one(struct translation *t)
 
 static int translate(struct span pattern, struct buf *out, struct err *e)
 {
-	struct translation t = {.in = pattern, .out = BUF_INIT(MAX_PATTERN * 12), .e = e};
+	struct translation t = {.in = pattern, .out = *out, .e = e};
 	int result = 0;
 
 	if (pattern.len > MAX_PATTERN)
@@ -233,7 +233,7 @@ struct cel_regex *cel_regex_new(struct span pattern, struct arena *a, struct err
 {
 	struct cel_regex *re = a ? arena_calloc(a, 1, sizeof *re) : calloc(1, sizeof *re);
 	pcre2_general_context *g = general_context(a);
-	struct buf text = {0};
+	struct buf text = {.max = MAX_PATTERN * 12, .arena = a};
 
 	if (re && g && translate(pattern, &text, e) == 0)
 		re->code = compile(buf_span(&text), g, e);
@@ -501,7 +501,7 @@ static const char *put_replacement(struct buf *out, const struct search *q, stru
 FN(re_replace)
 {
 	struct matches m = {0};
-	struct buf out = BUF_INIT(16u << 20);
+	struct buf out = BUF_IN_ARENA(ev->run->arena, 16u << 20);
 	const char *what = NULL;
 	int64_t limit = -1;
 	size_t done = 0;
@@ -523,10 +523,8 @@ FN(re_replace)
 			break;
 		}
 	}
-	if (what || found < 0) {
-		buf_free(&out);
+	if (what || found < 0)
 		return what ? cel_err_text(ev, n, what) : m.q.error;
-	}
 	buf_add(&out, m.q.s.ptr + done, m.q.s.len - done);
 	return cel_string_from(ev, &out);
 }

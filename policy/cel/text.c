@@ -430,14 +430,11 @@ static void put_display(struct writer *w, struct cel_value v, unsigned depth)
 	}
 }
 
-void cel_put_display(struct buf *out, struct cel_value v, size_t max)
+void cel_put_display_in(struct buf *out, struct cel_value v, size_t max, struct arena *a)
 {
-	struct buf text = BUF_INIT(max + 4096);
-	_cleanup_(arena_freep) struct arena *a = arena_new(1024, (max + 4096) * 4);
+	struct buf text = BUF_IN_ARENA(a, max + 4096);
 	struct writer w = {&text, a, NULL};
 
-	if (!a)
-		return;
 	put_display(&w, v, 0);
 	size_t len = text.len;
 	if (len > max) {
@@ -448,5 +445,12 @@ void cel_put_display(struct buf *out, struct cel_value v, size_t max)
 	buf_add(out, text.ptr ? text.ptr : "", len);
 	if (len < text.len || text.failed)
 		buf_add_str(out, "…");
-	buf_free(&text);
+}
+
+void cel_put_display(struct buf *out, struct cel_value v, size_t max)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new(1024, (max + 4096) * 8);
+
+	if (a)
+		cel_put_display_in(out, v, max, a);
 }

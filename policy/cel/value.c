@@ -155,18 +155,10 @@ static void put_overload(struct buf *out, const struct cel_err_info *e)
 	buf_add_char(out, ')');
 }
 
-static struct span keep(struct buf *b, struct arena *a)
-{
-	struct span s = {arena_strndup(a, b->ptr ? b->ptr : "", b->len), b->len};
-
-	buf_free(b);
-	return s.ptr ? s : (struct span){"out of memory", 13};
-}
-
 struct span cel_error_message(struct cel_value v, struct arena *a)
 {
 	const struct cel_err_info *e = v.p;
-	struct buf b = BUF_INIT(1024);
+	struct buf b = BUF_IN_ARENA(a, 1024);
 
 	if (v.kind != CEL_ERROR)
 		return (struct span){"", 0};
@@ -174,11 +166,11 @@ struct span cel_error_message(struct cel_value v, struct arena *a)
 		return e->text;
 	if (e->code == CEL_E_KEY) {
 		buf_add_str(&b, "no such key: ");
-		cel_put_display(&b, e->a, 200);
+		cel_put_display_in(&b, e->a, 200, a);
 	} else {
 		put_overload(&b, e);
 	}
-	return keep(&b, a);
+	return b.failed ? SPAN("out of memory") : buf_span(&b);
 }
 
 void cel_error_position(struct cel_value v, uint32_t *ret_line, uint32_t *ret_column)
@@ -281,9 +273,9 @@ struct cel_value cel_string_copy(struct cel_ev *ev, const char *p, size_t len)
 
 struct cel_value cel_string_from(struct cel_ev *ev, struct buf *b)
 {
-	struct cel_value v =
-		b->failed ? cel_err_memory() : cel_string_copy(ev, b->ptr ? b->ptr : "", b->len);
+	struct span s = buf_span(b);
 
-	buf_free(b);
-	return v;
+	if (b->failed || s.len >= UINT32_MAX)
+		return cel_err_memory();
+	return cel_charge(ev, s.len / 8) ? cel_string(s) : cel_err_cost();
 }
