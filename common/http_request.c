@@ -13,9 +13,9 @@
 #include "common/http_internal.h"
 #include "common/log.h"
 
-#define ARENA_FIRST   (32 * 1024)
+#define ARENA_FIRST   (8 * 1024) /* ten thousand may wait at once */
 #define ARENA_MAX     ((size_t)256 << 20)
-#define BODY_IN_ARENA (12 * 1024) /* larger ones would chase the first chunk's room away */
+#define BODY_IN_ARENA 1024
 #define CHUNKED_FIRST (16 * 1024)
 #define RETRY_AFTER_S 1
 

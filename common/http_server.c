@@ -22,8 +22,8 @@
 #include "common/log.h"
 
 #define THREADS_MAX	  16
-#define CONNECTION_MEMORY (16 * 1024) /* of libmicrohttpd: headers, and the read buffer */
-#define CONNECTION_STEP	  (4 * 1024)
+#define CONNECTION_MEMORY (8 * 1024) /* of libmicrohttpd: headers, and the read buffer */
+#define CONNECTION_STEP	  1024
 #define LAST_ANSWERS_MS	  1000 /* at stop, for what was answered last to go out */
 #define OTHER_FILES	  256  /* descriptors besides connections */
 #define PRIORITY	  "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
