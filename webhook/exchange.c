@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "webhook/hold_gate.h"
+#include "webhook/holdreview.h"
 #include "webhook/webhook.h"
 
 static const char *const endpoint_names[] = {[EXCHANGE_VALIDATE] = "validate",
@@ -59,11 +60,30 @@ static uint64_t monotonic_us(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
+static bool may_ask(const struct webhook *w, const struct http_request *http)
+{
+	struct span name;
+
+	if (w->client_name_count == 0)
+		return true;
+	name = http_request_client_name(http);
+	for (size_t i = 0; i < w->client_name_count; i++)
+		if (name.ptr && span_eq_str(name, w->client_names[i]))
+			return true;
+	return false;
+}
+
 struct exchange *exchange_new(struct webhook *w, struct http_request *http, enum exchange_kind kind)
 {
 	struct arena *arena = http_request_arena(http);
-	struct exchange *x = arena_calloc(arena, 1, sizeof(*x));
+	struct exchange *x;
 
+	if (!may_ask(w, http)) {
+		http_reply_error(
+			http, 403, "the certificate's common name is not one of --client-name");
+		return NULL;
+	}
+	x = arena_calloc(arena, 1, sizeof(*x));
 	if (!x) {
 		http_reply_error(http, 503, "no memory for the request");
 		return NULL;
@@ -303,5 +323,9 @@ void exchange_decide(struct exchange *x)
 	}
 	if (x->decision.action == POLICY_DENY)
 		deny(x);
+	else if (holdreview_is(x)) {
+		holdreview_ask(x);
+		return;
+	}
 	exchange_finish(x);
 }

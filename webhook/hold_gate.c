@@ -14,6 +14,7 @@
 #include "webhook/hold_change.h"
 #include "webhook/hold_message.h"
 #include "webhook/hold_wait.h"
+#include "webhook/sql_text.h"
 #include "webhook/webhook.h"
 
 #define DEFAULT_TIMEOUT_MS 10000
@@ -71,54 +72,6 @@ static const struct pg_stmt find_or_create = {.name = "hold_find_or_create",
 	       "$25, $26)",
 	.param_count = 26};
 
-static void put_element(struct buf *b, struct span s)
-{
-	buf_add_str(b, b->ptr[b->len - 1] == '{' ? "\"" : ",\"");
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.ptr[i] == '"' || s.ptr[i] == '\\')
-			buf_add_char(b, '\\');
-		buf_add_char(b, s.ptr[i]);
-	}
-	buf_add_char(b, '"');
-}
-
-/* A text[] literal in the arena; absent when that is full. */
-static struct span array_of(struct arena *arena, const struct span *items, size_t count)
-{
-	_cleanup_(buf_free) struct buf b = BUF_INIT(1 << 20);
-	char *copy;
-
-	buf_add_char(&b, '{');
-	for (size_t i = 0; i < count && !b.failed; i++)
-		put_element(&b, items[i]);
-	buf_add_char(&b, '}');
-	copy = b.failed ? NULL : arena_strndup(arena, b.ptr, b.len);
-	return (struct span){copy, copy ? b.len : 0};
-}
-
-static struct span bytea_of(struct arena *arena, const uint8_t *bytes, size_t len)
-{
-	_cleanup_(buf_free) struct buf b = BUF_INIT(256);
-	char *copy;
-
-	buf_add_str(&b, "\\x");
-	hex_put(&b, bytes, len);
-	copy = b.failed ? NULL : arena_strndup(arena, b.ptr, b.len);
-	return (struct span){copy, copy ? b.len : 0};
-}
-
-static struct span interval_of(struct arena *arena, int64_t ms)
-{
-	return ms > 0 ? arena_printf(arena, "%lld milliseconds", (long long)ms) : (struct span){0};
-}
-
-static struct span digest_of(struct arena *arena, const struct policy_set *set)
-{
-	const char *hex = strchr(policy_set_digest(set), ':');
-
-	return hex ? arena_printf(arena, "\\x%s", hex + 1) : (struct span){0};
-}
-
 /* What the rules say, free of secrets: a messageExpression may have quoted the object. */
 static int masked_reasons(struct exchange *x, struct buf *out)
 {
@@ -147,14 +100,15 @@ static void put_params(struct exchange *x, struct question *p)
 	struct arena *a = x->arena;
 	struct span name = q->path.ptr ? q->path : q->name;
 	struct span params[] = {span_of(x->webhook->cluster),
-		bytea_of(a, x->fingerprint, sizeof(x->fingerprint)), q->username,
-		array_of(a, q->groups, groups), q->verb, q->group, q->version, q->resource,
+		sql_text_bytea(a, x->fingerprint, sizeof(x->fingerprint)), q->username,
+		sql_text_array(a, q->groups, groups), q->verb, q->group, q->version, q->resource,
 		q->subresource, q->namespace_, name, span_of(rule->policy), span_of(rule->rule),
-		digest_of(a, x->set), buf_span(&p->reasons), buf_span(&p->change),
-		p->cut ? SPAN("t") : SPAN("f"), array_of(a, h->approvers, h->approver_count),
+		sql_text_digest(a, policy_set_digest(x->set)), buf_span(&p->reasons),
+		buf_span(&p->change), p->cut ? SPAN("t") : SPAN("f"),
+		sql_text_array(a, h->approvers, h->approver_count),
 		arena_printf(a, "%u", h->min_approvals > 0 ? h->min_approvals : 1),
-		h->require_reason ? SPAN("t") : SPAN("f"), interval_of(a, h->expires_ms),
-		window ? SPAN("Window") : SPAN("Once"), interval_of(a, h->window_ms),
+		h->require_reason ? SPAN("t") : SPAN("f"), sql_text_interval(a, h->expires_ms),
+		window ? SPAN("Window") : SPAN("Once"), sql_text_interval(a, h->window_ms),
 		h->max_uses > 0 ? arena_printf(a, "%u", h->max_uses) : (struct span){0},
 		q->dry_run ? SPAN("t") : SPAN("f"), x->review.uid.ptr ? x->review.uid : SPAN("")};
 

@@ -21,7 +21,7 @@ enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 struct options {
 	const char *listen, *metrics_listen;
 	const char *tls_cert_file, *tls_private_key_file, *client_ca_file;
-	struct flag_list policies;
+	struct flag_list policies, client_names;
 	const char *database_url, *cluster, *log_level;
 	const char *mask_key_file, *mask_config;
 	bool require_evidence, version;
@@ -84,6 +84,12 @@ static const struct flag flags[] = {
 		.arg = "FILE",
 		.help = "Only callers with a client certificate of this authority are served. "
 			"Without it anyone who reaches the port can ask."},
+	{.name = "client-name",
+		.type = FLAG_STRING_LIST,
+		.value = &opt.client_names,
+		.arg = "NAME",
+		.help = "Of the callers whom --client-ca-file admits, only those whose "
+			"certificate has this common name"},
 	{.name = "policy",
 		.type = FLAG_STRING_LIST,
 		.value = &opt.policies,
@@ -343,6 +349,8 @@ static int start(struct parts *p, struct err *e)
 	w->max_nodes = (uint32_t)opt.max_values;
 	w->require_evidence = opt.require_evidence;
 	w->caller_is_verified = opt.client_ca_file != NULL;
+	w->client_names = opt.client_names.items;
+	w->client_name_count = opt.client_names.count;
 	w->new_holds_per_s = (unsigned)opt.new_holds_per_second;
 	w->retry_after_s = (unsigned)((opt.retry_after_ms + 999) / 1000);
 	if (gethostname(p->instance, sizeof(p->instance) - 1) != 0)
@@ -475,6 +483,8 @@ int main(int argc, char **argv)
 	rc = flags_parse(flags, argc, argv, args, 0, &arg_count, &e);
 	if (rc == 1)
 		return print_help();
+	if (rc == 0 && opt.client_names.count > 0 && !opt.client_ca_file)
+		rc = err_set(&e, "--client-name needs --client-ca-file");
 	if (rc != 0) {
 		fprintf(stderr, "holdpoint-webhook: %s\n", e.msg);
 		return EXIT_USAGE;

@@ -26,9 +26,11 @@ struct webhook {
 	struct recorder *recorder;
 	struct masker *masker;
 	struct hold_wait *wait;
-	uint32_t max_nodes;	  /* values in one review */
-	bool require_evidence;	  /* what cannot be recorded is denied */
-	bool caller_is_verified;  /* a client CA is configured */
+	uint32_t max_nodes;		 /* values in one review */
+	bool require_evidence;		 /* what cannot be recorded is denied */
+	bool caller_is_verified;	 /* a client CA is configured */
+	const char *const *client_names; /* common names of callers; none: any verified one */
+	size_t client_name_count;
 	unsigned new_holds_per_s; /* when it is not */
 	unsigned retry_after_s;	  /* of a denial that the client is to repeat by itself */
 	_Atomic bool ready;
@@ -86,7 +88,8 @@ void admission_validate(struct http_request *req, void *userdata);
 void admission_mutate(struct http_request *req, void *userdata);
 void authorize_handle(struct http_request *req, void *userdata);
 
-/* A new exchange in the request's arena; NULL (and answered) when that is full. */
+/* A new exchange in the request's arena; NULL (and answered) when that is full or the caller is not
+ * one of those who may ask. */
 struct exchange *exchange_new(
 	struct webhook *w, struct http_request *http, enum exchange_kind kind);
 

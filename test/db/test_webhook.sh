@@ -145,6 +145,63 @@ ask /authorize "$work/body"
 equals '{"kind":"SubjectAccessReview","apiVersion":"authorization.k8s.io/v1beta1","status":{"allowed":false}}' \
   "$(<"$answer")" "no opinion"
 
+say "- deciding by HoldReview"
+# hold_review HOLD DECISION USER GROUP [JQ-FILTER]: where the AdmissionReview of its creation is
+hold_review() {
+  review v1.36/063-validate-create-backups.json ".request.kind.kind = \"HoldReview\"
+    | .request.resource = {group: \"holdpoint.dev\", version: \"v1alpha1\", resource: \"holdreviews\"}
+    | .request.namespace = \"\" | .request.userInfo = {username: \"$3\", groups: [\"$4\"]}
+    | .request.object = {apiVersion: \"holdpoint.dev/v1alpha1\", kind: \"HoldReview\",
+      metadata: {generateName: \"hold-$1-\"}, spec: {hold: $1, decision: \"$2\", reason: \"by kubectl\"}}
+    | ${5:-.}"
+}
+new_hold() {
+  ask /validate "$(review "$agent_delete" ".request.name = \"$1\"
+    | .request.oldObject.metadata |= (.name = \"$1\" | .uid = \"uid-of-$1\")")"
+  hold=$(field .response.auditAnnotations.hold "$answer")
+}
+refused_review() {
+  equals false "$(field .response.allowed "$answer")" "$2"
+  matches "$1" "$(field .response.status.message "$answer")" "$2"
+}
+new_hold review-1
+ask /validate "$(hold_review "$hold" Approve claude-code@agents.example.com sre)"
+refused_review 'cannot decide on it' "self-approval"
+ask /validate "$(hold_review "$hold" Approve eve@example.com devs)"
+refused_review 'sre' "not in the approvers' group"
+ask /validate "$(hold_review 999999 Approve carol@example.com sre)"
+refused_review '999999' "no such hold"
+ask /validate "$(hold_review "$hold" Maybe carol@example.com sre)"
+refused_review 'Approve or Deny' "another decision"
+ask /validate "$(hold_review "$hold" Approve carol@example.com sre '.request.object.spec.hold = -1')"
+refused_review 'number of a hold' "a bad number"
+ask /validate "$(hold_review "$hold" Approve carol@example.com sre '.request.dryRun = true')"
+equals pending "$(sql "SELECT state FROM holdpoint.hold WHERE id = $hold")" "after a dry run"
+ask /validate "$(hold_review "$hold" Approve carol@example.com sre '.request.operation = "UPDATE"
+  | .request.oldObject = .request.object')"
+equals true "$(field .response.allowed "$answer")" "editing a HoldReview"
+equals pending "$(sql "SELECT state FROM holdpoint.hold WHERE id = $hold")" "after an edit"
+ask /validate "$(hold_review "$hold" Approve carol@example.com sre)"
+equals true "$(field .response.allowed "$answer")" "approval ($(<"$answer"))"
+matches "hold $hold approved" "$(field '.response.warnings[0]' "$answer")" "what the approver is told"
+equals "approved|carol@example.com|by kubectl|kubernetes" "$(sql "SELECT h.state || '|' || e.who || '|'
+  || e.reason || '|' || e.channel FROM holdpoint.hold h JOIN holdpoint.hold_event e ON e.hold_id = h.id
+  WHERE h.id = $hold AND e.action = 'approve'")" "what is recorded"
+new_hold review-1
+equals true "$(field .response.allowed "$answer")" "approved by kubectl"
+new_hold review-2
+ask /validate "$(hold_review "$hold" Deny carol@example.com sre)"
+equals true "$(field .response.allowed "$answer")" "a denial is admitted"
+equals denied "$(sql "SELECT state FROM holdpoint.hold WHERE id = $hold")" "after a denial"
+
+say "- only callers of the right name"
+daemon_stop webhook
+webhook_start test/e2e/policy.yaml -- --client-name=somebody-else
+equals 403 "$(post_code /validate "$(review "$agent_delete")" "$work/bad.out")" "another common name"
+daemon_stop webhook
+webhook_start test/e2e/policy.yaml -- --client-name=somebody-else --client-name=kube-apiserver
+ask /validate "$(review "$agent_delete")"
+
 say "- policies are recorded"
 eventually 15 sql_is 1 'SELECT count(*) FROM holdpoint.policy_version'
 
