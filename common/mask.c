@@ -147,10 +147,9 @@ static int mask_event_member(struct mask_frame *f, json_ref k, unsigned target)
 		.infected = name.class == NAME_STRONG ? name.rule : RULE_NONE,
 		.depth = 1};
 
-	if (json_string_is(f->doc, k, SPAN("requestObject")) ||
-		json_string_is(f->doc, k, SPAN("responseObject")))
+	if (name.field == FIELD_TARGET_OBJECT)
 		w.flags = (uint8_t)target;
-	else if (!json_string_is(f->doc, k, SPAN("objectRef")))
+	else if (name.field != FIELD_OBJECT_REF)
 		w.flags = target & WHERE_SECRETS;
 	if (!name.known && mask_key_text(f, k) < 0)
 		return -1;

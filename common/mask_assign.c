@@ -27,10 +27,15 @@ static bool is_quote(char c)
 	return c == '"' || c == '\'' || c == '`';
 }
 
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
 static bool is_name_byte(char c)
 {
-	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_' ||
-	       c == '-' || c == '.' || (uint8_t)c >= 0x80;
+	return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_' || c == '-' ||
+	       c == '.' || (uint8_t)c >= 0x80;
 }
 
 /* A name and its value in text[begin..end). */
@@ -388,6 +393,9 @@ int mask_assignment(struct mask_frame *f, size_t begin, size_t end, size_t sep, 
 		return 0;
 	if (!find_name(&p))
 		return 0;
+	/* 2026-11-23T00:17:32 */
+	if (p.text[sep] == ':' && is_digit(next) && is_digit(p.text[p.name]))
+		return 0;
 	if (p.text[sep] == '>' && (p.name == begin || p.text[p.name - 1] != '<'))
 		return 0;
 	name = mask_name_of(f->ctx->m, pair_name(&p));
@@ -479,7 +487,7 @@ int mask_option(struct mask_frame *f, size_t begin, size_t end, size_t off, size
 	p.name = p.name_end = off + dashes;
 	while (p.name_end < end && is_name_byte(p.text[p.name_end]))
 		p.name_end++;
-	if (p.name_end == p.name)
+	if (p.name_end == p.name || p.text[p.name] == '-')
 		return 0;
 	if (p.name_end < end && is_blank(p.text[p.name_end]) && p.name_end - p.name > 1 &&
 		mask_name_class(f->ctx->m, pair_name(&p)) == NAME_STRONG) {

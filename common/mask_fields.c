@@ -153,10 +153,10 @@ static const struct known known_fields[] = {
 	PLAIN("impersonatedUser"),
 	PLAIN("sourceIPs"),
 	PLAIN("userAgent"),
-	PLAIN("objectRef"),
+	SHAPE("objectRef", OBJECT_REF),
 	PLAIN("responseStatus"),
-	PLAIN("requestObject"),
-	PLAIN("responseObject"),
+	SHAPE("requestObject", TARGET_OBJECT),
+	SHAPE("responseObject", TARGET_OBJECT),
 	PLAIN("requestReceivedTimestamp"),
 	PLAIN("stageTimestamp"),
 	PLAIN("status"),
@@ -461,26 +461,39 @@ static const struct known known_fields[] = {
 #define SLOTS 2048u
 
 static uint16_t slots[SLOTS]; /* index + 1 into known_fields */
+static uint8_t known_len[ARRAY_LEN(known_fields)];
 static pthread_once_t slots_once = PTHREAD_ONCE_INIT;
 
-static uint64_t word_at(const char *p, size_t n)
+static uint64_t load8(const char *p)
 {
-	uint64_t w = 0;
+	uint64_t w;
 
-	memcpy(&w, p, n);
+	memcpy(&w, p, 8);
 	return w;
 }
 
+static uint32_t load4(const char *p)
+{
+	uint32_t w;
+
+	memcpy(&w, p, 4);
+	return w;
+}
+
+/* Of the length, the first and the last bytes: enough to tell these names apart. */
 static uint32_t slot_of(struct span s)
 {
 	uint64_t a, b;
 
 	if (s.len >= 8) {
-		a = word_at(s.ptr, 8);
-		b = word_at(s.ptr + s.len - 8, 8);
+		a = load8(s.ptr);
+		b = load8(s.ptr + s.len - 8);
+	} else if (s.len >= 4) {
+		a = load4(s.ptr);
+		b = load4(s.ptr + s.len - 4);
 	} else {
-		a = word_at(s.ptr, s.len);
-		b = 0;
+		a = s.len > 0 ? (uint8_t)s.ptr[0] : 0;
+		b = s.len > 0 ? (uint8_t)s.ptr[s.len - 1] : 0;
 	}
 	a = (a * 0x9e3779b97f4a7c15u) ^ (b * 0xc2b2ae3d27d4eb4fu) ^ (s.len * 0x165667b19e3779f9u);
 	return (uint32_t)((a ^ a >> 29) * 0x9e3779b97f4a7c15u >> 53) & (SLOTS - 1);
@@ -494,6 +507,7 @@ static void fill_slots(void)
 	for (size_t i = 0; i < ARRAY_LEN(known_fields); i++) {
 		uint32_t slot = slot_of(span_of(known_fields[i].text));
 
+		known_len[i] = (uint8_t)strlen(known_fields[i].text);
 		while (slots[slot])
 			slot = (slot + 1) & (SLOTS - 1);
 		slots[slot] = (uint16_t)(i + 1);
@@ -510,10 +524,11 @@ const struct mask_name *mask_known_field(struct span name)
 	uint32_t slot = slot_of(name);
 
 	for (; slots[slot]; slot = (slot + 1) & (SLOTS - 1)) {
-		const struct known *k = &known_fields[slots[slot] - 1];
+		size_t i = slots[slot] - 1u;
 
-		if (strncmp(k->text, name.ptr, name.len) == 0 && k->text[name.len] == '\0')
-			return &k->name;
+		if (known_len[i] == name.len &&
+			memcmp(known_fields[i].text, name.ptr, name.len) == 0)
+			return &known_fields[i].name;
 	}
 	return NULL;
 }

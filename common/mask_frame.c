@@ -334,11 +334,20 @@ struct span mask_string(struct mask_frame *f, json_ref r)
 
 /* ---- child frames ---- */
 
+static bool has_escapes(struct span s, enum mask_escape escape)
+{
+	if (escape == ESCAPE_JSON)
+		return memchr(s.ptr, '\\', s.len) != NULL;
+	return escape == ESCAPE_PERCENT && (memchr(s.ptr, '%', s.len) || memchr(s.ptr, '+', s.len));
+}
+
 int mask_frame_open(struct mask_frame *child, struct mask_frame *parent, size_t off, size_t len,
 	enum mask_escape escape)
 {
 	struct span text = {parent->text.ptr + off, len};
 
+	if (!has_escapes(text, escape))
+		escape = ESCAPE_NONE;
 	if (escape != ESCAPE_NONE)
 		text = unescape(parent->ctx->arena, text, escape);
 	if (!text.ptr)

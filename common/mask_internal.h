@@ -128,6 +128,8 @@ enum mask_field {
 	FIELD_MESSAGE,
 	FIELD_META_KEPT, /* metadata that stays readable, of Secrets too */
 	FIELD_OPTIONS,
+	FIELD_TARGET_OBJECT, /* of an event: requestObject, responseObject */
+	FIELD_OBJECT_REF,
 };
 
 struct mask_name {
@@ -323,6 +325,11 @@ bool mask_looks_random(struct span s);
 
 /* ---- text, commands, URIs ---- */
 
+/*
+ * Can nothing hide in this text, escapes resolved? The quick answer that spares most strings a
+ * frame; false when in doubt.
+ */
+bool mask_is_plain(const struct masker *m, struct span text);
 /* Masks what patterns find in f->text[off..off+len). */
 int mask_scan(struct mask_frame *f, size_t off, size_t len) _must_check_;
 /* name=value, name: value, name>value at the separator text[sep]; *ret_end: where to go on. */

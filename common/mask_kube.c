@@ -402,43 +402,53 @@ int mask_table(struct mask_frame *f, json_ref r, const struct mask_shape *s, str
 
 /* ---- managed fields ---- */
 
-/*
- * fieldsV1 has names in its keys, and values too: `v:"x"` is an element of a set, `k:{…}` the key
- * of a list element. The name a value belongs to is the nearest "f:" above it.
- */
-static int mask_fields(struct mask_frame *f, json_ref r, struct mask_where w)
+/* The name that a value in fieldsV1 belongs to: of the nearest "f:" key above it. */
+static bool field_is_secret(struct mask_frame *f, json_ref key)
 {
-	if (w.depth >= MASK_DEPTH_MAX) {
+	struct span name = key == JSON_NONE ? SPAN("") : mask_string(f, key);
+
+	if (!name.ptr)
+		return true;
+	return name.len > 2 &&
+	       mask_name_of(f->ctx->m, (struct span){name.ptr + 2, name.len - 2}).class ==
+		       NAME_STRONG;
+}
+
+static int mask_field_key(struct mask_frame *f, json_ref k, json_ref above)
+{
+	const struct json_node *n = json_node(f->doc, k);
+	const char *text = f->text.ptr + n->off;
+
+	f->at = k;
+	if (n->len > 2 && text[0] == 'v' && text[1] == ':' && field_is_secret(f, above))
+		return mask_range(f, n->off + 2, n->len - 2, RULE_MANAGED_FIELDS);
+	return mask_string_value(f, k, (struct mask_where){0});
+}
+
+/*
+ * fieldsV1 has names in its keys (f:), and values too: `v:"x"` is an element of a set, `k:{…}` the
+ * key of a list element.
+ */
+static int mask_fields(struct mask_frame *f, json_ref r, json_ref above, unsigned depth)
+{
+	if (depth >= MASK_DEPTH_MAX) {
 		f->ctx->whole = true;
 		return mask_node(f, r, RULE_TOO_DEEP);
 	}
 	json_foreach_member (k, f->doc, r) {
 		const struct json_node *n = json_node(f->doc, k);
 		const char *text = f->text.ptr + n->off;
-		struct mask_where c = w;
+		bool field = n->len > 2 && text[0] == 'f' && text[1] == ':';
 		int ret = 0;
 
-		c.depth++;
-		if (n->len > 2 && text[0] == 'f' && text[1] == ':') {
-			struct span name = mask_string(f, k);
-
-			if (!name.ptr)
-				return -1;
-			c.class = mask_name_of(f->ctx->m, (struct span){name.ptr + 2, name.len - 2})
-					  .class;
-			if (n->len >= 24)
-				ret = mask_key_text(f, k);
-		} else if (n->len > 2 && text[0] == 'v' && text[1] == ':') {
-			ret = w.class == NAME_STRONG
-				      ? mask_range(f, n->off + 2, n->len - 2, RULE_MANAGED_FIELDS)
-				      : mask_string_value(f, k, c);
-		} else if (n->len > 2) {
-			ret = mask_string_value(f, k, c);
-		}
+		if (n->len > 2 && (!field || n->len >= 16))
+			ret = mask_field_key(f, k, above);
 		if (ret < 0)
 			return -1;
-		ret = json_type(f->doc, k + 1) == JSON_OBJECT ? mask_fields(f, k + 1, c)
-							      : mask_walk(f, k + 1, c);
+		if (json_type(f->doc, k + 1) != JSON_OBJECT)
+			ret = mask_walk(f, k + 1, (struct mask_where){.depth = (uint16_t)depth});
+		else if (json_node(f->doc, k + 1)->count > 0)
+			ret = mask_fields(f, k + 1, field ? k : above, depth + 1);
 		if (ret < 0)
 			return -1;
 	}
@@ -463,7 +473,7 @@ int mask_managed_fields(struct mask_frame *f, json_ref r, struct mask_where w)
 			if (json_type(f->doc, k + 1) != JSON_OBJECT)
 				ret = mask_walk(f, k + 1, c);
 			else
-				ret = mask_fields(f, k + 1, c);
+				ret = mask_fields(f, k + 1, JSON_NONE, c.depth);
 			if (ret < 0)
 				return -1;
 		}

@@ -6,6 +6,8 @@
  * anywhere in it, short ones only as a word of their own. A last word that says that the value
  * describes a secret or tells where it is ("Name", "Ref", "File", "Seconds") makes it plain.
  */
+#include <assert.h>
+
 #include "common/mask_internal.h"
 
 struct words {
@@ -94,12 +96,66 @@ static void cut_into_words(struct span s, struct words *ret)
 	ret->start[ret->len] = true;
 }
 
+/* The words of all three lists, by hash. */
+enum { WORD_STRONG = 1, WORD_WEAK = 2, WORD_DESCRIBING = 4 };
+
+#define WORD_SLOTS 512
+
+static struct {
+	const char *text;
+	uint8_t len, set;
+} word_slots[WORD_SLOTS];
+
 static uint8_t first_part[256]; /* by letter: index + 1 of its first part */
+static uint8_t part_len[ARRAY_LEN(strong_parts)];
+
+static size_t word_slot(const char *word, size_t len)
+{
+	uint32_t h = (uint32_t)len;
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ (uint8_t)word[i]) * 0x01000193u;
+	return (h ^ h >> 15) % WORD_SLOTS;
+}
+
+static void add_words(const char *const *list, size_t n, uint8_t set)
+{
+	for (size_t i = 0; i < n; i++) {
+		size_t slot = word_slot(list[i], strlen(list[i]));
+
+		while (word_slots[slot].text)
+			slot = (slot + 1) % WORD_SLOTS;
+		word_slots[slot].text = list[i];
+		word_slots[slot].len = (uint8_t)strlen(list[i]);
+		word_slots[slot].set = set;
+	}
+}
 
 void mask_names_init(void)
 {
-	for (size_t i = ARRAY_LEN(strong_parts); i-- > 0;)
+	for (size_t i = ARRAY_LEN(strong_parts); i-- > 0;) {
 		first_part[(uint8_t)strong_parts[i][0]] = (uint8_t)(i + 1);
+		part_len[i] = (uint8_t)strlen(strong_parts[i]);
+	}
+	static_assert(
+		ARRAY_LEN(strong_words) + ARRAY_LEN(weak_words) + ARRAY_LEN(describing_words) <
+			WORD_SLOTS / 2,
+		"the words need more slots");
+	add_words(strong_words, ARRAY_LEN(strong_words), WORD_STRONG);
+	add_words(weak_words, ARRAY_LEN(weak_words), WORD_WEAK);
+	add_words(describing_words, ARRAY_LEN(describing_words), WORD_DESCRIBING);
+}
+
+/* WORD_… of a word; 0: it is in no list. */
+static unsigned word_set(const char *word, size_t len)
+{
+	size_t slot = word_slot(word, len);
+
+	for (; word_slots[slot].text; slot = (slot + 1) % WORD_SLOTS) {
+		if (word_slots[slot].len == len && memcmp(word_slots[slot].text, word, len) == 0)
+			return word_slots[slot].set;
+	}
+	return 0;
 }
 
 static bool has_strong_part(const struct words *w)
@@ -110,34 +166,30 @@ static bool has_strong_part(const struct words *w)
 		if (i == 0)
 			continue;
 		for (i--; i < ARRAY_LEN(strong_parts) && strong_parts[i][0] == w->text[at]; i++) {
-			if (strncmp(w->text + at, strong_parts[i], strlen(strong_parts[i])) == 0)
+			const char *part = strong_parts[i];
+
+			if (part[1] == w->text[at + 1] && part_len[i] <= w->len - at &&
+				memcmp(w->text + at, part, part_len[i]) == 0)
 				return true;
 		}
 	}
 	return false;
 }
 
-static bool in_list(const char *const *list, size_t n, const char *word, size_t len)
+/* The lists that words of the name are in, taken together. */
+static unsigned word_sets(const struct words *w)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (strncmp(list[i], word, len) == 0 && list[i][len] == '\0')
-			return true;
-	}
-	return false;
-}
+	unsigned sets = 0;
 
-static bool has_word(const struct words *w, const char *const *list, size_t n)
-{
 	for (size_t at = 0; at < w->len;) {
 		size_t end = at + 1;
 
 		while (!w->start[end])
 			end++;
-		if (in_list(list, n, w->text + at, end - at))
-			return true;
+		sets |= word_set(w->text + at, end - at);
 		at = end;
 	}
-	return false;
+	return sets;
 }
 
 static size_t without_digits(const struct words *w)
@@ -183,8 +235,7 @@ static bool describes(const struct words *w)
 	size_t len = without_digits(w);
 
 	return w->last > 0 && len > w->last &&
-	       in_list(describing_words, ARRAY_LEN(describing_words), w->text + w->last,
-		       len - w->last);
+	       word_set(w->text + w->last, len - w->last) == WORD_DESCRIBING;
 }
 
 /* "example.com/api-token" is about the api-token, not about example.com. */
@@ -201,14 +252,15 @@ static struct span without_domain(struct span name)
 static enum name_class judge(struct span name)
 {
 	struct words w;
+	unsigned sets;
 
 	if (name.len > MASK_NAME_MAX)
 		return NAME_STRONG;
 	cut_into_words(without_domain(name), &w);
-	if (has_strong_part(&w) || has_strong_end(&w) ||
-		has_word(&w, strong_words, ARRAY_LEN(strong_words)))
+	sets = word_sets(&w);
+	if (has_strong_part(&w) || has_strong_end(&w) || (sets & WORD_STRONG))
 		return describes(&w) || counts_tokens(&w) ? NAME_PLAIN : NAME_STRONG;
-	return has_word(&w, weak_words, ARRAY_LEN(weak_words)) ? NAME_WEAK : NAME_PLAIN;
+	return sets & WORD_WEAK ? NAME_WEAK : NAME_PLAIN;
 }
 
 /* "KIND" and "Data" are read as kind and data: readers of other languages ignore case. */

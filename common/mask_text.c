@@ -100,10 +100,64 @@ static const struct token tokens[] = {
 #define PAIR(a, b) ((unsigned)(uint8_t)(a) << 8 | (uint8_t)(b))
 
 static uint8_t pairs[65536 / 8];
+static uint8_t first_token[256];	      /* by first byte: index + 1 */
+static uint8_t next_token[ARRAY_LEN(tokens)]; /* the next one with that byte: index + 1 */
 
 static void add_pair(char a, char b)
 {
 	pairs[PAIR(a, b) / 8] |= (uint8_t)(1u << PAIR(a, b) % 8);
+}
+
+/* What a byte rules out of, or in, for the text that holds it. */
+enum {
+	NOT_BASE64 = 1,
+	NOT_HEX = 2,
+	NOT_TIME = 4,
+	UPPER = 8,
+	LOWER = 16,
+	DOT = 32,
+	OPENS_LAYER = 64, /* percent escape, JSON */
+};
+
+static uint8_t bytes[256];
+
+static uint8_t class_of(char c)
+{
+	bool digit = c >= '0' && c <= '9', upper = c >= 'A' && c <= 'Z';
+	bool lower = c >= 'a' && c <= 'z';
+	uint8_t ret = 0;
+
+	ret |= digit || upper || lower || (c && strchr("+/-_=\r\n\t ", c)) ? 0 : NOT_BASE64;
+	ret |= digit || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f') ? 0 : NOT_HEX;
+	ret |= digit || (c && strchr("-:.TZ+", c)) ? 0 : NOT_TIME;
+	ret |= upper ? UPPER : 0;
+	ret |= lower ? LOWER : 0;
+	ret |= c == '.' ? DOT : 0;
+	ret |= c && strchr("%{[\"", c) ? OPENS_LAYER : 0;
+	return ret;
+}
+
+static bool is_alnum(char c)
+{
+	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+}
+
+static uint8_t tails[256]; /* a bit for each enum tail */
+
+static uint8_t tails_of(char c)
+{
+	bool digit = c >= '0' && c <= '9', upper = c >= 'A' && c <= 'Z';
+	bool hex = digit || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
+	uint8_t ret = 0;
+
+	if (c == '\0')
+		return 0;
+	ret |= is_alnum(c) ? 1u << TAIL_ALNUM : 0;
+	ret |= is_alnum(c) || strchr("-_.=", c) ? 1u << TAIL_URL : 0;
+	ret |= digit || upper ? 1u << TAIL_UPPER : 0;
+	ret |= hex ? 1u << TAIL_HEX : 0;
+	ret |= is_alnum(c) || strchr("+/=-_", c) ? 1u << TAIL_BASE64 : 0;
+	return ret;
 }
 
 void mask_text_init(void)
@@ -112,48 +166,29 @@ void mask_text_init(void)
 		"Be", "be", "BE", "Ba", "ba", "BA", ";b", ".|", "In", " '", "ki", "Ki", "KI", "@t",
 		"@u"};
 
-	for (size_t i = 0; i < ARRAY_LEN(tokens); i++)
+	for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
+		uint8_t *first = &first_token[(uint8_t)tokens[i].prefix[0]];
+
 		add_pair(tokens[i].prefix[0], tokens[i].prefix[1]);
+		next_token[i] = *first;
+		*first = (uint8_t)(i + 1);
+	}
 	for (size_t i = 0; i < ARRAY_LEN(others); i++)
 		add_pair(others[i][0], others[i][1]);
 	for (int c = 0; c < 256; c++) {
 		add_pair((char)c, '=');
 		add_pair((char)c, ':');
 		add_pair((char)c, '>');
-		if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
-			add_pair((char)c, '.');
+		bytes[c] = class_of((char)c);
+		tails[c] = tails_of((char)c);
 	}
-}
-
-static bool is_alnum(char c)
-{
-	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
-}
-
-static bool is_tail(char c, enum tail tail)
-{
-	bool upper = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
-
-	switch (tail) {
-	case TAIL_ALNUM:
-		return is_alnum(c);
-	case TAIL_URL:
-		return is_alnum(c) || c == '-' || c == '_' || c == '.' || c == '=';
-	case TAIL_UPPER:
-		return upper;
-	case TAIL_HEX:
-		return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
-	case TAIL_BASE64:
-		return is_alnum(c) || strchr("+/=-_", c) != NULL;
-	}
-	return false;
 }
 
 static size_t tail_len(const char *p, const char *end, enum tail tail)
 {
 	const char *at = p;
 
-	while (at < end && *at && is_tail(*at, tail))
+	while (at < end && (tails[(uint8_t)*at] >> tail & 1))
 		at++;
 	return (size_t)(at - p);
 }
@@ -196,11 +231,11 @@ static int scan_token(struct scan *s)
 {
 	const char *p = scan_at(s), *end = scan_end(s);
 
-	for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
-		const struct token *t = &tokens[i];
+	for (size_t i = first_token[(uint8_t)p[0]]; i > 0; i = next_token[i - 1]) {
+		const struct token *t = &tokens[i - 1];
 		size_t n;
 
-		if (t->prefix[0] != p[0] || !begins(p, end, t->prefix))
+		if (t->prefix[1] != p[1] || !begins(p, end, t->prefix))
 			continue;
 		n = strlen(t->prefix);
 		if (t->word && !at_word(s))
@@ -218,15 +253,17 @@ static int scan_token(struct scan *s)
 static int scan_base64(struct scan *s)
 {
 	const char *p = scan_at(s), *end = scan_end(s);
-	size_t n = tail_len(p, end, TAIL_BASE64), count = s->f->edit_count, off = s->at;
-	size_t first = n, second = 0;
+	size_t n, count = s->f->edit_count, off = s->at;
 
+	if (!begins(p, end, "eyJ") && !begins(p, end, "eyA") && !begins(p, end, "LS0t") &&
+		!begins(p, end, "H4sI"))
+		return 0;
+	n = tail_len(p, end, TAIL_BASE64);
 	if (begins(p, end, "eyJ") && p + n < end && p[n] == '.') {
-		second = tail_len(p + n + 1, end, TAIL_BASE64);
-		if (first >= 10 && second >= 4)
+		if (n >= 10 && tail_len(p + n + 1, end, TAIL_BASE64) >= 4)
 			return masked(s, off, tail_len(p, end, TAIL_URL), RULE_TEXT_JWT);
 	}
-	if (n < 20 || !(begins(p, end, "ey") || begins(p, end, "LS0t") || begins(p, end, "H4sI")))
+	if (n < 20)
 		return 0;
 	if (mask_base64_run(s->f, off, n) < 0)
 		return -1;
@@ -403,25 +440,46 @@ static bool lower_alnum(const char *p, size_t n, bool *ret_digit, bool *ret_lett
 	return true;
 }
 
-/* abcdef.0123456789abcdef, as kubeadm makes them; s->at is the byte before the dot. */
-static int scan_bootstrap_token(struct scan *s)
-{
-	const char *dot = scan_at(s) + 1, *end = scan_end(s);
-	const char *begin = s->f->text.ptr + s->begin;
-	bool digit = false, letter = false;
+#define BOOTSTRAP_TOKEN_LEN 23
 
-	if (dot - begin < 6 || end - dot < 17)
-		return 0;
-	if (dot - begin > 6 && (is_alnum(dot[-7]) || strchr(".-_/", dot[-7])))
-		return 0;
-	if (end - dot > 17 && (is_alnum(dot[17]) || strchr(".-_/", dot[17])))
-		return 0;
-	if (!lower_alnum(dot - 6, 6, &digit, &letter))
-		return 0;
-	digit = letter = false;
-	if (!lower_alnum(dot + 1, 16, &digit, &letter) || !digit || !letter)
-		return 0;
-	return masked(s, (size_t)(dot - 6 - s->f->text.ptr), 23, RULE_TEXT_BOOTSTRAP_TOKEN);
+static bool joins_word(char c)
+{
+	return is_alnum(c) || c == '.' || c == '-' || c == '_' || c == '/';
+}
+
+/* abcdef.0123456789abcdef, as kubeadm makes them. Where the next one begins, or NULL. */
+static const char *find_bootstrap_token(const char *p, const char *end)
+{
+	const char *begin = p, *dot;
+
+	while (end - p >= BOOTSTRAP_TOKEN_LEN &&
+		(dot = memchr(p + 6, '.', (size_t)(end - p) - 6 - 16))) {
+		bool digit = false, letter = false, any = false;
+		const char *at = dot - 6;
+
+		p = at + 1;
+		if (at > begin && joins_word(at[-1]))
+			continue;
+		if (end - dot > 17 && joins_word(dot[17]))
+			continue;
+		if (lower_alnum(dot + 1, 16, &digit, &letter) && digit && letter &&
+			lower_alnum(at, 6, &any, &any))
+			return at;
+	}
+	return NULL;
+}
+
+static int scan_bootstrap_tokens(struct mask_frame *f, size_t off, size_t len)
+{
+	const char *p = f->text.ptr + off, *end = p + len;
+
+	while ((p = find_bootstrap_token(p, end))) {
+		if (mask_range(f, (size_t)(p - f->text.ptr), BOOTSTRAP_TOKEN_LEN,
+			    RULE_TEXT_BOOTSTRAP_TOKEN) < 0)
+			return -1;
+		p += BOOTSTRAP_TOKEN_LEN;
+	}
+	return 0;
 }
 
 /* "kind: Secret" in a text that is not JSON: YAML, a template, JSON that was cut off. */
@@ -542,8 +600,6 @@ static int scan_here(struct scan *s)
 		ret = scan_separator(s);
 	if (ret == 0 && s->at == at && c == ' ' && second == '\'')
 		ret = scan_separator(s);
-	if (ret == 0 && s->at == at && second == '.')
-		ret = scan_bootstrap_token(s);
 	return ret;
 }
 
@@ -559,6 +615,31 @@ static int scan_own_tokens(struct mask_frame *f, size_t off, size_t len)
 		at += n > 0 ? n : 1;
 	}
 	return 0;
+}
+
+bool mask_is_plain(const struct masker *m, struct span text)
+{
+	const uint8_t *p = (const uint8_t *)text.ptr;
+	unsigned last = p[0], classes = bytes[last], hit = 0;
+
+	for (size_t i = 1; i < text.len; i++) {
+		unsigned c = p[i], pair = last << 8 | c;
+
+		hit |= pairs[pair / 8] >> pair % 8;
+		classes |= bytes[c];
+		last = c;
+	}
+	if (m->config || (classes & OPENS_LAYER))
+		return false;
+	if (!(classes & NOT_TIME))
+		return text.len < BOOTSTRAP_TOKEN_LEN + 7;
+	if (hit & 1)
+		return false;
+	if (!(classes & NOT_BASE64) && (classes & UPPER) && (classes & LOWER) && text.len >= 16)
+		return false;
+	if (!(classes & NOT_HEX) && text.len >= 32)
+		return false;
+	return !(classes & DOT) || !find_bootstrap_token(text.ptr, text.ptr + text.len);
 }
 
 int mask_scan(struct mask_frame *f, size_t off, size_t len)
@@ -579,5 +660,7 @@ int mask_scan(struct mask_frame *f, size_t off, size_t len)
 		if (s.at == at)
 			s.at++;
 	}
+	if (len >= BOOTSTRAP_TOKEN_LEN && scan_bootstrap_tokens(f, off, len) < 0)
+		return -1;
 	return f->ctx->m->config ? scan_own_tokens(f, off, len) : 0;
 }

@@ -13,17 +13,20 @@ struct uri {
 
 static bool is_known_parameter(struct span name)
 {
-	static const char *const known[] = {"allowWatchBookmarks", "container", "continue",
-		"dryRun", "exact", "export", "fieldManager", "fieldSelector", "fieldValidation",
-		"follow", "force", "gracePeriodSeconds", "includeObject",
-		"insecureSkipTLSVerifyBackend", "labelSelector", "limit", "limitBytes",
-		"orphanDependents", "ports", "pretty", "previous", "propagationPolicy",
-		"resourceVersion", "resourceVersionMatch", "sendInitialEvents", "sinceSeconds",
-		"sinceTime", "stderr", "stdin", "stdout", "stream", "tailLines", "timeout",
-		"timeoutSeconds", "timestamps", "tty", "verbose", "watch"};
+	static const struct span known[] = {SPAN("allowWatchBookmarks"), SPAN("container"),
+		SPAN("continue"), SPAN("dryRun"), SPAN("exact"), SPAN("export"),
+		SPAN("fieldManager"), SPAN("fieldSelector"), SPAN("fieldValidation"),
+		SPAN("follow"), SPAN("force"), SPAN("gracePeriodSeconds"), SPAN("includeObject"),
+		SPAN("insecureSkipTLSVerifyBackend"), SPAN("labelSelector"), SPAN("limit"),
+		SPAN("limitBytes"), SPAN("orphanDependents"), SPAN("ports"), SPAN("pretty"),
+		SPAN("previous"), SPAN("propagationPolicy"), SPAN("resourceVersion"),
+		SPAN("resourceVersionMatch"), SPAN("sendInitialEvents"), SPAN("sinceSeconds"),
+		SPAN("sinceTime"), SPAN("stderr"), SPAN("stdin"), SPAN("stdout"), SPAN("stream"),
+		SPAN("tailLines"), SPAN("timeout"), SPAN("timeoutSeconds"), SPAN("timestamps"),
+		SPAN("tty"), SPAN("verbose"), SPAN("watch")};
 
 	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
-		if (span_eq_str(name, known[i]))
+		if (span_eq(name, known[i]))
 			return true;
 	}
 	return false;
@@ -34,6 +37,9 @@ static int mask_escaped(struct uri *u, size_t off, size_t len, bool command)
 	struct mask_frame child;
 	int ret;
 
+	if (!command &&
+		(len == 0 || mask_is_plain(u->f->ctx->m, (struct span){u->f->text.ptr + off, len})))
+		return 0;
 	if (mask_frame_open(&child, u->f, off, len, ESCAPE_PERCENT) < 0)
 		return -1;
 	if (command)
@@ -78,12 +84,17 @@ static int mask_parameter(struct uri *u, size_t off, size_t len)
 	return mask_value(u, value, value_len, RULE_URI_QUERY);
 }
 
+static bool ends_parameter(char c)
+{
+	return c == '&' || c == ';' || c == '?' || c == '#';
+}
+
 static int mask_query(struct uri *u, size_t off, size_t end)
 {
 	while (off < end) {
 		size_t n = 0;
 
-		while (off + n < end && !strchr("&;?#", u->f->text.ptr[off + n]))
+		while (off + n < end && !ends_parameter(u->f->text.ptr[off + n]))
 			n++;
 		if (mask_parameter(u, off, n) < 0)
 			return -1;
@@ -122,7 +133,7 @@ int mask_uri(struct mask_frame *f, bool proxy_path)
 	struct uri u = {.f = f};
 	size_t off = 0, end = f->text.len, path_end = 0, proxy;
 
-	while (path_end < end && !strchr("?#", f->text.ptr[path_end]))
+	while (path_end < end && f->text.ptr[path_end] != '?' && f->text.ptr[path_end] != '#')
 		path_end++;
 	proxy = proxy_path ? 0 : behind_proxy(f, off, path_end);
 	u.proxy = proxy < path_end || proxy_path ||

@@ -176,11 +176,16 @@ static int examine(struct mask_frame *f, json_ref r, struct mask_where w)
 
 int mask_string_value(struct mask_frame *f, json_ref r, struct mask_where w)
 {
+	const struct json_node *n = json_node(f->doc, r);
 	size_t count = f->edit_count;
 
-	f->at = r;
 	/* "a://b:c@" is the shortest thing with a secret in it that has no name beside it. */
-	if (json_node(f->doc, r)->len < 5 || examine(f, r, w) == 0)
+	if (n->len < 5)
+		return 0;
+	if (!n->escaped && mask_is_plain(f->ctx->m, (struct span){f->text.ptr + n->off, n->len}))
+		return 0;
+	f->at = r;
+	if (examine(f, r, w) == 0)
 		return 0;
 	mask_rollback(f, count);
 	f->ctx->whole = true;
