@@ -647,18 +647,17 @@ int mask_scan(struct mask_frame *f, size_t off, size_t len)
 	struct scan s = {.f = f, .begin = off, .end = off + len, .at = off};
 	const uint8_t *text = (const uint8_t *)f->text.ptr;
 
-	while (s.at + 1 < s.end) {
-		unsigned pair = PAIR(text[s.at], text[s.at + 1]);
-		size_t at = s.at;
+	for (size_t at = off; at + 1 < s.end;) {
+		unsigned pair = PAIR(text[at], text[at + 1]);
 
 		if (!(pairs[pair / 8] >> pair % 8 & 1)) {
-			s.at++;
+			at++;
 			continue;
 		}
+		s.at = at;
 		if (scan_here(&s) < 0)
 			return -1;
-		if (s.at == at)
-			s.at++;
+		at = s.at > at ? s.at : at + 1;
 	}
 	if (len >= BOOTSTRAP_TOKEN_LEN && scan_bootstrap_tokens(f, off, len) < 0)
 		return -1;
