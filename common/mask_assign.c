@@ -489,14 +489,17 @@ int mask_option(struct mask_frame *f, size_t begin, size_t end, size_t off, size
 		p.name_end++;
 	if (p.name_end == p.name || p.text[p.name] == '-')
 		return 0;
-	if (p.name_end < end && is_blank(p.text[p.name_end]) && p.name_end - p.name > 1 &&
-		mask_name_class(f->ctx->m, pair_name(&p)) == NAME_STRONG) {
-		p.value = p.name_end;
-		while (p.value < end && is_blank(p.text[p.value]))
-			p.value++;
-		if (p.value < end && p.text[p.value] == '-')
+	if (dashes == 1) {
+		if (mask_short_option(f, &p, ret_end) < 0)
+			return -1;
+		if (*ret_end > off)
 			return 0;
-		return mask_word(f, &p, ret_end);
 	}
-	return dashes == 1 ? mask_short_option(f, &p, ret_end) : 0;
+	if (p.name_end == end || !is_blank(p.text[p.name_end]) || p.name_end - p.name < 2 ||
+		mask_name_class(f->ctx->m, pair_name(&p)) != NAME_STRONG)
+		return 0;
+	p.value = p.name_end;
+	while (p.value < end && is_blank(p.text[p.value]))
+		p.value++;
+	return p.value < end && p.text[p.value] != '-' ? mask_word(f, &p, ret_end) : 0;
 }

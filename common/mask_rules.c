@@ -111,7 +111,7 @@ const struct mask_rule_info mask_rules[RULE_COUNT] = {
 		"the whole value"},
 };
 
-static const char *rule_labels[RULE_COUNT + 1];
+static const char *rule_labels[RULE_COUNT]; /* of all rules but RULE_NONE */
 
 static struct metric metrics[] = {
 	{.name = "holdpoint_mask_values_total",
@@ -131,8 +131,8 @@ static struct metric *const metric_tables[] = {metrics};
 __attribute__((constructor)) static void fill_labels(void)
 {
 	static_assert(RULE_COUNT <= METRIC_LABEL_MAX, "a metric has room for each rule");
-	for (size_t i = 0; i < RULE_COUNT; i++)
-		rule_labels[i] = mask_rules[i].id;
+	for (size_t i = RULE_NONE + 1; i < RULE_COUNT; i++)
+		rule_labels[i - 1] = mask_rules[i].id;
 }
 
 struct metric *const *mask_metrics(size_t *ret_count)
@@ -143,7 +143,7 @@ struct metric *const *mask_metrics(size_t *ret_count)
 
 void mask_count(enum mask_rule rule)
 {
-	metric_add_at(&metrics[0], rule, 1);
+	metric_add_at(&metrics[0], rule - 1, 1);
 }
 
 void mask_count_whole(void)

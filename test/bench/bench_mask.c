@@ -57,7 +57,7 @@ static int load(const char *path, struct arena *arena, struct input *ret)
 static void mask_list(const struct masker *m, const struct json_doc *d, struct arena *arena,
 	struct buf *out, struct figures *f)
 {
-	json_foreach(event, d, json_get_str(d, JSON_ROOT, "items")) {
+	json_foreach (event, d, json_get_str(d, JSON_ROOT, "items")) {
 		struct arena_mark mark = arena_mark(arena);
 		struct mask_result r;
 
@@ -84,8 +84,8 @@ static struct figures measure(const struct masker *m, const struct input *inputs
 			struct json_error e;
 
 			arena_reset(arena);
-			if (read_too && json_read(inputs[i].text, inputs[i].len, &limits, arena,
-						&d, &e) < 0)
+			if (read_too && json_read(inputs[i].text, inputs[i].len, &limits, arena, &d,
+						&e) < 0)
 				abort();
 			mask_list(m, &d, arena, &out, &f);
 		}
