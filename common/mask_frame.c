@@ -281,10 +281,11 @@ static size_t unescape_json(const char *p, const char *end, char out[4], size_t 
 	return 2;
 }
 
-static size_t unescape_percent(const char *p, const char *end, char out[4], size_t *ret_out)
+static size_t unescape_percent(
+	const char *p, const char *end, bool form, char out[4], size_t *ret_out)
 {
 	*ret_out = 1;
-	out[0] = *p == '+' ? ' ' : *p;
+	out[0] = form && *p == '+' ? ' ' : *p;
 	if (*p != '%' || end - p < 3 || hex_digit(p[1]) < 0 || hex_digit(p[2]) < 0)
 		return 1;
 	out[0] = (char)(hex_digit(p[1]) << 4 | hex_digit(p[2]));
@@ -296,7 +297,7 @@ static size_t unescape_one(
 {
 	if (escape == ESCAPE_JSON)
 		return unescape_json(p, end, out, ret_out);
-	return unescape_percent(p, end, out, ret_out);
+	return unescape_percent(p, end, escape == ESCAPE_FORM, out, ret_out);
 }
 
 static struct span unescape(struct arena *arena, struct span raw, enum mask_escape escape)
@@ -336,9 +337,17 @@ struct span mask_string(struct mask_frame *f, json_ref r)
 
 static bool has_escapes(struct span s, enum mask_escape escape)
 {
-	if (escape == ESCAPE_JSON)
+	switch (escape) {
+	case ESCAPE_NONE:
+		return false;
+	case ESCAPE_JSON:
 		return memchr(s.ptr, '\\', s.len) != NULL;
-	return escape == ESCAPE_PERCENT && (memchr(s.ptr, '%', s.len) || memchr(s.ptr, '+', s.len));
+	case ESCAPE_PERCENT:
+		return memchr(s.ptr, '%', s.len) != NULL;
+	case ESCAPE_FORM:
+		return memchr(s.ptr, '%', s.len) || memchr(s.ptr, '+', s.len);
+	}
+	return true;
 }
 
 int mask_frame_open(struct mask_frame *child, struct mask_frame *parent, size_t off, size_t len,

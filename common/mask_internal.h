@@ -194,7 +194,12 @@ struct mask_edit {
 	uint8_t quote_level; /* 0: inside a string; 1: the mark needs quotes; 2: escaped ones; … */
 };
 
-enum mask_escape { ESCAPE_NONE, ESCAPE_JSON, ESCAPE_PERCENT };
+enum mask_escape {
+	ESCAPE_NONE,
+	ESCAPE_JSON,
+	ESCAPE_PERCENT, /* %XX */
+	ESCAPE_FORM,	/* %XX, and + for a blank */
+};
 
 /* State of one call. */
 struct mask_ctx {

@@ -414,15 +414,22 @@ static bool field_is_secret(struct mask_frame *f, json_ref key)
 		       NAME_STRONG;
 }
 
-static int mask_field_key(struct mask_frame *f, json_ref k, json_ref above)
+/* An element of a set: everything behind "v:". */
+static int mask_set_element(struct mask_frame *f, json_ref k)
 {
 	const struct json_node *n = json_node(f->doc, k);
-	const char *text = f->text.ptr + n->off;
+	struct mask_frame child;
 
 	f->at = k;
-	if (n->len > 2 && text[0] == 'v' && text[1] == ':' && field_is_secret(f, above))
-		return mask_range(f, n->off + 2, n->len - 2, RULE_MANAGED_FIELDS);
-	return mask_string_value(f, k, (struct mask_where){0});
+	if (mask_frame_open(&child, f, n->off, n->len, ESCAPE_JSON) < 0 ||
+		mask_range(&child, 2, child.text.len - 2, RULE_MANAGED_FIELDS) < 0)
+		return -1;
+	return mask_frame_close(&child);
+}
+
+static bool has_sign(struct span name, char sign)
+{
+	return name.len > 2 && name.ptr[0] == sign && name.ptr[1] == ':';
 }
 
 /*
@@ -436,13 +443,16 @@ static int mask_fields(struct mask_frame *f, json_ref r, json_ref above, unsigne
 		return mask_node(f, r, RULE_TOO_DEEP);
 	}
 	json_foreach_member (k, f->doc, r) {
-		const struct json_node *n = json_node(f->doc, k);
-		const char *text = f->text.ptr + n->off;
-		bool field = n->len > 2 && text[0] == 'f' && text[1] == ':';
+		struct span name = mask_string(f, k);
+		bool field = name.ptr && has_sign(name, 'f');
 		int ret = 0;
 
-		if (n->len > 2 && (!field || n->len >= 16))
-			ret = mask_field_key(f, k, above);
+		if (!name.ptr)
+			return -1;
+		if (has_sign(name, 'v') && field_is_secret(f, above))
+			ret = mask_set_element(f, k);
+		else if (!field || name.len >= 16)
+			ret = mask_string_value(f, k, (struct mask_where){0});
 		if (ret < 0)
 			return -1;
 		if (json_type(f->doc, k + 1) != JSON_OBJECT)

@@ -419,19 +419,30 @@ static bool has_percent_escapes(struct span s)
 	return false;
 }
 
-static int mask_percent(struct mask_frame *f, struct mask_where w, bool *ret_done)
+static int mask_unescaped(struct mask_frame *f, struct mask_where w, enum mask_escape escape)
 {
 	struct mask_frame child;
 	int ret;
 
-	if (!afford(f->ctx, f->text.len))
-		return give_up(f, unaffordable(f->ctx), ret_done);
-	if (mask_frame_open(&child, f, 0, f->text.len, ESCAPE_PERCENT) < 0)
+	if (mask_frame_open(&child, f, 0, f->text.len, escape) < 0)
 		return -1;
 	f->ctx->layers++;
 	ret = mask_text_frame(&child, w);
 	f->ctx->layers--;
 	return ret < 0 ? -1 : mask_frame_close(&child);
+}
+
+/* A + is a blank to some and a + to others. */
+static int mask_percent(struct mask_frame *f, struct mask_where w, bool *ret_done)
+{
+	bool plus = memchr(f->text.ptr, '+', f->text.len);
+
+	if (!afford(f->ctx, f->text.len))
+		return give_up(f, unaffordable(f->ctx), ret_done);
+	*ret_done = true;
+	if (mask_unescaped(f, w, ESCAPE_PERCENT) < 0)
+		return -1;
+	return plus ? mask_unescaped(f, w, ESCAPE_FORM) : 0;
 }
 
 int mask_layers(struct mask_frame *f, struct mask_where w, bool *ret_done)

@@ -40,7 +40,7 @@ static int mask_escaped(struct uri *u, size_t off, size_t len, bool command)
 	if (!command &&
 		(len == 0 || mask_is_plain(u->f->ctx->m, (struct span){u->f->text.ptr + off, len})))
 		return 0;
-	if (mask_frame_open(&child, u->f, off, len, ESCAPE_PERCENT) < 0)
+	if (mask_frame_open(&child, u->f, off, len, ESCAPE_FORM) < 0)
 		return -1;
 	if (command)
 		ret = mask_command_element(&child, &u->command, true);
@@ -58,7 +58,7 @@ static int mask_value(struct uri *u, size_t off, size_t len, enum mask_rule rule
 
 	if (span_eq_str(raw, "true") || span_eq_str(raw, "false"))
 		return 0;
-	if (mask_frame_open(&child, u->f, off, len, ESCAPE_PERCENT) < 0)
+	if (mask_frame_open(&child, u->f, off, len, ESCAPE_FORM) < 0)
 		return -1;
 	return mask_edit_add(u->f, off, len, child.text, rule, 0);
 }
@@ -72,7 +72,7 @@ static int mask_parameter(struct uri *u, size_t off, size_t len)
 
 	if (len == 0)
 		return 0;
-	if (mask_frame_open(&name, u->f, off, name_len, ESCAPE_PERCENT) < 0)
+	if (mask_frame_open(&name, u->f, off, name_len, ESCAPE_FORM) < 0)
 		return -1;
 	if (!u->proxy && span_eq_str(name.text, "command"))
 		return equals ? mask_escaped(u, value, value_len, true) : 0;

@@ -1,0 +1,75 @@
+/*
+ * Thousands of generated events, a random secret in each: after masking it is nowhere to be found,
+ * and its neighbours are. HOLDPOINT_MASK_EVENTS and HOLDPOINT_MASK_SEED ask for more or others.
+ */
+#include <stdio.h>
+
+#include "support/mask_plant.h"
+#include "support/mask_support.h"
+#include "support/secret_search.h"
+
+static uint64_t number_from(const char *name, uint64_t usual)
+{
+	const char *value = getenv(name);
+
+	return value ? strtoull(value, NULL, 10) : usual;
+}
+
+static void expect_masked(struct masker *m, struct arena *arena, uint64_t seed)
+{
+	_cleanup_(buf_free) struct buf in = BUF_INIT(16 << 20), out = BUF_INIT(16 << 20);
+	struct plant_source src = {.state = seed};
+	struct mask_result r;
+	struct json_doc d;
+	const char *form;
+	struct plant p;
+
+	plant_event(&p, &src, &in);
+	ck_assert_ptr_nonnull(buf_str(&in));
+	read_doc(buf_span(&in), arena, &d);
+	mask_audit_event(m, &d, JSON_ROOT, arena, &out, &r);
+	ck_assert_ptr_nonnull(buf_str(&out));
+	form = secret_found(buf_span(&out), span_of(p.secret));
+	ck_assert_msg(!form, "seed %lu (%s): %s is left, %s\nof %.4000s\nin %.4000s", seed, p.story,
+		p.secret, form, in.ptr, out.ptr);
+	for (size_t i = 0; i < p.gone_count; i++)
+		ck_assert_msg(!strstr(out.ptr, p.gone[i]), "seed %lu (%s): %s is left of %.4000s",
+			seed, p.story, p.gone[i], in.ptr);
+	ck_assert_msg(r.masked > 0 && !r.whole, "seed %lu (%s): %u masked, %s: %.4000s", seed,
+		p.story, r.masked, r.whole ? "whole" : "in part", in.ptr);
+	ck_assert_msg(!strstr(in.ptr, "canary-7") || strstr(out.ptr, PLANT_CANARY),
+		"seed %lu (%s): neighbours are gone: %.4000s", seed, p.story, out.ptr);
+	ck_assert_ptr_nonnull(strstr(out.ptr, "\"stage\":\"ResponseComplete\"}"));
+	read_doc(buf_span(&out), arena, &d);
+}
+
+START_TEST(mask_property__no_planted_secret_survives)
+{
+	uint64_t events = number_from("HOLDPOINT_MASK_EVENTS", 6000);
+	uint64_t seed = number_from("HOLDPOINT_MASK_SEED", 1);
+	struct masker *m = new_masker(MASK_TEST_KEY, NULL);
+	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 20, 256 << 20);
+
+	for (uint64_t i = 0; i < events; i++) {
+		expect_masked(m, arena, seed + i * UINT64_C(0x100000001b3));
+		arena_reset(arena);
+	}
+	masker_free(m);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("mask_property");
+	TCase *tc = tcase_create("all");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_set_timeout(tc, 0);
+	tcase_add_test(tc, mask_property__no_planted_secret_survives);
+	suite_add_tcase(s, tc);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
