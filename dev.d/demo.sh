@@ -107,3 +107,42 @@ demo_planted() {
   rm -f "$dump"
   ((found == 0)) || die "a secret was kept"
 }
+
+# The same with a real kubectl and a real kube-apiserver in between.
+demo_kubectl() {
+  demo_title "Two people and an agent, all of them cluster-admin, and a real kube-apiserver"
+  as admin create namespace prod --dry-run=client -o yaml | as admin apply -f - >/dev/null
+  as admin -n prod run web --image=registry.example.com/web:1 >/dev/null 2>&1 || true
+  demo_title "1. The agent wants a shell in production"
+  demo_as agent refused -n prod exec web -- sh
+  demo_title "2. It deletes a pod: that waits for a person"
+  demo_as agent refused -n prod delete pod web --wait=false
+  demo_approve "$(sed -nE 's/.*hold ([0-9]+) waits.*/\1/p' <<<"$demo_answer" | head -n 1)"
+  demo_title "4. The agent repeats it"
+  demo_as agent allowed -n prod delete pod web --wait=false --grace-period=0 --force
+  demo_title "5. What the API server reported about the agent"
+  demo_recent_session
+}
+
+# demo_as WHO allowed|refused ARGS...
+demo_as() {
+  local who=$1 expected=$2 verdict=allowed
+  shift 2
+  printf '  %s$ kubectl %s\n' "$who" "$*"
+  demo_answer=$(as "$who" "$@" 2>&1) || verdict=refused
+  sed 's/^/  /' <<<"$demo_answer"
+  [[ $verdict == "$expected" ]] || die "expected it to be $expected; see $stack_dir/webhook.log"
+}
+
+demo_recent_session() {
+  local url session deadline=$((SECONDS + 30))
+  url=$(stack_database_url auditor)
+  until session=$(HOLDPOINT_DATABASE_URL=$url "$stack_bin/holdpoint" sessions -o json |
+    jq -er 'map(select(.username == "claude-code@agents.example.com" and .writes > 2))
+      | max_by(.started_at) | .session // empty') && [[ $session ]]; do
+    ((SECONDS < deadline)) || die "the API server's events did not arrive; see $stack_dir/sink.log"
+    sleep 0.5
+  done
+  sleep 1.5
+  HOLDPOINT_DATABASE_URL=$url "$stack_bin/holdpoint" replay "$session" | cut -c1-118 | sed 's/^/  /'
+}

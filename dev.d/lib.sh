@@ -34,8 +34,12 @@ step() {
   shift
   log=$(step_log "$label")
   mkdir -p "${log%/*}"
-  "$@" >"$log" 2>&1 &
+  # In a process group of its own: when we are interrupted, all of it goes.
+  set -m
+  "$@" >"$log" 2>&1 </dev/null &
   pid=$!
+  set +m
+  trap 'kill -TERM -- "-$pid" 2>/dev/null; note; exit 130' INT TERM
   while kill -0 "$pid" 2>/dev/null; do
     if ((SECONDS - started >= 2)); then
       step_show "$label" "$log" $((SECONDS - started)) shown
@@ -43,6 +47,7 @@ step() {
     sleep 0.2
   done
   wait "$pid" || rc=$?
+  trap - INT TERM
   [[ -t 2 ]] && printf '\r\033[K' >&2
   if ((rc)); then
     note "FAILED $label after $((SECONDS - started)) s; the end of $log:"
@@ -85,6 +90,8 @@ apt_install() {
   mapfile -t missing < <(apt_missing "$@")
   ((${#missing[@]})) || return 0
   note "       $label: ${missing[*]}"
+  # Asked for here, if it must be: below, nobody would see the question.
+  ((EUID == 0)) || ! command -v sudo >/dev/null || sudo -v
   if ! apt-get install -s --no-install-recommends "${missing[@]}" >/dev/null 2>&1; then
     step "Refresh the package lists" as_root apt-get update -q
   fi

@@ -34,7 +34,8 @@ dev_up() {
 stack_up() {
   note "...    Start PostgreSQL"
   stack_postgres
-  step "Migrate the database, make certificates and logins" stack_prepare
+  step "Migrate the database, make certificates and logins" stack_prepare ||
+    die "the private database could not be prepared; ./dev down --purge makes room for an empty one"
   rm -f "$stack_dir"/*.log.*
   mkdir -p "$stack_dir/policy"
   cp "$root/test/e2e/policy.yaml" "$stack_dir/policy/agents.yaml"
@@ -42,6 +43,9 @@ stack_up() {
   sink_start || die "holdpoint-auditsink did not start"
   note "ok     Both daemons are ready"
   if (($1)); then
+    # A new cluster each time: the former one's registration names a port that is gone, and would
+    # stop every write.
+    rm -rf "$state/cluster"
     cluster_start "$state/cluster" --detach --cluster "$stack_cluster" --certs "$stack_dir/certs" \
       --webhook-url "${stack_url[webhook]}" --sink-url "${stack_url[sink]}"
     cluster_register
