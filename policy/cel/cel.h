@@ -188,6 +188,14 @@ DEFINE_CLEANUP(struct cel_env *, cel_env_free)
 int cel_env_declare(
 	struct cel_env *env, struct span name, const char *type, uint32_t *ret_slot, struct err *e);
 
+/*
+ * Lets `NAME{field: value, …}` be written for a map with these string keys, as Kubernetes does for
+ * JSONPatch: a field that is not in the NULL-terminated list is a compile error. name and fields
+ * must outlive the environment's programs.
+ */
+int cel_env_declare_record(
+	struct cel_env *env, struct span name, const char *const *fields, struct err *e);
+
 /* The name space that unqualified names are looked up in first ("com.example"). */
 int cel_env_set_container(struct cel_env *env, struct span container, struct err *e);
 

@@ -289,12 +289,21 @@ struct cel_variable {
 	const struct cel_type *type;
 };
 
+#define CEL_MAX_RECORDS 4
+
+struct cel_record {
+	struct span name;
+	const char *const *fields;
+};
+
 struct cel_env {
 	struct arena *arena;
 	unsigned options;
 	struct span container;
 	struct cel_variable *vars;
 	uint32_t var_count, var_cap;
+	struct cel_record records[CEL_MAX_RECORDS];
+	uint32_t record_count;
 };
 
 struct cel_compiler {

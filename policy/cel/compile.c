@@ -198,6 +198,17 @@ int cel_env_declare(
 	return 0;
 }
 
+int cel_env_declare_record(
+	struct cel_env *env, struct span name, const char *const *fields, struct err *e)
+{
+	if (!is_qualified_name(name))
+		return err_set(e, "'%.*s' is no name for a record", SPAN_FMT(name));
+	if (env->record_count == CEL_MAX_RECORDS)
+		return err_set(e, "too many records");
+	env->records[env->record_count++] = (struct cel_record){name, fields};
+	return 0;
+}
+
 int cel_env_set_container(struct cel_env *env, struct span container, struct err *e)
 {
 	if (container.len > 0 && !is_qualified_name(container))

@@ -62,6 +62,7 @@ FN(trim);
 FN(reverse);
 FN(format);
 FN(strings_quote);
+FN(jsonpatch_escape_key);
 FN(math_greatest);
 FN(math_least);
 FN(math_ceil);

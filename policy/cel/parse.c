@@ -362,6 +362,69 @@ static struct cel_node *parse_index(struct parser *p, struct cel_node *target, u
 	return n;
 }
 
+static const struct cel_record *find_record(const struct parser *p, const struct cel_node *name)
+{
+	const struct cel_env *env = p->c->env;
+
+	for (uint32_t i = 0; i < env->record_count && name->op == CEL_N_IDENT; i++)
+		if (span_eq(env->records[i].name, name->name))
+			return &env->records[i];
+	return NULL;
+}
+
+/* The name of a field in a record, as the string constant that is the map's key. */
+static struct cel_node *parse_field_name(struct parser *p, const struct cel_record *record)
+{
+	struct cel_token t = p->tok;
+	struct span name = {p->c->source.ptr + t.off, t.end - t.off};
+	struct cel_hint hint = {.wanted = name};
+
+	if (t.kind != CEL_TOK_IDENT) {
+		unexpected(p, "a field");
+		return NULL;
+	}
+	advance(p);
+	for (const char *const *f = record->fields; *f; f++) {
+		if (span_eq_str(name, *f))
+			return constant(p, t.off, cel_string(span_of(*f)));
+		cel_hint_offer(&hint, span_of(*f));
+	}
+	cel_issue_at(p->c, t.off, "%.*s has no field '%.*s'%s", SPAN_FMT(record->name),
+		SPAN_FMT(name), cel_hint_text(&hint));
+	p->stopped = true;
+	return NULL;
+}
+
+/* NAME{field: value, …}: a map, for the names that the environment declares. */
+static struct cel_node *parse_record(struct parser *p, struct cel_node *name, uint32_t off)
+{
+	const struct cel_record *record = find_record(p, name);
+	struct node_list l = {0};
+
+	if (!record) {
+		cel_issue_at(p->c, off, "there are no message types to build a value of");
+		p->stopped = true;
+		return NULL;
+	}
+	advance(p);
+	while (!p->stopped && !is_punct(p, '}')) {
+		bool optional = accept(p, '?');
+		struct cel_node *key = parse_field_name(p, record);
+
+		if (p->stopped || !expect(p, ':') || !push(p, &l, key, false) ||
+			!push(p, &l, parse_expr(p), optional))
+			return NULL;
+		if (!accept(p, ','))
+			break;
+	}
+	if (p->stopped || !expect(p, '}'))
+		return NULL;
+	struct cel_node *n = node(p, CEL_N_MAP, off, l.items, l.count);
+	if (n)
+		n->opt_mask = mask_or_null(&l);
+	return n;
+}
+
 static struct cel_node *parse_members(struct parser *p, struct cel_node *n, uint32_t off)
 {
 	while (!p->stopped) {
@@ -371,9 +434,7 @@ static struct cel_node *parse_members(struct parser *p, struct cel_node *n, uint
 			n = parse_index(p, n, off);
 		} else if (n && is_punct(p, '{') &&
 			   (n->op == CEL_N_IDENT || n->op == CEL_N_SELECT)) {
-			cel_issue_at(p->c, off, "there are no message types to build a value of");
-			p->stopped = true;
-			return NULL;
+			n = parse_record(p, n, off);
 		} else {
 			break;
 		}

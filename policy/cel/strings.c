@@ -345,3 +345,19 @@ FN(strings_quote)
 	*q++ = '"';
 	return cel_string((struct span){room, (size_t)(q - room)});
 }
+
+FN(jsonpatch_escape_key)
+{
+	if (a[0].kind != CEL_STRING)
+		return cel_err_overload(ev, n, a, count);
+	char *room = cel_string_room(ev, 2 * (size_t)a[0].n), *q = room;
+	if (!room)
+		return cel_err_room(ev);
+	for (uint32_t i = 0; i < a[0].n; i++) {
+		char c = a[0].s[i];
+		*q++ = c == '/' ? '~' : c;
+		if (c == '~' || c == '/')
+			*q++ = c == '~' ? '0' : '1';
+	}
+	return cel_string((struct span){room, (size_t)(q - room)});
+}
