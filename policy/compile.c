@@ -44,8 +44,7 @@ static const struct match *compile_match_list(struct compiler *c, const struct y
 {
 	const struct source_match *items = list->items;
 	if (!list->count) {
-		errors_add_at(
-			c->errors, list->at, "match is empty, so the rule would never apply");
+		errors_add_at(c->errors, list->at, "match is empty, so the rule would never apply");
 		return NULL;
 	}
 	struct match *out = compiler_alloc(c, list->at, list->count, sizeof *out);
@@ -71,7 +70,8 @@ static void compile_matches(
 	r->match_count = !r->matches ? 0 : s->match.at ? s->match.count : p->match_count;
 	if (rule_endpoints(r) == (ENDPOINT_ADMISSION | ENDPOINT_AUTHORIZE))
 		errors_add_at(c->errors, s->match.at ? s->match.at : r->at,
-			"a rule has matches with operations or with verbs, not both: write two rules");
+			"a rule has matches with operations or with verbs, not both: write two "
+			"rules");
 }
 
 static void compile_hold(struct compiler *c, const struct source_rule *s, struct rule *r)

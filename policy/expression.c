@@ -11,6 +11,7 @@
 
 static int declare(struct expressions *x)
 {
+	static const char *const json_patch_fields[] = {"op", "path", "from", "value", NULL};
 	static const struct {
 		const char *name, *type;
 	} slots[] = {
@@ -26,7 +27,7 @@ static int declare(struct expressions *x)
 			slot != i)
 			return -1;
 	}
-	return 0;
+	return cel_env_declare_record(x->env, SPAN("JSONPatch"), json_patch_fields, NULL);
 }
 
 struct expressions *expressions_new(struct arena *arena)

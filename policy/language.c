@@ -208,7 +208,8 @@ static const struct field rule_fields[] = {
 	{"name", FIELD_STRING, AT(source_rule, name), .required = true,
 		.doc = "Lower-case letters, digits and `-`; unique in its policy."},
 	{"match", FIELD_OBJECTS, AT(source_rule, match), .of = &match,
-		.doc = "The rule concerns a request that matches any of these; the policy's `match` "
+		.doc = "The rule concerns a request that matches any of these; the policy's "
+		       "`match` "
 		       "when left out."},
 	{"when", FIELD_EXPRESSIONS, AT(source_rule, when),
 		.doc = "CEL conditions; the rule applies when all are true."},

@@ -19,7 +19,7 @@
 
 struct source_expect {
 	struct yaml_int action;
-	struct yaml_str rule, message;
+	struct yaml_str rule, message, refused;
 	struct yaml_list rules;
 	const struct node *patch;
 };
@@ -53,7 +53,8 @@ static const struct choice expected_actions[] = {
 
 static const struct field expect_fields[] = {
 	{"action", FIELD_ENUM, AT(source_expect, action), .def = -1, .choices = expected_actions,
-		.doc = "The decision. At least one of `action` and `patch` must be given."},
+		.doc = "The decision. At least one of `action`, `patch` and `refused` must be "
+		       "given."},
 	{"rule", FIELD_STRING, AT(source_expect, rule),
 		.doc = "The rule that decided, as `RULE` or `POLICY/RULE`."},
 	{"rules", FIELD_STRINGS, AT(source_expect, rules),
@@ -63,6 +64,8 @@ static const struct field expect_fields[] = {
 	{"patch", FIELD_ANY, AT(source_expect, patch),
 		.doc = "The JSON patch (RFC 6902) that the mutating endpoint answers; `[]` is "
 		       "none."},
+	{"refused", FIELD_STRING, AT(source_expect, refused),
+		.doc = "A glob for the reason why the mutating endpoint denies the request."},
 	{NULL},
 };
 
@@ -329,14 +332,19 @@ static int check_patch(struct running *r, const struct policy_request *q,
 		buf_add_str(got, "the request needs too much memory");
 		return -1;
 	}
-	node_put_json(expected, x->patch);
-	if (m.decision.action == POLICY_DENY) {
-		buf_printf(got, "Deny, saying %.*s", SPAN_FMT(m.decision.decisive->message));
-		return -1;
+	bool refused = m.decision.action == POLICY_DENY;
+	struct span reason = refused ? m.decision.decisive->message : SPAN("");
+	if (x->patch)
+		node_put_json(expected, x->patch);
+	else
+		buf_printf(expected, "Deny, saying %.*s", SPAN_FMT(x->refused.s));
+	if (refused) {
+		buf_printf(got, "Deny, saying %.*s", SPAN_FMT(reason));
+		return x->refused.at && pattern_matches(pattern_of(x->refused.s), reason) ? 0 : -1;
 	}
 	struct span text = m.patch.len ? m.patch : SPAN("[]");
 	buf_add_span(got, text);
-	if (node_to_json(r, x->patch, &wanted, &e) < 0 ||
+	if (!x->patch || node_to_json(r, x->patch, &wanted, &e) < 0 ||
 		json_read(text.ptr, text.len, &limits, r->scratch, &patch, NULL) < 0)
 		return -1;
 	return json_same(&wanted, JSON_ROOT, &patch, JSON_ROOT) ? 0 : -1;
@@ -357,7 +365,7 @@ static void run_case(struct running *r, const struct source_case *c, int64_t now
 	q.now_us = now_us;
 	if (x->action.at)
 		passed = check_decision(r, &q, x, &expected, &got) == 0;
-	if (x->patch && passed) {
+	if ((x->patch || x->refused.at) && passed) {
 		buf_reset(&expected);
 		buf_reset(&got);
 		passed = check_patch(r, &q, x, &expected, &got) == 0;
@@ -373,18 +381,21 @@ static void run_case(struct running *r, const struct source_case *c, int64_t now
 
 /* ---- files ---- */
 
-static bool check_case(struct running *r, const struct source_case *c)
+static void check_case(struct running *r, const struct source_case *c)
 {
 	const struct source_expect *x = c->expect.value;
 	int sources = !!c->review.at + !!c->request + !!c->access;
 	if (sources != 1)
 		errors_add_at(r->errors, c->name.at,
 			"a case has exactly one of review, request and access");
-	if (x && !x->action.at && !x->patch)
-		errors_add_at(r->errors, c->expect.at, "expect needs an action or a patch");
+	if (x && x->patch && x->refused.at)
+		errors_add_at(
+			r->errors, x->refused.at, "expect has a patch or is refused, not both");
+	if (x && !x->action.at && !x->patch && !x->refused.at)
+		errors_add_at(
+			r->errors, c->expect.at, "expect needs an action, a patch or refused");
 	if (x && x->rule.at && !x->action.at)
 		errors_add_at(r->errors, x->rule.at, "rule needs an action as well");
-	return sources == 1 && x && (x->action.at || x->patch);
 }
 
 /* Loads what the test names; its errors are the test's. */
