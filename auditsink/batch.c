@@ -120,6 +120,20 @@ void batch_number(struct batch *b, int64_t first_seq)
 	}
 }
 
+bool batch_is_sound(const struct batch *b)
+{
+	if (b->seq_at.len != b->events * sizeof(uint32_t))
+		return false;
+	for (uint32_t i = 0; i < b->events; i++) {
+		uint32_t at;
+
+		memcpy(&at, b->seq_at.ptr + i * sizeof(at), sizeof(at));
+		if (b->rows.len < 8 || at > b->rows.len - 8)
+			return false;
+	}
+	return true;
+}
+
 size_t batch_bytes(const struct batch *b)
 {
 	return sizeof(*b) + b->rows.cap + b->seq_at.cap + b->quarantine_rows.cap;

@@ -52,5 +52,8 @@ DEFINE_CLEANUP(struct batch *, batch_free)
 /* Fills in the sequence numbers, from first_seq on. */
 void batch_number(struct batch *b, int64_t first_seq);
 
+/* Are the places of the sequence numbers inside its rows? For batches that come back from disk. */
+bool batch_is_sound(const struct batch *b);
+
 /* Bytes it holds, for limits on queues. */
 size_t batch_bytes(const struct batch *b);

@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "auditsink/drainer.h"
 #include "auditsink/ingest.h"
 #include "auditsink/sink_metrics.h"
 #include "auditsink/source.h"
@@ -24,6 +25,8 @@ struct sink {
 	struct source_table *sources;
 	struct masker *masker;
 	struct pg_pool *pool;
+	struct spool *spool;
+	struct drainer *drainer;
 	struct writer *writer;
 	struct ingest *ingest;
 	struct http_server *server, *metrics_server;
@@ -32,6 +35,7 @@ struct sink {
 
 	pthread_t housekeeper;
 	bool has_housekeeper;
+	bool partitions_ok; /* when last looked at */
 	pthread_mutex_t lock;
 	pthread_cond_t stopping_cond;
 	bool stopping;
@@ -95,13 +99,17 @@ static void get_livez(struct http_request *req, void *userdata _unused_)
 	reply_text(req, 200, SPAN("ok\n"));
 }
 
+/* Ready is who can acknowledge events: into the database, or into a spool with room. */
 static void get_readyz(struct http_request *req, void *userdata)
 {
 	struct sink *s = userdata;
+	struct spool_state spool = {.full = true};
 
+	if (s->spool)
+		spool_get_state(s->spool, &spool);
 	if (!s->ready)
 		reply_text(req, 503, SPAN("not ready: starting or stopping\n"));
-	else if (!pg_pool_is_up(s->pool))
+	else if (!pg_pool_is_up(s->pool) && spool.full)
 		reply_text(req, 503, SPAN("not ready: no connection to the database\n"));
 	else
 		reply_text(req, 200, SPAN("ok\n"));
@@ -179,7 +187,7 @@ static bool sleep_unless_stopping(struct sink *s, unsigned seconds)
 static void *housekeeper_main(void *arg)
 {
 	struct sink *s = arg;
-	struct partitions_job job = {.ok = true};
+	struct partitions_job job = {.ok = s->partitions_ok};
 
 	while (sleep_unless_stopping(s, job.ok ? HOUSEKEEPING_S : HOUSEKEEPING_RETRY_S)) {
 		if (pg_pool_run(s->pool, ensure_partitions, &job) < 0)
@@ -211,18 +219,35 @@ static int start_database(struct sink *s, struct err *e)
 		.connect_timeout_s = 5,
 	};
 	struct partitions_job job = {.ok = false};
-	struct writer_config writer;
 
-	if (pg_pool_open(&pool, true, &s->pool, e) < 0)
-		return -1;
+	if (s->config.spool_file && spool_open(s->config.spool_file,
+					    (size_t)s->config.spool_max_bytes, &s->spool, e) < 0)
+		return err_prefix(e, "--spool-file");
+	if (pg_pool_open(&pool, true, &s->pool, e) < 0) {
+		if (!s->spool)
+			return -1;
+		/* A sink with a spool does its work without the database, too. */
+		log_warn("database_unreachable_at_start", LOG_STR("error", e->msg));
+		return pg_pool_open(&pool, false, &s->pool, e);
+	}
 	if (pg_pool_run(s->pool, ensure_partitions, &job) < 0 || !job.ok)
 		return err_set(e, "the database is not ready for audit events (see the log line "
 				  "above): run `holdpoint db migrate`, and connect with a login "
 				  "in the role holdpoint_auditsink");
-	writer = (struct writer_config){.pool = s->pool,
+	s->partitions_ok = true;
+	return 0;
+}
+
+static int start_writer(struct sink *s, struct err *e)
+{
+	const struct writer_config config = {.pool = s->pool,
+		.spool = s->spool,
 		.max_batches = (unsigned)s->config.queue,
 		.max_bytes = WRITE_BYTES_MAX};
-	return writer_new(&writer, &s->writer, e);
+
+	if (s->spool && drainer_start(s->pool, s->spool, &s->drainer, e) < 0)
+		return -1;
+	return writer_new(&config, &s->writer, e);
 }
 
 static int start_ingest(struct sink *s, struct err *e)
@@ -308,7 +333,7 @@ static int start_all(struct sink *s, struct err *e)
 
 	if (source_table_new(&sources, &s->sources, e) < 0 ||
 		masker_new(s->config.mask_key_file, s->config.mask_config, &s->masker, e) < 0 ||
-		start_database(s, e) < 0 || start_ingest(s, e) < 0)
+		start_database(s, e) < 0 || start_writer(s, e) < 0 || start_ingest(s, e) < 0)
 		return -1;
 	s->ready = true;
 	if (start_listeners(s, e) < 0 || start_housekeeper(s, e) < 0)
@@ -362,7 +387,9 @@ void sink_stop(struct sink *s)
 	ingest_free(s->ingest);
 	if (s->writer && !writer_drain(s->writer, (unsigned)s->config.shutdown_ms))
 		log_warn("audit_writes_unfinished");
+	drainer_stop(s->drainer);
 	pg_pool_close(s->pool);
+	spool_close(s->spool);
 	http_server_stop(s->server, (unsigned)s->config.shutdown_ms);
 	http_server_stop(s->metrics_server, 1000);
 	writer_free(s->writer);

@@ -19,6 +19,8 @@ struct sink_config {
 	const char *database_url;
 	int64_t database_connections;
 	int64_t database_timeout_ms;
+	const char *spool_file; /* or NULL */
+	int64_t spool_max_bytes;
 	const char *mask_key_file, *mask_config;
 	int64_t max_body_bytes, max_inflight_bytes;
 	int64_t body_deadline_ms;

@@ -11,7 +11,10 @@
 #define LANES_MAX	 256
 #define GROUP_EVENTS_MAX 20000
 #define GROUP_BYTES_MAX	 (64u << 20)
-#define ATTEMPTS	 3 /* of a transaction that met a deadlock or a lock timeout */
+/* A transaction that met a deadlock or a timeout is tried again, as long as its sender, who gives
+ * up after 30 s, may still be waiting. */
+#define ATTEMPTS    3
+#define PATIENCE_US 8000000
 
 struct lane {
 	struct writer *w;
@@ -150,14 +153,14 @@ static void set_outcome(struct batch *group, int outcome)
 		b->outcome = outcome;
 }
 
-static enum pg_status write_group(struct pg_conn *c, struct batch *group)
+enum pg_status writer_write(struct pg_conn *c, struct batch *group)
 {
 	enum pg_status status = PG_RETRY;
 	int64_t start = now_us();
 	char sqlstate[6];
 	struct err e;
 
-	for (int i = 0; i < ATTEMPTS && status == PG_RETRY; i++)
+	for (int i = 0; i < ATTEMPTS && status == PG_RETRY && now_us() - start < PATIENCE_US; i++)
 		status = write_once(c, group, sqlstate, &e);
 	metric_observe_us(&sink_metrics[SINK_WRITE_SECONDS], (uint64_t)(now_us() - start));
 	if (status == PG_OK) {
@@ -177,9 +180,34 @@ static void write_one_by_one(struct pg_conn *c, struct batch *group)
 		struct batch *next = b->next;
 
 		b->next = NULL;
-		write_group(c, b);
+		if (writer_write(c, b) == PG_UNAVAILABLE) {
+			b->next = next;
+			set_outcome(b, WRITE_FAILED);
+			return;
+		}
 		b->next = next;
 	}
+}
+
+/* What the database did not take goes to disk, if there is a spool. */
+static void spool_failed(struct writer *w, struct batch *group)
+{
+	uint64_t failed = 0;
+	struct err e;
+
+	for (struct batch *b = group; b; b = b->next)
+		failed += b->outcome == WRITE_FAILED;
+	if (!w->config.spool || failed == 0)
+		return;
+	if (spool_put(w->config.spool, group, WRITE_FAILED, &e) < 0) {
+		log_error("audit_spool_failed", LOG_STR("error", e.msg));
+		return;
+	}
+	for (struct batch *b = group; b; b = b->next) {
+		if (b->outcome == WRITE_FAILED)
+			b->outcome = WRITE_SPOOLED;
+	}
+	metric_add(&sink_metrics[SINK_SPOOLED], (int64_t)failed);
 }
 
 /* ---- lanes; the writer's lock is held where nothing else is said ---- */
@@ -282,8 +310,9 @@ static void run_lane(struct pg_conn *c, bool usable, void *arg)
 	pthread_mutex_unlock(&w->lock);
 	if (!usable)
 		set_outcome(group, WRITE_FAILED);
-	else if (write_group(c, group) == PG_REFUSED && group->next)
+	else if (writer_write(c, group) == PG_REFUSED && group->next)
 		write_one_by_one(c, group);
+	spool_failed(w, group);
 	/* The next transaction must not wait for this one's answers. */
 	pthread_mutex_lock(&w->lock);
 	rest = go_on(l);

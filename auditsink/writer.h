@@ -9,13 +9,14 @@
  */
 #pragma once
 
-#include "auditsink/batch.h"
+#include "auditsink/spool.h"
 #include "common/pg_pool.h"
 
 struct writer;
 
 struct writer_config {
 	struct pg_pool *pool;
+	struct spool *spool;  /* takes what the database does not; or NULL */
 	unsigned max_batches; /* waiting, over all lanes */
 	size_t max_bytes;
 };
@@ -36,6 +37,12 @@ void writer_free(struct writer *w);
  * owns b then. -1: the queue is full; b stays the caller's. Threads: any. Never blocks.
  */
 int writer_submit(struct writer *w, struct batch *b) _must_check_;
+
+/*
+ * Stores a list of batches of one cluster in one transaction, now, on this connection; tries again
+ * when it met a deadlock. On PG_OK every batch's outcome is set. For a job of the pool.
+ */
+enum pg_status writer_write(struct pg_conn *c, struct batch *group) _must_check_;
 
 /* Waits until every lane is empty, at most timeout_ms. False when one is not. */
 bool writer_drain(struct writer *w, unsigned timeout_ms);

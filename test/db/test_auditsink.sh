@@ -175,6 +175,40 @@ rc=0 && wait "$pid" || rc=$?
 equals 0 "$rc" "exit code after SIGTERM"
 grep -q '"event":"stopped"' "$stack_dir/sink.log" || fail "no word of stopping"
 
+at "with a spool, an outage costs nothing"
+database() { # off|on: as far as the sink can tell
+  psql -q -X "$HOLDPOINT_TEST_DATABASE_URL" -c "ALTER ROLE auditsink $([[ $1 == on ]] || echo NO)LOGIN" -c "SELECT
+    pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'auditsink'" >/dev/null
+}
+sink_start --spool-file="$dir/spool" --spool-max-bytes=1Mi
+before=$(sql 'SELECT count(*) FROM holdpoint.audit_event')
+database off
+for ((i = 0; i < 30; i++)); do
+  list "$(event "spooled$i" ',"requestObject":{"kind":"Secret","data":{"p":"aHVudGVyMi1wbGFpbg=="}}')" >"$dir/s$i"
+  answers 200 '"result":"spooled"' "$dir/s$i"
+done
+equals 30 "$(metric holdpoint_audit_spooled_batches_total)" "batches spooled"
+answers 200 '"result":"spooled"' "$dir/s7"
+if grep -qF -e aHVudGVyMi1wbGFpbg -e hunter2-plain "$dir/spool" "$dir/spool-wal"; then fail "a secret in the spool"; fi
+equals 600 "$(stat -c %a "$dir/spool")" "mode of the spool"
+kill -KILL "${stack_pid[sink]}"
+wait "${stack_pid[sink]}" 2>/dev/null || true
+sink_start --spool-file="$dir/spool" --spool-max-bytes=1Mi
+grep -q '"event":"database_unreachable_at_start"' "$stack_dir/sink.log" || fail "no word of the missing database"
+list "$(event full ",\"x\":\"$(head -c 1100000 /dev/zero | tr '\0' x)\"")" >"$dir/full"
+answers 503 'send again' "$dir/full"
+database on
+for ((i = 0; i < 150; i++)); do
+  [[ $(sql 'SELECT count(*) FROM holdpoint.audit_event') == $((before + 30)) ]] && break
+  sleep 0.2
+done
+equals "$((before + 30))" "$(sql 'SELECT count(*) FROM holdpoint.audit_event')" "events after the outage"
+equals "$(seq -f 'spooled%g' 0 29)" "$(sql "SELECT audit_id FROM holdpoint.audit_event WHERE audit_id ~ '^spooled' ORDER BY seq")" "their order"
+equals "$((before + 30))" "$(sql 'SELECT max(seq) FROM holdpoint.audit_event')" "numbers have no gaps"
+answers 200 '"result":"duplicate"' "$dir/s7"
+answers 200 '"result":"stored"' "$dir/full"
+daemon_stop sink
+
 at "usage"
 rc=0 && out=$("$HOLDPOINT_BIN/holdpoint-auditsink" --listen=0.0.0.0:0 --database-url=x 2>&1) || rc=$?
 equals 2 "$rc" "listening to everybody without authentication ($out)"

@@ -1,0 +1,177 @@
+#include "auditsink/drainer.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#include "auditsink/sink_metrics.h"
+#include "auditsink/writer.h"
+#include "common/log.h"
+
+#define GROUP_MAX	32
+#define GROUP_BYTES_MAX ((size_t)16 << 20)
+#define IDLE_MS		500  /* how often it looks whether there is something to do */
+#define RETRY_MS	2000 /* after the database, or the file, did not do as it should */
+
+struct drainer {
+	struct pg_pool *pool;
+	struct spool *spool;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t stopped;
+	bool stopping;
+};
+
+/* What one job of the pool is to write, and how that went. */
+struct drain {
+	struct batch *group;
+	enum pg_status status;
+};
+
+static void drain_job(struct pg_conn *c, bool usable, void *arg)
+{
+	struct drain *d = arg;
+
+	d->status = usable ? writer_write(c, d->group) : PG_UNAVAILABLE;
+}
+
+/* Stores a list of batches in one transaction. */
+static enum pg_status store(struct drainer *d, struct spooled *list, unsigned count)
+{
+	struct drain job = {.group = list[0].batch, .status = PG_UNAVAILABLE};
+
+	for (unsigned i = 0; i < count; i++)
+		list[i].batch->next = i + 1 < count ? list[i + 1].batch : NULL;
+	if (pg_pool_run(d->pool, drain_job, &job) < 0)
+		return PG_UNAVAILABLE;
+	return job.status;
+}
+
+/* A group that the database refuses: the one that it refuses is found, the others go in. */
+static int store_each(struct drainer *d, struct spooled *list, unsigned count, struct err *e)
+{
+	for (unsigned i = 0; i < count; i++) {
+		enum pg_status status = store(d, &list[i], 1);
+
+		if (status == PG_OK && spool_remove(d->spool, &list[i], 1, e) < 0)
+			return -1;
+		if (status == PG_REFUSED && spool_refuse(d->spool, &list[i], e) < 0)
+			return -1;
+		if (status != PG_OK && status != PG_REFUSED)
+			return err_set(e, "the database went away");
+	}
+	return 0;
+}
+
+/* Drains one group. 1: there may be more; 0: the spool is empty; -1: not now. */
+static int drain_some(struct drainer *d)
+{
+	struct spooled list[GROUP_MAX];
+	struct err e;
+	int count = spool_peek(d->spool, list, GROUP_MAX, GROUP_BYTES_MAX, &e), rc = -1;
+
+	if (count > 0) {
+		enum pg_status status = store(d, list, (unsigned)count);
+
+		if (status == PG_OK)
+			rc = spool_remove(d->spool, list, (unsigned)count, &e);
+		else if (status == PG_REFUSED)
+			rc = store_each(d, list, (unsigned)count, &e);
+		else
+			err_set(&e, "the database does not answer");
+	}
+	if (rc == 0)
+		metric_add(&sink_metrics[SINK_DRAINED], count);
+	else if (count != 0)
+		log_warn("audit_drain_failed", LOG_STR("error", e.msg));
+	for (int i = 0; i < count; i++)
+		batch_free(list[i].batch);
+	return count == 0 ? 0 : rc < 0 ? -1 : 1;
+}
+
+static void show_state(struct drainer *d)
+{
+	struct spool_state state;
+	struct timespec now;
+
+	spool_get_state(d->spool, &state);
+	clock_gettime(CLOCK_REALTIME, &now);
+	metric_set(&sink_metrics[SINK_SPOOL_BATCHES], (int64_t)state.batches);
+	metric_set(&sink_metrics[SINK_SPOOL_BYTES], (int64_t)state.bytes);
+	metric_set(&sink_metrics[SINK_SPOOL_REFUSED], (int64_t)state.refused);
+	metric_set(&sink_metrics[SINK_SPOOL_AGE],
+		state.oldest_us ? now.tv_sec - state.oldest_us / 1000000 : 0);
+}
+
+/* False when it is to stop. */
+static bool pause_for(struct drainer *d, long ms)
+{
+	struct timespec until;
+	bool stopping;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += ms % 1000 * 1000000;
+	until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	pthread_mutex_lock(&d->lock);
+	while (!d->stopping && ms > 0 && pthread_cond_timedwait(&d->stopped, &d->lock, &until) == 0)
+		;
+	stopping = d->stopping;
+	pthread_mutex_unlock(&d->lock);
+	return !stopping;
+}
+
+static void *drainer_main(void *arg)
+{
+	struct drainer *d = arg;
+	long wait_ms = 0;
+
+	while (pause_for(d, wait_ms)) {
+		struct spool_state state;
+		int rc = 0;
+
+		spool_get_state(d->spool, &state);
+		if (state.batches > state.refused && pg_pool_is_up(d->pool))
+			rc = drain_some(d);
+		show_state(d);
+		wait_ms = rc > 0 ? 0 : rc == 0 ? IDLE_MS : RETRY_MS;
+	}
+	return NULL;
+}
+
+int drainer_start(struct pg_pool *pool, struct spool *spool, struct drainer **ret, struct err *e)
+{
+	struct drainer *d = calloc(1, sizeof(*d));
+	pthread_condattr_t attr;
+	int rc;
+
+	if (!d)
+		return err_set(e, "out of memory");
+	d->pool = pool;
+	d->spool = spool;
+	pthread_mutex_init(&d->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&d->stopped, &attr);
+	pthread_condattr_destroy(&attr);
+	rc = pthread_create(&d->thread, NULL, drainer_main, d);
+	if (rc != 0) {
+		free(d);
+		return err_set_errno(e, rc, "cannot start a thread");
+	}
+	*ret = d;
+	return 0;
+}
+
+void drainer_stop(struct drainer *d)
+{
+	if (!d)
+		return;
+	pthread_mutex_lock(&d->lock);
+	d->stopping = true;
+	pthread_cond_broadcast(&d->stopped);
+	pthread_mutex_unlock(&d->lock);
+	pthread_join(d->thread, NULL);
+	pthread_cond_destroy(&d->stopped);
+	pthread_mutex_destroy(&d->lock);
+	free(d);
+}

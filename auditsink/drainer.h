@@ -1,0 +1,16 @@
+/*
+ * Moves what the spool holds into the database, oldest first, as soon as that is back. One
+ * transaction at a time, on one connection of the pool, so that new events keep the others.
+ */
+#pragma once
+
+#include "auditsink/spool.h"
+#include "common/pg_pool.h"
+
+struct drainer;
+
+/* Starts a thread. pool and spool must outlive it. */
+int drainer_start(struct pg_pool *pool, struct spool *spool, struct drainer **ret,
+	struct err *e) _must_check_;
+/* Ends it after the transaction under way. NULL is fine. Blocks. */
+void drainer_stop(struct drainer *d);

@@ -1,0 +1,313 @@
+#include <check.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "auditsink/spool.h"
+
+#define FAILED	 3
+#define DONE	 0
+#define PEEK_MAX 16
+
+static char dir[64], path[96];
+
+static void setup(void)
+{
+	snprintf(dir, sizeof(dir), "/tmp/holdpoint-spool.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/spool", dir);
+}
+
+static void teardown(void)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	ck_assert_int_eq(system(command), 0);
+}
+
+/* A batch of `events` rows of 100 bytes, told apart by number. */
+static struct batch *make(const char *cluster, unsigned number, uint32_t events)
+{
+	struct batch *b = calloc(1, sizeof(*b));
+
+	ck_assert_ptr_nonnull(b);
+	snprintf(b->cluster, sizeof(b->cluster), "%s", cluster);
+	snprintf(b->source, sizeof(b->source), "source");
+	memcpy(b->sha256, &number, sizeof(number));
+	b->size_bytes = number;
+	b->events = events;
+	b->quarantined = 1;
+	b->outcome = FAILED;
+	b->rows = BUF_INIT(1 << 20);
+	b->seq_at = BUF_INIT(1 << 20);
+	b->quarantine_rows = BUF_INIT(1 << 20);
+	for (uint32_t i = 0; i < events; i++) {
+		uint32_t at = (uint32_t)b->rows.len;
+
+		buf_add(&b->seq_at, &at, sizeof(at));
+		memset(buf_extend(&b->rows, 100), (int)number, 100);
+	}
+	buf_add_str(&b->quarantine_rows, "q");
+	return b;
+}
+
+static struct spool *open_spool(size_t max_bytes)
+{
+	struct spool *s;
+	struct err e;
+
+	if (spool_open(path, max_bytes, &s, &e) < 0)
+		ck_abort_msg("%s", e.msg);
+	return s;
+}
+
+static int put(struct spool *s, const char *cluster, unsigned number, uint32_t events)
+{
+	_cleanup_(batch_freep) struct batch *b = make(cluster, number, events);
+	struct err e;
+
+	return spool_put(s, b, FAILED, &e);
+}
+
+static struct spool_state state_of(struct spool *s)
+{
+	struct spool_state state;
+
+	spool_get_state(s, &state);
+	return state;
+}
+
+/* The numbers of what comes next, "1 2 3", which is removed if so wanted. */
+static const char *next(struct spool *s, unsigned max, size_t max_bytes, bool remove)
+{
+	static char text[200];
+	struct spooled list[PEEK_MAX];
+	struct err e;
+	int n = spool_peek(s, list, max, max_bytes, &e);
+
+	text[0] = '\0';
+	ck_assert_int_ge(n, 0);
+	for (int i = 0; i < n; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%zu", i ? " " : "",
+			list[i].batch->size_bytes);
+	if (remove)
+		ck_assert_int_eq(spool_remove(s, list, (unsigned)n, &e), 0);
+	for (int i = 0; i < n; i++)
+		batch_free(list[i].batch);
+	return text;
+}
+
+START_TEST(spool__gives_back_what_it_took)
+{
+	_cleanup_(spool_closep) struct spool *s = open_spool(1 << 20);
+	_cleanup_(batch_freep) struct batch *b = make("c", 7, 3);
+	struct spooled got;
+	struct err e;
+
+	ck_assert_int_eq(spool_put(s, b, FAILED, &e), 0);
+	ck_assert_int_eq(spool_peek(s, &got, 1, 1, &e), 1);
+	ck_assert_str_eq(got.batch->cluster, "c");
+	ck_assert_str_eq(got.batch->source, "source");
+	ck_assert_mem_eq(got.batch->sha256, b->sha256, SHA256_LEN);
+	ck_assert_uint_eq(got.batch->size_bytes, 7);
+	ck_assert_uint_eq(got.batch->events, 3);
+	ck_assert_uint_eq(got.batch->quarantined, 1);
+	ck_assert(span_eq(buf_span(&got.batch->rows), buf_span(&b->rows)));
+	ck_assert(span_eq(buf_span(&got.batch->seq_at), buf_span(&b->seq_at)));
+	ck_assert(span_eq(buf_span(&got.batch->quarantine_rows), buf_span(&b->quarantine_rows)));
+	batch_free(got.batch);
+}
+END_TEST
+
+START_TEST(spool__oldest_first_and_one_cluster_at_a_time)
+{
+	_cleanup_(spool_closep) struct spool *s = open_spool(1 << 20);
+
+	ck_assert_str_eq(next(s, 9, 1 << 20, false), "");
+	put(s, "a", 1, 1);
+	put(s, "a", 2, 1);
+	put(s, "b", 3, 1);
+	put(s, "a", 4, 1);
+	ck_assert_str_eq(next(s, 9, 1 << 20, false), "1 2");
+	ck_assert_str_eq(next(s, 9, 1 << 20, true), "1 2");
+	ck_assert_str_eq(next(s, 9, 1 << 20, true), "3");
+	ck_assert_uint_ne((uint64_t)state_of(s).oldest_us, 0);
+	ck_assert_str_eq(next(s, 9, 1 << 20, true), "4");
+	ck_assert_str_eq(next(s, 9, 1 << 20, true), "");
+	ck_assert_uint_eq(state_of(s).batches, 0);
+	ck_assert_uint_eq(state_of(s).bytes, 0);
+	ck_assert_uint_eq((uint64_t)state_of(s).oldest_us, 0);
+}
+END_TEST
+
+START_TEST(spool__groups_keep_their_limits)
+{
+	_cleanup_(spool_closep) struct spool *s = open_spool(1 << 20);
+
+	for (unsigned i = 1; i <= 5; i++)
+		put(s, "a", i, 10); /* 1043 bytes each */
+	ck_assert_str_eq(next(s, 2, 1 << 20, false), "1 2");
+	ck_assert_str_eq(next(s, 9, 1, false), "1");
+	ck_assert_str_eq(next(s, 9, 1500, false), "1 2");
+}
+END_TEST
+
+START_TEST(spool__takes_only_what_failed_and_nothing_twice)
+{
+	_cleanup_(spool_closep) struct spool *s = open_spool(1 << 20);
+	struct batch *a = make("c", 1, 1), *b = make("c", 2, 1), *c = make("c", 3, 1);
+	uint64_t bytes;
+	struct err e;
+
+	a->next = b;
+	b->next = c;
+	b->outcome = DONE;
+	ck_assert_int_eq(spool_put(s, a, FAILED, &e), 0);
+	bytes = state_of(s).bytes;
+	ck_assert_int_eq(spool_put(s, a, FAILED, &e), 0);
+	ck_assert_uint_eq(state_of(s).batches, 2);
+	ck_assert_uint_eq(state_of(s).bytes, bytes);
+	ck_assert_str_eq(next(s, 9, 1 << 20, false), "1 3");
+	batch_free(a);
+	batch_free(b);
+	batch_free(c);
+}
+END_TEST
+
+START_TEST(spool__a_full_one_takes_all_of_a_list_or_nothing)
+{
+	_cleanup_(spool_closep) struct spool *s = open_spool(2500);
+	struct batch *a = make("c", 1, 10), *b = make("c", 2, 10), *c = make("c", 3, 10);
+	struct err e;
+
+	a->next = b;
+	b->next = c;
+	ck_assert_int_eq(spool_put(s, a, FAILED, &e), -1);
+	ck_assert_ptr_nonnull(strstr(e.msg, "full"));
+	ck_assert(state_of(s).full);
+	ck_assert_uint_eq(state_of(s).batches, 0);
+	b->next = NULL;
+	ck_assert_int_eq(spool_put(s, a, FAILED, &e), 0);
+	ck_assert(!state_of(s).full);
+	ck_assert_int_eq(spool_put(s, c, FAILED, &e), -1);
+	ck_assert(state_of(s).full);
+	next(s, 1, 1, true);
+	ck_assert(!state_of(s).full);
+	ck_assert_int_eq(spool_put(s, c, FAILED, &e), 0);
+	ck_assert_str_eq(next(s, 9, 1 << 20, false), "2 3");
+	batch_free(a);
+	batch_free(b);
+	batch_free(c);
+}
+END_TEST
+
+/* A child takes two in and dies without closing anything. */
+START_TEST(spool__survives_a_killed_process)
+{
+	_cleanup_(spool_closep) struct spool *s = NULL;
+	int status;
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		struct spool *mine = open_spool(1 << 20);
+
+		if (put(mine, "a", 1, 1) < 0 || put(mine, "a", 2, 2) < 0)
+			_exit(1);
+		kill(getpid(), SIGKILL);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFSIGNALED(status));
+	s = open_spool(1 << 20);
+	ck_assert_uint_eq(state_of(s).batches, 2);
+	ck_assert_uint_eq(state_of(s).bytes, 104 + 1 + 208 + 1);
+	ck_assert_str_eq(next(s, 9, 1 << 20, false), "1 2");
+}
+END_TEST
+
+START_TEST(spool__refused_ones_stay_behind_until_the_next_start)
+{
+	struct spool *s = open_spool(1 << 20);
+	struct spooled got;
+	struct err e;
+
+	put(s, "a", 1, 1);
+	put(s, "a", 2, 1);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(spool_peek(s, &got, 1, 1, &e), 1);
+		ck_assert_uint_eq(got.batch->size_bytes, 1);
+		ck_assert_int_eq(spool_refuse(s, &got, &e), 0);
+		batch_free(got.batch);
+	}
+	ck_assert_str_eq(next(s, 9, 1 << 20, false), "2");
+	ck_assert_uint_eq(state_of(s).refused, 1);
+	spool_close(s);
+	s = open_spool(1 << 20);
+	ck_assert_str_eq(next(s, 9, 1 << 20, false), "1 2");
+	spool_close(s);
+}
+END_TEST
+
+START_TEST(spool__is_private_and_belongs_to_one)
+{
+	_cleanup_(spool_closep) struct spool *s = open_spool(1 << 20);
+	struct spool *other;
+	struct stat st;
+	struct err e;
+	char wal[128];
+
+	put(s, "a", 1, 1);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 0777, 0600);
+	snprintf(wal, sizeof(wal), "%s-wal", path);
+	ck_assert_int_eq(stat(wal, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 0777, 0600);
+	ck_assert_int_eq(spool_open(path, 1 << 20, &other, &e), -1);
+	ck_assert_ptr_nonnull(strstr(e.msg, path));
+	ck_assert_ptr_nonnull(strstr(e.msg, "locked"));
+}
+END_TEST
+
+START_TEST(spool__what_is_no_spool_is_refused)
+{
+	FILE *f = fopen(path, "w");
+	struct spool *s;
+	struct err e;
+
+	fprintf(f, "%0512d", 7);
+	fclose(f);
+	ck_assert_int_eq(spool_open(path, 1 << 20, &s, &e), -1);
+	ck_assert_ptr_nonnull(strstr(e.msg, path));
+	ck_assert_int_eq(spool_open("/nonexistent/spool", 1 << 20, &s, &e), -1);
+	ck_assert_ptr_nonnull(strstr(e.msg, "No such file"));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("spool");
+	TCase *t = tcase_create("spool");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, spool__gives_back_what_it_took);
+	tcase_add_test(t, spool__oldest_first_and_one_cluster_at_a_time);
+	tcase_add_test(t, spool__groups_keep_their_limits);
+	tcase_add_test(t, spool__takes_only_what_failed_and_nothing_twice);
+	tcase_add_test(t, spool__a_full_one_takes_all_of_a_list_or_nothing);
+	tcase_add_test(t, spool__survives_a_killed_process);
+	tcase_add_test(t, spool__refused_ones_stay_behind_until_the_next_start);
+	tcase_add_test(t, spool__is_private_and_belongs_to_one);
+	tcase_add_test(t, spool__what_is_no_spool_is_refused);
+	tcase_set_timeout(t, 60);
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
