@@ -12,6 +12,10 @@
 
 const char *const cli_output_formats[] = {"wide", "json", NULL};
 
+/* What this process was called as: "holdpoint", or kubectl's plugin. Set once, in cli_main(). */
+static const char *program = "holdpoint";
+static const struct command *table = commands;
+
 /* How many words of argv spell the command's name, or 0 if they do not. */
 static int words_matched(const struct command *c, int argc, char **argv)
 {
@@ -35,7 +39,7 @@ static const struct command *find(int argc, char **argv, int *ret_words)
 	const struct command *found = NULL;
 
 	*ret_words = 0;
-	for (const struct command *c = commands; c->name; c++) {
+	for (const struct command *c = table; c->name; c++) {
 		int words = words_matched(c, argc, argv);
 
 		if (words > *ret_words) {
@@ -48,10 +52,11 @@ static const struct command *find(int argc, char **argv, int *ret_words)
 
 static void print_overview(FILE *out)
 {
-	fputs("Approve what agents want to change, and prove what they did.\n\n"
-	      "Usage: holdpoint COMMAND [ARGUMENTS] [FLAGS]\n\nCommands:\n",
-		out);
-	for (const struct command *c = commands; c->name; c++)
+	fprintf(out,
+		"Approve what agents want to change, and prove what they did.\n\n"
+		"Usage: %s COMMAND [ARGUMENTS] [FLAGS]\n\nCommands:\n",
+		program);
+	for (const struct command *c = table; c->name; c++)
 		if (!c->hidden)
 			fprintf(out, "  %-17s %s\n", c->name, c->summary);
 	fputs("\nEvery command explains its flags with --help. Exit codes: 0 fine, 1 failed, "
@@ -63,7 +68,7 @@ static void print_help(const struct command *c, const struct flag *flags)
 {
 	_cleanup_(buf_free) struct buf help = BUF_INIT(1 << 16);
 
-	printf("%s.\n\nUsage: holdpoint %s%s%s [FLAGS]\n\nFlags:\n", c->summary, c->name,
+	printf("%s.\n\nUsage: %s %s%s%s [FLAGS]\n\nFlags:\n", c->summary, program, c->name,
 		c->args[0] ? " " : "", c->args);
 	flags_put_help(&help, flags);
 	fputs(buf_str(&help), stdout);
@@ -79,13 +84,13 @@ static int unknown_command(char **argv)
 	const char *close;
 	bool is_prefix = false;
 
-	for (const struct command *c = commands; c->name && count < ARRAY_LEN(names); c++) {
+	for (const struct command *c = table; c->name && count < ARRAY_LEN(names); c++) {
 		size_t len = strlen(argv[0]);
 
 		names[count++] = c->name;
 		if (strncmp(c->name, argv[0], len) == 0 && c->name[len] == ' ') {
 			if (!is_prefix)
-				fprintf(stderr, "holdpoint: %s needs one more word:", argv[0]);
+				fprintf(stderr, "%s: %s needs one more word:", program, argv[0]);
 			fprintf(stderr, "%s %s", is_prefix ? "," : "", c->name);
 			is_prefix = true;
 		}
@@ -95,9 +100,20 @@ static int unknown_command(char **argv)
 		return CLI_USAGE;
 	}
 	close = suggest(span_of(argv[0]), names, count);
-	fprintf(stderr, "holdpoint: no command \"%.64s\"%s%s%s; see holdpoint --help\n", argv[0],
-		close ? " (did you mean " : "", close ? close : "", close ? "?)" : "");
+	fprintf(stderr, "%s: no command \"%.64s\"%s%s%s; see %s --help\n", program, argv[0],
+		close ? " (did you mean " : "", close ? close : "", close ? "?)" : "", program);
 	return CLI_USAGE;
+}
+
+/* kubectl finds its plugins by their file names: kubectl-holdpoint is `kubectl holdpoint`. */
+static void choose_program(const char *argv0)
+{
+	const char *slash = argv0 ? strrchr(argv0, '/') : NULL;
+
+	if (argv0 && strcmp(slash ? slash + 1 : argv0, "kubectl-holdpoint") == 0) {
+		program = "kubectl holdpoint";
+		table = kubectl_commands;
+	}
 }
 
 int cli_main(int argc, char **argv)
@@ -105,6 +121,7 @@ int cli_main(int argc, char **argv)
 	const struct command *c;
 	int words;
 
+	choose_program(argv[0]);
 	if (argc < 2) {
 		print_overview(stderr);
 		return CLI_USAGE;
@@ -130,7 +147,7 @@ int cli_error(const struct command *c, enum cli_exit code, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(msg, sizeof(msg), fmt, ap);
 	va_end(ap);
-	fprintf(stderr, "holdpoint %s: %s\n", c->name, msg);
+	fprintf(stderr, "%s %s: %s\n", program, c->name, msg);
 	return code;
 }
 

@@ -27,6 +27,7 @@ struct command {
 };
 
 extern const struct command commands[];
+extern const struct command kubectl_commands[]; /* of the kubectl plugin */
 
 /* Finds and runs the subcommand that argv names. Returns the exit code. */
 int cli_main(int argc, char **argv);

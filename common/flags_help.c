@@ -15,6 +15,12 @@ static size_t text_width(struct span s)
 	return n;
 }
 
+/* A number that the flag itself could not have given stands for "not given". */
+static bool is_unset(const struct flag *f)
+{
+	return (f->min || f->max) && *(int64_t *)f->value < f->min;
+}
+
 static void put_default(struct buf *out, const struct flag *f)
 {
 	const char *text;
@@ -34,12 +40,18 @@ static void put_default(struct buf *out, const struct flag *f)
 		buf_add_str(out, *(bool *)f->value ? "true" : "");
 		break;
 	case FLAG_INT:
+		if (is_unset(f))
+			break;
 		buf_printf(out, "%lld", (long long)*(int64_t *)f->value);
 		break;
 	case FLAG_BYTES:
+		if (is_unset(f))
+			break;
 		bytes_put(out, *(int64_t *)f->value);
 		break;
 	case FLAG_DURATION_MS:
+		if (is_unset(f))
+			break;
 		duration_put(out, *(int64_t *)f->value);
 		break;
 	}

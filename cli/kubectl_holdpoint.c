@@ -1,0 +1,313 @@
+/*
+ * kubectl holdpoint approve|deny|list: the same decisions by creating a HoldReview, as the user of
+ * the current kubeconfig. The API server says who that is, the webhook whether they may.
+ */
+#include <stdio.h>
+#include <time.h>
+
+#include "cli/commands.h"
+#include "cli/holds.h"
+#include "cli/kube_client.h"
+#include "common/json.h"
+
+#define REVIEWS_PATH "/apis/holdpoint.dev/v1alpha1/holdreviews"
+#define HOLDS_MAX    64
+#define ARENA_MAX    ((size_t)64 << 20)
+
+struct options {
+	const struct command *self;
+	struct kube_options kube;
+	const char *output, *reason, *ns, *name;
+	int64_t for_ms, uses;
+};
+
+static const struct json_limits limits = {
+	.max_bytes = 16 << 20, .max_depth = 64, .max_nodes = 1 << 20};
+
+/* ---- answers ---- */
+
+/* The API server's Status as one line, and the exit code that it means. */
+static int explain(const struct options *o, const struct kube_answer *answer, struct arena *arena)
+{
+	struct span text = buf_span(&answer->body), message = {0};
+	struct json_doc doc;
+
+	if (answer->status == 404)
+		return cli_error(o->self, CLI_FAILED,
+			"this cluster knows no HoldReviews: kubectl apply -f "
+			"manifests/base/holdreview.yaml");
+	if (json_read(text.ptr, text.len, &limits, arena, &doc, NULL) == 0)
+		message = json_string(&doc, json_get_str(&doc, JSON_ROOT, "message"), arena);
+	return cli_error(o->self,
+		answer->status == 403 || answer->status == 409 || answer->status == 422
+			? CLI_NO
+			: CLI_FAILED,
+		"%.*s (HTTP %ld)", SPAN_FMT(message.len ? message : SPAN("no reason given")),
+		answer->status);
+}
+
+/* ---- deciding ---- */
+
+static void put_member(struct buf *b, const char *key, const char *value)
+{
+	if (!value)
+		return;
+	json_put_key(b, key);
+	json_put_string(b, span_of(value));
+}
+
+static void put_review(struct buf *b, const struct options *o, const char *id, bool approve)
+{
+	char until[32] = "";
+
+	if (o->for_ms > 0) {
+		time_t at = time(NULL) + (time_t)(o->for_ms / 1000);
+		struct tm tm;
+
+		strftime(until, sizeof(until), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&at, &tm));
+	}
+	buf_printf(b,
+		"{\"apiVersion\":\"holdpoint.dev/v1alpha1\",\"kind\":\"HoldReview\","
+		"\"metadata\":{\"generateName\":\"hold-%s-\"},\"spec\":{\"hold\":%s,"
+		"\"decision\":\"%s\"",
+		id, id, approve ? "Approve" : "Deny");
+	put_member(b, "reason", o->reason);
+	put_member(b, "until", until[0] ? until : NULL);
+	put_member(b, "namespace", o->ns);
+	put_member(b, "name", o->name);
+	if (o->uses > 0) {
+		json_put_key(b, "uses");
+		json_put_int(b, o->uses);
+	}
+	buf_add_str(b, "}}");
+}
+
+static void print_decided(
+	const struct options *o, const struct kube_answer *answer, const char *id, bool approve)
+{
+	if (o->output && strcmp(o->output, "json") == 0) {
+		cli_print_json(answer->body.ptr);
+		return;
+	}
+	if (answer->warnings.len > 0) {
+		print_printable(stdout, answer->warnings.ptr);
+		putchar('\n');
+	} else {
+		printf("hold %s: %s\n", id, approve ? "approved" : "denied");
+	}
+}
+
+static int decide_one(const struct options *o, const struct kube_config *config,
+	struct arena *arena, const char *id, bool approve)
+{
+	_cleanup_(buf_free) struct buf body = BUF_INIT(1 << 20);
+	struct kube_answer answer;
+	struct err e;
+	int rc = CLI_OK;
+
+	put_review(&body, o, id, approve);
+	if (!buf_str(&body))
+		return cli_error(o->self, CLI_USAGE, "--reason: too long");
+	if (kube_request(config, REVIEWS_PATH "?fieldManager=kubectl-holdpoint", body.ptr, &answer,
+		    &e) < 0)
+		return cli_error(o->self, CLI_FAILED, "%s", e.msg);
+	buf_str(&answer.body);
+	if (answer.warnings.len > 0) {
+		answer.warnings.len--; /* the last newline */
+		buf_str(&answer.warnings);
+	}
+	if (answer.status == 201)
+		print_decided(o, &answer, id, approve);
+	else
+		rc = explain(o, &answer, arena);
+	buf_free(&answer.body);
+	buf_free(&answer.warnings);
+	return rc;
+}
+
+static int decide(const struct command *self, int argc, char **argv, bool approve)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 16, ARENA_MAX);
+	struct options o = {.self = self};
+	const struct flag all[] = {{.name = "kubeconfig",
+					   .type = FLAG_STRING,
+					   .value = &o.kube.kubeconfig,
+					   .arg = "FILE",
+					   .no_env = true,
+					   .help = "kubeconfig instead of kubectl's"},
+		{.name = "context",
+			.type = FLAG_STRING,
+			.value = &o.kube.context,
+			.arg = "NAME",
+			.no_env = true,
+			.help = "context of the kubeconfig"},
+		CLI_FLAG_OUTPUT(o.output),
+		{.name = "reason",
+			.short_name = 'r',
+			.type = FLAG_STRING,
+			.value = &o.reason,
+			.arg = "TEXT",
+			.no_env = true,
+			.help = "why; kept with the decision"},
+		/* From here on only for approve. */
+		{.name = "for",
+			.type = FLAG_DURATION_MS,
+			.value = &o.for_ms,
+			.arg = "DURATION",
+			.no_env = true,
+			.min = 1000,
+			.max = 366LL * 86400000,
+			.help = "narrow: the approval ends after this, at the latest"},
+		{.name = "uses",
+			.type = FLAG_INT,
+			.value = &o.uses,
+			.arg = "N",
+			.no_env = true,
+			.min = 1,
+			.max = 1000000,
+			.help = "narrow a Window to so many changes"},
+		{.name = "namespace",
+			.short_name = 'n',
+			.type = FLAG_STRING,
+			.value = &o.ns,
+			.arg = "NAME",
+			.no_env = true,
+			.help = "narrow a Window to this namespace"},
+		{.name = "name",
+			.type = FLAG_STRING,
+			.value = &o.name,
+			.arg = "NAME",
+			.no_env = true,
+			.help = "narrow a Window to the object of this name"},
+		{0}};
+	struct flag flags[ARRAY_LEN(all)] = {0};
+	const char *ids[HOLDS_MAX];
+	char numbers[HOLDS_MAX][24];
+	struct kube_config config;
+	struct err e;
+	size_t count;
+	int rc, worst = CLI_OK;
+
+	memcpy(flags, all, approve ? sizeof(all) : 4 * sizeof(all[0]));
+	rc = cli_parse(self, flags, argc, argv, 1, HOLDS_MAX, ids, &count);
+	if (rc >= 0)
+		return rc;
+	for (size_t i = 0; i < count; i++)
+		if (hold_number_parse(ids[i], numbers[i]) < 0)
+			return cli_error(
+				self, CLI_USAGE, "\"%.64s\" is not a hold's number", ids[i]);
+	if (!arena || kube_config_load(&o.kube, arena, &config, &e) < 0)
+		return cli_error(self, CLI_FAILED, "%s", arena ? e.msg : "out of memory");
+	for (size_t i = 0; i < count; i++) {
+		rc = decide_one(&o, &config, arena, numbers[i], approve);
+		worst = worst == CLI_OK || rc == CLI_FAILED ? rc : worst;
+	}
+	return worst;
+}
+
+static int kubectl_approve(const struct command *self, int argc, char **argv)
+{
+	return decide(self, argc, argv, true);
+}
+
+static int kubectl_deny(const struct command *self, int argc, char **argv)
+{
+	return decide(self, argc, argv, false);
+}
+
+/* ---- listing ---- */
+
+static const char *field(
+	const struct json_doc *d, json_ref object, struct span pointer, struct arena *arena)
+{
+	json_ref r = json_pointer(d, object, pointer);
+	struct span s = json_type(d, r) == JSON_STRING ? json_string(d, r, arena)
+			: r != JSON_NONE	       ? json_text(d, r)
+						       : (struct span){0};
+	const char *copy = s.ptr ? arena_strndup(arena, s.ptr, s.len) : NULL;
+
+	return copy ? copy : "";
+}
+
+static int print_reviews(const struct options *o, struct span text, struct arena *arena)
+{
+	static const struct table_column columns[] = {{.title = "HOLD", .right = true},
+		{.title = "DECISION"}, {.title = "CREATED (UTC)"}, {.title = "REVIEW"},
+		{.title = "REASON", .shrinks = 2}};
+	static const char *const pointers[] = {"/spec/hold", "/spec/decision",
+		"/metadata/creationTimestamp", "/metadata/name", "/spec/reason"};
+	_cleanup_(table_freep) struct table *t =
+		table_new(columns, ARRAY_LEN(columns), o->output != NULL);
+	struct json_doc doc;
+	unsigned count = 0;
+
+	if (json_read(text.ptr, text.len, &limits, arena, &doc, NULL) < 0)
+		return cli_error(o->self, CLI_FAILED, "the API server's answer is not JSON");
+	json_foreach (review, &doc, json_get_str(&doc, JSON_ROOT, "items")) {
+		for (size_t i = 0; i < ARRAY_LEN(pointers); i++)
+			table_add(t, field(&doc, review, span_of(pointers[i]), arena), NULL);
+		count++;
+	}
+	if (count > 0)
+		table_print(t, stdout);
+	else
+		fputs("No HoldReviews found. What waits: holdpoint holds\n", stderr);
+	return CLI_OK;
+}
+
+static int kubectl_list(const struct command *self, int argc, char **argv)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 16, ARENA_MAX);
+	struct options o = {.self = self};
+	const struct flag flags[] = {{.name = "kubeconfig",
+					     .type = FLAG_STRING,
+					     .value = &o.kube.kubeconfig,
+					     .arg = "FILE",
+					     .no_env = true,
+					     .help = "kubeconfig instead of kubectl's"},
+		{.name = "context",
+			.type = FLAG_STRING,
+			.value = &o.kube.context,
+			.arg = "NAME",
+			.no_env = true,
+			.help = "context of the kubeconfig"},
+		CLI_FLAG_OUTPUT(o.output), {0}};
+	struct kube_config config;
+	struct kube_answer answer;
+	struct err e;
+	int rc = cli_parse(self, flags, argc, argv, 0, 0, NULL, NULL);
+
+	if (rc >= 0)
+		return rc;
+	if (!arena || kube_config_load(&o.kube, arena, &config, &e) < 0)
+		return cli_error(self, CLI_FAILED, "%s", arena ? e.msg : "out of memory");
+	if (kube_request(&config, REVIEWS_PATH "?limit=500", NULL, &answer, &e) < 0)
+		return cli_error(self, CLI_FAILED, "%s", e.msg);
+	if (answer.status != 200)
+		rc = explain(&o, &answer, arena);
+	else if (o.output && strcmp(o.output, "json") == 0 && buf_str(&answer.body))
+		cli_print_json(answer.body.ptr), rc = CLI_OK;
+	else
+		rc = print_reviews(&o, buf_span(&answer.body), arena);
+	buf_free(&answer.body);
+	buf_free(&answer.warnings);
+	return rc;
+}
+
+const struct command kubectl_commands[] = {
+	{.name = "approve",
+		.args = "HOLD…",
+		.run = kubectl_approve,
+		.summary = "Approve a hold as the user of the kubeconfig",
+		.examples = "  kubectl holdpoint approve 42 --reason 'CHG-1234'\n"},
+	{.name = "deny",
+		.args = "HOLD…",
+		.run = kubectl_deny,
+		.summary = "Deny a hold as the user of the kubeconfig",
+		.examples = "  kubectl holdpoint deny 42 --reason 'not during the freeze'\n"},
+	{.name = "list",
+		.args = "",
+		.run = kubectl_list,
+		.summary = "List the decisions made with kubectl"},
+	{.name = NULL},
+};
