@@ -74,6 +74,13 @@ const struct command commands[] = {
 		.run = cli_erase,
 		.summary = "Erase one event's body; its row and digest stay",
 		.examples = "  holdpoint erase default/2048 --reason 'GDPR request 7'\n"},
+	{.name = "mask",
+		.args = "[FILE…]",
+		.run = cli_mask,
+		.summary = "Show what masking does to events or objects; needs no database",
+		.examples = "  holdpoint mask --explain < events.json\n"
+			    "  kubectl get secret db -o json | holdpoint mask\n"
+			    "  holdpoint mask --marks --mask-key-file mask.key < leaked-password\n"},
 	{.name = "policy check",
 		.args = "FILE…",
 		.run = cli_policy_check,

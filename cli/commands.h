@@ -22,3 +22,4 @@ int cli_events(const struct command *self, int argc, char **argv);
 int cli_retention(const struct command *self, int argc, char **argv);
 int cli_erase(const struct command *self, int argc, char **argv);
 int cli_import(const struct command *self, int argc, char **argv);
+int cli_mask(const struct command *self, int argc, char **argv);
