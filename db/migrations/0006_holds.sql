@@ -108,17 +108,20 @@ CREATE TABLE holdpoint.hold (
 	decided_reason text,
 	PRIMARY KEY (cluster, id),
 	CHECK (grant_kind = 'Window' OR (max_uses IS NULL AND window_length IS NULL)),
-	CHECK (max_uses IS NULL OR uses <= max_uses)
+	CHECK (max_uses IS NULL OR uses <= max_uses),
+	CHECK ((ended_at IS NULL) = (state IN ('pending', 'approved')))
 ) WITH (fillfactor = 85);
 CREATE INDEX hold_number ON holdpoint.hold (id);
 CREATE INDEX hold_past ON holdpoint.hold (cluster, fingerprint, id DESC);
-CREATE UNIQUE INDEX hold_live ON holdpoint.hold (cluster, fingerprint)
-	WHERE state IN ('pending', 'approved');
+-- The live holds are few, and the planner's idea of how few is often old. So each of these small
+-- indexes has a condition of its own that only its own queries state: none can be taken for another
+-- and then read from end to end.
+CREATE UNIQUE INDEX hold_live ON holdpoint.hold (cluster, fingerprint) WHERE ended_at IS NULL;
 CREATE INDEX hold_open_window ON holdpoint.hold (cluster, username, policy, rule)
 	WHERE state = 'approved' AND grant_kind = 'Window';
 CREATE INDEX hold_waiting ON holdpoint.hold (cluster, username) WHERE state = 'pending';
 CREATE INDEX hold_expiring ON holdpoint.hold (expires_at)
-	WHERE state IN ('pending', 'approved');
+	WHERE ended_at IS NULL AND expires_at IS NOT NULL;
 CREATE INDEX hold_by_user ON holdpoint.hold (cluster, username, id);
 COMMENT ON TABLE holdpoint.hold IS
 	'One change by one identity that may not pass without a sign-off. Changed by functions only; its history is in hold_event.';
@@ -159,7 +162,7 @@ COMMENT ON COLUMN holdpoint.hold.approved_at IS 'When the last needed approval c
 COMMENT ON COLUMN holdpoint.hold.only_namespace IS 'An approver narrowed a Window to this namespace.';
 COMMENT ON COLUMN holdpoint.hold.only_name IS 'An approver narrowed a Window to this name.';
 COMMENT ON COLUMN holdpoint.hold.uses IS 'How many changes it let through, repeats not counted.';
-COMMENT ON COLUMN holdpoint.hold.ended_at IS 'When it was used up, denied, withdrawn or expired.';
+COMMENT ON COLUMN holdpoint.hold.ended_at IS 'When it was used up, denied, withdrawn or expired; null: pending or approved.';
 COMMENT ON COLUMN holdpoint.hold.decided_by IS 'Who approved last, denied or withdrew.';
 COMMENT ON COLUMN holdpoint.hold.decided_reason IS 'The reason they gave.';
 
@@ -331,7 +334,7 @@ CREATE VIEW holdpoint.pending_holds WITH (security_invoker = true) AS
 		h.attempts,
 		h.cluster
 	FROM holdpoint.hold h
-	WHERE h.state = 'pending' AND h.expires_at > statement_timestamp()
+	WHERE h.state = 'pending' AND h.ended_at IS NULL AND h.expires_at > statement_timestamp()
 	ORDER BY h.id DESC;
 COMMENT ON VIEW holdpoint.pending_holds IS
 	'Holds that wait for you: SELECT holdpoint.approve(id, ''reason''); or holdpoint.deny(id, ''reason'');';
@@ -339,7 +342,7 @@ COMMENT ON VIEW holdpoint.pending_holds IS
 CREATE VIEW holdpoint.holds WITH (security_invoker = true) AS
 	SELECT h.id,
 		holdpoint.hold_state(h, statement_timestamp()) AS state,
-		h.state IN ('pending', 'approved') AND h.expires_at > statement_timestamp() AS live,
+		h.ended_at IS NULL AND h.expires_at > statement_timestamp() AS live,
 		h.created_at,
 		h.username AS requester,
 		h.groups AS requester_groups,

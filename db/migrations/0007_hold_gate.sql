@@ -131,11 +131,12 @@ CREATE FUNCTION holdpoint.expire_holds(p_limit int DEFAULT 1000) RETURNS int
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
+	sweep_at timestamptz := clock_timestamp(); -- an index cannot be asked about a moving clock
 	h holdpoint.hold;
 	expired int := 0;
 BEGIN
 	FOR h IN SELECT * FROM holdpoint.hold o
-		WHERE o.state IN ('pending', 'approved') AND o.expires_at <= clock_timestamp()
+		WHERE o.ended_at IS NULL AND o.expires_at <= sweep_at
 		ORDER BY o.expires_at LIMIT least(greatest(p_limit, 0), 100000)
 		FOR UPDATE SKIP LOCKED
 	LOOP
@@ -190,7 +191,7 @@ DECLARE
 BEGIN
 	SELECT * INTO found_hold FROM holdpoint.hold h
 	WHERE h.cluster = want.cluster AND h.fingerprint = want.fingerprint
-		AND h.state IN ('pending', 'approved')
+		AND h.ended_at IS NULL
 	FOR UPDATE;
 	RETURN found_hold;
 END
@@ -200,14 +201,14 @@ CREATE FUNCTION holdpoint.hold_find_repeat(want holdpoint.hold) RETURNS holdpoin
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
+	since timestamptz := clock_timestamp() - (SELECT c.repeat_window FROM holdpoint.config c);
 	found_hold holdpoint.hold;
 BEGIN
 	SELECT h.* INTO found_hold FROM holdpoint.hold_event e
 	JOIN holdpoint.hold h ON h.cluster = e.cluster AND h.id = e.hold_id
 	WHERE e.cluster = want.cluster AND e.fingerprint = want.fingerprint AND e.action = 'use'
-		AND e.at > clock_timestamp() - (SELECT c.repeat_window FROM holdpoint.config c)
-		AND h.state IN ('used', 'approved') AND h.username = want.username
-		AND holdpoint.hold_same_terms(h, want)
+		AND e.at > since AND h.state IN ('used', 'approved')
+		AND h.username = want.username AND holdpoint.hold_same_terms(h, want)
 	ORDER BY e.at DESC LIMIT 1;
 	RETURN found_hold;
 END
@@ -233,18 +234,22 @@ BEGIN
 END
 $$;
 
+-- The latest hold of this change, if it was denied a short while ago.
 CREATE FUNCTION holdpoint.hold_find_denial(want holdpoint.hold) RETURNS holdpoint.hold
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
-	found_hold holdpoint.hold;
+	latest holdpoint.hold;
 BEGIN
-	SELECT * INTO found_hold FROM holdpoint.hold h
+	SELECT * INTO latest FROM holdpoint.hold h
 	WHERE h.cluster = want.cluster AND h.fingerprint = want.fingerprint
-		AND h.state = 'denied' AND h.policy = want.policy AND h.rule = want.rule
-		AND h.ended_at > clock_timestamp() - (SELECT c.denial_stands FROM holdpoint.config c)
 	ORDER BY h.id DESC LIMIT 1;
-	RETURN found_hold;
+	IF latest.state = 'denied' AND latest.policy = want.policy AND latest.rule = want.rule
+		AND latest.ended_at > clock_timestamp()
+			- (SELECT c.denial_stands FROM holdpoint.config c) THEN
+		RETURN latest;
+	END IF;
+	RETURN NULL;
 END
 $$;
 
@@ -306,7 +311,7 @@ BEGIN
 		want.name, want.policy, want.rule, want.policy_digest, want.message, want.approvers,
 		want.min_approvals, want.require_reason, want.grant_kind, want.window_length,
 		want.max_uses, want.change, want.change_cut, want.expires_at, want.request_uid)
-	ON CONFLICT (cluster, fingerprint) WHERE state IN ('pending', 'approved') DO NOTHING
+	ON CONFLICT (cluster, fingerprint) WHERE ended_at IS NULL DO NOTHING
 	RETURNING * INTO h;
 	IF NOT FOUND THEN
 		RETURN NULL;
@@ -345,8 +350,10 @@ DECLARE
 BEGIN
 	SELECT * INTO h FROM holdpoint.hold o
 	WHERE o.cluster = want.cluster AND o.fingerprint = want.fingerprint
-		AND o.state IN ('pending', 'approved') AND o.expires_at > clock_timestamp()
-		AND holdpoint.hold_same_terms(o, want);
+		AND o.ended_at IS NULL AND holdpoint.hold_same_terms(o, want);
+	IF h.expires_at <= clock_timestamp() THEN
+		h := NULL;
+	END IF;
 	IF h.state = 'approved' AND holdpoint.hold_covers(h, want) THEN
 		RETURN holdpoint.hold_answer_of('allow', h);
 	END IF;
