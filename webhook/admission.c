@@ -34,14 +34,11 @@ void admission_validate(struct http_request *req, void *userdata)
 		exchange_decide(x);
 }
 
-/* Nothing is changed yet; denying is /validate's work, which sees the object in its last form. */
+/* Denying is /validate's work, which sees the object in its last form. */
 void admission_mutate(struct http_request *req, void *userdata)
 {
 	struct exchange *x = read_review(userdata, req, EXCHANGE_MUTATE);
 
-	if (!x)
-		return;
-	x->answer.uid = x->review.uid;
-	x->answer.allowed = true;
-	exchange_finish(x);
+	if (x)
+		exchange_mutate(x);
 }

@@ -13,8 +13,8 @@ static const char *const endpoint_names[] = {[EXCHANGE_VALIDATE] = "validate",
 	[EXCHANGE_AUTHORIZE] = "authorize",
 	NULL};
 static const char *const action_labels[] = {
-	"None", "Allow", "Audit", "Warn", "Hold", "Deny", "error", NULL};
-#define LABEL_ERROR 6
+	"None", "Allow", "Audit", "Warn", "Hold", "Deny", "Mutate", "error", NULL};
+#define LABEL_ERROR 7
 
 static struct metric_histogram latency;
 enum { M_DECISIONS, M_ALLOWED, M_DENIED, M_LATENCY };
@@ -300,7 +300,8 @@ static void deny(struct exchange *x)
 	}
 }
 
-void exchange_decide(struct exchange *x)
+/* The policies in force from now on, and an answer to start from. */
+static void begin(struct exchange *x)
 {
 	const struct policy_request *q = &x->review.request;
 
@@ -310,11 +311,48 @@ void exchange_decide(struct exchange *x)
 	x->answer.group = q->group;
 	x->answer.resource = q->resource;
 	x->answer.name = q->name;
-	if (policy_decide(x->set, q, x->arena, &x->decision) != 0) {
-		x->decision = (struct policy_decision){0};
-		exchange_refuse(x, 500, "InternalError",
-			SPAN("Holdpoint cannot decide: the policies need more memory for this "
-			     "request than one request may use"));
+}
+
+static void refuse_undecided(struct exchange *x)
+{
+	x->decision = (struct policy_decision){0};
+	exchange_refuse(x, 500, "InternalError",
+		SPAN("Holdpoint cannot decide: the policies need more memory for this request "
+		     "than one request may use"));
+}
+
+void exchange_mutate(struct exchange *x)
+{
+	const struct policy_request *q = &x->review.request;
+	struct policy_mutation m = {0};
+
+	begin(x);
+	/* What the API server would refuse, and what cannot be changed anyway. */
+	if (!policy_set_mutates(x->set) || q->op == POLICY_OP_DELETE || q->object == JSON_NONE) {
+		exchange_finish(x);
+		return;
+	}
+	if (policy_mutate(x->set, q, x->arena, &m) != 0) {
+		refuse_undecided(x);
+		return;
+	}
+	x->decision = m.decision;
+	if (m.decision.action == POLICY_NONE && m.decision.match_count > 0) {
+		x->decision.action = POLICY_MUTATE;
+		x->decision.decisive = &m.decision.matches[0];
+	}
+	if (m.decision.action == POLICY_DENY)
+		deny(x);
+	else if (m.patch.len > 0)
+		x->answer.patch = m.patch;
+	exchange_finish(x);
+}
+
+void exchange_decide(struct exchange *x)
+{
+	begin(x);
+	if (policy_decide(x->set, &x->review.request, x->arena, &x->decision) != 0) {
+		refuse_undecided(x);
 		return;
 	}
 	if (x->decision.action == POLICY_HOLD) {

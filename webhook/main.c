@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "webhook/hold_wait.h"
 #include "webhook/housekeeping.h"
+#include "webhook/notify.h"
 #include "webhook/ops.h"
 #include "webhook/webhook.h"
 
@@ -23,7 +24,7 @@ struct options {
 	const char *tls_cert_file, *tls_private_key_file, *client_ca_file;
 	struct flag_list policies, client_names;
 	const char *database_url, *cluster, *log_level;
-	const char *mask_key_file, *mask_config;
+	const char *mask_key_file, *mask_config, *notify_targets;
 	bool require_evidence, version;
 	int64_t threads, max_connections, max_waiting, max_values, new_holds_per_second;
 	int64_t max_body_bytes, max_inflight_bytes, body_deadline_ms, retry_after_ms;
@@ -130,6 +131,11 @@ static const struct flag flags[] = {
 		.value = &opt.mask_config,
 		.arg = "FILE",
 		.help = "Further patterns and paths to mask, YAML."},
+	{.name = "notify-targets",
+		.type = FLAG_STRING,
+		.value = &opt.notify_targets,
+		.arg = "FILE",
+		.help = "Whom to tell of holds: Slack-compatible and signed webhooks, YAML"},
 	{.name = "threads",
 		.type = FLAG_INT,
 		.value = &opt.threads,
@@ -252,6 +258,7 @@ static const struct flag flags[] = {
 struct parts {
 	struct webhook webhook;
 	struct housekeeping *housekeeping;
+	struct notifier *notifier;
 	struct http_server *ops, *api;
 	struct http_route routes[4];
 	char instance[256];
@@ -337,6 +344,9 @@ static int start_database(struct parts *p, struct err *e)
 		hold_wait_open(opt.database_url, (unsigned)opt.max_waiting, &p->webhook.wait, e) !=
 			0)
 		return err_prefix(e, "--database-url");
+	if (opt.notify_targets && notifier_open(opt.notify_targets, opt.database_url, opt.cluster,
+					  &p->notifier, e) != 0)
+		return -1;
 	return housekeeping_open(p->webhook.pool, opt.cluster, p->instance, &p->housekeeping, e);
 }
 
@@ -387,6 +397,7 @@ static void stop(struct parts *p)
 		http_server_drain(p->api);
 	hold_wait_stop(w->wait);
 	housekeeping_stop(p->housekeeping);
+	notifier_close(p->notifier);
 	http_server_stop(p->api, wait_ms);
 	policy_store_close(w->policies);
 	pg_pool_close(w->pool);

@@ -2,6 +2,7 @@
 
 #include "webhook/hold_gate.h"
 #include "webhook/hold_wait.h"
+#include "webhook/notify.h"
 #include "webhook/webhook.h"
 
 #define METRICS_MAX ((size_t)1 << 20)
@@ -9,7 +10,8 @@
 typedef struct metric *const *(*tables_fn)(size_t *ret_count);
 
 static const tables_fn all_metrics[] = {exchange_metrics, hold_gate_metrics, hold_wait_metrics,
-	recorder_metrics, policy_store_metrics, http_server_metrics, pg_pool_metrics, mask_metrics};
+	notifier_metrics, recorder_metrics, policy_store_metrics, http_server_metrics,
+	pg_pool_metrics, mask_metrics};
 
 static void reply_text(struct http_request *req, unsigned status, struct span body)
 {

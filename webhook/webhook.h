@@ -96,6 +96,9 @@ struct exchange *exchange_new(
 /* Decides over the policies in force and goes on from there; answers sooner or later. */
 void exchange_decide(struct exchange *x);
 
+/* The same with the Mutate rules, and nothing else: answers with a patch, or without. */
+void exchange_mutate(struct exchange *x);
+
 /* Records the decision, answers, lets go of the exchange. */
 void exchange_finish(struct exchange *x);
 

@@ -74,6 +74,17 @@ equals true "$(field .response.allowed "$answer")" "another change within the wi
 ask /validate "$(review "$secret" "$(named third)")"
 equals false "$(field .response.allowed "$answer")" "beyond maxUses"
 
+say "- mutation"
+ask /mutate "$(review v1.36/032-validate-create-configmaps.json)"
+equals true "$(field .response.allowed "$answer")" "a mutated object"
+equals JSONPatch "$(field .response.patchType "$answer")" patchType
+patch=$(field '.response.patch | @base64d' "$answer")
+matches 'holdpoint.dev~1requested-by|requested-by' "$patch" "the patch"
+matches 'claude-code@agents.example.com' "$patch" "the template"
+equals waits/set-owner "$(field '.response.auditAnnotations | .policy + "/" + .rule' "$answer")" "annotations"
+ask /mutate "$(review "$pod")"
+equals null "$(field .response.patch "$answer")" "a patch on DELETE"
+
 say "- policies change under load"
 tool=$HOLDPOINT_BIN/../bench/bench_webhook
 "$tool" load "$stack_dir/certs" "${stack_url[webhook]#https://}" /validate 4 6 \

@@ -1,0 +1,291 @@
+#include "webhook/notify.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "common/log.h"
+#include "common/pg_pool.h"
+#include "webhook/notify_send.h"
+#include "webhook/sql_text.h"
+
+#define POLL_MS	     1000
+#define RECONNECT_MS 2000
+#define BACKLOG_S    15
+#define EVENT_MAX    32
+
+struct notifier {
+	const char *database_url, *cluster;
+	struct notify_targets targets;
+	struct notify_sender *sender;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool stopping;
+	time_t backlog_at;
+};
+
+enum { M_SENT, M_WAITING };
+
+static const char *const results[] = {"delivered", "failed", "given_up", NULL};
+enum { SENT_DELIVERED, SENT_FAILED, SENT_GIVEN_UP };
+
+static struct metric metrics[] = {
+	[M_SENT] = {.name = "holdpoint_webhook_notifications_total",
+		.help = "Attempts to tell a target of a hold, by result.",
+		.type = METRIC_COUNTER,
+		.label = "result",
+		.label_values = results},
+	[M_WAITING] = {.name = "holdpoint_webhook_notifications_waiting",
+		.help = "Events that a target has not taken yet.",
+		.type = METRIC_GAUGE,
+		.label = "target"},
+	{.name = NULL},
+};
+
+struct metric *const *notifier_metrics(size_t *ret_count)
+{
+	static struct metric *const tables[] = {metrics};
+
+	*ret_count = ARRAY_LEN(tables);
+	return tables;
+}
+
+static const struct pg_stmt set_targets = {.name = "outbox_set_targets",
+	.sql = "SELECT holdpoint.outbox_set_targets($1, $2)",
+	.param_count = 2};
+static const struct pg_stmt claim = {.name = "outbox_claim",
+	.sql = "SELECT outbox_id, claim, event, hold_id, to_char(created_at AT TIME ZONE 'UTC', "
+	       "'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), payload FROM holdpoint.outbox_claim($1, $2)",
+	.param_count = 2};
+static const struct pg_stmt done = {.name = "outbox_done",
+	.sql = "SELECT holdpoint.outbox_done($1, $2, $3, $4)",
+	.param_count = 4};
+static const struct pg_stmt failed = {.name = "outbox_failed",
+	.sql = "SELECT holdpoint.outbox_failed($1, $2, $3, $4, $5, $6)",
+	.param_count = 6};
+static const struct pg_stmt backlog = {.name = "outbox_backlog",
+	.sql = "SELECT target, waiting FROM holdpoint.outbox_backlog($1)",
+	.param_count = 1};
+
+static bool is_stopping(struct notifier *n)
+{
+	bool stopping;
+
+	pthread_mutex_lock(&n->lock);
+	stopping = n->stopping;
+	pthread_mutex_unlock(&n->lock);
+	return stopping;
+}
+
+static void pause_ms(struct notifier *n, int64_t ms)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += ms % 1000 * 1000000;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	pthread_mutex_lock(&n->lock);
+	if (!n->stopping)
+		pthread_cond_timedwait(&n->wake, &n->lock, &until);
+	pthread_mutex_unlock(&n->lock);
+}
+
+/* ---- one event ---- */
+
+static enum pg_status report(struct pg_conn *conn, struct notifier *n,
+	const struct notify_target *t, const struct pg_result *rows, int row,
+	enum notify_result result, const struct err *why)
+{
+	const struct span params[] = {span_of(n->cluster), pg_result_span(rows, row, 0),
+		span_of(t->name), pg_result_span(rows, row, 1), span_of(why->msg),
+		result == NOTIFY_NEVER ? SPAN("t") : SPAN("f")};
+	_cleanup_(pg_result_freep) struct pg_result *answer = NULL;
+	struct err e;
+
+	return pg_exec(
+		conn, result == NOTIFY_DELIVERED ? &done : &failed, params, &answer, NULL, &e);
+}
+
+static void count_and_log(const struct notify_target *t, const struct notify_event *ev,
+	enum notify_result result, const struct err *why)
+{
+	unsigned label = result == NOTIFY_DELIVERED ? SENT_DELIVERED
+			 : result == NOTIFY_NEVER   ? SENT_GIVEN_UP
+						    : SENT_FAILED;
+
+	metric_add_at(&metrics[M_SENT], label, 1);
+	if (result != NOTIFY_DELIVERED)
+		log_warn("notification_failed", LOG_STR("target", t->name),
+			LOG_STR("about", ev->event), LOG_INT("hold", ev->hold_id),
+			LOG_STR("error", why->msg));
+}
+
+static enum pg_status deliver(struct pg_conn *conn, struct notifier *n,
+	const struct notify_target *t, const struct pg_result *rows, int row)
+{
+	const struct notify_event ev = {.cluster = n->cluster,
+		.id = pg_result_int(rows, row, 0),
+		.event = pg_result_str(rows, row, 2),
+		.hold_id = pg_result_int(rows, row, 3),
+		.created_at = pg_result_str(rows, row, 4),
+		.payload = pg_result_span(rows, row, 5)};
+	enum notify_result result = NOTIFY_DELIVERED;
+	struct err why = {0};
+
+	/* What a target did not ask for is done with as if it had been told. */
+	if (notify_target_wants(t, ev.event)) {
+		result = notify_send(n->sender, t, &ev, &why);
+		count_and_log(t, &ev, result, &why);
+	}
+	return report(conn, n, t, rows, row, result, &why);
+}
+
+/* ---- the worker ---- */
+
+/* Returns how many events were claimed, -1 when the connection is of no more use. */
+static int serve_target(struct pg_conn *conn, struct notifier *n, const struct notify_target *t)
+{
+	const struct span params[] = {span_of(n->cluster), span_of(t->name)};
+	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
+	struct err e;
+
+	if (pg_exec(conn, &claim, params, &rows, NULL, &e) != PG_OK) {
+		log_warn("notifications_not_read", LOG_STR("error", e.msg));
+		return -1;
+	}
+	/* What is not reported before a stop is claimed again when the lease is over. */
+	for (int i = 0; i < pg_result_rows(rows) && !is_stopping(n); i++)
+		if (deliver(conn, n, t, rows, i) == PG_UNAVAILABLE)
+			return -1;
+	return pg_result_rows(rows);
+}
+
+static void measure_backlog(struct pg_conn *conn, struct notifier *n)
+{
+	const struct span cluster = span_of(n->cluster);
+	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
+	struct err e;
+
+	if (time(NULL) < n->backlog_at)
+		return;
+	n->backlog_at = time(NULL) + BACKLOG_S;
+	if (pg_exec(conn, &backlog, &cluster, &rows, NULL, &e) != PG_OK)
+		return;
+	for (size_t i = 0; i < n->targets.count; i++)
+		metric_set_for(&metrics[M_WAITING], span_of(n->targets.items[i].name), 0);
+	for (int i = 0; i < pg_result_rows(rows); i++)
+		metric_set_for(
+			&metrics[M_WAITING], pg_result_span(rows, i, 0), pg_result_int(rows, i, 1));
+}
+
+static int declare_targets(struct pg_conn *conn, struct notifier *n)
+{
+	struct span names[NOTIFY_TARGETS_MAX], params[2];
+	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
+	struct arena *arena = arena_new(4096, 1 << 20);
+	enum pg_status status = PG_UNAVAILABLE;
+	struct err e;
+
+	for (size_t i = 0; i < n->targets.count; i++)
+		names[i] = span_of(n->targets.items[i].name);
+	if (arena) {
+		params[0] = span_of(n->cluster);
+		params[1] = sql_text_array(arena, names, n->targets.count);
+		status = pg_exec(conn, &set_targets, params, &rows, NULL, &e);
+	}
+	arena_free(arena);
+	return status == PG_OK ? 0 : -1;
+}
+
+static void serve(struct pg_conn *conn, struct notifier *n)
+{
+	if (declare_targets(conn, n) != 0)
+		return;
+	while (!is_stopping(n)) {
+		int busy = 0;
+
+		for (size_t i = 0; i < n->targets.count; i++) {
+			int claimed = serve_target(conn, n, &n->targets.items[i]);
+
+			if (claimed < 0)
+				return;
+			busy += claimed;
+		}
+		measure_backlog(conn, n);
+		if (busy == 0)
+			pause_ms(n, POLL_MS);
+	}
+}
+
+static void *work(void *arg)
+{
+	struct notifier *n = arg;
+
+	while (!is_stopping(n)) {
+		struct pg_conn *conn = NULL;
+		struct err e;
+
+		if (pg_conn_open(n->database_url, "holdpoint-webhook notify", &conn, &e) == 0)
+			serve(conn, n);
+		else
+			log_warn("notifications_wait", LOG_STR("error", e.msg));
+		pg_conn_close(conn);
+		pause_ms(n, RECONNECT_MS);
+	}
+	return NULL;
+}
+
+static void notifier_free(struct notifier *n)
+{
+	notify_sender_free(n->sender);
+	notify_targets_free(&n->targets);
+	pthread_cond_destroy(&n->wake);
+	pthread_mutex_destroy(&n->lock);
+	free(n);
+}
+
+int notifier_open(const char *targets_file, const char *database_url, const char *cluster,
+	struct notifier **ret, struct err *e)
+{
+	struct notifier *n = calloc(1, sizeof(*n));
+	int rc;
+
+	if (!n || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+		free(n);
+		return err_set(e, "out of memory");
+	}
+	n->database_url = database_url;
+	n->cluster = cluster;
+	pthread_mutex_init(&n->lock, NULL);
+	pthread_cond_init(&n->wake, NULL);
+	n->sender = notify_sender_new();
+	if (!n->sender || notify_targets_read(targets_file, &n->targets, e) != 0) {
+		if (!n->sender)
+			err_set(e, "out of memory");
+		notifier_free(n);
+		return -1;
+	}
+	rc = pthread_create(&n->thread, NULL, work, n);
+	if (rc != 0) {
+		notifier_free(n);
+		return err_set_errno(e, rc, "cannot start the worker of notifications");
+	}
+	*ret = n;
+	return 0;
+}
+
+void notifier_close(struct notifier *n)
+{
+	if (!n)
+		return;
+	pthread_mutex_lock(&n->lock);
+	n->stopping = true;
+	pthread_mutex_unlock(&n->lock);
+	pthread_cond_broadcast(&n->wake);
+	pthread_join(n->thread, NULL);
+	notifier_free(n);
+}

@@ -1,0 +1,162 @@
+#include "webhook/notify_message.h"
+
+#include "common/crypto.h"
+
+static const struct json_limits limits = {
+	.max_bytes = 1 << 20, .max_depth = 16, .max_nodes = 10000};
+
+/* Slack gives a meaning to these three. */
+static void put_escaped(struct buf *out, struct span s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		switch (s.ptr[i]) {
+		case '&':
+			buf_add_str(out, "&amp;");
+			break;
+		case '<':
+			buf_add_str(out, "&lt;");
+			break;
+		case '>':
+			buf_add_str(out, "&gt;");
+			break;
+		default:
+			buf_add_char(out, s.ptr[i]);
+			break;
+		}
+	}
+}
+
+struct payload {
+	const struct json_doc *d;
+	struct arena *arena;
+	struct buf *text;
+};
+
+static struct span member(const struct payload *p, const char *key)
+{
+	return json_string(p->d, json_get(p->d, JSON_ROOT, span_of(key)), p->arena);
+}
+
+/* before + the member's text, if it is there and not empty */
+static void put_member(const struct payload *p, const char *before, const char *key)
+{
+	struct span s = member(p, key);
+
+	if (s.len == 0)
+		return;
+	buf_add_str(p->text, before);
+	put_escaped(p->text, s);
+}
+
+static void put_approvers(const struct payload *p)
+{
+	json_ref list = json_get_str(p->d, JSON_ROOT, "approvers");
+	bool first = true;
+
+	buf_add_str(p->text, "\nMay be decided by: ");
+	json_foreach (v, p->d, list) {
+		buf_add_str(p->text, first ? "" : ", ");
+		first = false;
+		put_escaped(p->text, json_string(p->d, v, p->arena));
+	}
+	if (first)
+		buf_add_str(p->text, "any approver");
+}
+
+static void put_slack_text(const struct payload *p, const struct notify_event *ev)
+{
+	bool pending = strcmp(ev->event, "hold.pending") == 0;
+	const char *state = strchr(ev->event, '.');
+
+	buf_printf(p->text, "*Hold %lld* %s: ", (long long)ev->hold_id,
+		pending ? "waits for approval"
+		: state ? state + 1
+			: ev->event);
+	put_member(p, "", "operation");
+	put_member(p, " ", "resource");
+	put_member(p, " ", "namespace");
+	put_member(p, "/", "name");
+	put_member(p, " by ", "requester");
+	put_member(p, "\n", "message");
+	put_member(p, "\nRule: ", "policy");
+	put_member(p, "/", "rule");
+	put_member(p, "\nCluster: ", "cluster");
+	put_member(p, "\nDecided by: ", "decidedBy");
+	put_member(p, "\nReason: ", "reason");
+	if (!pending)
+		return;
+	put_approvers(p);
+	put_member(p, "\nExpires: ", "expiresAt");
+	buf_printf(p->text, "\n`holdpoint approve %lld`  `kubectl holdpoint approve %lld`",
+		(long long)ev->hold_id, (long long)ev->hold_id);
+}
+
+static void put_slack(const struct payload *p, const struct notify_event *ev, struct buf *out)
+{
+	put_slack_text(p, ev);
+	buf_add_char(out, '{');
+	json_put_key(out, "text");
+	json_put_string(out, buf_span(p->text));
+	buf_add_char(out, '}');
+	out->failed |= p->text->failed;
+}
+
+static void put_text(struct buf *out, const char *key, struct span value)
+{
+	json_put_key(out, key);
+	json_put_string(out, value);
+}
+
+static void put_cloud_event(const struct notify_event *ev, struct arena *arena, struct buf *out)
+{
+	_cleanup_(buf_free) struct buf id = BUF_INIT(1024);
+
+	notify_put_id(ev, &id);
+	buf_add_char(out, '{');
+	put_text(out, "specversion", SPAN("1.0"));
+	put_text(out, "id", buf_span(&id));
+	put_text(out, "source", arena_printf(arena, "/holdpoint/%s", ev->cluster));
+	put_text(out, "type", arena_printf(arena, "dev.holdpoint.%s", ev->event));
+	put_text(out, "subject", arena_printf(arena, "hold/%lld", (long long)ev->hold_id));
+	put_text(out, "time", span_of(ev->created_at));
+	put_text(out, "datacontenttype", SPAN("application/json"));
+	json_put_key(out, "data");
+	buf_add_span(out, ev->payload);
+	buf_add_char(out, '}');
+}
+
+int notify_put_body(const struct notify_target *t, const struct notify_event *ev,
+	struct arena *arena, struct buf *out)
+{
+	_cleanup_(buf_free) struct buf text = BUF_INIT(65536);
+	struct json_doc d;
+	const struct payload p = {&d, arena, &text};
+
+	if (json_read(ev->payload.ptr, ev->payload.len, &limits, arena, &d, NULL) != 0)
+		return -1;
+	if (t->type == NOTIFY_SLACK)
+		put_slack(&p, ev, out);
+	else
+		put_cloud_event(ev, arena, out);
+	return out->failed ? -1 : 0;
+}
+
+void notify_put_id(const struct notify_event *ev, struct buf *out)
+{
+	buf_printf(out, "%s-%lld", ev->cluster, (long long)ev->id);
+}
+
+void notify_put_signature(const struct notify_target *t, struct span id, int64_t at,
+	struct span body, struct buf *out)
+{
+	_cleanup_(buf_free) struct buf content = BUF_INIT(id.len + body.len + 32);
+	uint8_t mac[SHA256_LEN];
+
+	buf_add_span(&content, id);
+	buf_printf(&content, ".%lld.", (long long)at);
+	buf_add_span(&content, body);
+	hmac_sha256(t->secret, t->secret_len, content.ptr, content.len, mac);
+	buf_add_str(out, "v1,");
+	base64_put(out, mac, sizeof(mac));
+	out->failed |= content.failed;
+}

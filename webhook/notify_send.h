@@ -1,0 +1,27 @@
+/*
+ * One HTTPS POST to a target: no redirect is followed, no proxy of the environment is used, a
+ * private address only where the target says so, ten seconds at most, the answer's body ignored.
+ */
+#pragma once
+
+#include "webhook/notify_message.h"
+
+enum notify_result {
+	NOTIFY_DELIVERED,
+	NOTIFY_TRY_AGAIN,
+	NOTIFY_NEVER, /* the receiver says that it is gone (410) */
+};
+
+struct notify_sender;
+
+struct notify_sender *notify_sender_new(void);
+void notify_sender_free(struct notify_sender *s);
+
+/* Errors: for what is not NOTIFY_DELIVERED, why; never the URL. Blocks. */
+enum notify_result notify_send(struct notify_sender *s, const struct notify_target *t,
+	const struct notify_event *ev, struct err *e);
+
+/* Is it an address that is not of the public internet (RFC 6890), so that a name must not lead
+ * there unasked? */
+struct sockaddr;
+bool notify_is_private(const struct sockaddr *address);
