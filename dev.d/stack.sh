@@ -8,7 +8,8 @@
 stack_set() {
   stack_id=$(id -u)-$(printf '%s' "$root" | sha256sum | cut -c1-8)
   stack_dir=$state/stack stack_sockets=/tmp/holdpoint-$stack_id stack_bin=$root/build/release/bin
-  stack_cluster=dev stack_detach=1 stack_pg=$state/pg
+  stack_cluster=dev stack_detach=1
+  stack_pg=$(readlink -m "$state/pg")
 }
 
 dev_up() {
@@ -64,10 +65,11 @@ stack_postgres() {
 # in a private home), the data lies in /var/lib and .dev/pg is a link to it.
 stack_place_data() {
   mkdir -p "$state"
-  [[ -e $stack_pg || -L $stack_pg ]] && return
+  [[ -e $state/pg || -L $state/pg ]] && return
   if (pg_run -- test -x "$state") 2>/dev/null; then return; fi
-  mkdir -p "/var/lib/holdpoint-dev-$stack_id"
-  ln -s "/var/lib/holdpoint-dev-$stack_id/pg" "$stack_pg"
+  stack_pg=/var/lib/holdpoint-dev-$stack_id/pg
+  mkdir -p "${stack_pg%/pg}"
+  ln -s "$stack_pg" "$state/pg"
 }
 
 # Stops what runs; nothing that runs is fine.
