@@ -23,7 +23,8 @@ demo_review() {
 demo_recorded() {
   local fixtures=$root/test/fixtures review=$state/run/delete.json
   mkdir -p "${review%/*}"
-  demo_title "1. An agent wants a shell in production"
+  demo_title "1. An agent wants a privileged pod, and a shell in production"
+  demo_review "$fixtures/admission/v1.36/021-validate-create-pods.json" denied
   demo_review "$fixtures/admission/v1.36/036-validate-connect-pods-exec.json" denied
 
   demo_title "2. It wants to delete something: that waits for a person"

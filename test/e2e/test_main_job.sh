@@ -11,6 +11,18 @@ prepare() {
   as admin -n prod run web --image=registry.example.com/web:1 >/dev/null
 }
 
+deny_privileged() {
+  step_is "a privileged pod is denied, by a condition on what it asks for"
+  refused 'denied the request: privileged container sh is root on its node' \
+    as agent -n prod create -f - <<'YAML'
+apiVersion: v1
+kind: Pod
+metadata: {name: debug-root}
+spec:
+  containers: [{name: sh, image: registry.example.com/sh:1, securityContext: {privileged: true}}]
+YAML
+}
+
 # Denied: no hold, nothing to approve.
 deny_exec() {
   step_is "a shell in production is denied"
@@ -182,6 +194,7 @@ nothing_secret() {
 }
 
 prepare
+deny_privileged
 deny_exec
 approve_with_psql
 approve_with_cli
