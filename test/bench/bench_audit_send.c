@@ -2,12 +2,16 @@
  * An API server's audit backend without the API server: sends EventLists made of recorded events
  * over TLS, as fast as they are acknowledged or at a given rate, and says how many events were.
  *
- *   bench_audit_send URL-HOST:PORT CA CERT KEY CONNECTIONS EVENTS-PER-BODY SECONDS RATE PATH,PATH…
- *                    FIXTURE…
+ *   bench_audit_send [--stubborn] HOST:PORT CA CERT KEY CONNECTIONS EVENTS-PER-BODY SECONDS RATE
+ *                    PATH,PATH… FIXTURE…
  *
  * RATE is events/s over all connections, 0: no limit. Connection i posts to path i modulo their
  * number. Every event gets an auditID of its own, so no body is a repetition. Output: one line
  * "events_per_s MB_per_s p50_ms p99_ms unavailable".
+ *
+ * --stubborn: a body is sent again, byte for byte, over a new connection if need be, until it is
+ * acknowledged, however long that takes. Output: "CONNECTION LISTS" for each, of which all lists
+ * from 0 on are acknowledged. The auditID of an event is RUN-CONNECTION-4INDEX-8000-LIST (hex).
  */
 #include <netdb.h>
 #include <openssl/err.h>
@@ -31,6 +35,7 @@ struct bench {
 	const char *host, *port;
 	SSL_CTX *tls;
 	unsigned connections, events;
+	bool stubborn;
 	double seconds, rate;
 	char *paths[CONNECTIONS];
 	unsigned path_count;
@@ -134,37 +139,59 @@ static void number_events(struct connection *c)
 
 /* ---- HTTP ---- */
 
+/* An API server waits no longer than this for an answer. */
+#define ANSWER_S 30
+
+/* NULL: nobody there. */
 static SSL *open_connection(const struct bench *b)
 {
+	const struct timeval patience = {.tv_sec = ANSWER_S};
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *a;
-	SSL *tls = SSL_new(b->tls);
+	SSL *tls;
 	int fd;
 
 	if (getaddrinfo(b->host, b->port, &hints, &a) != 0)
 		die("cannot resolve the host");
 	fd = socket(a->ai_family, SOCK_STREAM, 0);
-	if (fd < 0 || connect(fd, a->ai_addr, a->ai_addrlen) < 0)
-		die("cannot connect");
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	if (fd < 0 || connect(fd, a->ai_addr, a->ai_addrlen) < 0) {
+		freeaddrinfo(a);
+		close(fd);
+		return NULL;
+	}
 	freeaddrinfo(a);
+	tls = SSL_new(b->tls);
 	SSL_set_fd(tls, fd);
-	if (SSL_connect(tls) != 1)
-		die("no TLS session");
-	return tls;
+	if (SSL_connect(tls) == 1)
+		return tls;
+	SSL_free(tls);
+	close(fd);
+	return NULL;
 }
 
-static void put(SSL *tls, const char *p, size_t len)
+static void close_connection(struct connection *c)
+{
+	if (!c->tls)
+		return;
+	close(SSL_get_fd(c->tls));
+	SSL_free(c->tls);
+	c->tls = NULL;
+}
+
+static int put(SSL *tls, const char *p, size_t len)
 {
 	size_t n;
 
 	while (len > 0) {
 		if (SSL_write_ex(tls, p, len, &n) != 1)
-			die("write failed");
+			return -1;
 		p += n;
 		len -= n;
 	}
+	return 0;
 }
 
-/* Reads an answer whole; returns its status. */
+/* Reads an answer whole; returns its status, -1: the connection ended. */
 static int get_answer(SSL *tls)
 {
 	char text[8192];
@@ -173,7 +200,7 @@ static int get_answer(SSL *tls)
 
 	do {
 		if (SSL_read_ex(tls, text + len, sizeof(text) - 1 - len, &n) != 1)
-			die("the connection was closed");
+			return -1;
 		len += n;
 		text[len] = '\0';
 		end = strstr(text, "\r\n\r\n");
@@ -184,7 +211,7 @@ static int get_answer(SSL *tls)
 	for (size_t want = (size_t)(end + 4 - text) + strtoul(length + 15, NULL, 10); len < want;
 		len += n) {
 		if (SSL_read_ex(tls, text + len, sizeof(text) - 1 - len, &n) != 1)
-			die("the answer ended early");
+			return -1;
 	}
 	return atoi(text + 9);
 }
@@ -198,9 +225,28 @@ static int post(struct connection *c)
 		"Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
 		b->paths[c->number % b->path_count], b->host, b->port, b->body.len);
 
-	put(c->tls, head, (size_t)n);
-	put(c->tls, c->body, b->body.len);
+	if (!c->tls || put(c->tls, head, (size_t)n) < 0 || put(c->tls, c->body, b->body.len) < 0)
+		return -1;
 	return get_answer(c->tls);
+}
+
+/* Posts until there is a 200. */
+static void post_until_stored(struct connection *c)
+{
+	int status;
+
+	while ((status = post(c)) != 200) {
+		if (status == 503) {
+			c->unavailable++;
+		} else if (status < 0 && c->b->stubborn) {
+			close_connection(c);
+			c->tls = open_connection(c->b);
+		} else {
+			fprintf(stderr, "status %d\n", status);
+			die("an answer other than 200 and 503");
+		}
+		usleep(100000);
+	}
 }
 
 static void *connection_main(void *arg)
@@ -211,19 +257,13 @@ static void *connection_main(void *arg)
 
 	while (now() - b->start < b->seconds) {
 		double sent;
-		int status;
 
 		due = b->start + interval * ((double)c->lists + (double)c->number / b->connections);
 		while (interval > 0 && now() < due)
 			usleep(500);
 		number_events(c);
 		sent = now();
-		while ((status = post(c)) == 503) {
-			c->unavailable++;
-			usleep(100000);
-		}
-		if (status != 200)
-			die("an answer other than 200 and 503");
+		post_until_stored(c);
 		if (c->latency_count < LATENCIES_MAX)
 			c->latencies_ms[c->latency_count++] = (float)((now() - sent) * 1e3);
 		c->lists++;
@@ -276,6 +316,11 @@ int main(int argc, char **argv)
 	struct bench b = {.start = 0};
 	uint32_t run;
 
+	if (argc > 1 && strcmp(argv[1], "--stubborn") == 0) {
+		b.stubborn = true;
+		argc--;
+		argv++;
+	}
 	if (argc < 11)
 		die("usage: HOST:PORT CA CERT KEY CONNECTIONS EVENTS SECONDS RATE PATHS "
 		    "FIXTURE...");
@@ -297,6 +342,8 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < b.connections; i++) {
 		all[i] = (struct connection){.b = &b, .number = i};
 		all[i].tls = open_connection(&b);
+		if (!all[i].tls && !b.stubborn)
+			die("cannot connect");
 		all[i].body = malloc(b.body.len);
 		all[i].latencies_ms = calloc(LATENCIES_MAX, sizeof(float));
 		memcpy(all[i].body, b.body.ptr, b.body.len);
@@ -306,6 +353,17 @@ int main(int argc, char **argv)
 		pthread_create(&all[i].thread, NULL, connection_main, &all[i]);
 	for (unsigned i = 0; i < b.connections; i++)
 		pthread_join(all[i].thread, NULL);
-	report(&b, all);
+	for (unsigned i = 0; b.stubborn && i < b.connections; i++)
+		printf("%04x %llu\n", i, (unsigned long long)all[i].lists);
+	if (!b.stubborn)
+		report(&b, all);
+	for (unsigned i = 0; i < b.connections; i++) {
+		close_connection(&all[i]);
+		free(all[i].body);
+		free(all[i].latencies_ms);
+	}
+	SSL_CTX_free(b.tls);
+	buf_free(&b.body);
+	buf_free(&b.id_at);
 	return 0;
 }
