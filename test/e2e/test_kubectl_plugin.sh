@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# Approving with kubectl: HoldReviews through the plugin, with every kind of credential that a kubeconfig
+# can hold; who may not is refused by the API server with the reason.
+source "$(dirname "$0")/harness.sh"
+e2e_begin
+
+# plugin WHO ARGUMENTS...: as kubectl finds it, in PATH.
+plugin() {
+  local who=$1
+  shift
+  env "PATH=$stack_bin:$PATH" "KUBECONFIG=${kubeconfig:-$cluster_dir/kube/$who.kubeconfig}" \
+    "$cluster_kubectl" holdpoint "$@"
+}
+# with NAME ARGUMENTS...: the plugin with a kubeconfig that this test made.
+with() {
+  local kubeconfig=$e2e_dir/$1.kubeconfig
+  plugin "$@"
+}
+# held NAME: the agent's attempt to delete a pod; sets $hold.
+held() {
+  refused 'denied the request' as agent -n prod delete pod "$1" --wait=false
+  hold=$(newest_hold)
+}
+state() { sql "SELECT state FROM holdpoint.holds WHERE id = $1"; }
+
+step_is "prepare"
+as admin apply -f "$root/manifests/base/holdreview.yaml" >/dev/null
+eventually 30 as admin get holdreviews >/dev/null
+as admin create namespace prod >/dev/null
+for pod in one two three four five; do
+  as admin -n prod run "$pod" --image=registry.example.com/web:1 >/dev/null
+done
+
+step_is "approved by a person of the hold's group, the plain retry passes"
+held one
+passes plugin sre approve "$hold" --reason "stuck"
+equals approved "$(state "$hold")" "state of hold $hold"
+passes as agent -n prod delete pod one --wait=false --grace-period=0 --force
+equals "kubernetes|alice@example.com|stuck" "$(sql "SELECT concat_ws('|', channel, who, reason)
+  FROM holdpoint.hold_event WHERE hold_id = $hold AND action = 'approve'")" "who approved"
+
+step_is "not approved: one's own, a group's that one is not in, an unknown one, a used one"
+held two
+refused 'kubectl holdpoint approve: .*\(HTTP 403\)' plugin agent approve "$hold"
+refused 'kubectl holdpoint approve: .*\(HTTP 403\)' plugin ci approve "$hold"
+equals pending "$(state "$hold")" "state of hold $hold"
+refused 'HTTP 403' plugin sre approve 99999
+refused "HTTP 403" plugin sre approve $((hold - 1))
+code=0
+plugin sre approve 99999 >/dev/null 2>&1 || code=$?
+equals 3 "$code" "exit code of a refusal"
+
+step_is "denied"
+passes plugin sre deny "$hold" -r "leave it"
+refused 'leave it' as agent -n prod delete pod two --wait=false
+
+step_is "with plain kubectl"
+held three
+printf '%s' "{\"apiVersion\":\"holdpoint.dev/v1alpha1\",\"kind\":\"HoldReview\",\"metadata\":{\"name\":\"plain\"},
+  \"spec\":{\"hold\":$hold,\"decision\":\"Approve\"}}" >"$e2e_dir/review.json"
+passes as sre create -f "$e2e_dir/review.json" --dry-run=server
+equals pending "$(state "$hold")" "state of hold $hold after a dry run"
+passes as sre create -f "$e2e_dir/review.json"
+equals approved "$(state "$hold")" "state of hold $hold"
+
+# kubeconfig NAME USER-JSON: the people's kubeconfig with another credential in it.
+kubeconfig() {
+  as sre config view --raw --flatten -o json |
+    jq --argjson user "$2" '.users[].user = $user' >"$e2e_dir/$1.kubeconfig"
+}
+credential=$(as sre config view --raw --flatten -o json | jq -c '.users[0].user')
+
+step_is "with an exec credential plugin"
+cat >"$e2e_dir/credential" <<'SH'
+#!/bin/sh
+[ "$1" = get ] && [ "$WHO" = alice ] || exit 7
+case $KUBERNETES_EXEC_INFO in *'"kind":"ExecCredential"'*) ;; *) exit 8 ;; esac
+printf '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":%s}' "$(cat "$STATUS")"
+SH
+chmod +x "$e2e_dir/credential"
+jq -c '{token, clientCertificateData: ."client-certificate-data", clientKeyData: ."client-key-data"}
+  | map_values(select(. != null)) | if .clientKeyData then map_values(@base64d) else . end' \
+  <<<"$credential" >"$e2e_dir/status"
+kubeconfig exec "$(jq -nc --arg command "$e2e_dir/credential" --arg status "$e2e_dir/status" '{exec: {
+  apiVersion: "client.authentication.k8s.io/v1", interactiveMode: "Never", command: $command, args: ["get"],
+  env: [{name: "WHO", value: "alice"}, {name: "STATUS", value: $status}]}}')"
+held four
+passes with exec approve "$hold"
+equals approved "$(state "$hold")" "state of hold $hold"
+
+step_is "with a client certificate, and with a token"
+openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj "/CN=stranger" -keyout "$e2e_dir/stranger.key" \
+  -out "$e2e_dir/stranger.crt" 2>/dev/null
+kubeconfig stranger "$(jq -nc --arg c "$(base64 -w0 <"$e2e_dir/stranger.crt")" \
+  --arg k "$(base64 -w0 <"$e2e_dir/stranger.key")" \
+  '{"client-certificate-data": $c, "client-key-data": $k}')"
+refused 'kubectl holdpoint' with stranger approve "$hold"
+kubeconfig token '{"token": "not-a-token"}'
+refused 'HTTP 401' with token approve "$hold"
+
+step_is "the list, and what is said when the API server cannot be reached"
+plugin sre list >"$e2e_dir/list"
+equals 4 "$(grep -cE ' (Approve|Deny) ' "$e2e_dir/list")" "decisions in the list"
+plugin sre list -o json | jq -e '.items | length == 4' >/dev/null || fail "list -o json"
+jq '.clusters[].cluster.server = "https://127.0.0.1:9"' "$e2e_dir/exec.kubeconfig" >"$e2e_dir/gone.kubeconfig"
+refused 'https://127.0.0.1:9' with gone approve "$hold"
+
+e2e_passed
