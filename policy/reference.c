@@ -46,7 +46,7 @@ void policy_reference_put(struct buf *out)
 		"keys "
 		"are errors. A file is at most 16 MiB, all files together 64 MiB and 100,000 "
 		"rules.\n\n"
-		"## GuardrailPolicy\n");
+		"## Policy files\n");
 	schema_put_markdown(out, &language_policy);
 	buf_add_str(out,
 		"\n## Expressions\n\n"
@@ -63,6 +63,6 @@ void policy_reference_put(struct buf *out)
 		"| `now` | the time of the request | the same |\n\n"
 		"## Functions\n");
 	put_functions(out);
-	buf_add_str(out, "\n## GuardrailPolicyTest\n\nRun by `holdpoint policy test`.\n");
+	buf_add_str(out, "\n## Test files\n\nRun by `holdpoint policy test`.\n");
 	schema_put_markdown(out, &language_test);
 }

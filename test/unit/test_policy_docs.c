@@ -1,0 +1,56 @@
+#include <check.h>
+#include <glob.h>
+#include <stdlib.h>
+
+#include "policy/reference.h"
+#include "unit/policy_support.h"
+
+START_TEST(policy_docs__the_reference_is_what_the_code_says)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 16, 16 << 20);
+	_cleanup_(buf_free) struct buf out = BUF_INIT(4 << 20);
+	struct span text = file_or_fail(HOLDPOINT_SOURCE_DIR "/docs/policy-reference.md", arena);
+	policy_reference_put(&out);
+	ck_assert(!out.failed);
+	ck_assert_msg(span_eq(buf_span(&out), text),
+		"run: holdpoint policy reference > docs/policy-reference.md");
+}
+END_TEST
+
+START_TEST(policy_docs__every_example_stands_in_the_guide_as_it_is_tested)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 16, 16 << 20);
+	struct span guide = file_or_fail(HOLDPOINT_SOURCE_DIR "/docs/policy.md", arena);
+	glob_t files;
+	unsigned examples = 0;
+	ck_assert_int_eq(glob(HOLDPOINT_SOURCE_DIR "/docs/examples/*.yaml", 0, NULL, &files), 0);
+	for (size_t i = 0; i < files.gl_pathc; i++) {
+		const char *path = files.gl_pathv[i];
+		if (strstr(path, "_test.yaml"))
+			continue;
+		struct span text = file_or_fail(path, arena);
+		ck_assert_msg(memmem(guide.ptr, guide.len, text.ptr, text.len) != NULL,
+			"docs/policy.md does not show %s as it is", path);
+		struct span test =
+			arena_printf(arena, "%.*s_test.yaml", (int)strlen(path) - 5, path);
+		ck_assert_uint_gt(file_or_fail(test.ptr, arena).len, 0);
+		examples++;
+	}
+	globfree(&files);
+	ck_assert_uint_eq(examples, 10);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("policy_docs");
+	TCase *t = tcase_create("all");
+	tcase_add_test(t, policy_docs__the_reference_is_what_the_code_says);
+	tcase_add_test(t, policy_docs__every_example_stands_in_the_guide_as_it_is_tested);
+	suite_add_tcase(s, t);
+	SRunner *r = srunner_create(s);
+	srunner_run_all(r, CK_ENV);
+	int failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
