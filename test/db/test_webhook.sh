@@ -33,7 +33,6 @@ denied=$(grep -c false "$work/answered")
 ((denied > 20)) || fail "only $denied of the recorded requests were denied"
 
 say "- decisions are recorded, and carry the annotations"
-sql_is() { [[ $(sql "$2") == "$1" ]]; }
 eventually 10 sql_is "$denied" 'SELECT count(*) FROM holdpoint.decision'
 equals 0 "$(metric holdpoint_webhook_records_dropped_total)" "records dropped"
 ask /validate "$(review v1.36/036-validate-connect-pods-exec.json)"

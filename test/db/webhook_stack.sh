@@ -34,6 +34,8 @@ fail() {
 sql() { psql -qXAt -v ON_ERROR_STOP=1 "$HOLDPOINT_TEST_DATABASE_URL" -c "$1"; }
 sql_as() { psql -qXAt -v ON_ERROR_STOP=1 "$(stack_database_url "$1")" -c "$2"; }
 
+sql_is() { [[ $(sql "$2") == "$1" ]]; }
+
 # equals EXPECTED ACTUAL WHAT
 equals() { [[ $2 == "$1" ]] || fail "$3: expected '$1', got '$2'"; }
 

@@ -1,0 +1,145 @@
+#!/usr/bin/env bash
+# Notifications against a real HTTPS receiver: bodies, signature, repetition, no redirect, no private
+# address unasked, no duplicate after a crash.
+# shellcheck source-path=SCRIPTDIR
+source "$(dirname "${BASH_SOURCE[0]}")/webhook_stack.sh"
+
+stack_prepare
+inbox=$work/inbox
+mkdir "$inbox"
+echo 200 >"$inbox/status"
+mkfifo "$work/receiver.in"
+"$HOLDPOINT_BIN/../test/tool_receiver" "$stack_dir/certs" "$inbox" <"$work/receiver.in" \
+  >"$work/receiver.out" &
+exec 7>"$work/receiver.in"
+until [[ -s $work/receiver.out ]]; do sleep 0.05; done
+receiver=https://$(<"$work/receiver.out")
+
+(
+  umask 077
+  printf 'whsec_%s\n' "$(printf 'a-secret-of-thirty-two-bytes-0123' | base64)" >"$work/secret"
+  printf '%s/slack/T000/B000/very-secret-path\n' "$receiver" >"$work/slack-url"
+)
+cat >"$work/targets.yaml" <<YAML
+targets:
+- {name: oncall, type: slack, urlFile: $work/slack-url, caFile: $stack_dir/certs/ca.crt, allowPrivate: true}
+- name: bot
+  type: webhook
+  url: $receiver/hook
+  secretFile: $work/secret
+  caFile: $stack_dir/certs/ca.crt
+  allowPrivate: true
+  events: [hold.pending, hold.approved]
+YAML
+start() { webhook_start test/e2e/policy.yaml -- --notify-targets="$work/targets.yaml"; }
+received() { (($(find "$inbox" -name '*.head' | wc -l) >= $1)); }
+count() { find "$inbox" -name '*.head' | wc -l; }
+# of PATH [N]: the Nth (last) message that came to a path: its number
+of() { grep -lx -- "$1" "$inbox"/*.head | sort | tail -n "${2:-1}" | head -n 1 | sed 's/\.head$//'; }
+header() { sed -n "s/^$2: //p" "$1.head"; }
+agent_delete=v1.36/065-validate-delete-pods.json
+new_hold() {
+  ask /validate "$(review "$agent_delete" ".request.name = \"$1\"
+    | .request.oldObject.metadata |= (.name = \"$1\" | .uid = \"uid-of-$1\")")"
+  hold=$(field .response.auditAnnotations.hold "$answer")
+}
+verify() {
+  local id at expected
+  id=$(header "$1" webhook-id) at=$(header "$1" webhook-timestamp)
+  expected=$({ printf '%s.%s.' "$id" "$at" && cat "$1.body"; } |
+    openssl dgst -sha256 -hmac 'a-secret-of-thirty-two-bytes-0123' -binary | base64)
+  equals "v1,$expected" "$(header "$1" webhook-signature)" "the signature"
+  (($(date +%s) - at < 60)) || fail "the timestamp is $at"
+}
+
+start
+say "- a new hold is told to both"
+eventually 10 sql_is 2 'SELECT count(*) FROM holdpoint.outbox_target'
+new_hold one
+eventually 10 received 2
+slack=$(of /slack/T000/B000/very-secret-path) bot=$(of /hook)
+matches "Hold $hold\* waits for approval: DELETE pods prod/one by claude-code@agents.example.com" \
+  "$(field .text "$slack.body")" "Slack's text"
+matches "holdpoint approve $hold" "$(field .text "$slack.body")" "Slack's text"
+equals application/json "$(header "$slack" content-type)" "Slack's content type"
+equals '' "$(header "$slack" webhook-signature)" "no signature for Slack"
+equals application/cloudevents+json "$(header "$bot" content-type)" "content type"
+equals "1.0 dev.holdpoint.hold.pending /holdpoint/test hold/$hold $hold" \
+  "$(field '[.specversion, .type, .source, .subject, .data.hold] | join(" ")' "$bot.body")" "CloudEvent"
+equals "$(header "$bot" webhook-id)" "$(field .id "$bot.body")" "one id"
+verify "$bot"
+
+say "- only what was asked for"
+sql_as alice "SELECT holdpoint.approve($hold, 'go')" >/dev/null
+eventually 10 received 3
+equals dev.holdpoint.hold.approved "$(field .type "$(of /hook).body")" "the bot hears of the approval"
+waiting_is() { [[ $(sql "SELECT count(*) FROM holdpoint.outbox_delivery WHERE state = 'waiting'") == "$1" ]]; }
+eventually 10 waiting_is 0
+equals 3 "$(count)" "messages"
+
+say "- a receiver in trouble gets it again, with the same id"
+echo 500 >"$inbox/status"
+new_hold two
+eventually 10 received 5
+first=$(of /hook)
+eventually 10 waiting_is 2
+echo 200 >"$inbox/status"
+sql "UPDATE holdpoint.outbox_delivery SET due_at = now() WHERE state = 'waiting'"
+eventually 20 waiting_is 0
+again=$(of /hook)
+[[ $first != "$again" ]] || fail "it did not come again"
+equals "$(header "$first" webhook-id)" "$(header "$again" webhook-id)" "the id of the repetition"
+verify "$again"
+equals 2 "$(sql "SELECT max(attempts) FROM holdpoint.outbox_delivery")" "attempts"
+matches 'HTTP 500' "$(grep notification_failed "$stack_dir/webhook.log")" "the log"
+
+say "- no redirect is followed"
+echo 302 >"$inbox/status"
+new_hold three
+eventually 10 waiting_is 2
+eventually 10 grep -q 'redirects are not followed' "$stack_dir/webhook.log"
+say "- gone is gone"
+echo 410 >"$inbox/status"
+sql "UPDATE holdpoint.outbox_delivery SET due_at = now() WHERE state = 'waiting'"
+eventually 20 waiting_is 0
+equals 2 "$(sql "SELECT count(*) FROM holdpoint.outbox_delivery WHERE state = 'given-up'")" "given up"
+echo 200 >"$inbox/status"
+
+say "- nothing twice after a crash"
+before=$(count)
+new_hold four
+eventually 10 waiting_is 0
+kill -KILL "${stack_pid[webhook]}"
+wait "${stack_pid[webhook]}" 2>/dev/null || true
+rm -f "$stack_dir/webhook.pid"
+start
+sleep 2
+equals $((before + 2)) "$(count)" "messages after the crash"
+
+say "- no private address unasked"
+sed -i 's/, allowPrivate: true//; /allowPrivate: true/d' "$work/targets.yaml"
+daemon_stop webhook
+start
+before=$(count)
+new_hold five
+eventually 10 grep -q 'a private address needs allowPrivate' "$stack_dir/webhook.log"
+equals "$before" "$(count)" "messages to a private address"
+
+say "- a bad file of targets"
+daemon_stop webhook
+broken() {
+  printf '%s\n' "$1" >"$work/bad.yaml"
+  if webhook_start test/e2e/policy.yaml -- --notify-targets="$work/bad.yaml" 2>/dev/null; then
+    fail "started with: $1"
+  fi
+  matches "$2" "$(jq -r "select(.event == \"not_started\").error" "$stack_dir/webhook.log")" "error for: $1"
+}
+broken 'targets: [{name: a, type: slack, url: "http://example.com"}]' 'bad.yaml:1:.*https'
+broken 'targets: [{name: a, type: pigeon, url: "https://example.com"}]' 'slack or webhook'
+broken 'targets: [{name: a, type: webhook, url: "https://example.com"}]' 'secretFile'
+broken 'targets: [{name: a, type: slack, url: "https://e.com", color: red}]' 'unknown key color'
+broken 'nothing: here' 'targets'
+
+say "- no secret in the log"
+if grep -nE 'very-secret-path|a-secret-of-thirty' "$stack_dir"/webhook.log*; then fail "a secret was logged"; fi
+passed=1
