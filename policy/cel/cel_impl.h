@@ -104,6 +104,7 @@ struct cel_node {
 	bool const_re : 1;    /* call with a compiled pattern in aux */
 	uint16_t depth;	      /* of the tree below */
 	uint32_t off, end;    /* the source text it came from */
+	uint32_t pos;	      /* where to point at: the operator, the field, the method */
 	uint32_t cost;	      /* nodes in the tree below, loops counted once */
 	uint32_t slot, slot2; /* of a variable; of a loop's variables in the frame */
 	uint32_t count;
@@ -140,6 +141,7 @@ struct cel_ev {
 };
 
 enum cel_rep {
+	CEL_REP_NONE,  /* scalars */
 	CEL_REP_JSON,  /* p: json_doc, n: json_ref */
 	CEL_REP_ARRAY, /* list: p: const struct cel_value *, n of them */
 	CEL_REP_PAIRS, /* map: p: struct cel_pairs */

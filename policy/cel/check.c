@@ -35,7 +35,7 @@ static bool want(struct cel_checker *ck, const struct cel_node *n, const struct 
 	if (cel_type_assign(&ck->u, wanted, type))
 		return true;
 	if (cel_check_strict(ck))
-		cel_issue_at(ck->c, n->off, "%s must be %s, this is %s", what,
+		cel_issue_at(ck->c, n->pos, "%s must be %s, this is %s", what,
 			cel_check_type_text(ck, wanted), cel_check_type_text(ck, type));
 	return false;
 }
@@ -63,7 +63,7 @@ static const struct cel_type *field_type(
 		break;
 	}
 	if (cel_check_strict(ck))
-		cel_issue_at(ck->c, n->off, "%s has no field '%.*s'", cel_check_type_text(ck, t),
+		cel_issue_at(ck->c, n->pos, "%s has no field '%.*s'", cel_check_type_text(ck, t),
 			SPAN_FMT(n->name));
 	return &cel_t_dyn;
 }
@@ -169,7 +169,7 @@ static void check_key_type(
 		return;
 	default:
 		if (cel_check_strict(ck))
-			cel_issue_at(ck->c, n->off,
+			cel_issue_at(ck->c, n->pos,
 				"a key must be a bool, int, uint or string, this is %s",
 				cel_check_type_text(ck, t));
 	}
@@ -362,7 +362,7 @@ const struct cel_type *cel_check_node(struct cel_checker *ck, struct cel_node *n
 
 	if (ck->level++ > 2 * CEL_MAX_DEPTH) {
 		if (!ck->c->failed)
-			cel_issue_at(ck->c, n->off, "nested too deep");
+			cel_issue_at(ck->c, n->pos, "nested too deep");
 		ck->c->failed = true;
 		ck->level--;
 		return &cel_t_dyn;

@@ -118,6 +118,8 @@ static int eq_lists(struct cel_ev *ev, struct cel_value a, struct cel_value b, u
 
 	if (cel_size(a) != cel_size(b))
 		return 0;
+	if (!cel_charge(ev, cel_size(a)))
+		return -1;
 	while (cel_iter_next(&i, NULL, &x) && cel_iter_next(&j, NULL, &y)) {
 		int eq = cel_eq(ev, x, y, depth + 1);
 		if (eq != 1)

@@ -238,7 +238,7 @@ struct cel_node *cel_node_new(
 		return NULL;
 	}
 	n->op = (uint8_t)op;
-	n->off = off;
+	n->off = n->pos = off;
 	n->end = end;
 	n->count = arg_count;
 	n->args = args;

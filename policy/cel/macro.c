@@ -108,7 +108,7 @@ static struct span variable(struct cel_compiler *c, const struct cel_node *n)
 {
 	if (n->op == CEL_N_IDENT && !n->absolute)
 		return n->name;
-	cel_issue_at(c, n->off, "a plain name for the variable must stand here");
+	cel_issue_at(c, n->pos, "a plain name for the variable must stand here");
 	return (struct span){NULL, 0};
 }
 
@@ -117,8 +117,10 @@ static struct cel_node *like(
 {
 	struct cel_node *n = cel_node_new(c, op, call->off, call->end, count);
 
-	if (n)
+	if (n) {
 		n->depth = call->depth;
+		n->pos = call->pos;
+	}
 	return n;
 }
 
@@ -248,7 +250,7 @@ struct cel_node *cel_macro_expand(struct cel_compiler *c, struct cel_node *call)
 	if (args < m->min_args || args > m->max_args) {
 		/* lists have functions of the same names as some macros */
 		if (!(c->env->options & CEL_NO_CHECK))
-			cel_issue_at(c, call->off, "%s does not take %u argument%s: %s",
+			cel_issue_at(c, call->pos, "%s does not take %u argument%s: %s",
 				m->info.name, args, args == 1 ? "" : "s", m->info.signatures);
 		return NULL;
 	}

@@ -138,7 +138,7 @@ static void issue_unknown_name(struct cel_checker *ck, const struct cel_node *n)
 		cel_hint_offer(&h, env->vars[i].name);
 	for (const struct cel_scope *s = ck->scope; s; s = s->up)
 		cel_hint_offer(&h, s->name);
-	cel_issue_at(ck->c, n->off, "unknown variable '%.*s'%s", SPAN_FMT(name), cel_hint_text(&h));
+	cel_issue_at(ck->c, n->pos, "unknown variable '%.*s'%s", SPAN_FMT(name), cel_hint_text(&h));
 }
 
 static bool block_index(struct span name, uint32_t *ret)

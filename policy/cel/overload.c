@@ -96,22 +96,22 @@ static void issue_call(struct cel_checker *ck, const struct cel_node *n,
 	const char *op = plain_name(n);
 
 	if (op && n->count == 2) {
-		cel_issue_at(ck->c, n->off, "%s %s %s is not defined%s",
+		cel_issue_at(ck->c, n->pos, "%s %s %s is not defined%s",
 			cel_check_type_text(ck, types[0]), op, cel_check_type_text(ck, types[1]),
 			span_eq_str(n->name, "_==_") || span_eq_str(n->name, "_!=_")
 				? ": they are never equal"
 				: "");
 	} else if (op) {
-		cel_issue_at(ck->c, n->off, "%s%s is not defined", op,
+		cel_issue_at(ck->c, n->pos, "%s%s is not defined", op,
 			cel_check_type_text(ck, types[0]));
 	} else if (o->name_known) {
-		cel_issue_at(ck->c, n->off, "%.*s does not take %s(%s), but %s", SPAN_FMT(n->name),
+		cel_issue_at(ck->c, n->pos, "%.*s does not take %s(%s), but %s", SPAN_FMT(n->name),
 			o->arity_known ? "" : "that many arguments ",
 			types_text(ck, types, n->count), o->any->signatures);
 	} else {
 		struct cel_hint h = {.wanted = n->name};
 		cel_function_offer_names(&h, n->method ? CEL_ME : CEL_FN);
-		cel_issue_at(ck->c, n->off, "unknown %s '%.*s'%s",
+		cel_issue_at(ck->c, n->pos, "unknown %s '%.*s'%s",
 			n->method ? "method" : "function", SPAN_FMT(n->name), cel_hint_text(&h));
 	}
 }

@@ -94,13 +94,15 @@ static struct cel_node *node(struct parser *p, enum cel_op op, uint32_t off,
 	return n;
 }
 
-static struct cel_node *call(struct parser *p, uint32_t off, const char *name,
-	struct cel_node *const *args, uint32_t count)
+static struct cel_node *operator_call(struct parser *p, uint32_t off, uint32_t pos,
+	const char *name, struct cel_node *const *args, uint32_t count)
 {
 	struct cel_node *n = node(p, CEL_N_CALL, off, args, count);
 
-	if (n)
+	if (n) {
 		n->name = span_of(name);
+		n->pos = pos;
+	}
 	return n;
 }
 
@@ -337,6 +339,7 @@ static struct cel_node *parse_dot(struct parser *p, struct cel_node *target, uin
 		struct cel_node *n = node(p, CEL_N_CALL, off, l.items, l.count);
 		if (n) {
 			n->name = name;
+			n->pos = t.off;
 			n->method = true;
 		}
 		return macro_or_call(p, n);
@@ -344,6 +347,7 @@ static struct cel_node *parse_dot(struct parser *p, struct cel_node *target, uin
 	struct cel_node *n = node(p, CEL_N_SELECT, off, &target, 1);
 	if (n) {
 		n->name = name;
+		n->pos = t.off;
 		n->optional = optional;
 	}
 	return n;
@@ -351,14 +355,17 @@ static struct cel_node *parse_dot(struct parser *p, struct cel_node *target, uin
 
 static struct cel_node *parse_index(struct parser *p, struct cel_node *target, uint32_t off)
 {
+	uint32_t pos = p->last_end - 1;
 	bool optional = accept(p, '?');
 	struct cel_node *args[2] = {target, parse_expr(p)};
 
 	if (p->stopped || !expect(p, ']'))
 		return NULL;
 	struct cel_node *n = node(p, CEL_N_INDEX, off, args, 2);
-	if (n)
+	if (n) {
+		n->pos = pos;
 		n->optional = optional;
+	}
 	return n;
 }
 
@@ -454,13 +461,13 @@ static struct cel_node *parse_unary(struct parser *p)
 	p->depth++;
 	if (accept(p, '!')) {
 		n = parse_unary(p);
-		n = call(p, off, "!_", &n, 1);
+		n = operator_call(p, off, off, "!_", &n, 1);
 	} else if (accept(p, '-')) {
 		if (p->tok.kind == CEL_TOK_INT || p->tok.kind == CEL_TOK_DOUBLE) {
 			n = parse_members(p, parse_literal(p, true, off), off);
 		} else {
 			n = parse_unary(p);
-			n = call(p, off, "-_", &n, 1);
+			n = operator_call(p, off, off, "-_", &n, 1);
 		}
 	} else {
 		n = parse_members(p, parse_primary(p), off);
@@ -506,10 +513,11 @@ static struct cel_node *parse_binary(struct parser *p, unsigned level)
 	const char *name;
 
 	while (!p->stopped && (name = binary_name(p, level)) != NULL) {
+		uint32_t pos = p->tok.off;
 		advance(p);
 		struct cel_node *args[2] = {
 			n, level < 2 ? parse_binary(p, level + 1) : parse_unary(p)};
-		n = call(p, off, name, args, 2);
+		n = operator_call(p, off, pos, name, args, 2);
 	}
 	return n;
 }

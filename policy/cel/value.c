@@ -179,7 +179,7 @@ void cel_error_position(struct cel_value v, uint32_t *ret_line, uint32_t *ret_co
 
 	*ret_line = *ret_column = 0;
 	if (v.kind == CEL_ERROR && e->at && e->prog)
-		cel_line_column(e->prog->source, e->at->off, ret_line, ret_column);
+		cel_line_column(e->prog->source, e->at->pos, ret_line, ret_column);
 }
 
 bool cel_error_is_limit(struct cel_value v)

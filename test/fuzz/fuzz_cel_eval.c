@@ -188,7 +188,7 @@ static const struct form forms[] = {
 	{W_DYN, "dyn(" LS ")"},
 	{W_DYN, "dyn({" STR ": " INT ", " STR ": " DYN "})"},
 	{W_DYN, "dyn({'a': " DYN ", 1: " DYN "})"},
-	{W_DYN, DYN ".map(@, " DYN ")"},
+	{W_DYN, "dyn(" DYN ".map(@, " DYN "))"},
 	{W_DYN, "dyn(" LI ".transformMap(k@, w@, k@ + w@))"},
 	{W_DYN, "dyn([[" INT "], [" INT "]].flatten())"},
 	{W_DYN, "math.greatest(" INT ", " DBL ")"},

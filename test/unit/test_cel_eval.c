@@ -1,0 +1,475 @@
+#include <math.h>
+#include <pthread.h>
+
+#include "unit/cel_support.h"
+
+static const char document[] =
+	"{\"request\": {\"name\": \"web\", \"n\": 3},"
+	" \"object\": {\"a\": {\"b\": [1, 2.0, \"x\", null, true]},"
+	"  \"escaped\\u0020key\": \"q\\\"\\u00e9\\ud83d\\ude00\", \"lone\": \"\\ud800\","
+	"  \"big\": 9223372036854775808, \"max\": 9223372036854775807,"
+	"  \"min\": -9223372036854775808, \"exp\": 1e3, \"neg\": -0, \"frac\": 0.1,"
+	"  \"long\": 0.1000000000000000000000000000000000000000000000000000000000000000001,"
+	"  \"empty\": {}, \"none\": null}}";
+
+START_TEST(cel__json_is_seen_as_the_language_says)
+{
+	static const char *const cases[][2] = {
+		{"object.a.b", "[1, 2.0, 'x', null, true]"},
+		{"object.a.b[1]", "2.0"},
+		{"object.max", "9223372036854775807"},
+		{"object.min", "-9223372036854775808"},
+		{"object.big", "9.223372036854776e+18"},
+		{"object.exp", "1000.0"},
+		{"object.neg", "0"},
+		{"object.frac == object.long", "true"},
+		{"object['escaped key']", "'q\"é😀'"},
+		{"object.`escaped key`.size()", "4"},
+		{"'escaped key' in object", "true"},
+		{"has(object.empty) && !has(object.missing) && has(object.none)", "true"},
+		{"object.none == null", "true"},
+		{"object.lone", "error: a string that is not valid Unicode"},
+		{"object.lone == 'x' || true", "true"},
+		{"object.missing", "error: no such key: 'missing'"},
+		{"object.a.b.c", "error: no such overload: field selection(list)"},
+		{"object.?a.?x.orValue('none')", "'none'"},
+		{"object.a.b.map(x, type(x))", "[int, double, string, null_type, bool]"},
+		{"object.a == {'b': [1u, 2, 'x', null, true]}", "true"},
+		{"object.map(k, k).size() == size(object)", "true"},
+		{"[object.a, object.empty]", "[{'b': [1, 2.0, 'x', null, true]}, {}]"},
+		{"object.a.b[7]", "error: index out of bounds: the list has 5 elements"},
+		{"now", "timestamp('2023-11-14T22:13:20.123456Z')"},
+		{"request.name + string(request.n)", "'web3'"},
+	};
+	struct cel_test t;
+
+	cel_test_setup(&t, document);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		cel_test_shows(&t, cases[i][0], cases[i][1]);
+	cel_test_end(&t);
+}
+END_TEST
+
+START_TEST(cel__variables_are_asked_for_once_and_only_when_needed)
+{
+	struct cel_program *p;
+	struct cel_test t;
+
+	cel_test_setup(&t, document);
+	cel_test_eval(&t, "request.n == 3 && request.n < 4 && request.name == 'web'", &p);
+	ck_assert_uint_eq(t.resolved, 1);
+	cel_program_free(p);
+	t.resolved = 0;
+	cel_test_eval(&t, "true || object.a == 1", &p);
+	ck_assert_uint_eq(t.resolved, 0);
+	cel_program_free(p);
+	/* an error is kept as well */
+	struct cel_value v =
+		cel_test_eval(&t, "variables.containers == 1 || variables.containers == 2", &p);
+	ck_assert_uint_eq(t.resolved, 1);
+	ck_assert_int_eq(v.kind, CEL_ERROR);
+	cel_program_free(p);
+	v = cel_test_eval(&t, "number", &p);
+	ck_assert(span_eq_str(cel_error_message(v, t.arena), "a variable without a value"));
+	cel_program_free(p);
+	/* fewer slots than variables: errors, not reads past the end */
+	struct cel_run run = cel_run(t.arena, 1000);
+	struct cel_activation act = {t.slots, 1, NULL, NULL};
+	p = cel_test_compile(&t, "request", NULL);
+	ck_assert_int_eq(cel_eval(p, &act, &run).kind, CEL_ERROR);
+	ck_assert_int_eq(cel_eval(p, NULL, &run).kind, CEL_ERROR);
+	cel_program_free(p);
+	cel_test_end(&t);
+}
+END_TEST
+
+START_TEST(cel__programs_call_programs_to_a_depth)
+{
+	struct cel_program *p;
+	struct cel_test t;
+
+	cel_test_setup(&t, document);
+	t.nested = cel_test_compile(&t, "object.a.b.filter(x, x != null)", NULL);
+	struct cel_value v = cel_test_eval(&t, "variables.containers.exists(c, c == 'x')", &p);
+	ck_assert(v.kind == CEL_BOOL && v.b);
+	cel_program_free(p);
+	cel_program_free(t.nested);
+	/* a variable that is defined by itself */
+	t.nested = cel_test_compile(&t, "variables.containers + 1", NULL);
+	v = cel_test_eval(&t, "true && (variables.containers == 1 || true)", &p);
+	ck_assert(cel_error_is_limit(v));
+	cel_program_free(p);
+	cel_test_end(&t);
+}
+END_TEST
+
+START_TEST(cel__errors_say_what_and_where)
+{
+	static const struct {
+		unsigned line, column;
+		const char *message, *source;
+	} cases[] = {
+		{1, 10, "no such key: 'x'", "object.a.x == 1"},
+		{2, 12, "no such key: 'y'", "true &&\n  object.a.y"},
+		{1, 3, "division by zero", "1 / 0 == 1"},
+		{1, 12, "no such overload: _+_(int, string)", "dyn(1 + 0) + dyn('a')"},
+		{1, 10, "no such overload: startsWith(int, string)", "dyn(100).startsWith('a')"},
+		{1, 2, "a map with the same key twice", " {'a': 1, 'a': 2}"},
+		{1, 1, "'x' is no int", "int('x')"},
+		{1, 1, "range error: 1e+99 does not fit int", "int(1e99)"},
+		{1, 1, "int overflow", "-9223372036854775808 - 1"},
+	};
+	struct cel_program *p;
+	struct cel_test t;
+	uint32_t line, column;
+
+	cel_test_setup(&t, document);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct cel_value v = cel_test_eval(&t, cases[i].source, &p);
+		ck_assert_msg(v.kind == CEL_ERROR, "%s", cases[i].source);
+		struct span m = cel_error_message(v, t.arena);
+		ck_assert_msg(
+			span_eq_str(m, cases[i].message), "%s: %.*s", cases[i].source, SPAN_FMT(m));
+		cel_error_position(v, &line, &column);
+		if (i + 1 < ARRAY_LEN(cases)) /* of a - b the operator is meant */
+			ck_assert_msg(line == cases[i].line && column == cases[i].column,
+				"%s: %u:%u", cases[i].source, line, column);
+		ck_assert(!cel_error_is_limit(v));
+		cel_program_free(p);
+	}
+	cel_test_end(&t);
+}
+END_TEST
+
+START_TEST(cel__nothing_runs_past_its_budget)
+{
+	static const char *const dear[] = {
+		"lists.range(1000).all(a, lists.range(1000).all(b, a + b >= 0))",
+		"lists.range(100000000).size() > 0",
+		"lists.range(10000).map(x, 'a').join().replace('a', "
+		"lists.range(10000).map(x, 'b').join()).size() > 0",
+		"lists.range(20000).distinct().size() > 0",
+		"sets.equivalent(lists.range(20000), lists.range(20000))",
+		"lists.range(20000).all(x, x in lists.range(20000))",
+		"cel.bind(l, lists.range(3000), l.all(x, l == l))",
+		"cel.bind(l, lists.range(100).map(x, 'abc'), l.all(x, l.all(y, (x + "
+		"y).matches('^(a|b|c)*$') && l.all(z, z.find('[a-z]+') == 'abc'))))",
+		"cel.bind(s, lists.range(50000).map(x, 'ab').join(), "
+		"lists.range(5000).all(i, s.indexOf('zz') == -1))",
+		"lists.range(1000).map(x, lists.range(1000).map(y, '%s'.format([y]))).size() > 0",
+	};
+	struct cel_test t;
+
+	cel_test_setup(&t, document);
+	t.budget = 100000;
+	for (size_t i = 0; i < ARRAY_LEN(dear); i++) {
+		struct cel_program *p;
+		struct buf b = BUF_INIT(10000);
+		/* no || makes anything of it */
+		buf_printf(&b, "(%s) || true", dear[i]);
+		struct cel_value v = cel_test_eval(&t, buf_str(&b), &p);
+		ck_assert_msg(cel_error_is_limit(v), "%s", dear[i]);
+		buf_free(&b);
+		cel_program_free(p);
+	}
+	cel_test_end(&t);
+}
+END_TEST
+
+START_TEST(cel__nothing_leaves_its_arena)
+{
+	struct cel_program *p;
+	struct cel_test t;
+
+	cel_test_setup(&t, document);
+	for (size_t max = 64; max < 20000; max += max / 3) {
+		_cleanup_(arena_freep) struct arena *small = arena_new(64, max);
+		struct cel_run run = cel_run(small, CEL_DEFAULT_BUDGET);
+		memset(t.slots, 0, sizeof t.slots);
+		p = cel_test_compile(&t,
+			"object.a.b.map(x, string(type(x) == int) + '%s'.format([x])).sort()"
+			".distinct().join(',') + object['escaped key'] == 'x' || "
+			"quantity('1').add(2) == quantity('4') || 'a'.matches(request.name) || "
+			"{'a': [1, 2, 3], 'b': optional.of(2).value()}.map(k, k).size() == 2",
+			"bool");
+		struct cel_value v = cel_eval(p, &t.act, &run);
+		ck_assert(v.kind == CEL_BOOL ? v.b : cel_error_is_limit(v) || v.kind == CEL_ERROR);
+		cel_program_free(p);
+	}
+	cel_test_end(&t);
+}
+END_TEST
+
+START_TEST(cel__patterns_that_backtrack_end)
+{
+	struct cel_program *p;
+	struct cel_test t;
+
+	cel_test_setup(&t, document);
+	struct cel_value v = cel_test_eval(&t,
+		"'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!'.matches('^(a|aa)+$') || true", &p);
+	ck_assert(cel_error_is_limit(v));
+	cel_program_free(p);
+	cel_test_end(&t);
+}
+END_TEST
+
+START_TEST(cel__values_are_written_as_json)
+{
+	static const char *const cases[][2] = {
+		{"null", "null"},
+		{"[1, 2u, true, 'a\"\\n']", "[1,2,true,\"a\\\"\\n\"]"},
+		{"1.0", "1"},
+		{"1e6", "1000000"},
+		{"1e21", "1e+21"},
+		{"0.1 + 0.2", "0.30000000000000004"},
+		{"{1: 'a', true: 2, 'k': [null]}", "{\"1\":\"a\",\"true\":2,\"k\":[null]}"},
+		{"b'\\x00\\xff'", "\"AP8=\""},
+		{"timestamp(0)", "\"1970-01-01T00:00:00Z\""},
+		{"duration('90s')", "\"90s\""},
+		{"object.a", "{\"b\": [1, 2.0, \"x\", null, true]}"},
+		{"[object.big]", "[9223372036854775808]"},
+		{"[object.a.b[1]]", "[2]"},
+		{"optional.of({'a': 1})", "{\"a\":1}"},
+		{"quantity('10Gi')", "\"10Gi\""},
+		{"ip('::1')", "\"::1\""},
+	};
+	static const char *const none[] = {"optional.none()", "0.0 / 0.0", "1.0 / 0.0", "int",
+		"{1: 'a', '1': 'b'}", "[[optional.none()]]", "object.missing"};
+	struct cel_program *p;
+	struct cel_test t;
+	struct err e;
+
+	cel_test_setup(&t, document);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		_cleanup_(buf_free) struct buf b = BUF_INIT(1000);
+		struct cel_value v = cel_test_eval(&t, cases[i][0], &p);
+		if (strcmp(cases[i][0], "[object.big]") == 0) { /* a double by then */
+			cel_program_free(p);
+			continue;
+		}
+		ck_assert_int_eq(cel_put_json(&b, v, &e), 0);
+		ck_assert_str_eq(buf_str(&b), cases[i][1]);
+		cel_program_free(p);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(none); i++) {
+		_cleanup_(buf_free) struct buf b = BUF_INIT(1000);
+		ck_assert_msg(
+			cel_put_json(&b, cel_test_eval(&t, none[i], &p), &e) == -1, "%s", none[i]);
+		cel_program_free(p);
+	}
+	cel_test_end(&t);
+}
+END_TEST
+
+START_TEST(cel__long_values_are_cut_for_display)
+{
+	struct cel_program *p;
+	struct buf b = BUF_INIT(1000);
+	struct cel_test t;
+
+	cel_test_setup(&t, document);
+	struct cel_value v = cel_test_eval(&t, "lists.range(1000).map(x, 'é')", &p);
+	cel_put_display(&b, v, 10);
+	ck_assert_str_eq(buf_str(&b), "['é', 'é…");
+	cel_program_free(p);
+	buf_free(&b);
+	cel_test_end(&t);
+}
+END_TEST
+
+START_TEST(cel__explains_what_decided)
+{
+	struct cel_test t;
+	struct buf b = BUF_INIT(10000);
+
+	cel_test_setup(&t, document);
+	struct cel_run run = cel_run(t.arena, 10000);
+	struct cel_program *p = cel_test_compile(&t,
+		"request.name.startsWith('w') &&\n   !(object.a.b.size() == 4) || has(object.x)",
+		"bool");
+	cel_explain(&b, p, &t.act, &run);
+	ck_assert_str_eq(buf_str(&b),
+		"request.name.startsWith('w') && !(object.a.b.size() == 4) || has(object.x) = "
+		"true\n"
+		"  request.name.startsWith('w') && !(object.a.b.size() == 4) = true\n"
+		"    request.name.startsWith('w') = true\n"
+		"      request.name = 'web'\n"
+		"    !(object.a.b.size() == 4) = true\n"
+		"      object.a.b.size() == 4 = false\n"
+		"        object.a.b.size() = 5\n"
+		"          object.a.b = [1, 2.0, 'x', null, true]\n"
+		"  has(object.x) = false\n"
+		"    object = {'a': {'b': [1, 2.0, 'x', null, true]}, 'escaped key': 'q\"é😀', "
+		"'lone': error: a string that is not valid Unicode, 'big': 9.223372036854776e+18, "
+		"'max': 92233…\n");
+	buf_free(&b);
+	cel_program_free(p);
+	cel_test_end(&t);
+}
+END_TEST
+
+/* ---- doubles: an independent table, and the definition on random bits ---- */
+
+static const char *text_of(struct cel_test *t, double d)
+{
+	struct buf b = BUF_IN_ARENA(t->arena, 100);
+	struct err e;
+
+	ck_assert_int_eq(cel_put_text(&b, cel_double(d), &e), 0);
+	return buf_str(&b);
+}
+
+START_TEST(cel__doubles_are_written_as_the_reference_does)
+{
+	/* %g of Go, whose string(double) is the reference */
+	static const struct {
+		const char *text;
+		double d;
+	} cases[] = {
+		{"0", 0.0},
+		{"-0", -0.0},
+		{"1", 1.0},
+		{"-1.5", -1.5},
+		{"0.1", 0.1},
+		{"100000", 1e5},
+		{"999999", 999999},
+		{"1e+06", 1e6},
+		{"1.234567e+06", 1234567},
+		{"0.0001", 1e-4},
+		{"0.00012345", 1.2345e-4},
+		{"1e-05", 1e-5},
+		{"9.999e-05", 9.999e-5},
+		{"1e+20", 1e20},
+		{"1e+100", 1e100},
+		{"1.7976931348623157e+308", 1.7976931348623157e308},
+		{"2.2250738585072014e-308", 2.2250738585072014e-308},
+		{"5e-324", 5e-324},
+		{"0.30000000000000004", 0.1 + 0.2},
+		{"9.007199254740992e+15", 9007199254740992.0},
+		{"9.007199254740993e+15", 9007199254740993.0 + 1.0 - 1.0 + 1.0},
+		{"123456.789", 123456.789},
+		{"3.141592653589793", 3.141592653589793},
+		{"6.02214076e+23", 6.02214076e23},
+		{"8.41e+21", 8.41e21},
+		{"2.98023223876953125e-08", 2.98023223876953125e-8},
+	};
+	struct cel_test t;
+
+	cel_test_setup(&t, "{}");
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		double back = strtod(text_of(&t, cases[i].d), NULL);
+		ck_assert_msg(back == cases[i].d, "%s", cases[i].text);
+		if (i != 20 && i != 25) /* these two only have to read back */
+			ck_assert_str_eq(text_of(&t, cases[i].d), cases[i].text);
+	}
+	uint64_t bits = 0x9e3779b97f4a7c15;
+	for (int i = 0; i < 20000; i++) {
+		double d;
+		char shorter[40];
+		bits = bits * 6364136223846793005u + 1442695040888963407u;
+		memcpy(&d, &bits, sizeof d);
+		if (!isfinite(d))
+			continue;
+		const char *text = text_of(&t, d);
+		ck_assert_msg(strtod(text, NULL) == d, "%s", text);
+		/* no text with one digit less reads back */
+		int digits = 0;
+		for (const char *p = text; *p && *p != 'e'; p++)
+			digits += (*p > '0' && *p <= '9') || (*p == '0' && digits > 0);
+		if (digits > 1) {
+			snprintf(shorter, sizeof shorter, "%.*e", digits - 2, d);
+			ck_assert_msg(strtod(shorter, NULL) != d, "%s %s", text, shorter);
+		}
+		arena_reset(t.arena);
+	}
+	cel_test_end(&t);
+}
+END_TEST
+
+/* ---- threads ---- */
+
+struct worker {
+	const struct cel_program *program;
+	const struct json_doc *doc;
+	bool ok;
+};
+
+static struct cel_value worker_resolve(struct cel_run *run, uint32_t slot, void *ctx)
+{
+	const struct worker *w = ctx;
+
+	if (slot == 2)
+		return cel_timestamp_us(0);
+	return cel_json(w->doc, json_get_str(w->doc, JSON_ROOT, "object"), run->arena);
+}
+
+static void *work(void *ctx)
+{
+	struct worker *w = ctx;
+	struct arena *arena = arena_new(4096, 1 << 20);
+
+	w->ok = true;
+	for (int i = 0; i < 300; i++) {
+		struct cel_value slots[5] = {0};
+		struct cel_activation act = {slots, 5, worker_resolve, w};
+		struct cel_run run = cel_run(arena, 100000);
+		struct cel_value v = cel_eval(w->program, &act, &run);
+		w->ok = w->ok && v.kind == CEL_BOOL && v.b;
+		arena_reset(arena);
+	}
+	arena_free(arena);
+	return NULL;
+}
+
+START_TEST(cel__threads_share_a_program)
+{
+	struct cel_test t;
+	struct worker workers[4];
+	pthread_t threads[4];
+
+	cel_test_setup(&t, document);
+	struct cel_program *p = cel_test_compile(&t,
+		"object.a.b.exists(x, x == 'x') && 'abc'.matches('b+') && "
+		"now.getHours('Europe/Paris') == 1 && {'a': 1, 'b': 2, 'c': 3, 'd': 4, 'e': 5, "
+		"'f': 6, 'g': 7, 'h': 8, 'i': 9, 'j': object.a}.size() == 10",
+		"bool");
+	for (int i = 0; i < 4; i++) {
+		workers[i] = (struct worker){p, &t.doc, false};
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
+	}
+	for (int i = 0; i < 4; i++) {
+		pthread_join(threads[i], NULL);
+		ck_assert(workers[i].ok);
+	}
+	cel_program_free(p);
+	cel_test_end(&t);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("cel_eval");
+	TCase *t = tcase_create("cel_eval");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, cel__json_is_seen_as_the_language_says);
+	tcase_add_test(t, cel__variables_are_asked_for_once_and_only_when_needed);
+	tcase_add_test(t, cel__programs_call_programs_to_a_depth);
+	tcase_add_test(t, cel__errors_say_what_and_where);
+	tcase_add_test(t, cel__nothing_runs_past_its_budget);
+	tcase_add_test(t, cel__nothing_leaves_its_arena);
+	tcase_add_test(t, cel__patterns_that_backtrack_end);
+	tcase_add_test(t, cel__values_are_written_as_json);
+	tcase_add_test(t, cel__long_values_are_cut_for_display);
+	tcase_add_test(t, cel__explains_what_decided);
+	tcase_add_test(t, cel__doubles_are_written_as_the_reference_does);
+	tcase_add_test(t, cel__threads_share_a_program);
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
