@@ -9,39 +9,39 @@
 
 DO $$
 DECLARE
-	role_name text;
-	can_set_role boolean;
+  role_name text;
+  can_set_role boolean;
 BEGIN
-	FOREACH role_name IN ARRAY ARRAY['holdpoint_owner', 'holdpoint_webhook',
-		'holdpoint_auditsink', 'holdpoint_approver', 'holdpoint_auditor']
-	LOOP
-		IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
-			EXECUTE format('CREATE ROLE %I NOLOGIN', role_name);
-		END IF;
-	END LOOP;
+  FOREACH role_name IN ARRAY ARRAY['holdpoint_owner', 'holdpoint_webhook',
+    'holdpoint_auditsink', 'holdpoint_approver', 'holdpoint_auditor']
+  LOOP
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
+      EXECUTE format('CREATE ROLE %I NOLOGIN', role_name);
+    END IF;
+  END LOOP;
 
-	-- Since PostgreSQL 16 the creator of a role administers it without being able to become it.
-	IF current_setting('server_version_num')::int >= 160000 THEN
-		can_set_role := pg_has_role(current_user, 'holdpoint_owner', 'SET');
-	ELSE
-		can_set_role := pg_has_role(current_user, 'holdpoint_owner', 'MEMBER');
-	END IF;
-	IF NOT can_set_role THEN
-		EXECUTE format('GRANT holdpoint_owner TO %I', current_user);
-	END IF;
+  -- Since PostgreSQL 16 the creator of a role administers it without being able to become it.
+  IF current_setting('server_version_num')::int >= 160000 THEN
+    can_set_role := pg_has_role(current_user, 'holdpoint_owner', 'SET');
+  ELSE
+    can_set_role := pg_has_role(current_user, 'holdpoint_owner', 'MEMBER');
+  END IF;
+  IF NOT can_set_role THEN
+    EXECUTE format('GRANT holdpoint_owner TO %I', current_user);
+  END IF;
 END
 $$;
 
 COMMENT ON ROLE holdpoint_owner IS
-	'Holdpoint: owns the schema. Grant it to those who migrate, configure and run retention.';
+  'Holdpoint: owns the schema. Grant it to those who migrate, configure and run retention.';
 COMMENT ON ROLE holdpoint_webhook IS
-	'Holdpoint: for the logins of holdpoint-webhook. Asks about holds, records decisions.';
+  'Holdpoint: for the logins of holdpoint-webhook. Asks about holds, records decisions.';
 COMMENT ON ROLE holdpoint_auditsink IS
-	'Holdpoint: for the logins of holdpoint-auditsink. Can only insert audit events.';
+  'Holdpoint: for the logins of holdpoint-auditsink. Can only insert audit events.';
 COMMENT ON ROLE holdpoint_approver IS
-	'Holdpoint: for people who approve and deny. The groups of a hold are further roles.';
+  'Holdpoint: for people who approve and deny. The groups of a hold are further roles.';
 COMMENT ON ROLE holdpoint_auditor IS
-	'Holdpoint: reads everything, changes nothing.';
+  'Holdpoint: reads everything, changes nothing.';
 
 CREATE SCHEMA IF NOT EXISTS holdpoint AUTHORIZATION holdpoint_owner;
 
@@ -49,7 +49,7 @@ SET LOCAL ROLE holdpoint_owner;
 SET LOCAL search_path = pg_catalog, holdpoint, pg_temp;
 
 COMMENT ON SCHEMA holdpoint IS
-	'Approval holds, decisions and audit events. Start with: SELECT * FROM holdpoint.pending_holds;';
+  'Approval holds, decisions and audit events. Start with: SELECT * FROM holdpoint.pending_holds;';
 
 -- A function that nobody granted must not be callable. Only the default without a schema can take
 -- EXECUTE from PUBLIC, so it is said for the owner role, not for the schema.
@@ -57,21 +57,21 @@ ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 
 REVOKE ALL ON SCHEMA holdpoint FROM PUBLIC;
 GRANT USAGE ON SCHEMA holdpoint
-	TO holdpoint_webhook, holdpoint_auditsink, holdpoint_approver, holdpoint_auditor;
+  TO holdpoint_webhook, holdpoint_auditsink, holdpoint_approver, holdpoint_auditor;
 
 CREATE TABLE holdpoint.schema_migration (
-	version int PRIMARY KEY CHECK (version > 0),
-	name text NOT NULL,
-	sha256 bytea NOT NULL CHECK (octet_length(sha256) = 32),
-	applied_at timestamptz NOT NULL DEFAULT now()
+  version int PRIMARY KEY CHECK (version > 0),
+  name text NOT NULL,
+  sha256 bytea NOT NULL CHECK (octet_length(sha256) = 32),
+  applied_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE holdpoint.schema_migration IS
-	'Which migrations ran. Written by `holdpoint db migrate` only.';
+  'Which migrations ran. Written by `holdpoint db migrate` only.';
 COMMENT ON COLUMN holdpoint.schema_migration.version IS 'The number in the file''s name.';
 COMMENT ON COLUMN holdpoint.schema_migration.name IS 'The file''s name without number and .sql.';
 COMMENT ON COLUMN holdpoint.schema_migration.sha256 IS
-	'Digest of the file as it ran; the runner refuses to go on when it differs from today''s.';
+  'Digest of the file as it ran; the runner refuses to go on when it differs from today''s.';
 COMMENT ON COLUMN holdpoint.schema_migration.applied_at IS 'When it ran.';
 
 GRANT SELECT ON holdpoint.schema_migration
-	TO holdpoint_webhook, holdpoint_auditsink, holdpoint_approver, holdpoint_auditor;
+  TO holdpoint_webhook, holdpoint_auditsink, holdpoint_approver, holdpoint_auditor;

@@ -15,101 +15,104 @@ SET LOCAL ROLE holdpoint_owner;
 SET LOCAL search_path = pg_catalog, holdpoint, pg_temp;
 
 CREATE TABLE holdpoint.approver_identity (
-	kind text NOT NULL CHECK (kind IN ('database', 'kubernetes')),
-	cluster text NOT NULL DEFAULT '' CHECK (octet_length(cluster) <= 253),
-	name text NOT NULL CHECK (octet_length(name) BETWEEN 1 AND 1024),
-	person text NOT NULL CHECK (octet_length(person) BETWEEN 1 AND 1024),
-	PRIMARY KEY (kind, cluster, name),
-	CHECK (kind = 'kubernetes' OR cluster = '')
+  kind text NOT NULL CHECK (kind IN ('database', 'kubernetes')),
+  cluster text NOT NULL DEFAULT '' CHECK (octet_length(cluster) <= 253),
+  name text NOT NULL CHECK (octet_length(name) BETWEEN 1 AND 1024),
+  person text NOT NULL CHECK (octet_length(person) BETWEEN 1 AND 1024),
+  PRIMARY KEY (kind, cluster, name),
+  CHECK (kind = 'kubernetes' OR cluster = '')
 );
 CREATE INDEX approver_identity_person ON holdpoint.approver_identity (lower(person));
 COMMENT ON TABLE holdpoint.approver_identity IS
-	'Which database logins and Kubernetes usernames are one person. Nobody approves their own request through another of their names, nor counts twice.';
-COMMENT ON COLUMN holdpoint.approver_identity.kind IS 'database (a login) or kubernetes (a username).';
+  'Which database logins and Kubernetes usernames are one person. '
+  'Nobody approves their own request through another of their names, nor counts twice.';
+COMMENT ON COLUMN holdpoint.approver_identity.kind IS
+  'database (a login) or kubernetes (a username).';
 COMMENT ON COLUMN holdpoint.approver_identity.cluster IS
-	'Where a Kubernetes username counts; empty for every cluster.';
+  'Where a Kubernetes username counts; empty for every cluster.';
 COMMENT ON COLUMN holdpoint.approver_identity.name IS 'The login or username, exactly.';
-COMMENT ON COLUMN holdpoint.approver_identity.person IS 'Whose it is; by custom the name of the login.';
+COMMENT ON COLUMN holdpoint.approver_identity.person IS
+  'Whose it is; by custom the name of the login.';
 
 CREATE FUNCTION holdpoint.record_identity() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 BEGIN
-	INSERT INTO holdpoint.admin_event (action, subject, detail)
-	VALUES ('identity', coalesce(NEW.person, OLD.person),
-		jsonb_build_object('old', to_jsonb(OLD), 'new', to_jsonb(NEW)));
-	RETURN NULL;
+  INSERT INTO holdpoint.admin_event (action, subject, detail)
+  VALUES ('identity', coalesce(NEW.person, OLD.person),
+    jsonb_build_object('old', to_jsonb(OLD), 'new', to_jsonb(NEW)));
+  RETURN NULL;
 END
 $$;
 CREATE TRIGGER record_identity AFTER INSERT OR UPDATE OR DELETE ON holdpoint.approver_identity
-	FOR EACH ROW EXECUTE FUNCTION holdpoint.record_identity();
+  FOR EACH ROW EXECUTE FUNCTION holdpoint.record_identity();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON holdpoint.approver_identity
-	FOR EACH STATEMENT EXECUTE FUNCTION holdpoint.refuse_truncate();
+  FOR EACH STATEMENT EXECUTE FUNCTION holdpoint.refuse_truncate();
 
 CREATE FUNCTION holdpoint.map_approver(database_role text, kubernetes_username text,
-	cluster text DEFAULT '') RETURNS void
+  cluster text DEFAULT '') RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
-	INSERT INTO holdpoint.approver_identity (kind, cluster, name, person)
-	VALUES ('database', '', database_role, database_role)
-	ON CONFLICT (kind, cluster, name) DO NOTHING;
-	INSERT INTO holdpoint.approver_identity (kind, cluster, name, person)
-	SELECT 'kubernetes', map_approver.cluster, kubernetes_username, i.person
-	FROM holdpoint.approver_identity i WHERE i.kind = 'database' AND i.name = database_role
-	ON CONFLICT (kind, cluster, name) DO UPDATE SET person = excluded.person;
+  INSERT INTO holdpoint.approver_identity (kind, cluster, name, person)
+  VALUES ('database', '', database_role, database_role)
+  ON CONFLICT (kind, cluster, name) DO NOTHING;
+  INSERT INTO holdpoint.approver_identity (kind, cluster, name, person)
+  SELECT 'kubernetes', map_approver.cluster, kubernetes_username, i.person
+  FROM holdpoint.approver_identity i WHERE i.kind = 'database' AND i.name = database_role
+  ON CONFLICT (kind, cluster, name) DO UPDATE SET person = excluded.person;
 $$;
 COMMENT ON FUNCTION holdpoint.map_approver(text, text, text) IS
-	'Says that a database login and a Kubernetes username are one person.';
+  'Says that a database login and a Kubernetes username are one person.';
 
 CREATE TABLE holdpoint.hold (
-	cluster text NOT NULL CHECK (octet_length(cluster) BETWEEN 1 AND 253),
-	id bigint GENERATED ALWAYS AS IDENTITY,
-	fingerprint bytea NOT NULL CHECK (octet_length(fingerprint) = 32),
-	state text NOT NULL DEFAULT 'pending' CHECK (state IN
-		('pending', 'approved', 'used', 'denied', 'expired', 'withdrawn')),
-	-- who and what
-	username text NOT NULL CHECK (octet_length(username) BETWEEN 1 AND 1024),
-	groups text[] NOT NULL CHECK (pg_column_size(groups) <= 65536),
-	operation text NOT NULL CHECK (octet_length(operation) BETWEEN 1 AND 64),
-	api_group text NOT NULL CHECK (octet_length(api_group) <= 253),
-	api_version text NOT NULL CHECK (octet_length(api_version) <= 253),
-	resource text NOT NULL CHECK (octet_length(resource) <= 253),
-	subresource text NOT NULL CHECK (octet_length(subresource) <= 253),
-	namespace text NOT NULL CHECK (octet_length(namespace) <= 253),
-	name text NOT NULL CHECK (octet_length(name) <= 2048),
-	-- under which rule, on which terms
-	policy text NOT NULL CHECK (octet_length(policy) BETWEEN 1 AND 253),
-	rule text NOT NULL CHECK (octet_length(rule) BETWEEN 1 AND 253),
-	policy_digest bytea CHECK (octet_length(policy_digest) = 32),
-	message text NOT NULL CHECK (octet_length(message) <= 16384),
-	approvers text[] NOT NULL CHECK (cardinality(approvers) <= 64
-		AND pg_column_size(approvers) <= 16384),
-	min_approvals int NOT NULL CHECK (min_approvals BETWEEN 1 AND 10),
-	require_reason boolean NOT NULL,
-	grant_kind text NOT NULL CHECK (grant_kind IN ('Once', 'Window')),
-	window_length interval CHECK (window_length > '0'),
-	max_uses int CHECK (max_uses > 0),
-	-- the change
-	change text COMPRESSION lz4 CHECK (octet_length(change) <= 262144),
-	change_cut boolean NOT NULL DEFAULT false,
-	-- what became of it
-	created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-	expires_at timestamptz NOT NULL,
-	request_uid text NOT NULL CHECK (octet_length(request_uid) <= 253),
-	attempts bigint NOT NULL DEFAULT 1,
-	last_attempt_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-	approvals int NOT NULL DEFAULT 0,
-	approved_at timestamptz,
-	only_namespace text,
-	only_name text,
-	uses int NOT NULL DEFAULT 0,
-	ended_at timestamptz,
-	decided_by text,
-	decided_reason text,
-	PRIMARY KEY (cluster, id),
-	CHECK (grant_kind = 'Window' OR (max_uses IS NULL AND window_length IS NULL)),
-	CHECK (max_uses IS NULL OR uses <= max_uses),
-	CHECK ((ended_at IS NULL) = (state IN ('pending', 'approved')))
+  cluster text NOT NULL CHECK (octet_length(cluster) BETWEEN 1 AND 253),
+  id bigint GENERATED ALWAYS AS IDENTITY,
+  fingerprint bytea NOT NULL CHECK (octet_length(fingerprint) = 32),
+  state text NOT NULL DEFAULT 'pending' CHECK (state IN
+    ('pending', 'approved', 'used', 'denied', 'expired', 'withdrawn')),
+  -- who and what
+  username text NOT NULL CHECK (octet_length(username) BETWEEN 1 AND 1024),
+  groups text[] NOT NULL CHECK (pg_column_size(groups) <= 65536),
+  operation text NOT NULL CHECK (octet_length(operation) BETWEEN 1 AND 64),
+  api_group text NOT NULL CHECK (octet_length(api_group) <= 253),
+  api_version text NOT NULL CHECK (octet_length(api_version) <= 253),
+  resource text NOT NULL CHECK (octet_length(resource) <= 253),
+  subresource text NOT NULL CHECK (octet_length(subresource) <= 253),
+  namespace text NOT NULL CHECK (octet_length(namespace) <= 253),
+  name text NOT NULL CHECK (octet_length(name) <= 2048),
+  -- under which rule, on which terms
+  policy text NOT NULL CHECK (octet_length(policy) BETWEEN 1 AND 253),
+  rule text NOT NULL CHECK (octet_length(rule) BETWEEN 1 AND 253),
+  policy_digest bytea CHECK (octet_length(policy_digest) = 32),
+  message text NOT NULL CHECK (octet_length(message) <= 16384),
+  approvers text[] NOT NULL CHECK (cardinality(approvers) <= 64
+    AND pg_column_size(approvers) <= 16384),
+  min_approvals int NOT NULL CHECK (min_approvals BETWEEN 1 AND 10),
+  require_reason boolean NOT NULL,
+  grant_kind text NOT NULL CHECK (grant_kind IN ('Once', 'Window')),
+  window_length interval CHECK (window_length > '0'),
+  max_uses int CHECK (max_uses > 0),
+  -- the change
+  change text COMPRESSION lz4 CHECK (octet_length(change) <= 262144),
+  change_cut boolean NOT NULL DEFAULT false,
+  -- what became of it
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  expires_at timestamptz NOT NULL,
+  request_uid text NOT NULL CHECK (octet_length(request_uid) <= 253),
+  attempts bigint NOT NULL DEFAULT 1,
+  last_attempt_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  approvals int NOT NULL DEFAULT 0,
+  approved_at timestamptz,
+  only_namespace text,
+  only_name text,
+  uses int NOT NULL DEFAULT 0,
+  ended_at timestamptz,
+  decided_by text,
+  decided_reason text,
+  PRIMARY KEY (cluster, id),
+  CHECK (grant_kind = 'Window' OR (max_uses IS NULL AND window_length IS NULL)),
+  CHECK (max_uses IS NULL OR uses <= max_uses),
+  CHECK ((ended_at IS NULL) = (state IN ('pending', 'approved')))
 ) WITH (fillfactor = 85);
 CREATE INDEX hold_number ON holdpoint.hold (id);
 CREATE INDEX hold_past ON holdpoint.hold (cluster, fingerprint, id DESC);
@@ -118,21 +121,23 @@ CREATE INDEX hold_past ON holdpoint.hold (cluster, fingerprint, id DESC);
 -- and then read from end to end.
 CREATE UNIQUE INDEX hold_live ON holdpoint.hold (cluster, fingerprint) WHERE ended_at IS NULL;
 CREATE INDEX hold_open_window ON holdpoint.hold (cluster, username, policy, rule)
-	WHERE state = 'approved' AND grant_kind = 'Window';
+  WHERE state = 'approved' AND grant_kind = 'Window';
 CREATE INDEX hold_waiting ON holdpoint.hold (cluster, username) WHERE state = 'pending';
 CREATE INDEX hold_expiring ON holdpoint.hold (expires_at)
-	WHERE ended_at IS NULL AND expires_at IS NOT NULL;
+  WHERE ended_at IS NULL AND expires_at IS NOT NULL;
 CREATE INDEX hold_by_user ON holdpoint.hold (cluster, username, id);
 COMMENT ON TABLE holdpoint.hold IS
-	'One change by one identity that may not pass without a sign-off. Changed by functions only; its history is in hold_event.';
+  'One change by one identity that may not pass without a sign-off. '
+  'Changed by functions only; its history is in hold_event.';
 COMMENT ON COLUMN holdpoint.hold.cluster IS 'The cluster it happens in.';
 COMMENT ON COLUMN holdpoint.hold.id IS 'The number people use.';
 COMMENT ON COLUMN holdpoint.hold.fingerprint IS 'SHA-256 over identity, object and change.';
 COMMENT ON COLUMN holdpoint.hold.state IS
-	'As last written; pending or approved after expires_at means expired.';
+  'As last written; pending or approved after expires_at means expired.';
 COMMENT ON COLUMN holdpoint.hold.username IS 'Who wants it.';
 COMMENT ON COLUMN holdpoint.hold.groups IS 'Their groups at that time.';
-COMMENT ON COLUMN holdpoint.hold.operation IS 'CREATE, UPDATE, DELETE, CONNECT, or an authorization verb.';
+COMMENT ON COLUMN holdpoint.hold.operation IS
+  'CREATE, UPDATE, DELETE, CONNECT, or an authorization verb.';
 COMMENT ON COLUMN holdpoint.hold.api_group IS 'API group; empty for core.';
 COMMENT ON COLUMN holdpoint.hold.api_version IS 'API version.';
 COMMENT ON COLUMN holdpoint.hold.resource IS 'Resource, plural; empty for a non-resource path.';
@@ -143,58 +148,64 @@ COMMENT ON COLUMN holdpoint.hold.policy IS 'Policy of the rule.';
 COMMENT ON COLUMN holdpoint.hold.rule IS 'Rule that holds it.';
 COMMENT ON COLUMN holdpoint.hold.policy_digest IS 'Policies in force then, see policy_version.';
 COMMENT ON COLUMN holdpoint.hold.message IS 'What the rule says.';
-COMMENT ON COLUMN holdpoint.hold.approvers IS 'Groups whose members may decide; empty: any approver.';
+COMMENT ON COLUMN holdpoint.hold.approvers IS
+  'Groups whose members may decide; empty: any approver.';
 COMMENT ON COLUMN holdpoint.hold.min_approvals IS 'How many different people must approve.';
 COMMENT ON COLUMN holdpoint.hold.require_reason IS 'A decision needs a reason.';
 COMMENT ON COLUMN holdpoint.hold.grant_kind IS
-	'Once: this change, one time. Window: such changes by this identity, for a time.';
-COMMENT ON COLUMN holdpoint.hold.window_length IS 'Window: how long from approval; null: until expires_at.';
+  'Once: this change, one time. Window: such changes by this identity, for a time.';
+COMMENT ON COLUMN holdpoint.hold.window_length IS
+  'Window: how long from approval; null: until expires_at.';
 COMMENT ON COLUMN holdpoint.hold.max_uses IS 'Window: how many changes; null: any number.';
 COMMENT ON COLUMN holdpoint.hold.change IS 'The change as JSON, secrets masked.';
-COMMENT ON COLUMN holdpoint.hold.change_cut IS 'The change was too large to keep whole; the fingerprint covers all of it.';
+COMMENT ON COLUMN holdpoint.hold.change_cut IS
+  'The change was too large to keep whole; the fingerprint covers all of it.';
 COMMENT ON COLUMN holdpoint.hold.created_at IS 'When it was first asked for.';
-COMMENT ON COLUMN holdpoint.hold.expires_at IS 'Gone after that, unanswered or unused; an approval may shorten it.';
+COMMENT ON COLUMN holdpoint.hold.expires_at IS
+  'Gone after that, unanswered or unused; an approval may shorten it.';
 COMMENT ON COLUMN holdpoint.hold.request_uid IS 'uid of the request that made it.';
 COMMENT ON COLUMN holdpoint.hold.attempts IS 'How often it was asked for.';
 COMMENT ON COLUMN holdpoint.hold.last_attempt_at IS 'When it was last asked for.';
 COMMENT ON COLUMN holdpoint.hold.approvals IS 'How many people have approved.';
 COMMENT ON COLUMN holdpoint.hold.approved_at IS 'When the last needed approval came.';
-COMMENT ON COLUMN holdpoint.hold.only_namespace IS 'An approver narrowed a Window to this namespace.';
+COMMENT ON COLUMN holdpoint.hold.only_namespace IS
+  'An approver narrowed a Window to this namespace.';
 COMMENT ON COLUMN holdpoint.hold.only_name IS 'An approver narrowed a Window to this name.';
 COMMENT ON COLUMN holdpoint.hold.uses IS 'How many changes it let through, repeats not counted.';
-COMMENT ON COLUMN holdpoint.hold.ended_at IS 'When it was used up, denied, withdrawn or expired; null: pending or approved.';
+COMMENT ON COLUMN holdpoint.hold.ended_at IS
+  'When it was used up, denied, withdrawn or expired; null: pending or approved.';
 COMMENT ON COLUMN holdpoint.hold.decided_by IS 'Who approved last, denied or withdrew.';
 COMMENT ON COLUMN holdpoint.hold.decided_reason IS 'The reason they gave.';
 
 CREATE TABLE holdpoint.hold_event (
-	cluster text NOT NULL,
-	hold_id bigint NOT NULL,
-	id bigint GENERATED ALWAYS AS IDENTITY,
-	at timestamptz NOT NULL DEFAULT clock_timestamp(),
-	action text NOT NULL CHECK (action IN
-		('create', 'approve', 'deny', 'withdraw', 'use', 'expire')),
-	state_after text NOT NULL,
-	channel text NOT NULL CHECK (channel IN ('webhook', 'database', 'kubernetes', 'system')),
-	who text NOT NULL,
-	person text,
-	groups text[],
-	reason text CHECK (octet_length(reason) <= 4096),
-	terms jsonb,
-	fingerprint bytea,
-	request_uid text CHECK (octet_length(request_uid) <= 253),
-	database_user text NOT NULL DEFAULT session_user,
-	client_address inet DEFAULT inet_client_addr(),
-	program text DEFAULT current_setting('application_name'),
-	PRIMARY KEY (cluster, hold_id, id),
-	FOREIGN KEY (cluster, hold_id) REFERENCES holdpoint.hold
+  cluster text NOT NULL,
+  hold_id bigint NOT NULL,
+  id bigint GENERATED ALWAYS AS IDENTITY,
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  action text NOT NULL CHECK (action IN
+    ('create', 'approve', 'deny', 'withdraw', 'use', 'expire')),
+  state_after text NOT NULL,
+  channel text NOT NULL CHECK (channel IN ('webhook', 'database', 'kubernetes', 'system')),
+  who text NOT NULL,
+  person text,
+  groups text[],
+  reason text CHECK (octet_length(reason) <= 4096),
+  terms jsonb,
+  fingerprint bytea,
+  request_uid text CHECK (octet_length(request_uid) <= 253),
+  database_user text NOT NULL DEFAULT session_user,
+  client_address inet DEFAULT inet_client_addr(),
+  program text DEFAULT current_setting('application_name'),
+  PRIMARY KEY (cluster, hold_id, id),
+  FOREIGN KEY (cluster, hold_id) REFERENCES holdpoint.hold
 );
 CREATE INDEX hold_event_number ON holdpoint.hold_event (id);
 CREATE INDEX hold_event_use ON holdpoint.hold_event (cluster, fingerprint, at)
-	WHERE action = 'use';
+  WHERE action = 'use';
 CREATE UNIQUE INDEX hold_event_review ON holdpoint.hold_event (cluster, hold_id, request_uid)
-	WHERE channel = 'kubernetes';
+  WHERE channel = 'kubernetes';
 COMMENT ON TABLE holdpoint.hold_event IS
-	'Append-only: every step of every hold: who, when, how and why.';
+  'Append-only: every step of every hold: who, when, how and why.';
 COMMENT ON COLUMN holdpoint.hold_event.cluster IS 'The hold''s cluster.';
 COMMENT ON COLUMN holdpoint.hold_event.hold_id IS 'The hold.';
 COMMENT ON COLUMN holdpoint.hold_event.id IS 'Its number: the order of steps.';
@@ -202,15 +213,17 @@ COMMENT ON COLUMN holdpoint.hold_event.at IS 'When.';
 COMMENT ON COLUMN holdpoint.hold_event.action IS 'create, approve, deny, withdraw, use or expire.';
 COMMENT ON COLUMN holdpoint.hold_event.state_after IS 'The hold''s state after this step.';
 COMMENT ON COLUMN holdpoint.hold_event.channel IS
-	'How: webhook (a request), database (psql, CLI), kubernetes (HoldReview), system.';
-COMMENT ON COLUMN holdpoint.hold_event.who IS 'The requester, the login or the Kubernetes username.';
+  'How: webhook (a request), database (psql, CLI), kubernetes (HoldReview), system.';
+COMMENT ON COLUMN holdpoint.hold_event.who IS
+  'The requester, the login or the Kubernetes username.';
 COMMENT ON COLUMN holdpoint.hold_event.person IS 'For decisions: who that is by approver_identity.';
 COMMENT ON COLUMN holdpoint.hold_event.groups IS 'Kubernetes groups of who decided.';
 COMMENT ON COLUMN holdpoint.hold_event.reason IS 'The reason given.';
 COMMENT ON COLUMN holdpoint.hold_event.terms IS 'How an approver narrowed it.';
 COMMENT ON COLUMN holdpoint.hold_event.fingerprint IS 'For a use: of the change that passed.';
 COMMENT ON COLUMN holdpoint.hold_event.request_uid IS 'uid of the admission request it came with.';
-COMMENT ON COLUMN holdpoint.hold_event.database_user IS 'The login on whose connection it happened.';
+COMMENT ON COLUMN holdpoint.hold_event.database_user IS
+  'The login on whose connection it happened.';
 COMMENT ON COLUMN holdpoint.hold_event.client_address IS 'Where that connection came from.';
 COMMENT ON COLUMN holdpoint.hold_event.program IS 'application_name of that connection.';
 SELECT holdpoint.make_append_only('holdpoint.hold_event');
@@ -218,172 +231,175 @@ SELECT holdpoint.make_append_only('holdpoint.hold_event');
 CREATE FUNCTION holdpoint.hold_state(h holdpoint.hold, at timestamptz) RETURNS text
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
-	SELECT CASE
-		WHEN h.state NOT IN ('pending', 'approved') OR h.expires_at > at THEN h.state
-		WHEN h.uses > 0 THEN 'used'
-		ELSE 'expired' END;
+  SELECT CASE
+    WHEN h.state NOT IN ('pending', 'approved') OR h.expires_at > at THEN h.state
+    WHEN h.uses > 0 THEN 'used'
+    ELSE 'expired' END;
 END;
 
 COMMENT ON FUNCTION holdpoint.hold_state IS
-	'The state a hold really is in at a time: expiry is written down only later.';
+  'The state a hold really is in at a time: expiry is written down only later.';
 
 CREATE FUNCTION holdpoint.hold_guard() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
-	approved_by bigint;
+  approved_by bigint;
 BEGIN
-	IF NEW.expires_at > OLD.expires_at OR NEW.uses < OLD.uses
-		OR NEW.approvals < OLD.approvals THEN
-		RAISE EXCEPTION 'hold %: its terms can only become narrower', OLD.id
-			USING ERRCODE = 'HP010';
-	END IF;
-	IF NEW.state = OLD.state THEN
-		RETURN NEW;
-	END IF;
-	IF OLD.state NOT IN ('pending', 'approved') OR NEW.state = 'pending' THEN
-		RAISE EXCEPTION 'hold %: % cannot become %', OLD.id, OLD.state, NEW.state
-			USING ERRCODE = 'HP010';
-	END IF;
-	IF NEW.state IS DISTINCT FROM (SELECT e.state_after FROM holdpoint.hold_event e
-		WHERE e.cluster = NEW.cluster AND e.hold_id = NEW.id ORDER BY e.id DESC LIMIT 1) THEN
-		RAISE EXCEPTION 'hold %: no event says that it is %', OLD.id, NEW.state
-			USING ERRCODE = 'HP010';
-	END IF;
-	IF NEW.state = 'approved' THEN
-		SELECT count(DISTINCT e.person) INTO approved_by FROM holdpoint.hold_event e
-		WHERE e.cluster = NEW.cluster AND e.hold_id = NEW.id AND e.action = 'approve';
-		IF approved_by < NEW.min_approvals THEN
-			RAISE EXCEPTION 'hold %: % of % approvals', OLD.id, approved_by,
-				NEW.min_approvals USING ERRCODE = 'HP010';
-		END IF;
-	END IF;
-	RETURN NEW;
+  IF NEW.expires_at > OLD.expires_at OR NEW.uses < OLD.uses
+    OR NEW.approvals < OLD.approvals THEN
+    RAISE EXCEPTION 'hold %: its terms can only become narrower', OLD.id
+      USING ERRCODE = 'HP010';
+  END IF;
+  IF NEW.state = OLD.state THEN
+    RETURN NEW;
+  END IF;
+  IF OLD.state NOT IN ('pending', 'approved') OR NEW.state = 'pending' THEN
+    RAISE EXCEPTION 'hold %: % cannot become %', OLD.id, OLD.state, NEW.state
+      USING ERRCODE = 'HP010';
+  END IF;
+  IF NEW.state IS DISTINCT FROM (SELECT e.state_after FROM holdpoint.hold_event e
+    WHERE e.cluster = NEW.cluster AND e.hold_id = NEW.id ORDER BY e.id DESC LIMIT 1) THEN
+    RAISE EXCEPTION 'hold %: no event says that it is %', OLD.id, NEW.state
+      USING ERRCODE = 'HP010';
+  END IF;
+  IF NEW.state = 'approved' THEN
+    SELECT count(DISTINCT e.person) INTO approved_by FROM holdpoint.hold_event e
+    WHERE e.cluster = NEW.cluster AND e.hold_id = NEW.id AND e.action = 'approve';
+    IF approved_by < NEW.min_approvals THEN
+      RAISE EXCEPTION 'hold %: % of % approvals', OLD.id, approved_by,
+        NEW.min_approvals USING ERRCODE = 'HP010';
+    END IF;
+  END IF;
+  RETURN NEW;
 END
 $$;
 CREATE TRIGGER hold_guard BEFORE UPDATE ON holdpoint.hold
-	FOR EACH ROW EXECUTE FUNCTION holdpoint.hold_guard();
+  FOR EACH ROW EXECUTE FUNCTION holdpoint.hold_guard();
 -- What was asked for never changes: no statement may even name these columns.
 CREATE TRIGGER refuse_change BEFORE UPDATE OF cluster, id, fingerprint, username, groups, operation,
-	api_group, api_version, resource, subresource, namespace, name, policy, rule, policy_digest,
-	message, approvers, min_approvals, require_reason, grant_kind, window_length, change,
-	change_cut, created_at, request_uid ON holdpoint.hold
-	FOR EACH ROW EXECUTE FUNCTION holdpoint.refuse_change();
+  api_group, api_version, resource, subresource, namespace, name, policy, rule, policy_digest,
+  message, approvers, min_approvals, require_reason, grant_kind, window_length, change,
+  change_cut, created_at, request_uid ON holdpoint.hold
+  FOR EACH ROW EXECUTE FUNCTION holdpoint.refuse_change();
 CREATE TRIGGER refuse_delete BEFORE DELETE ON holdpoint.hold
-	FOR EACH ROW EXECUTE FUNCTION holdpoint.refuse_change();
+  FOR EACH ROW EXECUTE FUNCTION holdpoint.refuse_change();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON holdpoint.hold
-	FOR EACH STATEMENT EXECUTE FUNCTION holdpoint.refuse_truncate();
+  FOR EACH STATEMENT EXECUTE FUNCTION holdpoint.refuse_truncate();
 
 CREATE FUNCTION holdpoint.is_group_member(groups text[]) RETURNS boolean
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-	SELECT EXISTS (SELECT FROM pg_catalog.pg_roles r
-		WHERE r.rolname::text = ANY(groups)
-			AND pg_catalog.pg_has_role(session_user, r.oid, 'MEMBER'));
+  SELECT EXISTS (SELECT FROM pg_catalog.pg_roles r
+    WHERE r.rolname::text = ANY(groups)
+      AND pg_catalog.pg_has_role(session_user, r.oid, 'MEMBER'));
 END;
 
 COMMENT ON FUNCTION holdpoint.is_group_member IS
-	'Whether the login is a member of one of these roles; a name without a role has no members.';
+  'Whether the login is a member of one of these roles; a name without a role has no members.';
 
 CREATE FUNCTION holdpoint.login_groups() RETURNS text[]
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-	SELECT ARRAY(SELECT r.rolname::text FROM pg_catalog.pg_roles r
-		WHERE pg_catalog.pg_has_role(session_user, r.oid, 'MEMBER'));
+  SELECT ARRAY(SELECT r.rolname::text FROM pg_catalog.pg_roles r
+    WHERE pg_catalog.pg_has_role(session_user, r.oid, 'MEMBER'));
 END;
 COMMENT ON FUNCTION holdpoint.login_groups IS 'The roles that the login is a member of.';
 
--- What approvers see: the holds they may decide on, and the past ones of the same kind. The subselect
--- makes it one look at the login's groups for a query, not one for a row.
+-- What approvers see: the holds they may decide on, and the past ones of the same kind. The
+-- subselect makes it one look at the login's groups for a query, not one for a row.
 ALTER TABLE holdpoint.hold ENABLE ROW LEVEL SECURITY;
 ALTER TABLE holdpoint.hold_event ENABLE ROW LEVEL SECURITY;
 CREATE POLICY auditor ON holdpoint.hold FOR SELECT TO holdpoint_auditor USING (true);
 CREATE POLICY auditor ON holdpoint.hold_event FOR SELECT TO holdpoint_auditor USING (true);
 CREATE POLICY approver ON holdpoint.hold FOR SELECT TO holdpoint_approver
-	USING (cardinality(approvers) = 0 OR approvers && (SELECT holdpoint.login_groups()));
+  USING (cardinality(approvers) = 0 OR approvers && (SELECT holdpoint.login_groups()));
 CREATE POLICY approver ON holdpoint.hold_event FOR SELECT TO holdpoint_approver
-	USING (EXISTS (SELECT FROM holdpoint.hold h
-		WHERE h.cluster = hold_event.cluster AND h.id = hold_event.hold_id));
+  USING (EXISTS (SELECT FROM holdpoint.hold h
+    WHERE h.cluster = hold_event.cluster AND h.id = hold_event.hold_id));
 
 CREATE FUNCTION holdpoint.resource_name(api_group text, resource text, subresource text)
 RETURNS text
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
-	SELECT resource || CASE WHEN api_group = '' THEN '' ELSE '.' || api_group END
-		|| CASE WHEN subresource = '' THEN '' ELSE '/' || subresource END;
+  SELECT resource || CASE WHEN api_group = '' THEN '' ELSE '.' || api_group END
+    || CASE WHEN subresource = '' THEN '' ELSE '/' || subresource END;
 END;
 
 COMMENT ON FUNCTION holdpoint.resource_name IS 'As kubectl writes it: deployments.apps/scale.';
 
--- The views ask for the time of the statement: with a volatile clock in them, a query's ORDER BY and
--- LIMIT would not reach the indexes.
+-- The views ask for the time of the statement: with a volatile clock in them, a query's ORDER BY
+-- and LIMIT would not reach the indexes.
 CREATE VIEW holdpoint.pending_holds WITH (security_invoker = true) AS
-	SELECT h.id,
-		date_trunc('second', statement_timestamp() - h.created_at) AS age,
-		h.username AS requester,
-		h.operation,
-		holdpoint.resource_name(h.api_group, h.resource, h.subresource) AS resource,
-		h.namespace,
-		h.name,
-		h.policy || '/' || h.rule AS rule,
-		h.approvals || '/' || h.min_approvals AS approvals,
-		CASE WHEN cardinality(h.approvers) = 0 THEN 'any approver'
-			ELSE array_to_string(h.approvers, ', ') END AS approvers,
-		date_trunc('second', h.expires_at) AS expires,
-		h.message,
-		h.attempts,
-		h.cluster
-	FROM holdpoint.hold h
-	WHERE h.state = 'pending' AND h.ended_at IS NULL AND h.expires_at > statement_timestamp()
-	ORDER BY h.id DESC;
+  SELECT h.id,
+    date_trunc('second', statement_timestamp() - h.created_at) AS age,
+    h.username AS requester,
+    h.operation,
+    holdpoint.resource_name(h.api_group, h.resource, h.subresource) AS resource,
+    h.namespace,
+    h.name,
+    h.policy || '/' || h.rule AS rule,
+    h.approvals || '/' || h.min_approvals AS approvals,
+    CASE WHEN cardinality(h.approvers) = 0 THEN 'any approver'
+      ELSE array_to_string(h.approvers, ', ') END AS approvers,
+    date_trunc('second', h.expires_at) AS expires,
+    h.message,
+    h.attempts,
+    h.cluster
+  FROM holdpoint.hold h
+  WHERE h.state = 'pending' AND h.ended_at IS NULL AND h.expires_at > statement_timestamp()
+  ORDER BY h.id DESC;
 COMMENT ON VIEW holdpoint.pending_holds IS
-	'Holds that wait for you: SELECT holdpoint.approve(id, ''reason''); or holdpoint.deny(id, ''reason'');';
+  'Holds that wait for you: '
+  'SELECT holdpoint.approve(id, ''reason''); or holdpoint.deny(id, ''reason'');';
 
 CREATE VIEW holdpoint.holds WITH (security_invoker = true) AS
-	SELECT h.id,
-		holdpoint.hold_state(h, statement_timestamp()) AS state,
-		h.ended_at IS NULL AND h.expires_at > statement_timestamp() AS live,
-		h.created_at,
-		h.username AS requester,
-		h.groups AS requester_groups,
-		h.operation,
-		holdpoint.resource_name(h.api_group, h.resource, h.subresource) AS resource,
-		h.api_group,
-		h.api_version,
-		h.namespace,
-		h.name,
-		h.policy,
-		h.rule,
-		h.message,
-		h.approvers,
-		h.approvals,
-		h.min_approvals,
-		h.require_reason,
-		h.grant_kind,
-		h.window_length,
-		h.max_uses,
-		h.uses,
-		h.only_namespace,
-		h.only_name,
-		h.attempts,
-		h.last_attempt_at,
-		h.expires_at,
-		h.approved_at,
-		h.ended_at,
-		h.decided_by,
-		h.decided_reason,
-		h.change,
-		h.change_cut,
-		h.fingerprint,
-		h.policy_digest,
-		h.cluster
-	FROM holdpoint.hold h;
+  SELECT h.id,
+    holdpoint.hold_state(h, statement_timestamp()) AS state,
+    h.ended_at IS NULL AND h.expires_at > statement_timestamp() AS live,
+    h.created_at,
+    h.username AS requester,
+    h.groups AS requester_groups,
+    h.operation,
+    holdpoint.resource_name(h.api_group, h.resource, h.subresource) AS resource,
+    h.api_group,
+    h.api_version,
+    h.namespace,
+    h.name,
+    h.policy,
+    h.rule,
+    h.message,
+    h.approvers,
+    h.approvals,
+    h.min_approvals,
+    h.require_reason,
+    h.grant_kind,
+    h.window_length,
+    h.max_uses,
+    h.uses,
+    h.only_namespace,
+    h.only_name,
+    h.attempts,
+    h.last_attempt_at,
+    h.expires_at,
+    h.approved_at,
+    h.ended_at,
+    h.decided_by,
+    h.decided_reason,
+    h.change,
+    h.change_cut,
+    h.fingerprint,
+    h.policy_digest,
+    h.cluster
+  FROM holdpoint.hold h;
 COMMENT ON VIEW holdpoint.holds IS
-	'Every hold you may see, with its state as of now; live: pending or approved, and found by index. Its history: hold_event by hold_id.';
+  'Every hold you may see, with its state as of now; live: pending or approved, and '
+  'found by index. Its history: hold_event by hold_id.';
 
 GRANT EXECUTE ON FUNCTION holdpoint.hold_state(holdpoint.hold, timestamptz),
-	holdpoint.is_group_member(text[]), holdpoint.login_groups(), holdpoint.resource_name(text, text, text)
-	TO holdpoint_approver, holdpoint_auditor;
+  holdpoint.is_group_member(text[]), holdpoint.login_groups(), holdpoint.resource_name(text, text,
+    text)
+  TO holdpoint_approver, holdpoint_auditor;
 GRANT SELECT ON holdpoint.hold, holdpoint.hold_event, holdpoint.pending_holds, holdpoint.holds,
-	holdpoint.approver_identity
-	TO holdpoint_approver, holdpoint_auditor;
+  holdpoint.approver_identity
+  TO holdpoint_approver, holdpoint_auditor;

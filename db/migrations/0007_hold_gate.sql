@@ -15,46 +15,46 @@ SET LOCAL ROLE holdpoint_owner;
 SET LOCAL search_path = pg_catalog, holdpoint, pg_temp;
 
 CREATE TYPE holdpoint.hold_answer AS (
-	verdict text,
-	hold_id bigint,
-	state text,
-	is_new boolean,
-	is_repeat boolean,
-	created_at timestamptz,
-	expires_at timestamptz,
-	approvals int,
-	min_approvals int,
-	uses int,
-	max_uses int,
-	attempts bigint,
-	decided_by text,
-	decided_reason text
+  verdict text,
+  hold_id bigint,
+  state text,
+  is_new boolean,
+  is_repeat boolean,
+  created_at timestamptz,
+  expires_at timestamptz,
+  approvals int,
+  min_approvals int,
+  uses int,
+  max_uses int,
+  attempts bigint,
+  decided_by text,
+  decided_reason text
 );
 COMMENT ON TYPE holdpoint.hold_answer IS
-	'verdict: allow, held, denied, or limit (too many holds wait; hold_id is null).';
+  'verdict: allow, held, denied, or limit (too many holds wait; hold_id is null).';
 
 CREATE FUNCTION holdpoint.hold_answer_of(p_verdict text, h holdpoint.hold,
-	is_new boolean DEFAULT false, is_repeat boolean DEFAULT false)
+  is_new boolean DEFAULT false, is_repeat boolean DEFAULT false)
 RETURNS holdpoint.hold_answer
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
-	SELECT ROW(p_verdict, h.id, h.state, is_new, is_repeat, h.created_at, h.expires_at,
-		h.approvals, h.min_approvals, h.uses, h.max_uses, h.attempts, h.decided_by,
-		h.decided_reason)::holdpoint.hold_answer;
+  SELECT ROW(p_verdict, h.id, h.state, is_new, is_repeat, h.created_at, h.expires_at,
+    h.approvals, h.min_approvals, h.uses, h.max_uses, h.attempts, h.decided_by,
+    h.decided_reason)::holdpoint.hold_answer;
 END;
 
 -- What a notification says of a hold.
 CREATE FUNCTION holdpoint.hold_summary(h holdpoint.hold) RETURNS jsonb
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-	SELECT jsonb_build_object('hold', h.id, 'cluster', h.cluster, 'state', h.state,
-		'requester', h.username, 'operation', h.operation,
-		'resource', holdpoint.resource_name(h.api_group, h.resource, h.subresource),
-		'namespace', h.namespace, 'name', h.name, 'policy', h.policy, 'rule', h.rule,
-		'message', h.message, 'approvers', to_jsonb(h.approvers),
-		'approvals', h.approvals, 'minApprovals', h.min_approvals, 'grant', h.grant_kind,
-		'createdAt', h.created_at, 'expiresAt', h.expires_at,
-		'decidedBy', h.decided_by, 'reason', h.decided_reason);
+  SELECT jsonb_build_object('hold', h.id, 'cluster', h.cluster, 'state', h.state,
+    'requester', h.username, 'operation', h.operation,
+    'resource', holdpoint.resource_name(h.api_group, h.resource, h.subresource),
+    'namespace', h.namespace, 'name', h.name, 'policy', h.policy, 'rule', h.rule,
+    'message', h.message, 'approvers', to_jsonb(h.approvers),
+    'approvals', h.approvals, 'minApprovals', h.min_approvals, 'grant', h.grant_kind,
+    'createdAt', h.created_at, 'expiresAt', h.expires_at,
+    'decidedBy', h.decided_by, 'reason', h.decided_reason);
 END;
 
 -- Tells those who want to be told (the outbox) and those who wait (NOTIFY). Nobody waits for a hold
@@ -63,13 +63,13 @@ CREATE FUNCTION holdpoint.hold_announce(h holdpoint.hold) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 BEGIN
-	IF EXISTS (SELECT FROM holdpoint.outbox_target t WHERE t.cluster = h.cluster) THEN
-		PERFORM holdpoint.outbox_add(h.cluster, 'hold.' || h.state, h.id,
-			holdpoint.hold_summary(h));
-	END IF;
-	IF h.state NOT IN ('pending', 'used') THEN
-		PERFORM pg_notify('holdpoint_hold', h.id::text);
-	END IF;
+  IF EXISTS (SELECT FROM holdpoint.outbox_target t WHERE t.cluster = h.cluster) THEN
+    PERFORM holdpoint.outbox_add(h.cluster, 'hold.' || h.state, h.id,
+      holdpoint.hold_summary(h));
+  END IF;
+  IF h.state NOT IN ('pending', 'used') THEN
+    PERFORM pg_notify('holdpoint_hold', h.id::text);
+  END IF;
 END
 $$;
 
@@ -80,35 +80,35 @@ RETURNS holdpoint.hold
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
-	state_before text;
+  state_before text;
 BEGIN
-	INSERT INTO holdpoint.hold_event (cluster, hold_id, action, state_after, channel, who,
-		person, groups, reason, terms, fingerprint, request_uid)
-	VALUES (h.cluster, h.id, e.action, h.state, e.channel, e.who,
-		e.person, e.groups, e.reason, e.terms, e.fingerprint, e.request_uid);
+  INSERT INTO holdpoint.hold_event (cluster, hold_id, action, state_after, channel, who,
+    person, groups, reason, terms, fingerprint, request_uid)
+  VALUES (h.cluster, h.id, e.action, h.state, e.channel, e.who,
+    e.person, e.groups, e.reason, e.terms, e.fingerprint, e.request_uid);
 
-	IF e.action = 'create' THEN -- its row is as it shall be
-		PERFORM holdpoint.hold_announce(h);
-		RETURN h;
-	END IF;
-	SELECT o.state INTO STRICT state_before FROM holdpoint.hold o
-	WHERE o.cluster = h.cluster AND o.id = h.id;
-	IF h.state IN ('used', 'denied', 'expired', 'withdrawn') THEN
-		h.ended_at := coalesce(h.ended_at, clock_timestamp());
-	END IF;
-	UPDATE holdpoint.hold o
-	SET state = h.state, expires_at = h.expires_at, approvals = h.approvals,
-		approved_at = h.approved_at, only_namespace = h.only_namespace,
-		only_name = h.only_name, max_uses = h.max_uses, uses = h.uses,
-		ended_at = h.ended_at, attempts = h.attempts,
-		last_attempt_at = h.last_attempt_at, decided_by = h.decided_by,
-		decided_reason = h.decided_reason
-	WHERE o.cluster = h.cluster AND o.id = h.id;
+  IF e.action = 'create' THEN -- its row is as it shall be
+    PERFORM holdpoint.hold_announce(h);
+    RETURN h;
+  END IF;
+  SELECT o.state INTO STRICT state_before FROM holdpoint.hold o
+  WHERE o.cluster = h.cluster AND o.id = h.id;
+  IF h.state IN ('used', 'denied', 'expired', 'withdrawn') THEN
+    h.ended_at := coalesce(h.ended_at, clock_timestamp());
+  END IF;
+  UPDATE holdpoint.hold o
+  SET state = h.state, expires_at = h.expires_at, approvals = h.approvals,
+    approved_at = h.approved_at, only_namespace = h.only_namespace,
+    only_name = h.only_name, max_uses = h.max_uses, uses = h.uses,
+    ended_at = h.ended_at, attempts = h.attempts,
+    last_attempt_at = h.last_attempt_at, decided_by = h.decided_by,
+    decided_reason = h.decided_reason
+  WHERE o.cluster = h.cluster AND o.id = h.id;
 
-	IF h.state <> state_before THEN
-		PERFORM holdpoint.hold_announce(h);
-	END IF;
-	RETURN h;
+  IF h.state <> state_before THEN
+    PERFORM holdpoint.hold_announce(h);
+  END IF;
+  RETURN h;
 END
 $$;
 
@@ -117,13 +117,13 @@ CREATE FUNCTION holdpoint.hold_expire(h holdpoint.hold) RETURNS holdpoint.hold
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
-	e holdpoint.hold_event;
+  e holdpoint.hold_event;
 BEGIN
-	h.state := holdpoint.hold_state(h, clock_timestamp());
-	e.action := 'expire';
-	e.channel := 'system';
-	e.who := 'holdpoint';
-	RETURN holdpoint.hold_step(h, e);
+  h.state := holdpoint.hold_state(h, clock_timestamp());
+  e.action := 'expire';
+  e.channel := 'system';
+  e.who := 'holdpoint';
+  RETURN holdpoint.hold_step(h, e);
 END
 $$;
 
@@ -131,37 +131,37 @@ CREATE FUNCTION holdpoint.expire_holds(p_limit int DEFAULT 1000) RETURNS int
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
-	sweep_at timestamptz := clock_timestamp(); -- an index cannot be asked about a moving clock
-	h holdpoint.hold;
-	expired int := 0;
+  sweep_at timestamptz := clock_timestamp(); -- an index cannot be asked about a moving clock
+  h holdpoint.hold;
+  expired int := 0;
 BEGIN
-	FOR h IN SELECT * FROM holdpoint.hold o
-		WHERE o.ended_at IS NULL AND o.expires_at <= sweep_at
-		ORDER BY o.expires_at LIMIT least(greatest(p_limit, 0), 100000)
-		FOR UPDATE SKIP LOCKED
-	LOOP
-		PERFORM holdpoint.hold_expire(h);
-		expired := expired + 1;
-	END LOOP;
-	RETURN expired;
+  FOR h IN SELECT * FROM holdpoint.hold o
+    WHERE o.ended_at IS NULL AND o.expires_at <= sweep_at
+    ORDER BY o.expires_at LIMIT least(greatest(p_limit, 0), 100000)
+    FOR UPDATE SKIP LOCKED
+  LOOP
+    PERFORM holdpoint.hold_expire(h);
+    expired := expired + 1;
+  END LOOP;
+  RETURN expired;
 END
 $$;
 COMMENT ON FUNCTION holdpoint.expire_holds(int) IS
-	'Sweep: writes down the expiry of up to p_limit holds whose time is over; returns how many.';
+  'Sweep: writes down the expiry of up to p_limit holds whose time is over; returns how many.';
 
 -- One more attempt on a hold that stays as it is.
 CREATE FUNCTION holdpoint.hold_count_attempt(h holdpoint.hold) RETURNS holdpoint.hold
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
-	found_hold holdpoint.hold;
+  found_hold holdpoint.hold;
 BEGIN
-	UPDATE holdpoint.hold o
-	SET attempts = o.attempts + 1, last_attempt_at = clock_timestamp()
-	WHERE o.cluster = h.cluster AND o.id = h.id
-	RETURNING o.*
-	INTO found_hold;
-	RETURN found_hold;
+  UPDATE holdpoint.hold o
+  SET attempts = o.attempts + 1, last_attempt_at = clock_timestamp()
+  WHERE o.cluster = h.cluster AND o.id = h.id
+  RETURNING o.*
+  INTO found_hold;
+  RETURN found_hold;
 END
 $$;
 
@@ -170,30 +170,30 @@ $$;
 CREATE FUNCTION holdpoint.hold_same_terms(h holdpoint.hold, want holdpoint.hold) RETURNS boolean
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
-	SELECT h.policy = want.policy AND h.rule = want.rule AND h.approvers = want.approvers
-		AND h.grant_kind = want.grant_kind AND h.min_approvals >= want.min_approvals
-		AND (h.require_reason OR NOT want.require_reason);
+  SELECT h.policy = want.policy AND h.rule = want.rule AND h.approvers = want.approvers
+    AND h.grant_kind = want.grant_kind AND h.min_approvals >= want.min_approvals
+    AND (h.require_reason OR NOT want.require_reason);
 END;
 
 -- Whether an approved Window, as narrowed, covers the request.
 CREATE FUNCTION holdpoint.hold_covers(h holdpoint.hold, want holdpoint.hold) RETURNS boolean
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
-	SELECT (h.only_namespace IS NULL OR h.only_namespace = want.namespace)
-		AND (h.only_name IS NULL OR h.only_name = want.name);
+  SELECT (h.only_namespace IS NULL OR h.only_namespace = want.namespace)
+    AND (h.only_name IS NULL OR h.only_name = want.name);
 END;
 
 CREATE FUNCTION holdpoint.hold_find_live(want holdpoint.hold) RETURNS holdpoint.hold
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
-	found_hold holdpoint.hold;
+  found_hold holdpoint.hold;
 BEGIN
-	SELECT * INTO found_hold FROM holdpoint.hold h
-	WHERE h.cluster = want.cluster AND h.fingerprint = want.fingerprint
-		AND h.ended_at IS NULL
-	FOR UPDATE;
-	RETURN found_hold;
+  SELECT * INTO found_hold FROM holdpoint.hold h
+  WHERE h.cluster = want.cluster AND h.fingerprint = want.fingerprint
+    AND h.ended_at IS NULL
+  FOR UPDATE;
+  RETURN found_hold;
 END
 $$;
 
@@ -201,16 +201,16 @@ CREATE FUNCTION holdpoint.hold_find_repeat(want holdpoint.hold) RETURNS holdpoin
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
-	since timestamptz := clock_timestamp() - (SELECT c.repeat_window FROM holdpoint.config c);
-	found_hold holdpoint.hold;
+  since timestamptz := clock_timestamp() - (SELECT c.repeat_window FROM holdpoint.config c);
+  found_hold holdpoint.hold;
 BEGIN
-	SELECT h.* INTO found_hold FROM holdpoint.hold_event e
-	JOIN holdpoint.hold h ON h.cluster = e.cluster AND h.id = e.hold_id
-	WHERE e.cluster = want.cluster AND e.fingerprint = want.fingerprint AND e.action = 'use'
-		AND e.at > since AND h.state IN ('used', 'approved')
-		AND h.username = want.username AND holdpoint.hold_same_terms(h, want)
-	ORDER BY e.at DESC LIMIT 1;
-	RETURN found_hold;
+  SELECT h.* INTO found_hold FROM holdpoint.hold_event e
+  JOIN holdpoint.hold h ON h.cluster = e.cluster AND h.id = e.hold_id
+  WHERE e.cluster = want.cluster AND e.fingerprint = want.fingerprint AND e.action = 'use'
+    AND e.at > since AND h.state IN ('used', 'approved')
+    AND h.username = want.username AND holdpoint.hold_same_terms(h, want)
+  ORDER BY e.at DESC LIMIT 1;
+  RETURN found_hold;
 END
 $$;
 
@@ -218,19 +218,19 @@ CREATE FUNCTION holdpoint.hold_find_window(want holdpoint.hold) RETURNS holdpoin
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
-	found_hold holdpoint.hold;
+  found_hold holdpoint.hold;
 BEGIN
-	SELECT * INTO found_hold FROM holdpoint.hold h
-	WHERE h.cluster = want.cluster AND h.username = want.username
-		AND h.policy = want.policy AND h.rule = want.rule
-		AND h.state = 'approved' AND h.grant_kind = 'Window'
-		AND h.api_group = want.api_group AND h.resource = want.resource
-		AND h.subresource = want.subresource
-		AND h.expires_at > clock_timestamp()
-		AND holdpoint.hold_same_terms(h, want) AND holdpoint.hold_covers(h, want)
-	ORDER BY h.id LIMIT 1
-	FOR UPDATE;
-	RETURN found_hold;
+  SELECT * INTO found_hold FROM holdpoint.hold h
+  WHERE h.cluster = want.cluster AND h.username = want.username
+    AND h.policy = want.policy AND h.rule = want.rule
+    AND h.state = 'approved' AND h.grant_kind = 'Window'
+    AND h.api_group = want.api_group AND h.resource = want.resource
+    AND h.subresource = want.subresource
+    AND h.expires_at > clock_timestamp()
+    AND holdpoint.hold_same_terms(h, want) AND holdpoint.hold_covers(h, want)
+  ORDER BY h.id LIMIT 1
+  FOR UPDATE;
+  RETURN found_hold;
 END
 $$;
 
@@ -239,17 +239,17 @@ CREATE FUNCTION holdpoint.hold_find_denial(want holdpoint.hold) RETURNS holdpoin
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
-	latest holdpoint.hold;
+  latest holdpoint.hold;
 BEGIN
-	SELECT * INTO latest FROM holdpoint.hold h
-	WHERE h.cluster = want.cluster AND h.fingerprint = want.fingerprint
-	ORDER BY h.id DESC LIMIT 1;
-	IF latest.state = 'denied' AND latest.policy = want.policy AND latest.rule = want.rule
-		AND latest.ended_at > clock_timestamp()
-			- (SELECT c.denial_stands FROM holdpoint.config c) THEN
-		RETURN latest;
-	END IF;
-	RETURN NULL;
+  SELECT * INTO latest FROM holdpoint.hold h
+  WHERE h.cluster = want.cluster AND h.fingerprint = want.fingerprint
+  ORDER BY h.id DESC LIMIT 1;
+  IF latest.state = 'denied' AND latest.policy = want.policy AND latest.rule = want.rule
+    AND latest.ended_at > clock_timestamp()
+      - (SELECT c.denial_stands FROM holdpoint.config c) THEN
+    RETURN latest;
+  END IF;
+  RETURN NULL;
 END
 $$;
 
@@ -259,20 +259,20 @@ RETURNS holdpoint.hold
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
-	e holdpoint.hold_event;
+  e holdpoint.hold_event;
 BEGIN
-	h.uses := h.uses + 1;
-	h.attempts := h.attempts + 1;
-	h.last_attempt_at := clock_timestamp();
-	IF h.grant_kind = 'Once' OR h.uses >= h.max_uses THEN
-		h.state := 'used';
-	END IF;
-	e.action := 'use';
-	e.channel := 'webhook';
-	e.who := want.username;
-	e.fingerprint := want.fingerprint;
-	e.request_uid := want.request_uid;
-	RETURN holdpoint.hold_step(h, e);
+  h.uses := h.uses + 1;
+  h.attempts := h.attempts + 1;
+  h.last_attempt_at := clock_timestamp();
+  IF h.grant_kind = 'Once' OR h.uses >= h.max_uses THEN
+    h.state := 'used';
+  END IF;
+  e.action := 'use';
+  e.channel := 'webhook';
+  e.who := want.username;
+  e.fingerprint := want.fingerprint;
+  e.request_uid := want.request_uid;
+  RETURN holdpoint.hold_step(h, e);
 END
 $$;
 
@@ -281,16 +281,16 @@ CREATE FUNCTION holdpoint.hold_supersede(h holdpoint.hold) RETURNS holdpoint.hol
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
-	e holdpoint.hold_event;
+  e holdpoint.hold_event;
 BEGIN
-	h.state := 'withdrawn';
-	h.decided_by := 'holdpoint';
-	h.decided_reason := 'the rule that holds this change has changed';
-	e.action := 'withdraw';
-	e.channel := 'system';
-	e.who := 'holdpoint';
-	e.reason := h.decided_reason;
-	RETURN holdpoint.hold_step(h, e);
+  h.state := 'withdrawn';
+  h.decided_by := 'holdpoint';
+  h.decided_reason := 'the rule that holds this change has changed';
+  e.action := 'withdraw';
+  e.channel := 'system';
+  e.who := 'holdpoint';
+  e.reason := h.decided_reason;
+  RETURN holdpoint.hold_step(h, e);
 END
 $$;
 
@@ -299,28 +299,28 @@ CREATE FUNCTION holdpoint.hold_insert(want holdpoint.hold) RETURNS holdpoint.hol
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
-	h holdpoint.hold;
-	e holdpoint.hold_event;
+  h holdpoint.hold;
+  e holdpoint.hold_event;
 BEGIN
-	INSERT INTO holdpoint.hold (cluster, fingerprint, username, groups, operation, api_group,
-		api_version, resource, subresource, namespace, name, policy, rule, policy_digest,
-		message, approvers, min_approvals, require_reason, grant_kind, window_length,
-		max_uses, change, change_cut, expires_at, request_uid)
-	VALUES (want.cluster, want.fingerprint, want.username, want.groups, want.operation,
-		want.api_group, want.api_version, want.resource, want.subresource, want.namespace,
-		want.name, want.policy, want.rule, want.policy_digest, want.message, want.approvers,
-		want.min_approvals, want.require_reason, want.grant_kind, want.window_length,
-		want.max_uses, want.change, want.change_cut, want.expires_at, want.request_uid)
-	ON CONFLICT (cluster, fingerprint) WHERE ended_at IS NULL DO NOTHING
-	RETURNING * INTO h;
-	IF NOT FOUND THEN
-		RETURN NULL;
-	END IF;
-	e.action := 'create';
-	e.channel := 'webhook';
-	e.who := want.username;
-	e.request_uid := want.request_uid;
-	RETURN holdpoint.hold_step(h, e);
+  INSERT INTO holdpoint.hold (cluster, fingerprint, username, groups, operation, api_group,
+    api_version, resource, subresource, namespace, name, policy, rule, policy_digest,
+    message, approvers, min_approvals, require_reason, grant_kind, window_length,
+    max_uses, change, change_cut, expires_at, request_uid)
+  VALUES (want.cluster, want.fingerprint, want.username, want.groups, want.operation,
+    want.api_group, want.api_version, want.resource, want.subresource, want.namespace,
+    want.name, want.policy, want.rule, want.policy_digest, want.message, want.approvers,
+    want.min_approvals, want.require_reason, want.grant_kind, want.window_length,
+    want.max_uses, want.change, want.change_cut, want.expires_at, want.request_uid)
+  ON CONFLICT (cluster, fingerprint) WHERE ended_at IS NULL DO NOTHING
+  RETURNING * INTO h;
+  IF NOT FOUND THEN
+    RETURN NULL;
+  END IF;
+  e.action := 'create';
+  e.channel := 'webhook';
+  e.who := want.username;
+  e.request_uid := want.request_uid;
+  RETURN holdpoint.hold_step(h, e);
 END
 $$;
 
@@ -329,14 +329,14 @@ CREATE FUNCTION holdpoint.hold_limit_reached(want holdpoint.hold) RETURNS boolea
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
-	reached boolean;
+  reached boolean;
 BEGIN
-	SELECT count(*) >= (SELECT c.max_pending_per_user FROM holdpoint.config c) INTO reached
-	FROM (SELECT FROM holdpoint.hold h
-		WHERE h.cluster = want.cluster AND h.username = want.username
-			AND h.state = 'pending'
-		LIMIT (SELECT c.max_pending_per_user FROM holdpoint.config c)) AS waiting;
-	RETURN reached;
+  SELECT count(*) >= (SELECT c.max_pending_per_user FROM holdpoint.config c) INTO reached
+  FROM (SELECT FROM holdpoint.hold h
+    WHERE h.cluster = want.cluster AND h.username = want.username
+      AND h.state = 'pending'
+    LIMIT (SELECT c.max_pending_per_user FROM holdpoint.config c)) AS waiting;
+  RETURN reached;
 END
 $$;
 
@@ -345,39 +345,39 @@ CREATE FUNCTION holdpoint.hold_would(want holdpoint.hold) RETURNS holdpoint.hold
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
-	h holdpoint.hold;
-	w holdpoint.hold;
+  h holdpoint.hold;
+  w holdpoint.hold;
 BEGIN
-	SELECT * INTO h FROM holdpoint.hold o
-	WHERE o.cluster = want.cluster AND o.fingerprint = want.fingerprint
-		AND o.ended_at IS NULL AND holdpoint.hold_same_terms(o, want);
-	IF h.expires_at <= clock_timestamp() THEN
-		h := NULL;
-	END IF;
-	IF h.state = 'approved' AND holdpoint.hold_covers(h, want) THEN
-		RETURN holdpoint.hold_answer_of('allow', h);
-	END IF;
-	SELECT * INTO w FROM holdpoint.hold o
-	WHERE o.cluster = want.cluster AND o.username = want.username
-		AND o.policy = want.policy AND o.rule = want.rule
-		AND o.state = 'approved' AND o.grant_kind = 'Window'
-		AND o.api_group = want.api_group AND o.resource = want.resource
-		AND o.subresource = want.subresource AND o.expires_at > clock_timestamp()
-		AND holdpoint.hold_same_terms(o, want) AND holdpoint.hold_covers(o, want)
-	ORDER BY o.id LIMIT 1;
-	IF FOUND THEN
-		RETURN holdpoint.hold_answer_of('allow', w);
-	END IF;
-	IF h.id IS NULL THEN
-		w := holdpoint.hold_find_denial(want);
-		IF w.id IS NOT NULL THEN
-			RETURN holdpoint.hold_answer_of('denied', w);
-		END IF;
-		h.expires_at := want.expires_at;
-		h.approvals := 0;
-		h.min_approvals := want.min_approvals;
-	END IF;
-	RETURN holdpoint.hold_answer_of('held', h);
+  SELECT * INTO h FROM holdpoint.hold o
+  WHERE o.cluster = want.cluster AND o.fingerprint = want.fingerprint
+    AND o.ended_at IS NULL AND holdpoint.hold_same_terms(o, want);
+  IF h.expires_at <= clock_timestamp() THEN
+    h := NULL;
+  END IF;
+  IF h.state = 'approved' AND holdpoint.hold_covers(h, want) THEN
+    RETURN holdpoint.hold_answer_of('allow', h);
+  END IF;
+  SELECT * INTO w FROM holdpoint.hold o
+  WHERE o.cluster = want.cluster AND o.username = want.username
+    AND o.policy = want.policy AND o.rule = want.rule
+    AND o.state = 'approved' AND o.grant_kind = 'Window'
+    AND o.api_group = want.api_group AND o.resource = want.resource
+    AND o.subresource = want.subresource AND o.expires_at > clock_timestamp()
+    AND holdpoint.hold_same_terms(o, want) AND holdpoint.hold_covers(o, want)
+  ORDER BY o.id LIMIT 1;
+  IF FOUND THEN
+    RETURN holdpoint.hold_answer_of('allow', w);
+  END IF;
+  IF h.id IS NULL THEN
+    w := holdpoint.hold_find_denial(want);
+    IF w.id IS NOT NULL THEN
+      RETURN holdpoint.hold_answer_of('denied', w);
+    END IF;
+    h.expires_at := want.expires_at;
+    h.approvals := 0;
+    h.min_approvals := want.min_approvals;
+  END IF;
+  RETURN holdpoint.hold_answer_of('held', h);
 END
 $$;
 
@@ -386,128 +386,129 @@ CREATE FUNCTION holdpoint.hold_try(want holdpoint.hold) RETURNS holdpoint.hold_a
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
-	h holdpoint.hold := holdpoint.hold_find_live(want);
-	other holdpoint.hold;
+  h holdpoint.hold := holdpoint.hold_find_live(want);
+  other holdpoint.hold;
 BEGIN
-	IF h.id IS NOT NULL AND h.expires_at <= clock_timestamp() THEN
-		h := holdpoint.hold_expire(h);
-	ELSIF h.id IS NOT NULL AND NOT holdpoint.hold_same_terms(h, want) THEN
-		h := holdpoint.hold_supersede(h);
-	END IF;
+  IF h.id IS NOT NULL AND h.expires_at <= clock_timestamp() THEN
+    h := holdpoint.hold_expire(h);
+  ELSIF h.id IS NOT NULL AND NOT holdpoint.hold_same_terms(h, want) THEN
+    h := holdpoint.hold_supersede(h);
+  END IF;
 
-	other := holdpoint.hold_find_repeat(want);
-	IF other.id IS NOT NULL THEN
-		RETURN holdpoint.hold_answer_of('allow', holdpoint.hold_count_attempt(other),
-			is_repeat => true);
-	END IF;
-	IF h.state = 'approved' AND holdpoint.hold_covers(h, want) THEN
-		RETURN holdpoint.hold_answer_of('allow', holdpoint.hold_use(h, want));
-	END IF;
-	IF want.grant_kind = 'Window' THEN
-		other := holdpoint.hold_find_window(want);
-		IF other.id IS NOT NULL THEN
-			RETURN holdpoint.hold_answer_of('allow', holdpoint.hold_use(other, want));
-		END IF;
-	END IF;
-	IF h.state = 'pending' THEN
-		RETURN holdpoint.hold_answer_of('held', holdpoint.hold_count_attempt(h));
-	ELSIF h.state = 'approved' THEN -- for a narrower scope than this request
-		RETURN holdpoint.hold_answer_of('denied', holdpoint.hold_count_attempt(h));
-	END IF;
+  other := holdpoint.hold_find_repeat(want);
+  IF other.id IS NOT NULL THEN
+    RETURN holdpoint.hold_answer_of('allow', holdpoint.hold_count_attempt(other),
+      is_repeat => true);
+  END IF;
+  IF h.state = 'approved' AND holdpoint.hold_covers(h, want) THEN
+    RETURN holdpoint.hold_answer_of('allow', holdpoint.hold_use(h, want));
+  END IF;
+  IF want.grant_kind = 'Window' THEN
+    other := holdpoint.hold_find_window(want);
+    IF other.id IS NOT NULL THEN
+      RETURN holdpoint.hold_answer_of('allow', holdpoint.hold_use(other, want));
+    END IF;
+  END IF;
+  IF h.state = 'pending' THEN
+    RETURN holdpoint.hold_answer_of('held', holdpoint.hold_count_attempt(h));
+  ELSIF h.state = 'approved' THEN -- for a narrower scope than this request
+    RETURN holdpoint.hold_answer_of('denied', holdpoint.hold_count_attempt(h));
+  END IF;
 
-	other := holdpoint.hold_find_denial(want);
-	IF other.id IS NOT NULL THEN
-		RETURN holdpoint.hold_answer_of('denied', holdpoint.hold_count_attempt(other));
-	END IF;
-	IF holdpoint.hold_limit_reached(want) THEN
-		RETURN holdpoint.hold_answer_of('limit', NULL);
-	END IF;
-	h := holdpoint.hold_insert(want);
-	IF h.id IS NULL THEN
-		RETURN NULL;
-	END IF;
-	RETURN holdpoint.hold_answer_of('held', h, is_new => true);
+  other := holdpoint.hold_find_denial(want);
+  IF other.id IS NOT NULL THEN
+    RETURN holdpoint.hold_answer_of('denied', holdpoint.hold_count_attempt(other));
+  END IF;
+  IF holdpoint.hold_limit_reached(want) THEN
+    RETURN holdpoint.hold_answer_of('limit', NULL);
+  END IF;
+  h := holdpoint.hold_insert(want);
+  IF h.id IS NULL THEN
+    RETURN NULL;
+  END IF;
+  RETURN holdpoint.hold_answer_of('held', h, is_new => true);
 END
 $$;
 
 CREATE FUNCTION holdpoint.hold_find_or_create(
-	p_cluster text, p_fingerprint bytea, p_username text, p_groups text[],
-	p_operation text, p_api_group text, p_api_version text, p_resource text,
-	p_subresource text, p_namespace text, p_name text,
-	p_policy text, p_rule text, p_policy_digest bytea, p_message text,
-	p_change text, p_change_cut boolean,
-	p_approvers text[], p_min_approvals int, p_require_reason boolean, p_expires interval,
-	p_grant text, p_window interval, p_max_uses int,
-	p_dry_run boolean, p_request_uid text)
+  p_cluster text, p_fingerprint bytea, p_username text, p_groups text[],
+  p_operation text, p_api_group text, p_api_version text, p_resource text,
+  p_subresource text, p_namespace text, p_name text,
+  p_policy text, p_rule text, p_policy_digest bytea, p_message text,
+  p_change text, p_change_cut boolean,
+  p_approvers text[], p_min_approvals int, p_require_reason boolean, p_expires interval,
+  p_grant text, p_window interval, p_max_uses int,
+  p_dry_run boolean, p_request_uid text)
 RETURNS holdpoint.hold_answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
-	want holdpoint.hold;
-	answer holdpoint.hold_answer;
+  want holdpoint.hold;
+  answer holdpoint.hold_answer;
 BEGIN
-	IF p_expires IS NULL OR p_expires NOT BETWEEN '1 second' AND '31 days' THEN
-		RAISE EXCEPTION 'expires is %, must be between 1 second and 31 days', p_expires
-			USING ERRCODE = 'invalid_parameter_value';
-	END IF;
-	want.cluster := p_cluster;
-	want.fingerprint := p_fingerprint;
-	want.username := p_username;
-	want.groups := coalesce(p_groups, '{}');
-	want.operation := p_operation;
-	want.api_group := coalesce(p_api_group, '');
-	want.api_version := coalesce(p_api_version, '');
-	want.resource := coalesce(p_resource, '');
-	want.subresource := coalesce(p_subresource, '');
-	want.namespace := coalesce(p_namespace, '');
-	want.name := coalesce(p_name, '');
-	want.policy := p_policy;
-	want.rule := p_rule;
-	want.policy_digest := p_policy_digest;
-	want.message := coalesce(left(p_message, 4096), '');
-	want.change_cut := coalesce(p_change_cut OR octet_length(p_change) > 262144, false);
-	want.change := CASE WHEN octet_length(p_change) > 262144
-		THEN left(p_change, 65536) ELSE p_change END; -- a character has at most 4 bytes
-	want.approvers := ARRAY(SELECT DISTINCT a FROM unnest(p_approvers) AS a ORDER BY a);
-	want.min_approvals := coalesce(p_min_approvals, 1);
-	want.require_reason := coalesce(p_require_reason, false);
-	want.expires_at := clock_timestamp() + p_expires;
-	want.grant_kind := coalesce(p_grant, 'Once');
-	IF want.grant_kind = 'Window' THEN
-		want.window_length := p_window;
-		want.max_uses := p_max_uses;
-	END IF;
-	want.request_uid := coalesce(left(p_request_uid, 63), '');
+  IF p_expires IS NULL OR p_expires NOT BETWEEN '1 second' AND '31 days' THEN
+    RAISE EXCEPTION 'expires is %, must be between 1 second and 31 days', p_expires
+      USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  want.cluster := p_cluster;
+  want.fingerprint := p_fingerprint;
+  want.username := p_username;
+  want.groups := coalesce(p_groups, '{}');
+  want.operation := p_operation;
+  want.api_group := coalesce(p_api_group, '');
+  want.api_version := coalesce(p_api_version, '');
+  want.resource := coalesce(p_resource, '');
+  want.subresource := coalesce(p_subresource, '');
+  want.namespace := coalesce(p_namespace, '');
+  want.name := coalesce(p_name, '');
+  want.policy := p_policy;
+  want.rule := p_rule;
+  want.policy_digest := p_policy_digest;
+  want.message := coalesce(left(p_message, 4096), '');
+  want.change_cut := coalesce(p_change_cut OR octet_length(p_change) > 262144, false);
+  want.change := CASE WHEN octet_length(p_change) > 262144
+    THEN left(p_change, 65536) ELSE p_change END; -- a character has at most 4 bytes
+  want.approvers := ARRAY(SELECT DISTINCT a FROM unnest(p_approvers) AS a ORDER BY a);
+  want.min_approvals := coalesce(p_min_approvals, 1);
+  want.require_reason := coalesce(p_require_reason, false);
+  want.expires_at := clock_timestamp() + p_expires;
+  want.grant_kind := coalesce(p_grant, 'Once');
+  IF want.grant_kind = 'Window' THEN
+    want.window_length := p_window;
+    want.max_uses := p_max_uses;
+  END IF;
+  want.request_uid := coalesce(left(p_request_uid, 63), '');
 
-	IF p_dry_run THEN
-		RETURN holdpoint.hold_would(want);
-	END IF;
-	FOR attempt IN 1..20 LOOP
-		answer := holdpoint.hold_try(want);
-		IF answer.verdict IS NOT NULL THEN
-			RETURN answer;
-		END IF;
-	END LOOP;
-	RAISE EXCEPTION 'hold of % on %: lost 20 races in a row', p_username, p_resource
-		USING ERRCODE = 'serialization_failure';
+  IF p_dry_run THEN
+    RETURN holdpoint.hold_would(want);
+  END IF;
+  FOR attempt IN 1..20 LOOP
+    answer := holdpoint.hold_try(want);
+    IF answer.verdict IS NOT NULL THEN
+      RETURN answer;
+    END IF;
+  END LOOP;
+  RAISE EXCEPTION 'hold of % on %: lost 20 races in a row', p_username, p_resource
+    USING ERRCODE = 'serialization_failure';
 END
 $$;
 COMMENT ON FUNCTION holdpoint.hold_find_or_create IS
-	'Answers one request that a Hold rule selects: allow (and use), held (made or found), denied, limit.';
+  'Answers one request that a Hold rule selects: '
+  'allow (and use), held (made or found), denied, limit.';
 
 -- For waiting requests: the state of holds as of now. A notification on channel holdpoint_hold
 -- (payload: the number) is a hint to look; this is the look, and the polling behind it.
 CREATE FUNCTION holdpoint.hold_states(p_ids bigint[])
 RETURNS TABLE (hold_id bigint, state text, expires_at timestamptz, approvals int,
-	min_approvals int, decided_by text, decided_reason text)
+  min_approvals int, decided_by text, decided_reason text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
-	SELECT h.id, holdpoint.hold_state(h, clock_timestamp()), h.expires_at, h.approvals,
-		h.min_approvals, h.decided_by, h.decided_reason
-	FROM holdpoint.hold h WHERE h.id = ANY(p_ids)
+  SELECT h.id, holdpoint.hold_state(h, clock_timestamp()), h.expires_at, h.approvals,
+    h.min_approvals, h.decided_by, h.decided_reason
+  FROM holdpoint.hold h WHERE h.id = ANY(p_ids)
 $$;
 COMMENT ON FUNCTION holdpoint.hold_states(bigint[]) IS 'State of these holds as of now.';
 
 GRANT EXECUTE ON FUNCTION holdpoint.hold_find_or_create, holdpoint.hold_states(bigint[]),
-	holdpoint.expire_holds(int)
-	TO holdpoint_webhook;
+  holdpoint.expire_holds(int)
+  TO holdpoint_webhook;

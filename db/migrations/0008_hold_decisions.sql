@@ -23,24 +23,24 @@ SET LOCAL search_path = pg_catalog, holdpoint, pg_temp;
 
 -- Who decides, and how they narrow.
 CREATE TYPE holdpoint.approver AS (
-	channel text,
-	who text,
-	groups text[],
-	cluster text,
-	request_uid text
+  channel text,
+  who text,
+  groups text[],
+  cluster text,
+  request_uid text
 );
 CREATE TYPE holdpoint.narrowing AS (
-	until timestamptz,
-	uses int,
-	namespace text,
-	name text
+  until timestamptz,
+  uses int,
+  namespace text,
+  name text
 );
 
 CREATE FUNCTION holdpoint.is_mapped(p_kind text, p_name text, p_cluster text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
-	SELECT EXISTS (SELECT FROM holdpoint.approver_identity i
-		WHERE i.kind = p_kind AND i.name = p_name AND i.cluster IN ('', p_cluster))
+  SELECT EXISTS (SELECT FROM holdpoint.approver_identity i
+    WHERE i.kind = p_kind AND i.name = p_name AND i.cluster IN ('', p_cluster))
 $$;
 
 -- Whose name this is. Somebody not enrolled is taken for the person of that name, in any spelling:
@@ -48,9 +48,9 @@ $$;
 CREATE FUNCTION holdpoint.person_of(p_kind text, p_name text, p_cluster text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
-	SELECT lower(coalesce((SELECT i.person FROM holdpoint.approver_identity i
-		WHERE i.kind = p_kind AND i.name = p_name AND i.cluster IN ('', p_cluster)
-		ORDER BY i.cluster DESC LIMIT 1), p_name))
+  SELECT lower(coalesce((SELECT i.person FROM holdpoint.approver_identity i
+    WHERE i.kind = p_kind AND i.name = p_name AND i.cluster IN ('', p_cluster)
+    ORDER BY i.cluster DESC LIMIT 1), p_name))
 $$;
 
 -- Whether we know somebody's name in the other channel too. Only then does another name there
@@ -59,27 +59,27 @@ CREATE FUNCTION holdpoint.is_known_in_both(p_kind text, p_name text, p_cluster t
 RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
-	SELECT count(DISTINCT i.kind) = 2 FROM holdpoint.approver_identity i
-	WHERE lower(i.person) = holdpoint.person_of(p_kind, p_name, p_cluster)
-		AND i.cluster IN ('', p_cluster)
+  SELECT count(DISTINCT i.kind) = 2 FROM holdpoint.approver_identity i
+  WHERE lower(i.person) = holdpoint.person_of(p_kind, p_name, p_cluster)
+    AND i.cluster IN ('', p_cluster)
 $$;
 
 CREATE FUNCTION holdpoint.hold_lock(p_hold_id bigint, a holdpoint.approver) RETURNS holdpoint.hold
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
-	h holdpoint.hold;
+  h holdpoint.hold;
 BEGIN
-	SELECT * INTO h FROM holdpoint.hold o WHERE o.id = p_hold_id FOR UPDATE;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'no hold %', coalesce(p_hold_id::text, '(null)')
-			USING ERRCODE = 'HP001', HINT = 'SELECT * FROM holdpoint.pending_holds;';
-	END IF;
-	IF h.cluster <> a.cluster THEN
-		RAISE EXCEPTION 'no hold % in cluster %', p_hold_id, a.cluster
-			USING ERRCODE = 'HP001';
-	END IF;
-	RETURN h;
+  SELECT * INTO h FROM holdpoint.hold o WHERE o.id = p_hold_id FOR UPDATE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no hold %', coalesce(p_hold_id::text, '(null)')
+      USING ERRCODE = 'HP001', HINT = 'SELECT * FROM holdpoint.pending_holds;';
+  END IF;
+  IF h.cluster <> a.cluster THEN
+    RAISE EXCEPTION 'no hold % in cluster %', p_hold_id, a.cluster
+      USING ERRCODE = 'HP001';
+  END IF;
+  RETURN h;
 END
 $$;
 
@@ -87,18 +87,18 @@ CREATE FUNCTION holdpoint.hold_check_channel(h holdpoint.hold, a holdpoint.appro
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
-	rule text := (SELECT CASE a.channel WHEN 'database' THEN c.database_approvals
-		ELSE c.kubernetes_approvals END FROM holdpoint.config c);
+  rule text := (SELECT CASE a.channel WHEN 'database' THEN c.database_approvals
+    ELSE c.kubernetes_approvals END FROM holdpoint.config c);
 BEGIN
-	IF rule IS DISTINCT FROM 'any' AND rule IS DISTINCT FROM 'mapped' THEN
-		RAISE EXCEPTION 'hold %: deciding through % is switched off here', h.id, a.channel
-			USING ERRCODE = 'HP009';
-	END IF;
-	IF rule = 'mapped' AND NOT holdpoint.is_mapped(a.channel, a.who, h.cluster) THEN
-		RAISE EXCEPTION 'hold %: % is not enrolled as an approver', h.id, a.who
-			USING ERRCODE = 'HP009',
-			HINT = 'An administrator enrols with holdpoint.map_approver().';
-	END IF;
+  IF rule IS DISTINCT FROM 'any' AND rule IS DISTINCT FROM 'mapped' THEN
+    RAISE EXCEPTION 'hold %: deciding through % is switched off here', h.id, a.channel
+      USING ERRCODE = 'HP009';
+  END IF;
+  IF rule = 'mapped' AND NOT holdpoint.is_mapped(a.channel, a.who, h.cluster) THEN
+    RAISE EXCEPTION 'hold %: % is not enrolled as an approver', h.id, a.who
+      USING ERRCODE = 'HP009',
+      HINT = 'An administrator enrols with holdpoint.map_approver().';
+  END IF;
 END
 $$;
 
@@ -108,32 +108,32 @@ $$;
 CREATE FUNCTION holdpoint.is_approver(h holdpoint.hold, a holdpoint.approver) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
-	SELECT CASE
-		WHEN a.channel = 'database' THEN
-			holdpoint.is_group_member(ARRAY['holdpoint_approver'])
-			AND (cardinality(h.approvers) = 0 OR holdpoint.is_group_member(h.approvers))
-		WHEN cardinality(h.approvers) = 0 THEN
-			holdpoint.is_mapped('kubernetes', a.who, h.cluster)
-		ELSE coalesce(h.approvers && a.groups, false) END
+  SELECT CASE
+    WHEN a.channel = 'database' THEN
+      holdpoint.is_group_member(ARRAY['holdpoint_approver'])
+      AND (cardinality(h.approvers) = 0 OR holdpoint.is_group_member(h.approvers))
+    WHEN cardinality(h.approvers) = 0 THEN
+      holdpoint.is_mapped('kubernetes', a.who, h.cluster)
+    ELSE coalesce(h.approvers && a.groups, false) END
 $$;
 
 CREATE FUNCTION holdpoint.hold_check_approver(h holdpoint.hold, a holdpoint.approver) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 BEGIN
-	PERFORM holdpoint.hold_check_channel(h, a);
-	IF NOT holdpoint.is_approver(h, a) THEN
-		RAISE EXCEPTION 'hold %: % is not among its approvers (%)', h.id, a.who,
-			CASE WHEN cardinality(h.approvers) > 0
-				THEN 'groups ' || array_to_string(h.approvers, ', ')
-				ELSE 'any enrolled approver' END
-			USING ERRCODE = 'HP003';
-	END IF;
-	IF holdpoint.person_of(a.channel, a.who, h.cluster)
-		= holdpoint.person_of('kubernetes', h.username, h.cluster) THEN
-		RAISE EXCEPTION 'hold %: % asked for it and cannot decide on it', h.id, a.who
-			USING ERRCODE = 'HP004', HINT = 'Another approver must. To take it back: withdraw.';
-	END IF;
+  PERFORM holdpoint.hold_check_channel(h, a);
+  IF NOT holdpoint.is_approver(h, a) THEN
+    RAISE EXCEPTION 'hold %: % is not among its approvers (%)', h.id, a.who,
+      CASE WHEN cardinality(h.approvers) > 0
+        THEN 'groups ' || array_to_string(h.approvers, ', ')
+        ELSE 'any enrolled approver' END
+      USING ERRCODE = 'HP003';
+  END IF;
+  IF holdpoint.person_of(a.channel, a.who, h.cluster)
+    = holdpoint.person_of('kubernetes', h.username, h.cluster) THEN
+    RAISE EXCEPTION 'hold %: % asked for it and cannot decide on it', h.id, a.who
+      USING ERRCODE = 'HP004', HINT = 'Another approver must. To take it back: withdraw.';
+  END IF;
 END
 $$;
 
@@ -142,20 +142,20 @@ CREATE FUNCTION holdpoint.hold_check_state(h holdpoint.hold, VARIADIC states tex
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
-	state text := holdpoint.hold_state(h, clock_timestamp());
-	since timestamptz := CASE WHEN state IN ('expired', 'used') AND h.ended_at IS NULL
-		THEN h.expires_at ELSE coalesce(h.ended_at, h.approved_at) END;
+  state text := holdpoint.hold_state(h, clock_timestamp());
+  since timestamptz := CASE WHEN state IN ('expired', 'used') AND h.ended_at IS NULL
+    THEN h.expires_at ELSE coalesce(h.ended_at, h.approved_at) END;
 BEGIN
-	IF state = ANY(states) THEN
-		RETURN;
-	END IF;
-	RAISE EXCEPTION 'hold % is not pending: % % ago%', h.id, state,
-		justify_interval(date_trunc('second', clock_timestamp() - since)),
-		CASE WHEN state IN ('approved', 'denied', 'withdrawn')
-			THEN coalesce(' by ' || h.decided_by, '') ELSE '' END
-		USING ERRCODE = 'HP002', HINT = CASE WHEN state = 'approved'
-			THEN 'Nothing is left to do: the requester can repeat the request.'
-			ELSE 'When the requester repeats the request, a new hold is made.' END;
+  IF state = ANY(states) THEN
+    RETURN;
+  END IF;
+  RAISE EXCEPTION 'hold % is not pending: % % ago%', h.id, state,
+    justify_interval(date_trunc('second', clock_timestamp() - since)),
+    CASE WHEN state IN ('approved', 'denied', 'withdrawn')
+      THEN coalesce(' by ' || h.decided_by, '') ELSE '' END
+    USING ERRCODE = 'HP002', HINT = CASE WHEN state = 'approved'
+      THEN 'Nothing is left to do: the requester can repeat the request.'
+      ELSE 'When the requester repeats the request, a new hold is made.' END;
 END
 $$;
 
@@ -163,13 +163,13 @@ CREATE FUNCTION holdpoint.hold_check_reason(h holdpoint.hold, reason text) RETUR
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 BEGIN
-	IF h.require_reason AND coalesce(btrim(reason, E' \t\r\n'), '') = '' THEN
-		RAISE EXCEPTION 'hold %: a reason is required', h.id USING ERRCODE = 'HP005';
-	END IF;
-	IF octet_length(reason) > 4096 THEN
-		RAISE EXCEPTION 'hold %: the reason has % bytes, at most 4096 are kept', h.id,
-			octet_length(reason) USING ERRCODE = 'string_data_right_truncation';
-	END IF;
+  IF h.require_reason AND coalesce(btrim(reason, E' \t\r\n'), '') = '' THEN
+    RAISE EXCEPTION 'hold %: a reason is required', h.id USING ERRCODE = 'HP005';
+  END IF;
+  IF octet_length(reason) > 4096 THEN
+    RAISE EXCEPTION 'hold %: the reason has % bytes, at most 4096 are kept', h.id,
+      octet_length(reason) USING ERRCODE = 'string_data_right_truncation';
+  END IF;
 END
 $$;
 
@@ -179,26 +179,26 @@ RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
-	person text := holdpoint.person_of(a.channel, a.who, h.cluster);
-	former record;
+  person text := holdpoint.person_of(a.channel, a.who, h.cluster);
+  former record;
 BEGIN
-	FOR former IN SELECT e.who, e.channel, e.person FROM holdpoint.hold_event e
-		WHERE e.cluster = h.cluster AND e.hold_id = h.id AND e.action = 'approve'
-	LOOP
-		IF person IN (former.person,
-			holdpoint.person_of(former.channel, former.who, h.cluster)) THEN
-			RAISE EXCEPTION 'hold %: % has approved it already, another person must too',
-				h.id, former.who USING ERRCODE = 'HP007';
-		END IF;
-		IF former.channel <> a.channel
-			AND NOT holdpoint.is_known_in_both(a.channel, a.who, h.cluster)
-			AND NOT holdpoint.is_known_in_both(former.channel, former.who, h.cluster) THEN
-			RAISE EXCEPTION 'hold %: % (%) and % (%) may be one person', h.id,
-				former.who, former.channel, a.who, a.channel
-				USING ERRCODE = 'HP006',
-				HINT = 'An administrator enrols one of them with holdpoint.map_approver().';
-		END IF;
-	END LOOP;
+  FOR former IN SELECT e.who, e.channel, e.person FROM holdpoint.hold_event e
+    WHERE e.cluster = h.cluster AND e.hold_id = h.id AND e.action = 'approve'
+  LOOP
+    IF person IN (former.person,
+      holdpoint.person_of(former.channel, former.who, h.cluster)) THEN
+      RAISE EXCEPTION 'hold %: % has approved it already, another person must too',
+        h.id, former.who USING ERRCODE = 'HP007';
+    END IF;
+    IF former.channel <> a.channel
+      AND NOT holdpoint.is_known_in_both(a.channel, a.who, h.cluster)
+      AND NOT holdpoint.is_known_in_both(former.channel, former.who, h.cluster) THEN
+      RAISE EXCEPTION 'hold %: % (%) and % (%) may be one person', h.id,
+        former.who, former.channel, a.who, a.channel
+        USING ERRCODE = 'HP006',
+        HINT = 'An administrator enrols one of them with holdpoint.map_approver().';
+    END IF;
+  END LOOP;
 END
 $$;
 
@@ -208,90 +208,90 @@ RETURNS holdpoint.hold
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 BEGIN
-	IF n.until <= clock_timestamp() OR n.uses < 1 THEN
-		RAISE EXCEPTION 'hold %: nothing would be left of the approval; deny it instead', h.id
-			USING ERRCODE = 'HP008';
-	END IF;
-	IF n.until > h.expires_at THEN
-		RAISE EXCEPTION 'hold %: until % is later than its end, %', h.id, n.until,
-			h.expires_at USING ERRCODE = 'HP008';
-	END IF;
-	IF n.uses > coalesce(h.max_uses, CASE h.grant_kind WHEN 'Once' THEN 1 ELSE n.uses END) THEN
-		RAISE EXCEPTION 'hold %: % uses are more than the % it allows', h.id, n.uses,
-			coalesce(h.max_uses, 1) USING ERRCODE = 'HP008';
-	END IF;
-	IF n.namespace <> coalesce(h.only_namespace, nullif(h.namespace, ''), n.namespace)
-		OR n.name <> coalesce(h.only_name, nullif(h.name, ''), n.name) THEN
-		RAISE EXCEPTION 'hold %: that would leave out what it was asked for', h.id
-			USING ERRCODE = 'HP008';
-	END IF;
-	h.expires_at := least(h.expires_at, n.until);
-	IF h.grant_kind = 'Window' THEN
-		h.max_uses := least(h.max_uses, n.uses);
-		h.only_namespace := coalesce(n.namespace, h.only_namespace);
-		h.only_name := coalesce(n.name, h.only_name);
-	END IF;
-	RETURN h;
+  IF n.until <= clock_timestamp() OR n.uses < 1 THEN
+    RAISE EXCEPTION 'hold %: nothing would be left of the approval; deny it instead', h.id
+      USING ERRCODE = 'HP008';
+  END IF;
+  IF n.until > h.expires_at THEN
+    RAISE EXCEPTION 'hold %: until % is later than its end, %', h.id, n.until,
+      h.expires_at USING ERRCODE = 'HP008';
+  END IF;
+  IF n.uses > coalesce(h.max_uses, CASE h.grant_kind WHEN 'Once' THEN 1 ELSE n.uses END) THEN
+    RAISE EXCEPTION 'hold %: % uses are more than the % it allows', h.id, n.uses,
+      coalesce(h.max_uses, 1) USING ERRCODE = 'HP008';
+  END IF;
+  IF n.namespace <> coalesce(h.only_namespace, nullif(h.namespace, ''), n.namespace)
+    OR n.name <> coalesce(h.only_name, nullif(h.name, ''), n.name) THEN
+    RAISE EXCEPTION 'hold %: that would leave out what it was asked for', h.id
+      USING ERRCODE = 'HP008';
+  END IF;
+  h.expires_at := least(h.expires_at, n.until);
+  IF h.grant_kind = 'Window' THEN
+    h.max_uses := least(h.max_uses, n.uses);
+    h.only_namespace := coalesce(n.namespace, h.only_namespace);
+    h.only_name := coalesce(n.name, h.only_name);
+  END IF;
+  RETURN h;
 END
 $$;
 
 CREATE FUNCTION holdpoint.hold_event_of(p_action text, a holdpoint.approver, p_reason text,
-	p_cluster text) RETURNS holdpoint.hold_event
+  p_cluster text) RETURNS holdpoint.hold_event
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
-	e holdpoint.hold_event;
+  e holdpoint.hold_event;
 BEGIN
-	e.action := p_action;
-	e.channel := a.channel;
-	e.who := a.who;
-	e.person := holdpoint.person_of(
-		CASE a.channel WHEN 'kubernetes' THEN 'kubernetes' ELSE 'database' END,
-		a.who, p_cluster);
-	e.groups := a.groups;
-	e.reason := nullif(p_reason, '');
-	e.request_uid := a.request_uid;
-	RETURN e;
+  e.action := p_action;
+  e.channel := a.channel;
+  e.who := a.who;
+  e.person := holdpoint.person_of(
+    CASE a.channel WHEN 'kubernetes' THEN 'kubernetes' ELSE 'database' END,
+    a.who, p_cluster);
+  e.groups := a.groups;
+  e.reason := nullif(p_reason, '');
+  e.request_uid := a.request_uid;
+  RETURN e;
 END
 $$;
 
 -- The same review once more: the API server repeats a call it got no answer to.
 CREATE FUNCTION holdpoint.is_repeated_review(h holdpoint.hold, a holdpoint.approver,
-	p_action text) RETURNS boolean
+  p_action text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
-	SELECT a.channel = 'kubernetes' AND EXISTS (SELECT FROM holdpoint.hold_event e
-		WHERE e.cluster = h.cluster AND e.hold_id = h.id AND e.channel = 'kubernetes'
-			AND e.request_uid = a.request_uid AND e.who = a.who AND e.action = p_action)
+  SELECT a.channel = 'kubernetes' AND EXISTS (SELECT FROM holdpoint.hold_event e
+    WHERE e.cluster = h.cluster AND e.hold_id = h.id AND e.channel = 'kubernetes'
+      AND e.request_uid = a.request_uid AND e.who = a.who AND e.action = p_action)
 $$;
 
 CREATE FUNCTION holdpoint.hold_approve(p_hold_id bigint, a holdpoint.approver, p_reason text,
-	n holdpoint.narrowing) RETURNS holdpoint.hold
+  n holdpoint.narrowing) RETURNS holdpoint.hold
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
-	h holdpoint.hold := holdpoint.hold_lock(p_hold_id, a);
-	e holdpoint.hold_event;
+  h holdpoint.hold := holdpoint.hold_lock(p_hold_id, a);
+  e holdpoint.hold_event;
 BEGIN
-	IF holdpoint.is_repeated_review(h, a, 'approve') THEN
-		RETURN h;
-	END IF;
-	PERFORM holdpoint.hold_check_approver(h, a);
-	PERFORM holdpoint.hold_check_state(h, 'pending');
-	PERFORM holdpoint.hold_check_reason(h, p_reason);
-	PERFORM holdpoint.hold_check_distinct(h, a);
-	h := holdpoint.hold_narrow(h, n);
-	h.approvals := h.approvals + 1;
-	h.decided_by := a.who;
-	h.decided_reason := nullif(p_reason, '');
-	IF h.approvals >= h.min_approvals THEN
-		h.state := 'approved';
-		h.approved_at := clock_timestamp();
-		h.expires_at := least(h.expires_at, h.approved_at + h.window_length);
-	END IF;
-	e := holdpoint.hold_event_of('approve', a, p_reason, h.cluster);
-	e.terms := nullif(jsonb_strip_nulls(to_jsonb(n)), '{}');
-	RETURN holdpoint.hold_step(h, e);
+  IF holdpoint.is_repeated_review(h, a, 'approve') THEN
+    RETURN h;
+  END IF;
+  PERFORM holdpoint.hold_check_approver(h, a);
+  PERFORM holdpoint.hold_check_state(h, 'pending');
+  PERFORM holdpoint.hold_check_reason(h, p_reason);
+  PERFORM holdpoint.hold_check_distinct(h, a);
+  h := holdpoint.hold_narrow(h, n);
+  h.approvals := h.approvals + 1;
+  h.decided_by := a.who;
+  h.decided_reason := nullif(p_reason, '');
+  IF h.approvals >= h.min_approvals THEN
+    h.state := 'approved';
+    h.approved_at := clock_timestamp();
+    h.expires_at := least(h.expires_at, h.approved_at + h.window_length);
+  END IF;
+  e := holdpoint.hold_event_of('approve', a, p_reason, h.cluster);
+  e.terms := nullif(jsonb_strip_nulls(to_jsonb(n)), '{}');
+  RETURN holdpoint.hold_step(h, e);
 END
 $$;
 
@@ -301,18 +301,18 @@ RETURNS holdpoint.hold
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
-	h holdpoint.hold := holdpoint.hold_lock(p_hold_id, a);
+  h holdpoint.hold := holdpoint.hold_lock(p_hold_id, a);
 BEGIN
-	IF holdpoint.is_repeated_review(h, a, 'deny') THEN
-		RETURN h;
-	END IF;
-	PERFORM holdpoint.hold_check_approver(h, a);
-	PERFORM holdpoint.hold_check_state(h, 'pending', 'approved');
-	PERFORM holdpoint.hold_check_reason(h, p_reason);
-	h.state := 'denied';
-	h.decided_by := a.who;
-	h.decided_reason := nullif(p_reason, '');
-	RETURN holdpoint.hold_step(h, holdpoint.hold_event_of('deny', a, p_reason, h.cluster));
+  IF holdpoint.is_repeated_review(h, a, 'deny') THEN
+    RETURN h;
+  END IF;
+  PERFORM holdpoint.hold_check_approver(h, a);
+  PERFORM holdpoint.hold_check_state(h, 'pending', 'approved');
+  PERFORM holdpoint.hold_check_reason(h, p_reason);
+  h.state := 'denied';
+  h.decided_by := a.who;
+  h.decided_reason := nullif(p_reason, '');
+  RETURN holdpoint.hold_step(h, holdpoint.hold_event_of('deny', a, p_reason, h.cluster));
 END
 $$;
 
@@ -321,9 +321,9 @@ $$;
 CREATE FUNCTION holdpoint.may_withdraw(h holdpoint.hold, a holdpoint.approver) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
-	SELECT a.channel = 'webhook' OR holdpoint.is_approver(h, a)
-		OR holdpoint.person_of('database', a.who, h.cluster)
-			= holdpoint.person_of('kubernetes', h.username, h.cluster)
+  SELECT a.channel = 'webhook' OR holdpoint.is_approver(h, a)
+    OR holdpoint.person_of('database', a.who, h.cluster)
+      = holdpoint.person_of('kubernetes', h.username, h.cluster)
 $$;
 
 CREATE FUNCTION holdpoint.hold_withdraw(p_hold_id bigint, a holdpoint.approver, p_reason text)
@@ -331,18 +331,18 @@ RETURNS holdpoint.hold
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
-	h holdpoint.hold := holdpoint.hold_lock(p_hold_id, a);
+  h holdpoint.hold := holdpoint.hold_lock(p_hold_id, a);
 BEGIN
-	IF NOT holdpoint.may_withdraw(h, a) THEN
-		RAISE EXCEPTION 'hold %: % neither asked for it nor is among its approvers', h.id, a.who
-			USING ERRCODE = 'HP003';
-	END IF;
-	PERFORM holdpoint.hold_check_state(h, 'pending', 'approved');
-	h.state := 'withdrawn';
-	h.decided_by := a.who;
-	h.decided_reason := nullif(left(p_reason, 1024), '');
-	RETURN holdpoint.hold_step(h,
-		holdpoint.hold_event_of('withdraw', a, h.decided_reason, h.cluster));
+  IF NOT holdpoint.may_withdraw(h, a) THEN
+    RAISE EXCEPTION 'hold %: % neither asked for it nor is among its approvers', h.id, a.who
+      USING ERRCODE = 'HP003';
+  END IF;
+  PERFORM holdpoint.hold_check_state(h, 'pending', 'approved');
+  h.state := 'withdrawn';
+  h.decided_by := a.who;
+  h.decided_reason := nullif(left(p_reason, 1024), '');
+  RETURN holdpoint.hold_step(h,
+    holdpoint.hold_event_of('withdraw', a, h.decided_reason, h.cluster));
 END
 $$;
 
@@ -351,36 +351,36 @@ CREATE FUNCTION holdpoint.database_approver() RETURNS holdpoint.approver
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 BEGIN
-	IF holdpoint.is_group_member(ARRAY['holdpoint_webhook'])
-		AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = session_user) THEN
-		RAISE EXCEPTION '% is a login of the webhook and cannot decide on holds', session_user
-			USING ERRCODE = 'HP003';
-	END IF;
-	RETURN ROW('database', session_user, NULL, NULL, NULL)::holdpoint.approver;
+  IF holdpoint.is_group_member(ARRAY['holdpoint_webhook'])
+    AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = session_user) THEN
+    RAISE EXCEPTION '% is a login of the webhook and cannot decide on holds', session_user
+      USING ERRCODE = 'HP003';
+  END IF;
+  RETURN ROW('database', session_user, NULL, NULL, NULL)::holdpoint.approver;
 END
 $$;
 
 CREATE FUNCTION holdpoint.kubernetes_approver(p_cluster text, p_username text, p_groups text[],
-	p_request_uid text) RETURNS holdpoint.approver
+  p_request_uid text) RETURNS holdpoint.approver
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 BEGIN
-	IF coalesce(p_cluster, '') = '' OR coalesce(p_request_uid, '') = ''
-		OR octet_length(p_request_uid) > 253 OR octet_length(p_username) > 1024 THEN
-		RAISE EXCEPTION 'a review needs cluster and request uid'
-			USING ERRCODE = 'invalid_parameter_value';
-	END IF;
-	IF coalesce(p_username, '') IN ('', 'system:anonymous')
-		OR 'system:unauthenticated' = ANY(p_groups) THEN
-		RAISE EXCEPTION 'an unauthenticated user cannot decide on holds'
-			USING ERRCODE = 'HP003';
-	END IF;
-	IF holdpoint.is_group_member(ARRAY['holdpoint_approver'])
-		AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = session_user) THEN
-		RAISE EXCEPTION 'login % is both webhook and approver: refused', session_user
-			USING ERRCODE = 'HP003';
-	END IF;
-	RETURN ROW('kubernetes', p_username, p_groups, p_cluster, p_request_uid)::holdpoint.approver;
+  IF coalesce(p_cluster, '') = '' OR coalesce(p_request_uid, '') = ''
+    OR octet_length(p_request_uid) > 253 OR octet_length(p_username) > 1024 THEN
+    RAISE EXCEPTION 'a review needs cluster and request uid'
+      USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  IF coalesce(p_username, '') IN ('', 'system:anonymous')
+    OR 'system:unauthenticated' = ANY(p_groups) THEN
+    RAISE EXCEPTION 'an unauthenticated user cannot decide on holds'
+      USING ERRCODE = 'HP003';
+  END IF;
+  IF holdpoint.is_group_member(ARRAY['holdpoint_approver'])
+    AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = session_user) THEN
+    RAISE EXCEPTION 'login % is both webhook and approver: refused', session_user
+      USING ERRCODE = 'HP003';
+  END IF;
+  RETURN ROW('kubernetes', p_username, p_groups, p_cluster, p_request_uid)::holdpoint.approver;
 END
 $$;
 
@@ -388,77 +388,78 @@ $$;
 CREATE FUNCTION holdpoint.hold_sentence(h holdpoint.hold) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
-	SELECT format('hold %s %s: %s %s %s by %s', h.id,
-		CASE h.state WHEN 'pending' THEN format('has %s of %s approvals',
-			h.approvals, h.min_approvals) ELSE h.state END,
-		h.operation, holdpoint.resource_name(h.api_group, h.resource, h.subresource),
-		concat_ws('/', nullif(h.namespace, ''), nullif(h.name, '')), h.username)
-		|| CASE h.state WHEN 'approved'
-			THEN format('; may be repeated until %s', date_trunc('second', h.expires_at))
-			ELSE '' END
+  SELECT format('hold %s %s: %s %s %s by %s', h.id,
+    CASE h.state WHEN 'pending' THEN format('has %s of %s approvals',
+      h.approvals, h.min_approvals) ELSE h.state END,
+    h.operation, holdpoint.resource_name(h.api_group, h.resource, h.subresource),
+    concat_ws('/', nullif(h.namespace, ''), nullif(h.name, '')), h.username)
+    || CASE h.state WHEN 'approved'
+      THEN format('; may be repeated until %s', date_trunc('second', h.expires_at))
+      ELSE '' END
 $$;
 
 CREATE FUNCTION holdpoint.approve(hold_id bigint, reason text DEFAULT NULL,
-	until timestamptz DEFAULT NULL, uses int DEFAULT NULL,
-	namespace text DEFAULT NULL, name text DEFAULT NULL) RETURNS text
+  until timestamptz DEFAULT NULL, uses int DEFAULT NULL,
+  namespace text DEFAULT NULL, name text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
-	SELECT holdpoint.hold_sentence(holdpoint.hold_approve(approve.hold_id,
-		holdpoint.database_approver(), approve.reason,
-		ROW(approve.until, approve.uses, approve.namespace, approve.name)::holdpoint.narrowing))
+  SELECT holdpoint.hold_sentence(holdpoint.hold_approve(approve.hold_id,
+    holdpoint.database_approver(), approve.reason,
+    ROW(approve.until, approve.uses, approve.namespace, approve.name)::holdpoint.narrowing))
 $$;
 COMMENT ON FUNCTION holdpoint.approve(bigint, text, timestamptz, int, text, text) IS
-	'Approves a hold as the login. To narrow: until => now() + ''10 minutes'', uses => 3, namespace => ''prod'', name => ''x''.';
+  'Approves a hold as the login. To narrow: '
+  'until => now() + ''10 minutes'', uses => 3, namespace => ''prod'', name => ''x''.';
 
 CREATE FUNCTION holdpoint.deny(hold_id bigint, reason text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
-	SELECT holdpoint.hold_sentence(holdpoint.hold_deny(deny.hold_id,
-		holdpoint.database_approver(), deny.reason))
+  SELECT holdpoint.hold_sentence(holdpoint.hold_deny(deny.hold_id,
+    holdpoint.database_approver(), deny.reason))
 $$;
 COMMENT ON FUNCTION holdpoint.deny(bigint, text) IS
-	'Denies a hold as the login, or revokes an approval that is not used up.';
+  'Denies a hold as the login, or revokes an approval that is not used up.';
 
 CREATE FUNCTION holdpoint.withdraw(hold_id bigint, reason text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
-	SELECT holdpoint.hold_sentence(holdpoint.hold_withdraw(withdraw.hold_id,
-		ROW(CASE WHEN holdpoint.is_group_member(ARRAY['holdpoint_webhook'])
-				AND NOT holdpoint.is_group_member(ARRAY['holdpoint_approver'])
-			THEN 'webhook' ELSE 'database' END,
-			session_user, NULL, NULL, NULL)::holdpoint.approver, withdraw.reason))
+  SELECT holdpoint.hold_sentence(holdpoint.hold_withdraw(withdraw.hold_id,
+    ROW(CASE WHEN holdpoint.is_group_member(ARRAY['holdpoint_webhook'])
+        AND NOT holdpoint.is_group_member(ARRAY['holdpoint_approver'])
+      THEN 'webhook' ELSE 'database' END,
+      session_user, NULL, NULL, NULL)::holdpoint.approver, withdraw.reason))
 $$;
 COMMENT ON FUNCTION holdpoint.withdraw(bigint, text) IS
-	'Takes a hold back: its requester, one of its approvers, or the webhook.';
+  'Takes a hold back: its requester, one of its approvers, or the webhook.';
 
 CREATE FUNCTION holdpoint.approve_as_kubernetes(p_cluster text, p_hold_id bigint,
-	p_username text, p_groups text[], p_request_uid text, p_reason text DEFAULT NULL,
-	p_until timestamptz DEFAULT NULL, p_uses int DEFAULT NULL,
-	p_namespace text DEFAULT NULL, p_name text DEFAULT NULL) RETURNS text
+  p_username text, p_groups text[], p_request_uid text, p_reason text DEFAULT NULL,
+  p_until timestamptz DEFAULT NULL, p_uses int DEFAULT NULL,
+  p_namespace text DEFAULT NULL, p_name text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
-	SELECT holdpoint.hold_sentence(holdpoint.hold_approve(p_hold_id,
-		holdpoint.kubernetes_approver(p_cluster, p_username, p_groups, p_request_uid),
-		p_reason, ROW(p_until, p_uses, p_namespace, p_name)::holdpoint.narrowing))
+  SELECT holdpoint.hold_sentence(holdpoint.hold_approve(p_hold_id,
+    holdpoint.kubernetes_approver(p_cluster, p_username, p_groups, p_request_uid),
+    p_reason, ROW(p_until, p_uses, p_namespace, p_name)::holdpoint.narrowing))
 $$;
 COMMENT ON FUNCTION holdpoint.approve_as_kubernetes IS
-	'Approves for the creator of a HoldReview, as the API server authenticated them.';
+  'Approves for the creator of a HoldReview, as the API server authenticated them.';
 
 CREATE FUNCTION holdpoint.deny_as_kubernetes(p_cluster text, p_hold_id bigint,
-	p_username text, p_groups text[], p_request_uid text, p_reason text DEFAULT NULL)
+  p_username text, p_groups text[], p_request_uid text, p_reason text DEFAULT NULL)
 RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
-	SELECT holdpoint.hold_sentence(holdpoint.hold_deny(p_hold_id,
-		holdpoint.kubernetes_approver(p_cluster, p_username, p_groups, p_request_uid),
-		p_reason))
+  SELECT holdpoint.hold_sentence(holdpoint.hold_deny(p_hold_id,
+    holdpoint.kubernetes_approver(p_cluster, p_username, p_groups, p_request_uid),
+    p_reason))
 $$;
 COMMENT ON FUNCTION holdpoint.deny_as_kubernetes IS
-	'Denies for the creator of a HoldReview, as the API server authenticated them.';
+  'Denies for the creator of a HoldReview, as the API server authenticated them.';
 
 GRANT EXECUTE ON FUNCTION holdpoint.approve(bigint, text, timestamptz, int, text, text),
-	holdpoint.deny(bigint, text) TO holdpoint_approver;
+  holdpoint.deny(bigint, text) TO holdpoint_approver;
 GRANT EXECUTE ON FUNCTION holdpoint.withdraw(bigint, text)
-	TO holdpoint_approver, holdpoint_webhook;
+  TO holdpoint_approver, holdpoint_webhook;
 GRANT EXECUTE ON FUNCTION holdpoint.approve_as_kubernetes, holdpoint.deny_as_kubernetes
-	TO holdpoint_webhook;
+  TO holdpoint_webhook;

@@ -11,8 +11,8 @@ CREATE FUNCTION t.is(expected text, got text, what text) RETURNS void
 LANGUAGE plpgsql
 AS $$
 BEGIN
-	INSERT INTO t.checked (failed) VALUES (CASE WHEN got IS DISTINCT FROM expected
-		THEN format('%s: expected %L, got %L', what, expected, got) END);
+  INSERT INTO t.checked (failed) VALUES (CASE WHEN got IS DISTINCT FROM expected
+    THEN format('%s: expected %L, got %L', what, expected, got) END);
 END
 $$;
 
@@ -20,23 +20,23 @@ CREATE FUNCTION t.answer(login text, statement text) RETURNS text
 LANGUAGE plpgsql
 AS $$
 DECLARE
-	got record;
-	rows bigint;
-	answer text;
+  got record;
+  rows bigint;
+  answer text;
 BEGIN
-	PERFORM set_config('session_authorization', login, true);
-	IF statement ~* '^\s*(SELECT|WITH|TABLE)' THEN
-		FOR got IN EXECUTE statement LOOP
-			answer := (SELECT value FROM json_each_text(row_to_json(got)) LIMIT 1);
-			EXIT;
-		END LOOP;
-	ELSE
-		EXECUTE statement;
-	END IF;
-	PERFORM set_config('session_authorization', 'postgres', true);
-	RETURN coalesce(answer, 'ok');
+  PERFORM set_config('session_authorization', login, true);
+  IF statement ~* '^\s*(SELECT|WITH|TABLE)' THEN
+    FOR got IN EXECUTE statement LOOP
+      answer := (SELECT value FROM json_each_text(row_to_json(got)) LIMIT 1);
+      EXIT;
+    END LOOP;
+  ELSE
+    EXECUTE statement;
+  END IF;
+  PERFORM set_config('session_authorization', 'postgres', true);
+  RETURN coalesce(answer, 'ok');
 EXCEPTION WHEN OTHERS THEN
-	RETURN SQLSTATE;
+  RETURN SQLSTATE;
 END
 $$;
 
@@ -44,8 +44,8 @@ CREATE FUNCTION t.expect(expected text, login text, statement text, what text DE
 RETURNS void
 LANGUAGE sql
 AS $$
-	SELECT t.is(expected, t.answer(login, statement),
-		coalesce(what, login || ': ' || statement))
+  SELECT t.is(expected, t.answer(login, statement),
+    coalesce(what, login || ': ' || statement))
 $$;
 
 -- hold_find_or_create as the webhook, with what `overrides` says other than usual.
@@ -53,27 +53,27 @@ CREATE FUNCTION t.ask(overrides jsonb DEFAULT '{}') RETURNS SETOF holdpoint.hold
 LANGUAGE plpgsql
 AS $$
 DECLARE
-	a jsonb := '{"cluster": "c1", "change": "x", "user": "agent", "groups": ["ai"],
-		"operation": "DELETE", "api_group": "apps", "resource": "deployments",
-		"subresource": "", "namespace": "prod", "name": "web", "policy": "agents",
-		"rule": "deletes", "approvers": ["sre"], "min": 1, "reason": false,
-		"expires": "1 hour", "grant": "Once", "dry_run": false, "uid": "uid-1"}'::jsonb
-		|| overrides;
-	answer holdpoint.hold_answer;
+  a jsonb := '{"cluster": "c1", "change": "x", "user": "agent", "groups": ["ai"],
+    "operation": "DELETE", "api_group": "apps", "resource": "deployments",
+    "subresource": "", "namespace": "prod", "name": "web", "policy": "agents",
+    "rule": "deletes", "approvers": ["sre"], "min": 1, "reason": false,
+    "expires": "1 hour", "grant": "Once", "dry_run": false, "uid": "uid-1"}'::jsonb
+    || overrides;
+  answer holdpoint.hold_answer;
 BEGIN
-	PERFORM set_config('session_authorization', 'wh', true);
-	answer := holdpoint.hold_find_or_create(a->>'cluster', sha256(convert_to(concat_ws('|',
-			a->>'cluster', a->>'user', a->>'operation', a->>'api_group', a->>'resource',
-			a->>'subresource', a->>'namespace', a->>'name', a->>'change'), 'UTF8')),
-		a->>'user', ARRAY(SELECT jsonb_array_elements_text(a->'groups')), a->>'operation',
-		a->>'api_group', 'v1', a->>'resource', a->>'subresource', a->>'namespace',
-		a->>'name', a->>'policy', a->>'rule', NULL, 'needs a human', a->>'change', false,
-		ARRAY(SELECT jsonb_array_elements_text(a->'approvers')), (a->>'min')::int,
-		(a->>'reason')::boolean, (a->>'expires')::interval, a->>'grant',
-		(a->>'window')::interval, (a->>'max_uses')::int, (a->>'dry_run')::boolean,
-		a->>'uid');
-	PERFORM set_config('session_authorization', 'postgres', true);
-	RETURN NEXT answer;
+  PERFORM set_config('session_authorization', 'wh', true);
+  answer := holdpoint.hold_find_or_create(a->>'cluster', sha256(convert_to(concat_ws('|',
+      a->>'cluster', a->>'user', a->>'operation', a->>'api_group', a->>'resource',
+      a->>'subresource', a->>'namespace', a->>'name', a->>'change'), 'UTF8')),
+    a->>'user', ARRAY(SELECT jsonb_array_elements_text(a->'groups')), a->>'operation',
+    a->>'api_group', 'v1', a->>'resource', a->>'subresource', a->>'namespace',
+    a->>'name', a->>'policy', a->>'rule', NULL, 'needs a human', a->>'change', false,
+    ARRAY(SELECT jsonb_array_elements_text(a->'approvers')), (a->>'min')::int,
+    (a->>'reason')::boolean, (a->>'expires')::interval, a->>'grant',
+    (a->>'window')::interval, (a->>'max_uses')::int, (a->>'dry_run')::boolean,
+    a->>'uid');
+  PERFORM set_config('session_authorization', 'postgres', true);
+  RETURN NEXT answer;
 END
 $$;
 
@@ -82,12 +82,12 @@ CREATE FUNCTION t.age(p_hold bigint, p_by interval) RETURNS void
 LANGUAGE plpgsql
 AS $$
 BEGIN
-	PERFORM set_config('session_replication_role', 'replica', true);
-	UPDATE holdpoint.hold SET created_at = created_at - p_by, expires_at = expires_at - p_by,
-		approved_at = approved_at - p_by, ended_at = ended_at - p_by
-	WHERE id = p_hold;
-	UPDATE holdpoint.hold_event SET at = at - p_by WHERE hold_id = p_hold;
-	PERFORM set_config('session_replication_role', 'origin', true);
+  PERFORM set_config('session_replication_role', 'replica', true);
+  UPDATE holdpoint.hold SET created_at = created_at - p_by, expires_at = expires_at - p_by,
+    approved_at = approved_at - p_by, ended_at = ended_at - p_by
+  WHERE id = p_hold;
+  UPDATE holdpoint.hold_event SET at = at - p_by WHERE hold_id = p_hold;
+  PERFORM set_config('session_replication_role', 'origin', true);
 END
 $$;
 
@@ -99,20 +99,20 @@ AS $$ SELECT state FROM holdpoint.hold WHERE id = p_hold $$;
 CREATE FUNCTION t.steps(p_hold bigint) RETURNS text
 LANGUAGE sql
 AS $$
-	SELECT string_agg(action || ':' || who, ' ' ORDER BY id) FROM holdpoint.hold_event
-	WHERE hold_id = p_hold
+  SELECT string_agg(action || ':' || who, ' ' ORDER BY id) FROM holdpoint.hold_event
+  WHERE hold_id = p_hold
 $$;
 
 CREATE FUNCTION t.done() RETURNS text
 LANGUAGE plpgsql
 AS $$
 DECLARE
-	failed text := (SELECT string_agg('  ' || c.failed, E'\n' ORDER BY c.id) FROM t.checked c);
+  failed text := (SELECT string_agg('  ' || c.failed, E'\n' ORDER BY c.id) FROM t.checked c);
 BEGIN
-	IF failed IS NOT NULL THEN
-		RAISE EXCEPTION E'failed checks:\n%', failed;
-	END IF;
-	RETURN format('all %s checks passed', (SELECT count(*) FROM t.checked));
+  IF failed IS NOT NULL THEN
+    RAISE EXCEPTION E'failed checks:\n%', failed;
+  END IF;
+  RETURN format('all %s checks passed', (SELECT count(*) FROM t.checked));
 END
 $$;
 

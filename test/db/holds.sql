@@ -5,11 +5,14 @@ SELECT t.is('held t', verdict || ' ' || left(is_new::text, 1), 'first request ma
 FROM t.ask('{"name": "one"}');
 SELECT hold_id AS h FROM t.ask('{"name": "one"}') \gset
 SELECT t.is('3 held f', attempts || ' ' || verdict || ' ' || left(is_new::text, 1),
-	'the same again is the same hold') FROM t.ask('{"name": "one"}');
+  'the same again is the same hold') FROM t.ask('{"name": "one"}');
 SELECT t.is('1', count(*)::text, 'one row') FROM holdpoint.hold;
-SELECT t.is('false', (hold_id = :h)::text, 'another change') FROM t.ask('{"name": "one", "change": "y"}');
-SELECT t.is('false', (hold_id = :h)::text, 'another user') FROM t.ask('{"name": "one", "user": "agent2"}');
-SELECT t.is('false', (hold_id = :h)::text, 'another cluster') FROM t.ask('{"name": "one", "cluster": "c2"}');
+SELECT t.is('false', (hold_id = :h)::text, 'another change')
+  FROM t.ask('{"name": "one", "change": "y"}');
+SELECT t.is('false', (hold_id = :h)::text, 'another user')
+  FROM t.ask('{"name": "one", "user": "agent2"}');
+SELECT t.is('false', (hold_id = :h)::text, 'another cluster')
+  FROM t.ask('{"name": "one", "cluster": "c2"}');
 SELECT t.is('create:agent', t.steps(:h), 'retries are no steps');
 
 -- Once: one use, repeats for 60 s, then a new hold.
@@ -18,7 +21,8 @@ SELECT t.is('approved', t.state(:h), 'approved');
 SELECT t.is('allow f', verdict || ' ' || left(is_repeat::text, 1), 'passes')
 FROM t.ask('{"name": "one"}');
 SELECT t.is('used', t.state(:h), 'used');
-SELECT t.is('allow t 1', verdict || ' ' || left(is_repeat::text, 1) || ' ' || uses, 'repeats, uses stay 1')
+SELECT t.is('allow t 1', verdict || ' ' || left(is_repeat::text, 1) || ' ' || uses,
+  'repeats, uses stay 1')
 FROM t.ask('{"name": "one"}');
 SELECT t.is('held', verdict, 'another change does not pass on it')
 FROM t.ask('{"name": "one", "change": "z"}');
@@ -44,7 +48,7 @@ SELECT t.is('1', attempts::text, 'nor counted') FROM holdpoint.hold WHERE id = :
 SELECT hold_id AS h FROM t.ask('{"name": "no"}') \gset
 SELECT holdpoint.deny(:h, 'not on a Friday') \g /dev/null
 SELECT t.is('denied postgres not on a Friday', concat_ws(' ', verdict, decided_by, decided_reason),
-	'the agent learns who and why') FROM t.ask('{"name": "no"}');
+  'the agent learns who and why') FROM t.ask('{"name": "no"}');
 SELECT t.is('denied', verdict, 'a dry run too') FROM t.ask('{"name": "no", "dry_run": true}');
 SELECT t.age(:h, '11 minutes');
 SELECT t.is('held t', verdict || ' ' || left(is_new::text, 1), 'later it may ask again')
@@ -60,11 +64,13 @@ SELECT t.is('0', count(*)::text, 'not pending') FROM holdpoint.pending_holds WHE
 SELECT t.expect('HP002', 'alice', format('SELECT holdpoint.approve(%s)', :h));
 SELECT t.is('held t', verdict || ' ' || left(is_new::text, 1), 'a new hold')
 FROM t.ask('{"name": "late"}');
-SELECT t.is('expired create:agent expire:holdpoint', t.state(:h) || ' ' || t.steps(:h), 'written down');
+SELECT t.is('expired create:agent expire:holdpoint', t.state(:h) || ' ' || t.steps(:h),
+  'written down');
 SELECT hold_id AS h FROM t.ask('{"name": "unused"}') \gset
 SELECT holdpoint.approve(:h) \g /dev/null
 SELECT t.age(:h, '61 minutes');
-SELECT t.is('held t', verdict || ' ' || left(is_new::text, 1), 'an approval does not outlive expires')
+SELECT t.is('held t', verdict || ' ' || left(is_new::text, 1),
+  'an approval does not outlive expires')
 FROM t.ask('{"name": "unused"}');
 SELECT t.is('expired', t.state(:h), 'approved, unused: expired');
 
@@ -89,18 +95,19 @@ SELECT holdpoint.approve(:h) \g /dev/null
 SELECT t.is('allow 1', verdict || ' ' || uses, 'its own change') FROM t.ask(:'wa');
 SELECT t.is('allow 2', verdict || ' ' || uses, 'another object') FROM t.ask(:'wb');
 SELECT t.is('approved', t.state(:h), 'still open');
-SELECT t.is('allow', verdict, 'dry run') FROM t.ask(:'wb'::jsonb || '{"dry_run": true, "change": "q"}');
+SELECT t.is('allow', verdict, 'dry run')
+  FROM t.ask(:'wb'::jsonb || '{"dry_run": true, "change": "q"}');
 SELECT t.is(v.expected, (t.ask(:'wb'::jsonb || v.other::jsonb)).verdict, v.other)
 FROM (VALUES
-	('allow', '{"namespace": "dev"}'),
-	('held', '{"user": "agent2"}'),
-	('held', '{"rule": "other"}'),
-	('held', '{"policy": "other"}'),
-	('held', '{"resource": "statefulsets"}'),
-	('held', '{"api_group": ""}'),
-	('held', '{"subresource": "scale"}'),
-	('held', '{"cluster": "c2"}'),
-	('held', '{"grant": "Once", "change": "once now"}')
+  ('allow', '{"namespace": "dev"}'),
+  ('held', '{"user": "agent2"}'),
+  ('held', '{"rule": "other"}'),
+  ('held', '{"policy": "other"}'),
+  ('held', '{"resource": "statefulsets"}'),
+  ('held', '{"api_group": ""}'),
+  ('held', '{"subresource": "scale"}'),
+  ('held', '{"cluster": "c2"}'),
+  ('held', '{"grant": "Once", "change": "once now"}')
 ) AS v(expected, other);
 SELECT t.age(:h, '31 minutes');
 SELECT t.is('held', verdict, 'its time is over') FROM t.ask(:'wb'::jsonb || '{"change": "later"}');
@@ -110,20 +117,25 @@ SELECT t.is('used', t.state(:h), 'a window that was used ends as used');
 -- maxUses: counts changes, not repeats of one.
 \set m '"grant": "Window", "rule": "counted", "max_uses": 2'
 SELECT format('{%s, "name": "a"}', :'m') AS ma, format('{%s, "name": "b"}', :'m') AS mb,
-	format('{%s, "name": "c"}', :'m') AS mc \gset
+  format('{%s, "name": "c"}', :'m') AS mc \gset
 SELECT hold_id AS h FROM t.ask(:'ma') \gset
 SELECT holdpoint.approve(:h) \g /dev/null
-SELECT t.is('allow 1 f', concat_ws(' ', verdict, uses, left(is_repeat::text, 1)), 'first') FROM t.ask(:'ma');
-SELECT t.is('allow 1 t', concat_ws(' ', verdict, uses, left(is_repeat::text, 1)), 'a repeat is free') FROM t.ask(:'ma');
-SELECT t.is('allow 2 f', concat_ws(' ', verdict, uses, left(is_repeat::text, 1)), 'second') FROM t.ask(:'mb');
+SELECT t.is('allow 1 f', concat_ws(' ', verdict, uses, left(is_repeat::text, 1)), 'first')
+  FROM t.ask(:'ma');
+SELECT t.is('allow 1 t', concat_ws(' ', verdict, uses, left(is_repeat::text, 1)),
+  'a repeat is free') FROM t.ask(:'ma');
+SELECT t.is('allow 2 f', concat_ws(' ', verdict, uses, left(is_repeat::text, 1)), 'second')
+  FROM t.ask(:'mb');
 SELECT t.is('used', t.state(:h), 'used up');
 SELECT t.is('held', verdict, 'no third') FROM t.ask(:'mc');
-SELECT t.is('allow t', verdict || ' ' || left(is_repeat::text, 1), 'repeats of both still pass') FROM t.ask(:'ma');
+SELECT t.is('allow t', verdict || ' ' || left(is_repeat::text, 1), 'repeats of both still pass')
+  FROM t.ask(:'ma');
 
 -- window: counted from approval, capped by expires.
 SELECT hold_id AS h FROM t.ask('{"name": "w5", "grant": "Window", "rule": "short", "window": "5 minutes"}') \gset
 SELECT holdpoint.approve(:h) \g /dev/null
-SELECT t.is('true', (expires_at BETWEEN now() + '4 minutes' AND now() + '6 minutes')::text, 'five minutes')
+SELECT t.is('true', (expires_at BETWEEN now() + '4 minutes'
+  AND now() + '6 minutes')::text, 'five minutes')
 FROM holdpoint.hold WHERE id = :h;
 SELECT hold_id AS h FROM t.ask('{"name": "w9", "grant": "Window", "rule": "long", "window": "9 hours"}') \gset
 SELECT holdpoint.approve(:h) \g /dev/null
@@ -135,9 +147,11 @@ SELECT hold_id AS h FROM t.ask('{"name": "terms"}') \gset
 SELECT holdpoint.approve(:h) \g /dev/null
 SELECT t.is('held t', verdict || ' ' || left(is_new::text, 1), 'other approvers')
 FROM t.ask('{"name": "terms", "approvers": ["security"]}');
-SELECT t.is('withdrawn create:agent approve:postgres withdraw:holdpoint', t.state(:h) || ' ' || t.steps(:h), 'said so');
+SELECT t.is('withdrawn create:agent approve:postgres withdraw:holdpoint',
+  t.state(:h) || ' ' || t.steps(:h), 'said so');
 SELECT hold_id AS h FROM t.ask('{"name": "min"}') \gset
-SELECT t.is('false', (hold_id = :h)::text, 'more approvals') FROM t.ask('{"name": "min", "min": 2}');
+SELECT t.is('false', (hold_id = :h)::text, 'more approvals')
+  FROM t.ask('{"name": "min", "min": 2}');
 SELECT hold_id AS h FROM t.ask('{"name": "order", "approvers": ["a", "b"]}') \gset
 SELECT t.is('true', (hold_id = :h)::text, 'the order of groups is none')
 FROM t.ask('{"name": "order", "approvers": ["b", "a", "b"]}');
@@ -147,39 +161,47 @@ FROM t.ask('{"name": "less", "min": 1}');
 
 -- Limits: how much an identity may have waiting, how long things may be.
 UPDATE holdpoint.config SET max_pending_per_user = 2;
-SELECT t.is('held held limit', string_agg(verdict, ' ' ORDER BY n), 'two wait, the third is refused')
+SELECT t.is('held held limit', string_agg(verdict, ' ' ORDER BY n),
+  'two wait, the third is refused')
 FROM generate_series(1, 3) AS n, t.ask(jsonb_build_object('user', 'flood', 'name', n::text));
-SELECT t.is('held', verdict, 'what waits is still found') FROM t.ask('{"user": "flood", "name": "1"}');
+SELECT t.is('held', verdict, 'what waits is still found')
+  FROM t.ask('{"user": "flood", "name": "1"}');
 SELECT t.is('held', verdict, 'others are not concerned') FROM t.ask('{"user": "calm"}');
 UPDATE holdpoint.config SET max_pending_per_user = DEFAULT;
-SELECT t.expect(v.expected, 'postgres', format('SELECT verdict FROM t.ask(%L)', v.what), left(v.what::text, 40))
+SELECT t.expect(v.expected, 'postgres', format('SELECT verdict FROM t.ask(%L)', v.what),
+  left(v.what::text, 40))
 FROM (VALUES
-	('23514', jsonb_build_object('user', repeat('u', 1025))),
-	('23514', jsonb_build_object('user', '')),
-	('23514', jsonb_build_object('namespace', repeat('n', 254))),
-	('23514', jsonb_build_object('min', 0)),
-	('23514', jsonb_build_object('min', 11)),
-	('23514', jsonb_build_object('grant', 'Always')),
-	('23514', jsonb_build_object('grant', 'Window', 'max_uses', 0)),
-	('22023', jsonb_build_object('expires', '0 seconds')),
-	('22023', jsonb_build_object('expires', '1 year')),
-	('22023', jsonb_build_object('expires', NULL)),
-	('23514', jsonb_build_object('approvers', (SELECT jsonb_agg('g' || n) FROM generate_series(1, 65) n))),
-	('held', jsonb_build_object('user', repeat('ü', 512), 'name', repeat('n', 2048)))
+  ('23514', jsonb_build_object('user', repeat('u', 1025))),
+  ('23514', jsonb_build_object('user', '')),
+  ('23514', jsonb_build_object('namespace', repeat('n', 254))),
+  ('23514', jsonb_build_object('min', 0)),
+  ('23514', jsonb_build_object('min', 11)),
+  ('23514', jsonb_build_object('grant', 'Always')),
+  ('23514', jsonb_build_object('grant', 'Window', 'max_uses', 0)),
+  ('22023', jsonb_build_object('expires', '0 seconds')),
+  ('22023', jsonb_build_object('expires', '1 year')),
+  ('22023', jsonb_build_object('expires', NULL)),
+  ('23514', jsonb_build_object('approvers', (SELECT jsonb_agg('g' || n)
+    FROM generate_series(1, 65) n))),
+  ('held', jsonb_build_object('user', repeat('ü', 512), 'name', repeat('n', 2048)))
 ) AS v(expected, what);
-SELECT hold_id AS h FROM t.ask(jsonb_build_object('name', 'big', 'change', repeat('ä', 200000))) \gset
+SELECT hold_id AS h FROM t.ask(jsonb_build_object('name', 'big', 'change', repeat('ä',
+  200000))) \gset
 SELECT t.is('true 65536', change_cut || ' ' || length(change), 'a large change is cut and marked')
 FROM holdpoint.hold WHERE id = :h;
 SELECT t.is('false', (hold_id = :h)::text, 'and its fingerprint covers all of it')
 FROM t.ask(jsonb_build_object('name', 'big', 'change', repeat('ä', 200001)));
 
-SELECT t.is('held', verdict, 'a request without a change, as for reads') FROM t.ask('{"name": "none", "change": null}');
-SELECT t.is('true', (change IS NULL AND NOT change_cut)::text, 'has none') FROM holdpoint.hold WHERE name = 'none';
+SELECT t.is('held', verdict, 'a request without a change, as for reads')
+  FROM t.ask('{"name": "none", "change": null}');
+SELECT t.is('true', (change IS NULL AND NOT change_cut)::text, 'has none') FROM holdpoint.hold
+  WHERE name = 'none';
 
 -- What people see.
 SELECT hold_id AS h FROM t.ask('{"name": "seen", "subresource": "scale", "min": 2}') \gset
 SELECT t.is('agent|DELETE|deployments.apps/scale|prod|seen|agents/deletes|0/2|sre|c1',
-	concat_ws('|', requester, operation, resource, namespace, name, rule, approvals, approvers, cluster),
-	'pending_holds') FROM holdpoint.pending_holds WHERE id = :h;
+  concat_ws('|', requester, operation, resource, namespace, name, rule, approvals, approvers,
+    cluster),
+  'pending_holds') FROM holdpoint.pending_holds WHERE id = :h;
 
 SELECT t.done();

@@ -14,11 +14,11 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 run_sql() {
-	local out
-	out=$(psql -X -q -A -t -v ON_ERROR_STOP=1 "$HOLDPOINT_TEST_DATABASE_URL" \
-		-f "$here/harness.sql" -f "$1" 2>&1) || { sed '/^|*$/d' <<<"$out"; return 1; }
-	tail -n 1 <<<"$out"
-	grep -q '^all [1-9][0-9]* checks passed$' <<<"$out"
+  local out
+  out=$(psql -X -q -A -t -v ON_ERROR_STOP=1 "$HOLDPOINT_TEST_DATABASE_URL" \
+    -f "$here/harness.sql" -f "$1" 2>&1) || { sed '/^|*$/d' <<<"$out"; return 1; }
+  tail -n 1 <<<"$out"
+  grep -q '^all [1-9][0-9]* checks passed$' <<<"$out"
 }
 
 pg_throwaway

@@ -9,8 +9,8 @@ source "$here/migrate.sh"
 url=$HOLDPOINT_TEST_DATABASE_URL
 psql() { command psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"; }
 fail() {
-	echo "FAILED: $1" >&2
-	exit 1
+  echo "FAILED: $1" >&2
+  exit 1
 }
 
 # A login that is no superuser, on the superuser's connection.
@@ -18,11 +18,11 @@ as_dba() { psql "$url" -c 'SET SESSION AUTHORIZATION dba' -c "$1"; }
 
 psql "$url" -c 'CREATE ROLE dba LOGIN CREATEROLE' -c 'GRANT CREATE ON DATABASE holdpoint TO dba'
 for file in "$migrations"/[0-9]*.sql; do
-	psql -1 "$url" -c 'SET LOCAL SESSION AUTHORIZATION dba' -f "$file" >/dev/null ||
-		fail "${file##*/} as a role with CREATEROLE"
+  psql -1 "$url" -c 'SET LOCAL SESSION AUTHORIZATION dba' -f "$file" >/dev/null ||
+    fail "${file##*/} as a role with CREATEROLE"
 done
 owner=$(psql "$url" -c "SELECT DISTINCT relowner::regrole FROM pg_class
-	WHERE relnamespace = 'holdpoint'::regnamespace AND relkind IN ('r', 'p', 'v')")
+  WHERE relnamespace = 'holdpoint'::regnamespace AND relkind IN ('r', 'p', 'v')")
 [[ $owner == holdpoint_owner ]] || fail "tables are owned by: $owner"
 [[ $(as_dba 'SELECT holdpoint.ensure_partitions(9) > 0') == t ]] || fail "the administrator may not make partitions"
 [[ $(as_dba 'SELECT count(*) FROM holdpoint.admin_event') == 0 ]] || fail "the administrator may not read"
@@ -31,6 +31,6 @@ owner=$(psql "$url" -c "SELECT DISTINCT relowner::regrole FROM pg_class
 psql "$url" -c 'CREATE DATABASE second'
 migrate "${url/\/holdpoint\?//second?}" || fail "a second database"
 versions=$(psql "${url/\/holdpoint\?//second?}" -c "SELECT string_agg(version::text, ',' ORDER BY version)
-	FROM holdpoint.schema_migration WHERE octet_length(sha256) = 32")
+  FROM holdpoint.schema_migration WHERE octet_length(sha256) = 32")
 expected=$(seq -s, 1 "$(find "$migrations" -name '[0-9]*.sql' | wc -l)")
 [[ $versions == "$expected" ]] || fail "versions $versions, expected $expected"
