@@ -365,22 +365,19 @@ static void insert(struct lookup *l, uint32_t id)
 	l->count++;
 }
 
-static int by_id(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-	return x < y ? -1 : x > y;
-}
-
+/* Merges two ascending lists; there is room for both. */
 static void insert_many(struct lookup *l, const uint32_t *ids, size_t count)
 {
-	memcpy(l->ids + l->count, ids, count * sizeof *ids);
-	l->count += count;
-	qsort(l->ids, l->count, sizeof *l->ids, by_id);
-	size_t kept = 0;
-	for (size_t i = 0; i < l->count; i++)
-		if (!kept || l->ids[kept - 1] != l->ids[i])
-			l->ids[kept++] = l->ids[i];
-	l->count = kept;
+	uint32_t *old = l->ids + count, *end = l->ids;
+	size_t i = 0, j = 0, old_count = l->count;
+	memmove(old, l->ids, old_count * sizeof *old);
+	while (i < count || j < old_count) {
+		bool first = j == old_count || (i < count && ids[i] <= old[j]);
+		uint32_t id = first ? ids[i++] : old[j++];
+		if (end == l->ids || end[-1] != id)
+			*end++ = id;
+	}
+	l->count = (size_t)(end - l->ids);
 }
 
 static int take(struct lookup *l, unsigned shape)

@@ -88,12 +88,14 @@ static int list_rules(struct policy_set *s)
 	return 0;
 }
 
-/* One line of JSON a policy: readable, and the same however the YAML was laid out. */
+/* One line of JSON a policy: readable, the same however the YAML was laid out, and YAML itself. */
 static int make_digest(struct policy_set *s)
 {
 	uint8_t hash[SHA256_LEN];
 	_cleanup_(buf_free) struct buf hex = BUF_INIT(2 * SHA256_LEN + 1);
 	for (size_t i = 0; i < s->policy_count; i++) {
+		if (i)
+			buf_add_str(&s->text, "---\n");
 		node_put_json(&s->text, s->policies[i]->root);
 		buf_add_char(&s->text, '\n');
 	}

@@ -404,7 +404,7 @@ START_TEST(policy_decide__index_and_full_scan_agree)
 		buf_free(&b);
 	}
 	_cleanup_(policy_set_unrefp) struct policy_set *set = load_or_fail(buf_str(&all));
-	for (int n = 0; n < 500; n++) {
+	for (int n = 0; n < 150; n++) {
 		char line[200];
 		snprintf(line, sizeof line, "%s %s %s n %s %s",
 			PICK(&state, "CREATE", "UPDATE", "DELETE", "CONNECT", "get", "list"),
@@ -430,6 +430,28 @@ START_TEST(policy_decide__index_and_full_scan_agree)
 	for (int i = 0; i < RULES; i++)
 		policy_set_unref(one[i]);
 	buf_free(&all);
+}
+END_TEST
+
+START_TEST(policy_decide__hundreds_of_rules_apply_at_once)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new(65536, 8 << 20);
+	struct buf yaml = BUF_INIT(1 << 20);
+	struct policy_decision d;
+	buf_add_str(&yaml, POLICY("p") "  rules:\n");
+	for (int i = 0; i < 600; i++)
+		buf_printf(&yaml,
+			"  - {name: r%d, action: Warn, message: m%d, match: [{apiGroups: [%s], "
+			"resources: [%s], operations: [%s]}]}\n",
+			i, i, i % 3 ? "'*'" : "''", i % 2 ? "pods" : "'*'",
+			i % 5 ? "'*'" : "CREATE");
+	_cleanup_(policy_set_unrefp) struct policy_set *set = load_or_fail(buf_str(&yaml));
+	struct policy_request r = request_of("CREATE /pods ns n u", arena);
+	ck_assert_int_eq(policy_decide(set, &r, arena, &d), 0);
+	ck_assert_uint_eq(d.match_count, 600);
+	for (int i = 0; i < 600; i++)
+		ck_assert_int_eq(atoi(d.matches[i].rule->rule + 1), i);
+	buf_free(&yaml);
 }
 END_TEST
 
@@ -502,6 +524,7 @@ int main(void)
 {
 	Suite *s = suite_create("policy_decide");
 	TCase *t = tcase_create("all");
+	tcase_set_timeout(t, 60);
 	tcase_add_test(t, policy_decide__subjects);
 	tcase_add_test(t, policy_decide__resources_as_in_an_admission_webhook);
 	tcase_add_test(t, policy_decide__operations_namespaces_and_names);
@@ -511,6 +534,7 @@ int main(void)
 	tcase_add_test(t, policy_decide__record_all_concerns_subjects_only);
 	tcase_add_test(t, policy_decide__messages_and_hold_settings);
 	tcase_add_test(t, policy_decide__index_and_full_scan_agree);
+	tcase_add_test(t, policy_decide__hundreds_of_rules_apply_at_once);
 	tcase_add_test(t, policy_decide__recorded_reviews);
 	tcase_add_test(t, policy_decide__full_arena_is_an_error_not_a_verdict);
 	suite_add_tcase(s, t);

@@ -45,6 +45,7 @@ int main(void)
 {
 	Suite *s = suite_create("policy_docs");
 	TCase *t = tcase_create("all");
+	tcase_set_timeout(t, 60);
 	tcase_add_test(t, policy_docs__the_reference_is_what_the_code_says);
 	tcase_add_test(t, policy_docs__every_example_stands_in_the_guide_as_it_is_tested);
 	suite_add_tcase(s, t);

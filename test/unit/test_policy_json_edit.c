@@ -209,6 +209,7 @@ int main(void)
 {
 	Suite *s = suite_create("policy_json_edit");
 	TCase *t = tcase_create("all");
+	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, json_edit__merge_as_in_rfc_7396, 0, (int)ARRAY_LEN(merges));
 	tcase_add_loop_test(t, json_edit__operations_as_in_rfc_6902, 0, (int)ARRAY_LEN(operations));

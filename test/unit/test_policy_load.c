@@ -327,6 +327,7 @@ int main(void)
 {
 	Suite *s = suite_create("policy_load");
 	TCase *t = tcase_create("all");
+	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, policy_load__every_mistake_has_its_place_and_its_reason, 0,
 		(int)ARRAY_LEN(refusals));
 	tcase_add_test(t, policy_load__all_mistakes_are_listed_at_once);
