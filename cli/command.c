@@ -12,6 +12,11 @@
 
 const char *const cli_output_formats[] = {"wide", "json", NULL};
 
+bool cli_wants_json(const char *output)
+{
+	return output && strcmp(output, "json") == 0;
+}
+
 /* What this process was called as: "holdpoint", or kubectl's plugin. Set once, in cli_main(). */
 static const char *program = "holdpoint";
 static const struct command *table = commands;

@@ -55,6 +55,7 @@ int cli_error(const struct command *c, enum cli_exit code, const char *fmt, ...)
 		.one_of = cli_output_formats                                                       \
 	}
 extern const char *const cli_output_formats[];
+bool cli_wants_json(const char *output);
 
 /* Connects, or says why not and returns an exit code > 0. */
 int cli_connect(const struct command *c, const char *database_url, struct pg_conn **ret);

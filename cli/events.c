@@ -341,7 +341,7 @@ static int check_options(const struct command *self, const struct options *o)
 	if (o->all &&
 		!(o->output && strcmp(o->output, "wide") != 0 && strcmp(o->output, "json") != 0))
 		return cli_error(self, CLI_USAGE, "--all needs -o jsonl or -o ocsf");
-	if (o->follow && o->output && strcmp(o->output, "json") == 0)
+	if (o->follow && cli_wants_json(o->output))
 		return cli_error(self, CLI_USAGE, "-f goes with -o jsonl, not json");
 	return 0;
 }

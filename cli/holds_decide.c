@@ -84,11 +84,6 @@ static int decide_all(struct decision *d, const char *url, const char **ids, siz
 	return worst;
 }
 
-static bool is_json(const char *output)
-{
-	return output && strcmp(output, "json") == 0;
-}
-
 #define FLAG_REASON(var)                                                                           \
 	{                                                                                          \
 		.name = "reason", .short_name = 'r', .type = FLAG_STRING, .value = &(var),         \
@@ -144,7 +139,7 @@ int cli_approve(const struct command *self, int argc, char **argv)
 		&(struct decision){
 			.self = self,
 			.stmt = &approve_stmt,
-			.json = is_json(output),
+			.json = cli_wants_json(output),
 			.params = {{0}, cli_param(reason), cli_param(for_ms < 0 ? NULL : for_text),
 				cli_param(uses < 0 ? NULL : uses_text), cli_param(ns),
 				cli_param(name)},
@@ -165,7 +160,7 @@ static int refuse(const struct command *self, const struct pg_stmt *stmt, int ar
 		return rc;
 	return decide_all(&(struct decision){.self = self,
 				  .stmt = stmt,
-				  .json = is_json(output),
+				  .json = cli_wants_json(output),
 				  .params = {{0}, cli_param(reason)}},
 		url, ids, count);
 }

@@ -169,7 +169,7 @@ int cli_holds_list(const struct command *self, int argc, char **argv)
 	rc = cli_connect(self, url, &conn);
 	if (rc > 0)
 		return rc;
-	json = output && strcmp(output, "json") == 0;
+	json = cli_wants_json(output);
 	snprintf(limit_text, sizeof(limit_text), "%lld", (long long)limit);
 	rc = cli_query(self, conn, json ? &as_json : &as_rows,
 		(struct span[]){cli_param(states), cli_param(user), cli_param(ns),

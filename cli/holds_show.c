@@ -203,6 +203,5 @@ int cli_holds_show(const struct command *self, int argc, char **argv)
 	rc = cli_connect(self, url, &conn);
 	if (rc > 0)
 		return rc;
-	return output && strcmp(output, "json") == 0 ? show_json(self, conn, id)
-						     : show(self, conn, id);
+	return cli_wants_json(output) ? show_json(self, conn, id) : show(self, conn, id);
 }

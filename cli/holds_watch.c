@@ -127,5 +127,5 @@ int cli_holds_watch(const struct command *self, int argc, char **argv)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	fputs("Following the holds; Ctrl-C ends.\n", stderr);
-	return follow(self, conn, output && strcmp(output, "json") == 0);
+	return follow(self, conn, cli_wants_json(output));
 }

@@ -85,7 +85,7 @@ static void put_review(struct buf *b, const struct options *o, const char *id, b
 static void print_decided(
 	const struct options *o, const struct kube_answer *answer, const char *id, bool approve)
 {
-	if (o->output && strcmp(o->output, "json") == 0) {
+	if (cli_wants_json(o->output)) {
 		cli_print_json(answer->body.ptr);
 		return;
 	}
@@ -285,7 +285,7 @@ static int kubectl_list(const struct command *self, int argc, char **argv)
 		return cli_error(self, CLI_FAILED, "%s", e.msg);
 	if (answer.status != 200)
 		rc = explain(&o, &answer, arena);
-	else if (o.output && strcmp(o.output, "json") == 0 && buf_str(&answer.body))
+	else if (cli_wants_json(o.output) && buf_str(&answer.body))
 		cli_print_json(answer.body.ptr), rc = CLI_OK;
 	else
 		rc = print_reviews(&o, buf_span(&answer.body), arena);

@@ -164,7 +164,7 @@ int cli_replay(const struct command *self, int argc, char **argv)
 	rc = cli_connect(self, url, &conn);
 	if (rc > 0)
 		return rc;
-	json = output && strcmp(output, "json") == 0;
+	json = cli_wants_json(output);
 	param = span_of(session);
 	rc = cli_query(self, conn, json ? &json_stmt : &events_stmt, &param, &rows);
 	if (rc > 0)

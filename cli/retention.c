@@ -72,7 +72,7 @@ int cli_retention(const struct command *self, int argc, char **argv)
 	rc = cli_connect(self, url, &conn);
 	if (rc > 0)
 		return rc;
-	json = output && strcmp(output, "json") == 0;
+	json = cli_wants_json(output);
 	rc = cli_query(self, conn,
 		yes ? (json ? &run_json : &run_stmt) : (json ? &plan_json : &plan_stmt),
 		(struct span[]){span_of(ms), cli_param(reason)}, &r);

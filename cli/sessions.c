@@ -127,7 +127,7 @@ int cli_sessions(const struct command *self, int argc, char **argv)
 	rc = cli_connect(self, url, &conn);
 	if (rc > 0)
 		return rc;
-	json = output && strcmp(output, "json") == 0;
+	json = cli_wants_json(output);
 	snprintf(since, sizeof(since), "%lld", (long long)since_ms);
 	snprintf(until, sizeof(until), "%lld", (long long)until_ms);
 	snprintf(limit_text, sizeof(limit_text), "%lld", (long long)limit);

@@ -11,7 +11,7 @@ int cli_version(const struct command *self, int argc, char **argv)
 
 	if (rc >= 0)
 		return rc;
-	if (output && strcmp(output, "json") == 0)
+	if (cli_wants_json(output))
 		printf("{\"version\": \"%s\"}\n", HOLDPOINT_VERSION);
 	else
 		puts("holdpoint " HOLDPOINT_VERSION);

@@ -37,7 +37,7 @@ _printf_(2, 0) static void set_v(struct err *e, const char *fmt, va_list ap)
 	int n = vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
 
 	if (n < 0) {
-		strcpy(e->msg, "unprintable error");
+		snprintf(e->msg, sizeof(e->msg), "unprintable error");
 		return;
 	}
 	finish(e, (size_t)n);

@@ -1,6 +1,8 @@
 /* From paths to a policy set: finding the files, reading, compiling, indexing; all or nothing. */
 #include "policy/files.h"
+
 #include "policy/set.h"
+#include <stdio.h>
 
 #include "common/crypto.h"
 
@@ -107,8 +109,7 @@ static int make_digest(struct policy_set *s)
 	const char *digits = buf_str(&hex);
 	if (!digits)
 		return -1;
-	strcpy(s->digest, "sha256:");
-	memcpy(s->digest + 7, digits, 2 * SHA256_LEN + 1);
+	snprintf(s->digest, sizeof(s->digest), "sha256:%s", digits);
 	return 0;
 }
 
