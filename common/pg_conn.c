@@ -46,6 +46,20 @@ bool pg_conn_is_alive(struct pg_conn *c)
 	return PQstatus(c->pg) == CONNECTION_OK;
 }
 
+enum pg_left pg_conn_end_transaction(struct pg_conn *c)
+{
+	switch (PQtransactionStatus(c->pg)) {
+	case PQTRANS_IDLE:
+		return PG_LEFT_CLEAN;
+	case PQTRANS_INTRANS:
+	case PQTRANS_INERROR:
+		PQclear(PQexec(c->pg, "ROLLBACK"));
+		return PG_LEFT_TRANSACTION;
+	default:
+		return PG_LEFT_UNUSABLE;
+	}
+}
+
 /* Notices ("table exists, skipping") are for psql users, not for a daemon's stderr. */
 static void drop_notice(void *arg _unused_, const PGresult *res _unused_)
 {
@@ -88,7 +102,8 @@ int pg_conn_open_with(const struct pg_conn_settings *settings, struct pg_conn **
 		"read-write", "UTF8", settings->database_url, NULL};
 	struct pg_conn *c;
 
-	if (strchr(settings->database_url, '=') || strstr(settings->database_url, "://"))
+	/* Anything but a plain database name; a misspelt URL would be taken for one and quoted. */
+	if (strpbrk(settings->database_url, "=:/@"))
 		if (check_url(settings->database_url, e) < 0)
 			return -1;
 	c = calloc(1, sizeof(*c));
@@ -238,6 +253,43 @@ static int param_values(const struct pg_stmt *stmt, const struct span *params, c
 	return 0;
 }
 
+/*
+ * Has only the preparation gone stale, so that the same call works once it is prepared anew? So it
+ * is when a migration changed what the statement returns (0A000), or a connection pooler lost the
+ * statement (26000). Within a transaction nothing can be repeated.
+ */
+static bool forget_stale(struct pg_conn *c, const struct pg_stmt *stmt, const PGresult *res)
+{
+	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+	char sql[128];
+
+	if (!state || (strcmp(state, "0A000") != 0 && strcmp(state, "26000") != 0) ||
+		PQtransactionStatus(c->pg) != PQTRANS_IDLE)
+		return false;
+	for (size_t i = 0; i < c->prepared_count; i++)
+		if (c->prepared[i] == stmt)
+			c->prepared[i--] = c->prepared[--c->prepared_count];
+	snprintf(sql, sizeof(sql), "DEALLOCATE \"%s\"", stmt->name);
+	PQclear(PQexec(c->pg, sql)); /* fails where it is lost already */
+	return true;
+}
+
+static enum pg_status execute(struct pg_conn *c, const struct pg_stmt *stmt,
+	const char *const *values, struct pg_result **ret, char *ret_sqlstate, struct err *e)
+{
+	PGresult *res = PQexecPrepared(c->pg, stmt->name, stmt->param_count, values, NULL, NULL, 0);
+
+	if (!is_success(res) && forget_stale(c, stmt, res)) {
+		enum pg_status status = prepare(c, stmt, ret_sqlstate, e);
+
+		PQclear(res);
+		if (status != PG_OK)
+			return status;
+		res = PQexecPrepared(c->pg, stmt->name, stmt->param_count, values, NULL, NULL, 0);
+	}
+	return finish(c, res, ret, ret_sqlstate, e);
+}
+
 enum pg_status pg_exec(struct pg_conn *c, const struct pg_stmt *stmt, const struct span *params,
 	struct pg_result **ret, char *ret_sqlstate, struct err *e)
 {
@@ -256,9 +308,7 @@ enum pg_status pg_exec(struct pg_conn *c, const struct pg_stmt *stmt, const stru
 	if (status == PG_OK && param_values(stmt, params, copies, values, e) < 0)
 		status = PG_REFUSED;
 	if (status == PG_OK)
-		status = finish(c,
-			PQexecPrepared(c->pg, stmt->name, stmt->param_count, values, NULL, NULL, 0),
-			ret, ret_sqlstate, e);
+		status = execute(c, stmt, values, ret, ret_sqlstate, e);
 	for (int i = 0; i < stmt->param_count; i++)
 		free(copies[i]);
 	return status;

@@ -15,3 +15,11 @@ int pg_conn_open_with(
 
 /* False when the server is known to have gone; costs one poll(2). */
 bool pg_conn_is_alive(struct pg_conn *c);
+
+/* How a job leaves its connection; a transaction left open is rolled back. */
+enum pg_left {
+	PG_LEFT_CLEAN,
+	PG_LEFT_TRANSACTION,
+	PG_LEFT_UNUSABLE, /* lost, or in the middle of a COPY: to be closed */
+};
+enum pg_left pg_conn_end_transaction(struct pg_conn *c);

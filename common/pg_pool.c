@@ -21,6 +21,8 @@
 #define BACKOFF_MAX_MS	 5000
 /* A single cut connection is back within this; jobs are not refused for less. */
 #define GRACE_MS 250
+/* So soon is an idle connection's end known, so that readiness does not claim one that is gone. */
+#define IDLE_CHECK_MS 1000
 
 enum { M_UP, M_QUEUED, M_QUEUE_FULL, M_JOBS, M_UNAVAILABLE, M_CONNECTS, M_WAIT };
 
@@ -154,6 +156,16 @@ static struct pg_conn *connect_until_closing(struct pg_pool *p)
 	}
 }
 
+/* The next job must not run inside of this one's transaction. False: to be opened anew. */
+static bool leave_clean(struct pg_conn *c)
+{
+	const enum pg_left left = pg_conn_end_transaction(c);
+
+	if (left == PG_LEFT_TRANSACTION)
+		log_error("database_transaction_left_open");
+	return left != PG_LEFT_UNUSABLE && pg_conn_is_alive(c);
+}
+
 /* Runs jobs until the connection is lost (false) or the pool closes (true). */
 static bool serve(struct pg_pool *p, struct pg_conn *c)
 {
@@ -161,11 +173,12 @@ static bool serve(struct pg_pool *p, struct pg_conn *c)
 		struct job job;
 
 		pthread_mutex_lock(&p->lock);
-		while (p->count == 0 && !p->closing)
-			pthread_cond_wait(&p->work, &p->lock);
+		while (p->count == 0 && !p->closing && pg_conn_is_alive(c))
+			wait_until(&p->work, &p->lock, now_us() + IDLE_CHECK_MS * 1000);
 		if (p->count == 0) {
+			bool closing = p->closing;
 			pthread_mutex_unlock(&p->lock);
-			return true;
+			return closing;
 		}
 		job = take_job(p);
 		if (!pg_conn_is_alive(c)) {
@@ -177,7 +190,7 @@ static bool serve(struct pg_pool *p, struct pg_conn *c)
 		metric_observe_us(&metrics[M_WAIT], (uint64_t)(now_us() - job.queued_us));
 		metric_add(&metrics[M_JOBS], 1);
 		job.fn(c, true, job.arg);
-		if (!pg_conn_is_alive(c))
+		if (!leave_clean(c))
 			return false;
 	}
 }

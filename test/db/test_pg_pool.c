@@ -151,6 +151,28 @@ START_TEST(pg_conn__notifications)
 }
 END_TEST
 
+START_TEST(pg_conn__statements_survive_a_change_of_what_they_return)
+{
+	static const struct pg_stmt stmt = {"stale", "SELECT * FROM stale", 0};
+	static const char *const changes[] = {"CREATE TEMP TABLE stale (a int)",
+		"INSERT INTO stale VALUES (1)", "ALTER TABLE stale ADD b int DEFAULT 7",
+		"DEALLOCATE ALL"};
+	_cleanup_(pg_conn_closep) struct pg_conn *c = open_conn();
+	struct err e = {0};
+
+	for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+		_cleanup_(pg_result_freep) struct pg_result *r = NULL;
+
+		ck_assert_int_eq(pg_exec_text(c, changes[i], NULL, &e), PG_OK);
+		ck_assert_msg(pg_exec(c, &stmt, NULL, &r, NULL, &e) == PG_OK, "%s", e.msg);
+		ck_assert_int_eq(pg_result_columns(r), i < 2 ? 1 : 2);
+	}
+	/* Within a transaction nothing is repeated: the caller must know. */
+	ck_assert_int_eq(pg_exec_text(c, "BEGIN; ALTER TABLE stale ADD c int", NULL, &e), PG_OK);
+	ck_assert_int_eq(pg_exec(c, &stmt, NULL, NULL, NULL, &e), PG_REFUSED);
+}
+END_TEST
+
 START_TEST(pg_pool__wrong_url_is_one_line)
 {
 	static const struct {
@@ -159,6 +181,7 @@ START_TEST(pg_pool__wrong_url_is_one_line)
 		{"host=/nowhere dbname=x",
 			"--database-url: database: connection to server on socket"},
 		{"postgresql://user:hunter2@[", "--database-url: database: "},
+		{"postgres//user:hunter2@/x", "--database-url: database: not a connection URL"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -252,6 +275,86 @@ START_TEST(pg_pool__cut_connections_come_back_without_a_failed_job)
 }
 END_TEST
 
+static void run_text(struct pg_conn *c, bool usable, void *arg)
+{
+	struct err e = {0};
+
+	ck_assert(usable);
+	ck_assert_msg(pg_exec_text(c, arg, NULL, &e) == PG_OK, "%s", e.msg);
+}
+
+static void begin_copy(struct pg_conn *c, bool usable, void *arg _unused_)
+{
+	struct err e = {0};
+
+	ck_assert(usable);
+	ck_assert_msg(pg_copy_begin(c, "COPY committed FROM STDIN", &e) == PG_OK, "%s", e.msg);
+}
+
+START_TEST(pg_pool__no_job_runs_inside_what_another_left_open)
+{
+	static char create[] = "CREATE TABLE committed (a int)",
+		    left[] = "BEGIN; INSERT INTO committed VALUES (1)",
+		    insert[] = "INSERT INTO committed VALUES (10)";
+	static const struct pg_stmt sum = {"sum", "SELECT sum(a) FROM committed", 0};
+	_cleanup_(pg_conn_closep) struct pg_conn *c = open_conn();
+	_cleanup_(pg_result_freep) struct pg_result *r = NULL;
+	struct pg_pool *p = open_pool(1, 4);
+	struct err e = {0};
+
+	ck_assert_int_eq(pg_pool_run(p, run_text, create), 0);
+	ck_assert_int_eq(pg_pool_run(p, run_text, left), 0);
+	ck_assert_int_eq(pg_pool_run(p, run_text, insert), 0);
+	ck_assert_int_eq(pg_pool_run(p, begin_copy, NULL), 0);
+	ck_assert_int_eq(pg_pool_run(p, run_text, insert), 0);
+	pg_pool_close(p);
+	ck_assert_msg(pg_exec(c, &sum, NULL, &r, NULL, &e) == PG_OK, "%s", e.msg);
+	ck_assert_int_eq(pg_result_int(r, 0, 0), 20);
+}
+END_TEST
+
+/* A connection to the database "postgres" of the same server. */
+static struct pg_conn *open_beside(void)
+{
+	struct pg_conn *c = NULL;
+	struct err e = {0};
+	char beside[512];
+	const char *name = strstr(url(), "holdpoint?");
+
+	if (!name)
+		name = strstr(url(), "holdpoint ");
+	ck_assert_msg(name != NULL, "the database's name is not where it was");
+	snprintf(beside, sizeof(beside), "%.*spostgres%s", (int)(name - url()), url(),
+		name + strlen("holdpoint"));
+	ck_assert_msg(pg_conn_open(beside, "beside", &c, &e) == 0, "%s", e.msg);
+	return c;
+}
+
+START_TEST(pg_pool__an_idle_pool_notices_an_outage_and_its_end)
+{
+	static char shut[] = "ALTER DATABASE holdpoint ALLOW_CONNECTIONS false",
+		    open[] = "ALTER DATABASE holdpoint ALLOW_CONNECTIONS true";
+	_cleanup_(pg_conn_closep) struct pg_conn *beside = open_beside();
+	struct pg_pool *p = open_pool(3, 4);
+	struct err e = {0};
+
+	ck_assert_int_eq(pg_exec_text(beside, shut, NULL, &e), PG_OK);
+	ck_assert_int_eq(pg_exec_text(beside,
+				 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+				 "WHERE datname = 'holdpoint'",
+				 NULL, &e),
+		PG_OK);
+	for (int i = 0; i < 500 && pg_pool_is_up(p); i++)
+		usleep(20000);
+	ck_assert(!pg_pool_is_up(p));
+	ck_assert_int_eq(pg_exec_text(beside, open, NULL, &e), PG_OK);
+	for (int i = 0; i < 1000 && !pg_pool_is_up(p); i++)
+		usleep(20000);
+	ck_assert(pg_pool_is_up(p));
+	pg_pool_close(p);
+}
+END_TEST
+
 static void note_usable(struct pg_conn *c, bool usable, void *arg)
 {
 	*(int *)arg = usable;
@@ -290,10 +393,13 @@ int main(void)
 	tcase_add_test(tc, pg_conn__nul_byte_in_parameter_is_refused);
 	tcase_add_test(tc, pg_conn__copy);
 	tcase_add_test(tc, pg_conn__notifications);
+	tcase_add_test(tc, pg_conn__statements_survive_a_change_of_what_they_return);
 	tcase_add_test(tc, pg_pool__wrong_url_is_one_line);
 	tcase_add_test(tc, pg_pool__runs_every_job_before_closing);
 	tcase_add_test(tc, pg_pool__full_queue_refuses);
 	tcase_add_test(tc, pg_pool__cut_connections_come_back_without_a_failed_job);
+	tcase_add_test(tc, pg_pool__no_job_runs_inside_what_another_left_open);
+	tcase_add_test(tc, pg_pool__an_idle_pool_notices_an_outage_and_its_end);
 	tcase_add_test(tc, pg_pool__without_database_jobs_are_told_so);
 	suite_add_tcase(s, tc);
 	srunner_run_all(sr, CK_NORMAL);
