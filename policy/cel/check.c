@@ -74,8 +74,23 @@ static const struct cel_type *wrap_optional(struct cel_checker *ck, const struct
 	return t->kind == CEL_T_OPTIONAL ? t : optional_of(ck, t);
 }
 
+/* has(variables.x) where x is declared under that name: there is no map to ask, it is there. */
+static bool has_declared(struct cel_checker *ck, struct cel_node *n)
+{
+	n->test = false;
+	if (!cel_check_chain(ck, n)) {
+		n->test = true;
+		return false;
+	}
+	n->op = CEL_N_CONST;
+	n->value = cel_bool(true);
+	return true;
+}
+
 static const struct cel_type *check_select(struct cel_checker *ck, struct cel_node *n)
 {
+	if (n->test && has_declared(ck, n))
+		return &cel_t_bool;
 	const struct cel_type *t = n->test || n->optional ? NULL : cel_check_chain(ck, n);
 
 	if (t)
