@@ -8,14 +8,14 @@ dev_bench() {
     die "bench what? one of: ${known//$'\n'/, }"
   shift
   apt_install "Install what builds and runs Holdpoint" "${packages_build[@]}" "${packages_run[@]}"
-  build_preset release
+  build_preset release holdpoint holdpoint-webhook holdpoint-auditsink test/bench/all
   HOLDPOINT_BIN=$root/build/release/bin exec "$root/test/bench/bench_$thing.sh" "$@"
 }
 
 dev_soak() {
   [[ -x $root/test/bench/soak.sh ]] || die "there is no test/bench/soak.sh"
   apt_install "Install what builds and runs Holdpoint" "${packages_build[@]}" "${packages_run[@]}"
-  build_preset release
+  build_preset release holdpoint holdpoint-webhook holdpoint-auditsink test/bench/all
   HOLDPOINT_BIN=$root/build/release/bin exec "$root/test/bench/soak.sh" "$@"
 }
 
