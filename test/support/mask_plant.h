@@ -126,9 +126,27 @@ static inline void plant_fill(struct buf *out, const char *form, const char *a, 
 	buf_add_str(out, form);
 }
 
+/* Any text of up to 40 bytes: what else may stand beside a secret. */
+static inline void plant_noise(struct plant *p, struct buf *out)
+{
+	size_t n = plant_pick(p, 40);
+
+	for (size_t i = 0; i < n; i++)
+		buf_add_char(out, (char)(plant_pick(p, 127) + 1));
+}
+
 /* Harmless members, and the comma behind them. */
 static inline void plant_neighbours(struct plant *p, struct buf *out)
 {
+	_cleanup_(buf_free) struct buf noise = BUF_INIT(4096);
+
+	if (plant_pick(p, 4) == 0) {
+		plant_noise(p, &noise);
+		buf_add_str(out, "\"noise\":");
+		plant_string(p, out, buf_span(&noise));
+		buf_add_char(out, ',');
+		return;
+	}
 	static const char *const neighbours[] = {"", "\"replicas\":3,", "\"image\":\"nginx:1.27\",",
 		"\"labels\":{\"app\":\"web\"},", "\"paused\":false,\"x\":null,",
 		"\"list\":[1,2.5e3,\"\"],", "\"note\":\"caf\\u00e9 \xc3\xa9\",",
@@ -259,10 +277,18 @@ static inline void plant_text_field(struct plant *p, struct buf *out)
 {
 	_cleanup_(buf_free) struct buf text = BUF_INIT(1 << 20);
 
+	if (plant_pick(p, 4) == 0) {
+		plant_noise(p, &text);
+		buf_add_char(&text, '\n');
+	}
 	if (plant_pick(p, 2))
 		plant_text(p, &text);
 	else
 		plant_token(p, &text);
+	if (plant_pick(p, 4) == 0) {
+		buf_add_char(&text, '\n');
+		plant_noise(p, &text);
+	}
 	buf_add_str(out, "{");
 	plant_neighbours(p, out);
 	buf_add_str(out, "\"kind\":\"ConfigMap\",\"data\":{");
@@ -468,8 +494,7 @@ static inline void plant_uri(struct plant *p, struct buf *out)
 {
 	static const char *const forms[] = {
 		"/api/v1/namespaces/x/pods/y/exec?command=login&command=^",
-		"/api/v1/namespaces/x/pods/y/"
-		"exec?command=sh&command=-c&command=PGPASSWORD%3D^+psql",
+		"/api/v1/namespaces/x/pods/y/exec?command=sh&command=PGPASSWORD%3D^+psql",
 		"/api/v1/namespaces/x/pods/y/attach?container=c&foo=^",
 		"/api/v1/namespaces/x/services/y/proxy/a/^/b", "/api/v1/nodes/n/proxy/x?limit=^",
 		"/api/v1/pods?token=^&limit=500", "/apis/x/v1/y?labelSelector=password%3D^"};
