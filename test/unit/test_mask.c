@@ -820,6 +820,35 @@ START_TEST(mask__counts_by_rule)
 }
 END_TEST
 
+#define DOCS HOLDPOINT_SOURCE_DIR "/docs/masking.md"
+
+/* The table in the documentation is the one in the code. HOLDPOINT_UPDATE_DOCS=1 writes it. */
+START_TEST(mask__documentation_is_current)
+{
+	_cleanup_(buf_free) struct buf want = BUF_INIT(1 << 20), rules = BUF_INIT(1 << 20);
+	struct span docs = get_file(DOCS);
+	const char *begin = strstr(docs.ptr, "<!-- rules: begin");
+	const char *end = strstr(docs.ptr, "<!-- rules: end -->");
+
+	ck_assert(begin && end);
+	begin = strchr(begin, '\n') + 1;
+	mask_put_rules_markdown(&rules);
+	buf_add(&want, docs.ptr, (size_t)(begin - docs.ptr));
+	buf_add_span(&want, buf_span(&rules));
+	buf_add_str(&want, end);
+	if (getenv("HOLDPOINT_UPDATE_DOCS")) {
+		FILE *f = fopen(DOCS, "we");
+
+		ck_assert(f && fwrite(want.ptr, 1, want.len, f) == want.len);
+		fclose(f);
+	} else {
+		ck_assert_msg(
+			span_eq(buf_span(&want), docs), "run HOLDPOINT_UPDATE_DOCS=1 test_mask");
+	}
+	free((char *)docs.ptr);
+}
+END_TEST
+
 /* ---- configuration ---- */
 
 static const char config[] =
@@ -926,6 +955,7 @@ int main(void)
 	tcase_add_test(tc, mask__no_memory_masks_everything);
 	tcase_add_test(tc, mask__explain_says_rule_and_place);
 	tcase_add_test(tc, mask__counts_by_rule);
+	tcase_add_test(tc, mask__documentation_is_current);
 	tcase_add_test(tc, mask__own_rules);
 	tcase_add_test(tc, mask__bad_configuration);
 	suite_add_tcase(s, tc);
