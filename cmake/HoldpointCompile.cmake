@@ -6,7 +6,7 @@ target_compile_options(holdpoint_compile INTERFACE -Wall -Wextra -Werror -Wshado
 	-Wmissing-prototypes -Wpointer-arith -Wundef -Wvla -Wformat=2 -Wwrite-strings
 	-fno-strict-aliasing -fno-common
 	# Clang counts {NULL}, the end of a table, as a field forgotten, and knows no va_list functions.
-	$<$<C_COMPILER_ID:Clang>:-Wno-missing-field-initializers;-Wno-format-nonliteral>)
+	$<$<C_COMPILER_ID:Clang>:-Wno-missing-field-initializers;-Wno-format-nonliteral -Wno-string-concatenation>)
 if(HOLDPOINT_SANITIZE)
 	target_compile_options(holdpoint_compile INTERFACE
 		-fsanitize=${HOLDPOINT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
