@@ -115,6 +115,7 @@ static int make_digest(struct policy_set *s)
 
 static int finish(struct policy_set *s, struct policy_errors *errors)
 {
+	errors_sort(errors);
 	if (errors->count > TREE_MAX_ERRORS)
 		buf_printf(&errors->text, "and %u more errors\n", errors->count - TREE_MAX_ERRORS);
 	if (errors->count)

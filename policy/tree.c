@@ -58,6 +58,72 @@ void errors_add_in(
 	va_end(args);
 }
 
+struct error_line {
+	struct span text, path;
+	unsigned file, line, column;
+	size_t index;
+};
+
+/* "path:3:14: …": the last such pair of numbers before the first ": " ends the path. */
+static void parse_place(struct error_line *l)
+{
+	const char *end = memmem(l->text.ptr, l->text.len, ": ", 2);
+	size_t len = end ? (size_t)(end - l->text.ptr) : 0;
+	char head[1024];
+	l->path = (struct span){l->text.ptr, len};
+	if (!len || len >= sizeof head)
+		return;
+	memcpy(head, l->text.ptr, len);
+	head[len] = 0;
+	char *column = strrchr(head, ':');
+	if (column)
+		*column = 0;
+	char *line = column ? strrchr(head, ':') : NULL;
+	if (line && sscanf(line, ":%u", &l->line) == 1 && sscanf(column + 1, "%u", &l->column) == 1)
+		l->path.len = (size_t)(line - head);
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct error_line *x = a, *y = b;
+	if (x->file != y->file)
+		return x->file < y->file ? -1 : 1;
+	if (x->line != y->line)
+		return x->line < y->line ? -1 : 1;
+	if (x->column != y->column)
+		return x->column < y->column ? -1 : 1;
+	return x->index < y->index ? -1 : 1;
+}
+
+void errors_sort(struct policy_errors *errors)
+{
+	struct error_line lines[TREE_MAX_ERRORS];
+	struct span rest = buf_span(&errors->text);
+	struct buf sorted = BUF_INIT(ERRORS_MAX_BYTES);
+	size_t count = 0;
+	while (rest.len && count < TREE_MAX_ERRORS) {
+		const char *end = memchr(rest.ptr, '\n', rest.len);
+		size_t len = end ? (size_t)(end - rest.ptr) + 1 : rest.len;
+		struct error_line *l = &lines[count];
+		*l = (struct error_line){.text = {rest.ptr, len}, .index = count};
+		parse_place(l);
+		if (count)
+			l->file = l[-1].file + !span_eq(l->path, l[-1].path);
+		count++;
+		rest = (struct span){rest.ptr + len, rest.len - len};
+	}
+	qsort(lines, count, sizeof *lines, by_place);
+	for (size_t i = 0; i < count; i++)
+		buf_add_span(&sorted, lines[i].text);
+	buf_add_span(&sorted, rest);
+	if (sorted.failed) {
+		buf_free(&sorted);
+		return;
+	}
+	buf_free(&errors->text);
+	errors->text = sorted;
+}
+
 /* ---- what a plain scalar is ---- */
 
 static bool is_one_of(struct span s, const char *const *words)

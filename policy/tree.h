@@ -83,5 +83,8 @@ void errors_add_at(struct policy_errors *errors, const struct node *at, const ch
 void errors_add_in(struct policy_errors *errors, const struct node *at, size_t offset,
 	const char *fmt, ...) _printf_(4, 5);
 
+/* Puts the lines of each file in the order of their places; files stay in theirs. */
+void errors_sort(struct policy_errors *errors);
+
 /* Writes n as canonical JSON: keys sorted, no white space. */
 void node_put_json(struct buf *out, const struct node *n);

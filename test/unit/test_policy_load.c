@@ -206,6 +206,14 @@ START_TEST(policy_load__all_mistakes_are_listed_at_once)
 	struct policy_errors errors;
 	ck_assert_int_eq(policy_set_load_text("t.yaml", span_of(yaml), &s, &errors), -1);
 	ck_assert_uint_eq(errors.count, 5);
+	unsigned last = 0, lines = 0;
+	for (const char *p = buf_str(&errors.text); *p; p = strchr(p, '\n') + 1, lines++) {
+		unsigned line, column;
+		ck_assert_int_eq(sscanf(p, "t.yaml:%u:%u: ", &line, &column), 2);
+		ck_assert_uint_ge(line * 1000 + column, last);
+		last = line * 1000 + column;
+	}
+	ck_assert_uint_eq(lines, 5);
 	buf_free(&errors.text);
 }
 END_TEST
