@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# usage: bench_holds.sh [-o json]
+# How fast an approval wakes one of 10,000 waiting requests and what memory these take, and what the
+# lookup of a hold adds to a request when 1,000,000 past holds lie in the table: latency of a request
+# that is held once more, less that of one that is denied from memory, in the same run.
+# BENCH_WAITING and BENCH_PAST change the sizes.
+set -euo pipefail
+: "${HOLDPOINT_BIN:?run it as ./dev bench holds}"
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+cd "$top"
+source dev.d/lib.sh
+source dev.d/certs.sh
+source dev.d/postgres.sh
+source dev.d/daemons.sh
+source test/support/pg.sh
+
+json=0
+[[ ${1:-} == -o && ${2:-} == json ]] && json=1
+waiting=${BENCH_WAITING:-10000} past=${BENCH_PAST:-1000000} samples=${BENCH_SAMPLES:-300}
+bench=$HOLDPOINT_BIN/../bench
+work=$(mktemp -d /tmp/holdpoint-bench.XXXXXX)
+stack_dir=$work/stack stack_bin=$HOLDPOINT_BIN stack_cluster=bench stack_detach=0
+trap 'daemon_stop webhook; pg_throwaway_end; rm -rf "$work"' EXIT
+note_() { ((json)) || note "$@"; }
+sql() { psql -qXAt -v ON_ERROR_STOP=1 "$HOLDPOINT_TEST_DATABASE_URL" -c "$1"; }
+
+note_ "...    Start PostgreSQL and the webhook"
+{
+  pg_throwaway
+  stack_sockets=$pg_sockets
+  stack_prepare
+  stack_login bench holdpoint_approver sre holdpoint_auditor
+} >/dev/null
+
+note_ "...    Put $past past holds into the table"
+sql "INSERT INTO holdpoint.hold (cluster, fingerprint, state, username, groups, operation, api_group,
+    api_version, resource, subresource, namespace, name, policy, rule, message, approvers,
+    min_approvals, require_reason, grant_kind, created_at, expires_at, ended_at, request_uid)
+  SELECT 'bench', sha256(n::text::bytea), 'used', 'agent-' || n % 100, '{ai-agents}', 'DELETE', '', 'v1',
+    'pods', '', 'prod', 'past-' || n, 'bench-holds', 'held', 'held', '{sre}', 1, false, 'Once',
+    now() - interval '1 day', now() - interval '1 hour', now() - interval '2 hours', 'u-' || n
+  FROM generate_series(1, $past) AS n" && sql 'ANALYZE holdpoint.hold'
+
+webhook_start test/bench/policies/holds.yaml -- --max-waiting=$((waiting + 100)) \
+  --max-connections=$((waiting + 1000))
+note_ "...    $waiting requests come to wait"
+WEBHOOK_PID=${stack_pid[webhook]} "$bench/bench_holds" "$stack_dir/certs" \
+  "${stack_url[webhook]#https://}" "$(stack_database_url bench)" "$waiting" "$samples" >"$work/woken"
+
+# request RESOURCE: a DELETE of one, as a file
+request() {
+  jq -c --arg resource "$1" '.request.resource.resource = $resource | .request.userInfo = {username: "agent",
+    groups: ["ai-agents"]}' test/fixtures/admission/v1.36/065-*.json >"$work/$1.json"
+  printf '%s\n' "$work/$1.json"
+}
+measure() {
+  "$bench/bench_webhook" load "$stack_dir/certs" "${stack_url[webhook]#https://}" /validate 1 5 "$(request "$1")"
+}
+note_ "...    Look a hold up among the past ones"
+daemon_stop webhook
+webhook_start test/bench/policies/holds.yaml
+measure configmaps >/dev/null
+measure configmaps >"$work/held"
+measure secrets >"$work/denied"
+daemon_stop webhook
+
+jq -n --slurpfile woken "$work/woken" --slurpfile held "$work/held" --slurpfile denied "$work/denied" \
+  --argjson past "$past" '$woken[0] as $w | {bench: "holds", waiting: $w.waiting,
+    wake_p50_ms: ($w.wake_p50_us / 1000), wake_p99_ms: ($w.wake_p99_us / 1000),
+    waiting_rss_bytes: $w.rss_bytes, rss_before_bytes: $w.rss_before_bytes, past_holds: $past,
+    held_p50_us: $held[0].p50_us, held_p99_us: $held[0].p99_us,
+    denied_p50_us: $denied[0].p50_us, denied_p99_us: $denied[0].p99_us,
+    lookup_p99_ms: (($held[0].p99_us - $denied[0].p99_us) / 1000)}' >"$work/summary"
+if ((json)); then
+  jq -c . "$work/summary"
+else
+  jq -r '"wake      p50 \(.wake_p50_ms) ms, p99 \(.wake_p99_ms) ms after the approval, of \(.waiting) waiting",
+    "memory    \(.waiting_rss_bytes / 1048576 | round) MiB while they wait (\(.rss_before_bytes / 1048576 | round) MiB before)",
+    "lookup    p99 \(.lookup_p99_ms) ms added with \(.past_holds) past holds"' "$work/summary"
+fi
