@@ -14,9 +14,9 @@
 #include "common/pg_pool.h"
 
 #define BUCKETS	     4096
-#define TICK_MS	     50 /* deadlines are kept within it */
-#define LISTEN_MS    50 /* a new wait is looked at within it */
-#define LOOK_ALL_MS  1000
+#define TICK_MS	     50		    /* deadlines are kept within it */
+#define LISTEN_MS    50		    /* a new wait is looked at within it */
+#define SLICE	     (BUCKETS / 32) /* looked at every LISTEN_MS: the whole table in 1.6 s */
 #define RECONNECT_MS 500
 #define LOOK_MAX     2000 /* numbers in one question */
 #define NOTIFY_MAX   64
@@ -260,11 +260,12 @@ static size_t collect_bucket(struct hold_wait *w, size_t bucket, bool all, int64
 	return n;
 }
 
-static int look_at(struct hold_wait *w, struct pg_conn *conn, struct look *l, bool all)
+static int look_at(
+	struct hold_wait *w, struct pg_conn *conn, struct look *l, bool all, size_t from, size_t to)
 {
 	int64_t ids[256];
 
-	for (size_t b = 0; b < BUCKETS; b++) {
+	for (size_t b = from; b < to; b++) {
 		size_t n = collect_bucket(w, b, all, ids, ARRAY_LEN(ids));
 
 		for (size_t i = 0; i < n; i++)
@@ -314,21 +315,21 @@ static bool has_fresh(struct hold_wait *w)
 static void listen_on(struct hold_wait *w, struct pg_conn *conn, struct look *l)
 {
 	uint64_t looked_us = 0;
+	size_t at = 0;
 	int rc = 0;
 
 	while (rc == 0 && !is_stopping(w)) {
-		uint64_t now;
-
 		rc = take_notifications(w, conn, l);
 		if (rc == 0)
 			rc = ask(w, conn, l);
-		now = monotonic_us();
-		if (rc == 0 && now - looked_us > LOOK_ALL_MS * 1000) {
-			rc = look_at(w, conn, l, true);
-			looked_us = now;
-		} else if (rc == 0 && has_fresh(w)) {
-			rc = look_at(w, conn, l, false);
-		}
+		if (rc == 0 && has_fresh(w))
+			rc = look_at(w, conn, l, false, 0, BUCKETS);
+		if (rc != 0 || monotonic_us() - looked_us < LISTEN_MS * 1000)
+			continue;
+		/* A slice at a time: one question about all would keep a notification waiting. */
+		rc = look_at(w, conn, l, true, at, at + SLICE);
+		at = (at + SLICE) % BUCKETS;
+		looked_us = monotonic_us();
 	}
 }
 
