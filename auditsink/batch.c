@@ -112,6 +112,7 @@ void batch_free(struct batch *b)
 
 void batch_number(struct batch *b, int64_t first_seq)
 {
+	b->first_seq = first_seq;
 	for (uint32_t i = 0; i < b->events; i++) {
 		uint32_t at;
 

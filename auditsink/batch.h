@@ -27,6 +27,8 @@ struct batch {
 	uint64_t masked;
 	int64_t newest_us; /* the latest stageTimestamp, 0 without events */
 
+	int64_t first_seq; /* once it is stored */
+
 	struct batch *next; /* in the writer's queue */
 	int outcome;	    /* enum write_outcome */
 	void (*done)(struct batch *b, int outcome);

@@ -15,6 +15,7 @@
 struct drainer {
 	struct pg_pool *pool;
 	struct spool *spool;
+	struct writer *writer;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t stopped;
@@ -23,6 +24,7 @@ struct drainer {
 
 /* What one job of the pool is to write, and how that went. */
 struct drain {
+	struct writer *writer;
 	struct batch *group;
 	enum pg_status status;
 };
@@ -31,13 +33,13 @@ static void drain_job(struct pg_conn *c, bool usable, void *arg)
 {
 	struct drain *d = arg;
 
-	d->status = usable ? writer_write(c, d->group) : PG_UNAVAILABLE;
+	d->status = usable ? writer_write(d->writer, c, d->group) : PG_UNAVAILABLE;
 }
 
 /* Stores a list of batches in one transaction. */
 static enum pg_status store(struct drainer *d, struct spooled *list, unsigned count)
 {
-	struct drain job = {.group = list[0].batch, .status = PG_UNAVAILABLE};
+	struct drain job = {.writer = d->writer, .group = list[0].batch, .status = PG_UNAVAILABLE};
 
 	for (unsigned i = 0; i < count; i++)
 		list[i].batch->next = i + 1 < count ? list[i + 1].batch : NULL;
@@ -138,7 +140,8 @@ static void *drainer_main(void *arg)
 	return NULL;
 }
 
-int drainer_start(struct pg_pool *pool, struct spool *spool, struct drainer **ret, struct err *e)
+int drainer_start(struct pg_pool *pool, struct spool *spool, struct writer *writer,
+	struct drainer **ret, struct err *e)
 {
 	struct drainer *d = calloc(1, sizeof(*d));
 	pthread_condattr_t attr;
@@ -148,6 +151,7 @@ int drainer_start(struct pg_pool *pool, struct spool *spool, struct drainer **re
 		return err_set(e, "out of memory");
 	d->pool = pool;
 	d->spool = spool;
+	d->writer = writer;
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -8,9 +8,10 @@
 #include "common/pg_pool.h"
 
 struct drainer;
+struct writer;
 
-/* Starts a thread. pool and spool must outlive it. */
-int drainer_start(struct pg_pool *pool, struct spool *spool, struct drainer **ret,
-	struct err *e) _must_check_;
+/* Starts a thread. What it is given must outlive it. */
+int drainer_start(struct pg_pool *pool, struct spool *spool, struct writer *writer,
+	struct drainer **ret, struct err *e) _must_check_;
 /* Ends it after the transaction under way. NULL is fine. Blocks. */
 void drainer_stop(struct drainer *d);

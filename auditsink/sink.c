@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -11,14 +12,14 @@
 #include "auditsink/source.h"
 #include "common/log.h"
 
-#define METRICS_MAX	     ((size_t)1 << 20)
-#define IDLE_TIMEOUT_S	     120 /* an API server keeps a connection for 90 s */
-#define WRITE_BYTES_MAX	     ((size_t)512 << 20)
-#define WORKERS_MAX	     64
-#define POOL_QUEUE	     512 /* jobs: one for each cluster, and housekeeping */
-#define DAYS_AHEAD	     "7"
-#define HOUSEKEEPING_S	     3600
-#define HOUSEKEEPING_RETRY_S 60
+#define METRICS_MAX	    ((size_t)1 << 20)
+#define IDLE_TIMEOUT_S	    120 /* an API server keeps a connection for 90 s */
+#define WRITE_BYTES_MAX	    ((size_t)512 << 20)
+#define WORKERS_MAX	    64
+#define POOL_QUEUE	    512 /* jobs: one for each cluster, and housekeeping */
+#define DAYS_AHEAD	    "7"
+#define PARTITIONS_MS	    3600000 /* how often they are looked after */
+#define PARTITIONS_RETRY_MS 60000
 
 struct sink {
 	struct sink_config config;
@@ -142,7 +143,7 @@ static void get_metrics(struct http_request *req, void *userdata _unused_)
 				.body = buf_span(&out)});
 }
 
-/* ---- housekeeping: partitions are made ahead ---- */
+/* ---- housekeeping: partitions are made ahead, repeated auditIDs are recorded ---- */
 
 struct partitions_job {
 	bool ok;
@@ -168,14 +169,59 @@ static void ensure_partitions(struct pg_conn *c, bool usable, void *arg)
 	job->ok = true;
 }
 
+struct sweep_job {
+	struct written range;
+	bool ok;
+};
+
+/* Events that share auditID and stage with earlier ones: kept, and recorded as such. */
+static void find_duplicates(struct pg_conn *c, bool usable, void *arg)
+{
+	static const struct pg_stmt stmt = {
+		"audit_find_duplicates", "SELECT holdpoint.audit_find_duplicates($1, $2, $3)", 3};
+	_cleanup_(pg_result_freep) struct pg_result *r = NULL;
+	struct sweep_job *job = arg;
+	char from[24], to[24];
+	struct err e;
+
+	job->ok = false;
+	if (!usable)
+		return;
+	snprintf(from, sizeof(from), "%lld", (long long)job->range.from);
+	snprintf(to, sizeof(to), "%lld", (long long)job->range.to);
+	if (pg_exec(c, &stmt,
+		    (const struct span[]){span_of(job->range.cluster), span_of(from), span_of(to)},
+		    &r, NULL, &e) != PG_OK) {
+		log_warn("audit_find_duplicates_failed", LOG_STR("error", e.msg));
+		return;
+	}
+	metric_add(&sink_metrics[SINK_REPEATED_IDS], pg_result_int(r, 0, 0));
+	job->ok = true;
+}
+
+static void sweep(struct sink *s)
+{
+	struct sweep_job job;
+
+	while (writer_take_written(s->writer, &job.range)) {
+		if (pg_pool_run(s->pool, find_duplicates, &job) < 0 || !job.ok) {
+			writer_put_written(s->writer, &job.range);
+			return;
+		}
+	}
+}
+
 /* Sleeps; false when the sink stops. */
-static bool sleep_unless_stopping(struct sink *s, unsigned seconds)
+static bool sleep_unless_stopping(struct sink *s, int64_t ms)
 {
 	struct timespec until;
 	bool stopping;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += seconds;
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += ms % 1000 * 1000000;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
 	pthread_mutex_lock(&s->lock);
 	while (!s->stopping && pthread_cond_timedwait(&s->stopping_cond, &s->lock, &until) == 0)
 		;
@@ -189,7 +235,14 @@ static void *housekeeper_main(void *arg)
 	struct sink *s = arg;
 	struct partitions_job job = {.ok = s->partitions_ok};
 
-	while (sleep_unless_stopping(s, job.ok ? HOUSEKEEPING_S : HOUSEKEEPING_RETRY_S)) {
+	int64_t interval_ms = s->config.sweep_interval_ms, since_ms = 0;
+
+	while (sleep_unless_stopping(s, interval_ms)) {
+		sweep(s);
+		since_ms += interval_ms;
+		if (since_ms < (job.ok ? PARTITIONS_MS : PARTITIONS_RETRY_MS))
+			continue;
+		since_ms = 0;
 		if (pg_pool_run(s->pool, ensure_partitions, &job) < 0)
 			job.ok = false;
 	}
@@ -245,9 +298,9 @@ static int start_writer(struct sink *s, struct err *e)
 		.max_batches = (unsigned)s->config.queue,
 		.max_bytes = WRITE_BYTES_MAX};
 
-	if (s->spool && drainer_start(s->pool, s->spool, &s->drainer, e) < 0)
+	if (writer_new(&config, &s->writer, e) < 0)
 		return -1;
-	return writer_new(&config, &s->writer, e);
+	return s->spool ? drainer_start(s->pool, s->spool, s->writer, &s->drainer, e) : 0;
 }
 
 static int start_ingest(struct sink *s, struct err *e)

@@ -27,6 +27,7 @@ struct sink_config {
 	int64_t max_connections;
 	int64_t queue;	 /* bodies waiting: to be read, and again to be written */
 	int64_t workers; /* threads that read and mask; 0: one a core */
+	int64_t sweep_interval_ms;
 	int64_t shutdown_ms;
 };
 

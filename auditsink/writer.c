@@ -20,7 +20,8 @@ struct lane {
 	struct writer *w;
 	char cluster[CLUSTER_NAME_MAX + 1];
 	struct batch *head, **tail;
-	bool running; /* a job for it is in the pool */
+	bool running;			  /* a job for it is in the pool */
+	int64_t written_from, written_to; /* numbers stored and not looked through; to 0: none */
 	struct lane *next;
 };
 
@@ -153,7 +154,84 @@ static void set_outcome(struct batch *group, int outcome)
 		b->outcome = outcome;
 }
 
-enum pg_status writer_write(struct pg_conn *c, struct batch *group)
+/* ---- lanes; the writer's lock is held where nothing else is said ---- */
+
+static struct lane *find_lane(struct writer *w, const char *cluster)
+{
+	struct lane *l;
+
+	for (l = w->lanes; l; l = l->next) {
+		if (strcmp(l->cluster, cluster) == 0)
+			return l;
+	}
+	if (w->lane_count == LANES_MAX)
+		return NULL;
+	l = calloc(1, sizeof(*l));
+	if (!l)
+		return NULL;
+	l->w = w;
+	snprintf(l->cluster, sizeof(l->cluster), "%s", cluster);
+	l->tail = &l->head;
+	l->next = w->lanes;
+	w->lanes = l;
+	w->lane_count++;
+	return l;
+}
+
+/* ---- what was written, for whoever looks it through afterwards ---- */
+
+static void add_range(struct lane *l, int64_t from, int64_t to)
+{
+	if (l->written_to == 0 || from < l->written_from)
+		l->written_from = from;
+	if (to > l->written_to)
+		l->written_to = to;
+}
+
+static void note_written(struct writer *w, const struct batch *group)
+{
+	struct lane *l;
+
+	pthread_mutex_lock(&w->lock);
+	l = find_lane(w, group->cluster);
+	for (const struct batch *b = group; b && l; b = b->next) {
+		if (b->outcome == WRITE_STORED && b->events > 0)
+			add_range(l, b->first_seq, b->first_seq + b->events - 1);
+	}
+	pthread_mutex_unlock(&w->lock);
+}
+
+bool writer_take_written(struct writer *w, struct written *ret)
+{
+	struct lane *l;
+
+	pthread_mutex_lock(&w->lock);
+	for (l = w->lanes; l && l->written_to == 0; l = l->next)
+		;
+	if (l) {
+		snprintf(ret->cluster, sizeof(ret->cluster), "%s", l->cluster);
+		ret->from = l->written_from;
+		ret->to = l->written_to;
+		l->written_to = 0;
+	}
+	pthread_mutex_unlock(&w->lock);
+	return l != NULL;
+}
+
+void writer_put_written(struct writer *w, const struct written *back)
+{
+	struct lane *l;
+
+	pthread_mutex_lock(&w->lock);
+	l = find_lane(w, back->cluster);
+	if (l)
+		add_range(l, back->from, back->to);
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* ---- groups ---- */
+
+enum pg_status writer_write(struct writer *w, struct pg_conn *c, struct batch *group)
 {
 	enum pg_status status = PG_RETRY;
 	int64_t start = now_us();
@@ -165,6 +243,7 @@ enum pg_status writer_write(struct pg_conn *c, struct batch *group)
 	metric_observe_us(&sink_metrics[SINK_WRITE_SECONDS], (uint64_t)(now_us() - start));
 	if (status == PG_OK) {
 		metric_add(&sink_metrics[SINK_TRANSACTIONS], 1);
+		note_written(w, group);
 		return status;
 	}
 	set_outcome(group, WRITE_FAILED);
@@ -174,13 +253,13 @@ enum pg_status writer_write(struct pg_conn *c, struct batch *group)
 }
 
 /* One batch that the database refuses must not be refused again with its neighbours. */
-static void write_one_by_one(struct pg_conn *c, struct batch *group)
+static void write_one_by_one(struct writer *w, struct pg_conn *c, struct batch *group)
 {
 	for (struct batch *b = group; b; b = b->next) {
 		struct batch *next = b->next;
 
 		b->next = NULL;
-		if (writer_write(c, b) == PG_UNAVAILABLE) {
+		if (writer_write(w, c, b) == PG_UNAVAILABLE) {
 			b->next = next;
 			set_outcome(b, WRITE_FAILED);
 			return;
@@ -208,30 +287,6 @@ static void spool_failed(struct writer *w, struct batch *group)
 			b->outcome = WRITE_SPOOLED;
 	}
 	metric_add(&sink_metrics[SINK_SPOOLED], (int64_t)failed);
-}
-
-/* ---- lanes; the writer's lock is held where nothing else is said ---- */
-
-static struct lane *find_lane(struct writer *w, const char *cluster)
-{
-	struct lane *l;
-
-	for (l = w->lanes; l; l = l->next) {
-		if (strcmp(l->cluster, cluster) == 0)
-			return l;
-	}
-	if (w->lane_count == LANES_MAX)
-		return NULL;
-	l = calloc(1, sizeof(*l));
-	if (!l)
-		return NULL;
-	l->w = w;
-	snprintf(l->cluster, sizeof(l->cluster), "%s", cluster);
-	l->tail = &l->head;
-	l->next = w->lanes;
-	w->lanes = l;
-	w->lane_count++;
-	return l;
 }
 
 /* The oldest batches of a lane, as many as fit one transaction. */
@@ -310,8 +365,8 @@ static void run_lane(struct pg_conn *c, bool usable, void *arg)
 	pthread_mutex_unlock(&w->lock);
 	if (!usable)
 		set_outcome(group, WRITE_FAILED);
-	else if (writer_write(c, group) == PG_REFUSED && group->next)
-		write_one_by_one(c, group);
+	else if (writer_write(w, c, group) == PG_REFUSED && group->next)
+		write_one_by_one(w, c, group);
 	spool_failed(w, group);
 	/* The next transaction must not wait for this one's answers. */
 	pthread_mutex_lock(&w->lock);

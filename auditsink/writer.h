@@ -29,7 +29,7 @@ enum write_outcome {
 };
 
 int writer_new(const struct writer_config *config, struct writer **ret, struct err *e) _must_check_;
-/* All lanes must be empty: close the pool first. NULL is fine. */
+/* All lanes must be empty: drain it and close the pool first. NULL is fine. */
 void writer_free(struct writer *w);
 
 /*
@@ -42,7 +42,17 @@ int writer_submit(struct writer *w, struct batch *b) _must_check_;
  * Stores a list of batches of one cluster in one transaction, now, on this connection; tries again
  * when it met a deadlock. On PG_OK every batch's outcome is set. For a job of the pool.
  */
-enum pg_status writer_write(struct pg_conn *c, struct batch *group) _must_check_;
+enum pg_status writer_write(struct writer *w, struct pg_conn *c, struct batch *group) _must_check_;
+
+/* Numbers of events of one cluster that were stored since they were last asked for. */
+struct written {
+	char cluster[CLUSTER_NAME_MAX + 1];
+	int64_t from, to;
+};
+/* False: nothing new, in any cluster. */
+bool writer_take_written(struct writer *w, struct written *ret);
+/* They could not be looked at: they will be handed out again. */
+void writer_put_written(struct writer *w, const struct written *back);
 
 /* Waits until every lane is empty, at most timeout_ms. False when one is not. */
 bool writer_drain(struct writer *w, unsigned timeout_ms);

@@ -58,7 +58,7 @@ metric() { curl -fsS "${stack_plain[sink]}/metrics" | awk -v name="$1" '$1 == na
 
 at "start"
 stack_prepare >/dev/null
-sink_start
+sink_start --sweep-interval=1s
 
 at "the recorded traffic is stored"
 files=("$root"/test/fixtures/audit/*/*-eventlist.json)
@@ -121,6 +121,17 @@ bad2|expected a key in quotes|alice
 bad3|not UTF-8|alice
 |no auditID|" "$(sql "SELECT audit_id, reason, username FROM holdpoint.audit_quarantine ORDER BY audit_id NULLS LAST")" "quarantine"
 equals "$((events + 8))" "$(sql 'SELECT max(seq) FROM holdpoint.audit_event')" "numbers have no gaps"
+
+at "an auditID that was used before is flagged, both events are kept"
+list "$(event n1 ',"userAgent":"another"'),$(event once)" >"$dir/e"
+answers 200 '"events":2,"quarantined":0' "$dir/e"
+flagged() { sql "SELECT string_agg(audit_id || ' ' || differs, ',') FROM holdpoint.audit_duplicate WHERE audit_id ~ '^n1|once'"; }
+for ((i = 0; i < 150; i++)); do
+  [[ $(flagged) ]] && break
+  sleep 0.2
+done
+equals 'n1 true' "$(flagged)" "repeated auditIDs"
+equals 2 "$(sql "SELECT count(*) FROM holdpoint.audit_event WHERE audit_id = 'n1'")" "events with that auditID"
 
 at "what is no EventList is refused"
 echo '{"kind":"PodList","items":[]}' >"$dir/x" && answers 400 'wrong kind' "$dir/x"
