@@ -293,8 +293,8 @@ static bool find_value(struct pair *p)
 		p->value_end = mark ? p->value + mark : closing_bracket(p, p->value);
 		return true;
 	}
-	/* "name": word is prose, not JSON. */
-	if (p->closed_quote && sep == ':' &&
+	/* "name": word is prose, not JSON; at the beginning of a line it may be YAML. */
+	if (p->closed_quote && !begins_line(p) && sep == ':' &&
 		!(p->text[p->value] >= '0' && p->text[p->value] <= '9') && p->text[p->value] != '-')
 		return false;
 	find_unquoted_value(p, spaced);
@@ -381,6 +381,34 @@ static int mask_sql(struct mask_frame *f, struct pair *p, size_t *ret_end)
 	return mask_pair(f, p, NAME_STRONG, RULE_TEXT_ASSIGNMENT);
 }
 
+/* password "x" in messages, password x in netrc, requirepass x in redis.conf: sep is the blank. */
+static int mask_spaced(struct mask_frame *f, struct pair *p, size_t *ret_end)
+{
+	static const char *const names[] = {
+		"password", "passwd", "passphrase", "requirepass", "masterauth"};
+	bool known = false;
+
+	if (!find_name(p))
+		return 0;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		known |= p->name_end - p->name == strlen(names[i]) &&
+			 strncasecmp(p->text + p->name, names[i], strlen(names[i])) == 0;
+	p->value = p->sep + 1;
+	if (!known || p->closed_quote || p->value >= p->end)
+		return 0;
+	if (!find_quoted_value(p)) {
+		size_t line = end_of_line(p, p->value);
+
+		p->value_end = end_of_word(p, p->value, "");
+		/* One word to the end of the line, or behind the other words of netrc. */
+		if (!(begins_line(p) && p->value_end == line) &&
+			!memmem(p->text + p->begin, p->name - p->begin, "login ", 6))
+			return 0;
+	}
+	*ret_end = p->value_end;
+	return mask_pair(f, p, NAME_STRONG, RULE_TEXT_ASSIGNMENT);
+}
+
 int mask_assignment(struct mask_frame *f, size_t begin, size_t end, size_t sep, size_t *ret_end)
 {
 	struct pair p = {.text = f->text.ptr, .begin = begin, .end = end, .sep = sep};
@@ -389,6 +417,8 @@ int mask_assignment(struct mask_frame *f, size_t begin, size_t end, size_t sep, 
 
 	if (p.text[sep] == '\'')
 		return mask_sql(f, &p, ret_end);
+	if (p.text[sep] == ' ')
+		return mask_spaced(f, &p, ret_end);
 	if (next == 0 || (p.text[sep] == ':' && (next == ':' || next == '/')))
 		return 0;
 	if (!find_name(&p))

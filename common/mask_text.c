@@ -7,7 +7,7 @@
  */
 #include "common/mask_internal.h"
 
-enum tail { TAIL_ALNUM, TAIL_URL, TAIL_UPPER, TAIL_HEX, TAIL_BASE64 };
+enum tail { TAIL_ALNUM, TAIL_URL, TAIL_UPPER, TAIL_HEX, TAIL_BASE64, TAIL_CRYPT };
 
 struct token {
 	const char *prefix;
@@ -80,6 +80,16 @@ static const struct token tokens[] = {
 	{"rubygems_", 30, TAIL_HEX, 0},
 	{"dckr_pat_", 20, TAIL_URL, 0},
 	{"dckr_oat_", 20, TAIL_URL, 0},
+	/* hashes of passwords, as crypt(3) and htpasswd write them */
+	{"$2a$", 20, TAIL_CRYPT, 0},
+	{"$2b$", 20, TAIL_CRYPT, 0},
+	{"$2y$", 20, TAIL_CRYPT, 0},
+	{"$apr1$", 10, TAIL_CRYPT, 0},
+	{"$1$", 12, TAIL_CRYPT, 0},
+	{"$5$", 12, TAIL_CRYPT, 0},
+	{"$6$", 12, TAIL_CRYPT, 0},
+	{"$y$", 12, TAIL_CRYPT, 0},
+	{"$argon2", 20, TAIL_CRYPT, 0},
 	/* infrastructure */
 	{"hvs.", 20, TAIL_URL, 0},
 	{"hvb.", 20, TAIL_URL, 0},
@@ -157,6 +167,7 @@ static uint8_t tails_of(char c)
 	ret |= digit || upper ? 1u << TAIL_UPPER : 0;
 	ret |= hex ? 1u << TAIL_HEX : 0;
 	ret |= is_alnum(c) || strchr("+/=-_", c) ? 1u << TAIL_BASE64 : 0;
+	ret |= is_alnum(c) || strchr("./$=,+", c) ? 1u << TAIL_CRYPT : 0;
 	return ret;
 }
 
@@ -164,7 +175,7 @@ void mask_text_init(void)
 {
 	static const char *const others[] = {"ey", "LS", "H4", "--", "-p", "-u", "-a", "-w", ":/",
 		"Be", "be", "BE", "Ba", "ba", "BA", ";b", ".|", "In", " '", "ki", "Ki", "KI", "@t",
-		"@u"};
+		"@u", "d ", "s ", "e ", "h "};
 
 	for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
 		uint8_t *first = &first_token[(uint8_t)tokens[i].prefix[0]];
@@ -243,7 +254,7 @@ static int scan_token(struct scan *s)
 		if (tail_len(p + n, end, t->tail) < t->tail_min)
 			continue;
 		/* What follows the form may still be a part of it. */
-		n += tail_len(p + n, end, t->tail == TAIL_BASE64 ? TAIL_BASE64 : TAIL_URL);
+		n += tail_len(p + n, end, t->tail >= TAIL_BASE64 ? t->tail : TAIL_URL);
 		return masked(s, s->at, n, RULE_TEXT_TOKEN);
 	}
 	return 0;
@@ -540,7 +551,9 @@ static int scan_invalid_value(struct scan *s)
 	while (path > begin && path[-1] != ' ' && path_end - path < MASK_NAME_MAX)
 		path--;
 	name = (struct span){path, (size_t)(path_end - path)};
-	if (strchr("{[m&", *value) == NULL && mask_name_class(s->f->ctx->m, name) != NAME_STRONG &&
+	/* Alone in a cause of a Status, the field stands elsewhere. */
+	if (name.len > 0 && strchr("{[m&", *value) == NULL &&
+		mask_name_class(s->f->ctx->m, name) != NAME_STRONG &&
 		!find(path, path_end, "].value"))
 		return 0;
 	stop = *value == '"' ? memchr(value + 1, '"', (size_t)(end - value - 1)) : NULL;
@@ -548,6 +561,17 @@ static int scan_invalid_value(struct scan *s)
 		stop = NULL;
 	return masked(s, (size_t)(value - s->f->text.ptr),
 		(size_t)((stop ? stop + 1 : end) - value), RULE_TEXT_QUOTED_BODY);
+}
+
+/* "password ", "passwd ", "passphrase ", "requirepass ", "masterauth " */
+static bool ends_pass_word(const struct scan *s)
+{
+	const char *p = scan_at(s);
+
+	return s->at - s->begin >= 5 &&
+	       (strncasecmp(p - 3, "word", 4) == 0 || strncasecmp(p - 3, "pass", 4) == 0 ||
+		       strncasecmp(p - 3, "sswd", 4) == 0 || strncasecmp(p - 3, "rase", 4) == 0 ||
+		       strncasecmp(p - 3, "auth", 4) == 0);
 }
 
 static int scan_separator(struct scan *s)
@@ -599,6 +623,8 @@ static int scan_here(struct scan *s)
 	if (ret == 0 && s->at == at && (second == '=' || second == ':' || second == '>'))
 		ret = scan_separator(s);
 	if (ret == 0 && s->at == at && c == ' ' && second == '\'')
+		ret = scan_separator(s);
+	if (ret == 0 && s->at == at && second == ' ' && ends_pass_word(s))
 		ret = scan_separator(s);
 	return ret;
 }
