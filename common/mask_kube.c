@@ -432,6 +432,62 @@ static bool has_sign(struct span name, char sign)
 	return name.len > 2 && name.ptr[0] == sign && name.ptr[1] == ':';
 }
 
+/* The string that begins at s->ptr ("…"), taken off *s; absent if none does. */
+static struct span take_string(struct span *s)
+{
+	const char *close =
+		s->len > 1 && s->ptr[0] == '"' ? memchr(s->ptr + 1, '"', s->len - 1) : NULL;
+	struct span ret = {close ? s->ptr + 1 : NULL, close ? (size_t)(close - s->ptr) - 1 : 0};
+
+	if (close) {
+		s->len -= ret.len + 2;
+		s->ptr = close + 1;
+	}
+	return ret;
+}
+
+/* {"name":"app"}, {"containerPort":80,"protocol":"TCP"}: plain values under names that are known.
+ */
+static bool is_plain_list_key(struct mask_frame *f, struct span s)
+{
+	while (s.len > 2 && (*s.ptr == '{' || *s.ptr == ',')) {
+		const struct mask_name *known;
+		struct span name, value;
+
+		s.ptr++;
+		s.len--;
+		name = take_string(&s);
+		known = name.ptr ? mask_known_field(name) : NULL;
+		if (!known || known->class != NAME_PLAIN || s.len < 2 || *s.ptr != ':')
+			return false;
+		s.ptr++;
+		s.len--;
+		value = take_string(&s);
+		if (value.ptr && (memchr(value.ptr, '\\', value.len) ||
+					 (value.len > 0 && !mask_is_plain(f->ctx->m, value))))
+			return false;
+		while (!value.ptr && s.len > 0 && *s.ptr >= '0' && *s.ptr <= '9') {
+			s.ptr++;
+			s.len--;
+		}
+	}
+	return s.len == 1 && *s.ptr == '}';
+}
+
+/* The quick answer for most keys of fieldsV1; false when in doubt. */
+static bool is_plain_key(struct mask_frame *f, struct span name)
+{
+	struct span rest = {name.ptr + 2, name.len - 2};
+
+	if (name.len < 3)
+		return true;
+	if (f->ctx->m->config)
+		return false;
+	if (has_sign(name, 'f'))
+		return name.len < 16 || mask_is_plain(f->ctx->m, rest);
+	return has_sign(name, 'k') && is_plain_list_key(f, rest);
+}
+
 /*
  * fieldsV1 has names in its keys (f:), and values too: `v:"x"` is an element of a set, `k:{…}` the
  * key of a list element.
@@ -451,7 +507,7 @@ static int mask_fields(struct mask_frame *f, json_ref r, json_ref above, unsigne
 			return -1;
 		if (has_sign(name, 'v') && field_is_secret(f, above))
 			ret = mask_set_element(f, k);
-		else if (!field || name.len >= 16)
+		else if (!is_plain_key(f, name))
 			ret = mask_string_value(f, k, (struct mask_where){0});
 		if (ret < 0)
 			return -1;

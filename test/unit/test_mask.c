@@ -266,6 +266,21 @@ START_TEST(mask__names)
 		{GONE, "",
 			"{\"metadata\":{\"managedFields\":[{\"fieldsV1\":{\"f:spec\":{\"f:tokens\":"
 			"{\"v:\\\"" S "\\\"\":{}}}}}]}}"},
+		{GONE, "",
+			"{\"managedFields\":[{\"fieldsV1\":{\"k:{\\\"password\\\":\\\"" S
+			"\\\"}\":{}}}]}"},
+		{GONE, "",
+			"{\"managedFields\":[{\"fieldsV1\":{\"k:{\\\"name\\\":\\\"x://u:" S
+			"@h\\\"}\":{}}}]}"},
+		{GONE, "",
+			"{\"managedFields\":[{\"fieldsV1\":{\"f:ghp_"
+			"0123456789abcdefghijklmnopqrstuvwxyz"
+			"\":{}}}]}"},
+		{SAME, "",
+			"{\"managedFields\":[{\"fieldsV1\":{\"k:{\\\"containerPort\\\":80,"
+			"\\\"protocol\\\":"
+			"\\\"TCP\\\"}\":{\".\":{}},\"k:{\\\"name\\\":\\\"app\\\"}\":{\"f:env\":{}}}"
+			"}]}"},
 		{GONE, "", "{\"auth\":\"q8Zr2LmX9vTt4KcPw7hunter2secret\"}"},
 		{SAME, "",
 			"{\"secretName\":\"db\",\"tokenTTL\":\"1h\",\"passwordFile\":\"/run/pw\"}"},
