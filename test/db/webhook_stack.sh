@@ -18,7 +18,7 @@ finish() {
   local rc=$?
   ((passed)) || rc=$((rc ? rc : 1))
   daemon_stop webhook || rc=1
-  if grep -lE 'ERROR: (Address|Leak|Thread)Sanitizer|runtime error:' "$stack_dir"/webhook.log*; then
+  if grep -lE '(ERROR|WARNING): (Address|Leak|Thread)Sanitizer|runtime error:' "$stack_dir"/webhook.log*; then
     rc=1
   fi
   ((rc)) && tail -n 40 "$stack_dir"/webhook.log* >&2
