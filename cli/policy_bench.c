@@ -78,7 +78,7 @@ int cli_policy_bench(const struct command *self, int argc, char **argv)
 			.arg = "FILE",
 			.no_env = true,
 			.required = true,
-			.help = "AdmissionReview or SubjectAccessReview, as JSON; may be repeated"},
+			.help = "AdmissionReview or SubjectAccessReview, as JSON"},
 		{.name = "for",
 			.type = FLAG_DURATION_MS,
 			.value = &for_ms,

@@ -96,8 +96,7 @@ static const struct flag flags[] = {
 		.value = &opt.policies,
 		.arg = "PATH",
 		.required = true,
-		.help = "File or folder of policies; repeatable. Loaded again on SIGHUP and on "
-			"change."},
+		.help = "File or folder of policies. Loaded again on SIGHUP and on change."},
 	{.name = "database-url",
 		.type = FLAG_STRING,
 		.value = &opt.database_url,
