@@ -271,9 +271,8 @@ enum {
 	WHERE_COMMAND = 1 << 2, /* a list here is a command line */
 	WHERE_EXEC = 1 << 3,	/* of exec: only what is known to be harmless stays */
 	WHERE_SCHEMA = 1 << 4,	/* of a CustomResourceDefinition: names of fields, no values */
-	WHERE_MANAGED_FIELDS = 1 << 5,
-	WHERE_PROXY = 1 << 6,  /* options of a proxy request: `path` is a URI */
-	WHERE_TARGET = 1 << 7, /* an object of the resource that the request names */
+	WHERE_PROXY = 1 << 6,	/* options of a proxy request: `path` is a URI */
+	WHERE_TARGET = 1 << 7,	/* an object of the resource that the request names */
 };
 
 struct mask_where {
