@@ -60,6 +60,13 @@ bool change_is_server_managed(struct span key, bool in_metadata, bool with_statu
 	return false;
 }
 
+/* Elsewhere a status is the requester's own: .../status, and the verdict at .../approval. */
+bool change_counts_status(struct span subresource)
+{
+	return subresource.len > 0 && !span_eq(subresource, SPAN("scale")) &&
+	       !span_eq(subresource, SPAN("resize"));
+}
+
 static int compare_members(const void *a, const void *b)
 {
 	return span_compare(

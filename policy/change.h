@@ -63,6 +63,13 @@ int change_walk(struct change_side before, struct change_side after, bool with_s
 /* Is root member `key` of root.metadata (in_metadata) or of root kept by the API server itself? */
 bool change_is_server_managed(struct span key, bool in_metadata, bool with_status);
 
+/*
+ * Is the root's status part of what a request to this subresource changes? To the object itself
+ * (no subresource), its scale and its resize it is not: the API server writes it there. Everywhere
+ * else it is: .../approval of a certificate request has nothing but status to say yes or no with.
+ */
+bool change_counts_status(struct span subresource);
+
 /* One member of an object, for looking at them in the order of their keys. */
 struct change_member {
 	struct span key; /* unescaped */

@@ -99,6 +99,11 @@ static bool has_element(struct canon *c, json_ref array, struct span name)
 	return false;
 }
 
+/*
+ * Only of an object that is to be stored: what is posted to a subresource (Eviction, Binding,
+ * TokenRequest) comes as the client wrote it, generateName and uid too, and its name is an object's
+ * that exists already.
+ */
 static void find_generated_in_create(struct canon *c)
 {
 	const struct json_doc *d = c->r->doc;
@@ -107,12 +112,14 @@ static void find_generated_in_create(struct canon *c)
 	struct span name = json_string(d, json_get_str(d, metadata, "name"), c->arena);
 	struct span uid = json_string(d, json_get_str(d, metadata, "uid"), c->arena);
 
+	if (c->r->subresource.len > 0)
+		return;
 	if (!name.ptr && c->r->name.len > 0)
 		name = c->r->name;
 	c->generated_name = prefix.len > 0 && (name.len == 0 || is_generated(name, prefix));
 	if (uid.len == 36)
 		c->own_uid = uid;
-	if (is_pod(c->r) && c->r->subresource.len == 0)
+	if (is_pod(c->r))
 		c->volume = only_generated(
 			c, json_pointer_str(d, object, "/spec/volumes"), SPAN("kube-api-access-"));
 }
@@ -222,7 +229,7 @@ static void put_text(struct canon *c, json_ref v)
 
 static bool left_out(const struct canon *c, struct span key)
 {
-	bool with_status = span_eq(c->r->subresource, SPAN("status"));
+	bool with_status = change_counts_status(c->r->subresource);
 
 	/* The options of a CONNECT have no metadata and no status of the API server's. */
 	if (c->r->op == POLICY_OP_CONNECT || c->depth > 1)
@@ -363,7 +370,7 @@ static int put_update(struct canon *c)
 	}
 	find_generated_in_update(c);
 	return change_walk((struct change_side){r->doc, r->old_object},
-		(struct change_side){r->doc, r->object}, span_eq(r->subresource, SPAN("status")),
+		(struct change_side){r->doc, r->object}, change_counts_status(r->subresource),
 		c->arena, put_difference, c);
 }
 

@@ -24,12 +24,13 @@
  *   path      := "<" ( "." string | "#" string string )* ">"
  *
  * Left out: metadata.{uid, resourceVersion, generation, creationTimestamp, deletionTimestamp,
- * managedFields, selfLink}, and status unless the subresource is status; metadata.name of a CREATE
- * when generateName makes it. "*" stands for: that name; the object's own uid where it is repeated
- * (a Job's controller-uid labels); the suffix of the one kube-api-access-xxxxx volume of a Pod and
- * of its mounts; the moment in the annotation kubectl.kubernetes.io/restartedAt; the suffix of the
- * one debugger-xxxxx container that kubectl debug adds. Only the generated part is left out: what
- * stands in such a volume or container is part of the fingerprint.
+ * managedFields, selfLink}, and status unless change_counts_status(); metadata.name of a CREATE
+ * (of an object, not at a subresource) when generateName makes it. "*" stands for: that name; the
+ * object's own uid where it is repeated (a Job's controller-uid labels); the suffix of the one
+ * kube-api-access-xxxxx volume of a Pod and of its mounts; the moment in the annotation
+ * kubectl.kubernetes.io/restartedAt; the suffix of the one debugger-xxxxx container that kubectl
+ * debug adds. Only the generated part is left out: what stands in such a volume or container is
+ * part of the fingerprint.
  */
 #pragma once
 

@@ -302,6 +302,60 @@ START_TEST(fingerprint__status_counts_when_it_is_the_subresource)
 }
 END_TEST
 
+#define APPROVAL(condition)                                                                        \
+	"{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/v1\",\"request\":{"       \
+	"\"uid\":\"u\",\"resource\":{\"group\":\"certificates.k8s.io\",\"version\":\"v1\","        \
+	"\"resource\":\"certificatesigningrequests\"},\"subResource\":\"approval\",\"name\":"      \
+	"\"c\","                                                                                   \
+	"\"operation\":\"UPDATE\",\"userInfo\":{\"username\":\"agent\"},"                          \
+	"\"oldObject\":{\"status\":{}},"                                                           \
+	"\"object\":{\"status\":{\"conditions\":[{\"type\":\"" condition "\"}]}}}}"
+
+/* A certificate request is approved and denied in its status: one must not pass for the other. */
+START_TEST(fingerprint__verdict_on_a_certificate_request_counts)
+{
+	char *a = canonical_of(APPROVAL("Denied")), *b = canonical_of(APPROVAL("Approved"));
+
+	ck_assert_str_ne(a, b);
+	free(a), free(b);
+}
+END_TEST
+
+/* ---- what is posted to a subresource is the client's, to the last member ---- */
+
+#define POSTED(resource, sub, name, metadata, rest)                                                \
+	"{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/v1\",\"request\":{"       \
+	"\"uid\":\"u\",\"resource\":{\"group\":\"\",\"version\":\"v1\",\"resource\":\"" resource   \
+	"\"},\"subResource\":\"" sub "\",\"name\":\"" name "\",\"namespace\":\"n\","               \
+	"\"operation\":\"CREATE\",\"userInfo\":{\"username\":\"agent\"},"                          \
+	"\"object\":{\"metadata\":{" metadata "}," rest "}}}"
+#define GENERATE(prefix) "\"generateName\":\"" prefix "\""
+#define NAMED(uid)	 "\"uid\":\"" uid "\""
+#define NODE_A		 "node-a.eu-central-1.compute.internal"
+#define NODE_B		 "node-b.eu-central-1.compute.internal"
+#define TARGET(node)	 "\"target\":{\"name\":\"" node "\"}"
+
+static const struct {
+	const char *one, *two;
+} posted[] = {
+	{POSTED("pods", "eviction", "web-bcdfg", GENERATE("web-"), "\"a\":1"),
+		POSTED("pods", "eviction", "web-xz249", GENERATE("web-"), "\"a\":1")},
+	{POSTED("serviceaccounts", "token", "ci-bcdfg", GENERATE("ci-"), "\"a\":1"),
+		POSTED("serviceaccounts", "token", "ci-xz249", GENERATE("ci-"), "\"a\":1")},
+	{POSTED("pods", "binding", "p", NAMED(NODE_A), TARGET(NODE_A)),
+		POSTED("pods", "binding", "p", NAMED(NODE_B), TARGET(NODE_B))},
+};
+
+START_TEST(fingerprint__nothing_posted_to_a_subresource_is_generated)
+{
+	char *a = canonical_of(posted[_i].one), *b = canonical_of(posted[_i].two);
+
+	ck_assert_uint_eq(strlen(NODE_A), 36); /* as long as a uid */
+	ck_assert_str_ne(a, b);
+	free(a), free(b);
+}
+END_TEST
+
 /* ---- generated volumes and containers ---- */
 
 #define POD(volumes, mounts)                                                                       \
@@ -663,6 +717,9 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, fingerprint__one_replacement, 0, ARRAY_LEN(replacements));
 	tcase_add_loop_test(t, fingerprint__update_is_its_differences, 0, ARRAY_LEN(updates));
 	tcase_add_test(t, fingerprint__status_counts_when_it_is_the_subresource);
+	tcase_add_test(t, fingerprint__verdict_on_a_certificate_request_counts);
+	tcase_add_loop_test(
+		t, fingerprint__nothing_posted_to_a_subresource_is_generated, 0, ARRAY_LEN(posted));
 	tcase_add_loop_test(t, fingerprint__generated_volume, 0, ARRAY_LEN(pods));
 	tcase_add_test(t, fingerprint__generated_debug_container);
 	tcase_add_test(t, fingerprint__fields_are_delimited);
