@@ -8,6 +8,8 @@
 #include "webhook/holdreview.h"
 #include "webhook/webhook.h"
 
+#define RECORDED_MESSAGE_MAX ((size_t)1 << 20)
+
 static const char *const endpoint_names[] = {[EXCHANGE_VALIDATE] = "validate",
 	[EXCHANGE_MUTATE] = "mutate",
 	[EXCHANGE_AUTHORIZE] = "authorize",
@@ -211,9 +213,26 @@ static bool must_be_recorded(const struct exchange *x)
 	return x->decision.match_count > 0 || x->decision.record_all;
 }
 
-static struct decision_record record_of(const struct exchange *x)
+/* What was said, free of secrets: a messageExpression may have quoted the object. */
+static struct span masked_message(struct exchange *x, struct span said)
+{
+	_cleanup_(buf_free) struct buf out = BUF_INIT(RECORDED_MESSAGE_MAX);
+	struct mask_result masked = {0};
+	char *copy = NULL;
+
+	if (!said.ptr)
+		return said;
+	mask_text(x->webhook->masker, said, x->arena, &out, &masked);
+	if (!out.failed)
+		copy = arena_strndup(x->arena, out.len > 0 ? out.ptr : "", out.len);
+	return copy ? (struct span){copy, out.len} : SPAN("[not recorded: cannot be masked]");
+}
+
+static struct decision_record record_of(struct exchange *x)
 {
 	const struct policy_match *m = x->decision.decisive;
+	struct span said =
+		x->answer.allowed ? m ? m->message : (struct span){0} : x->answer.message;
 
 	return (struct decision_record){.decision_id = x->decision_id,
 		.endpoint = endpoint_names[x->kind],
@@ -224,8 +243,7 @@ static struct decision_record record_of(const struct exchange *x)
 		.allowed = x->answer.allowed,
 		.hold_id = x->hold.id,
 		.latency_us = monotonic_us() - http_request_start_us(x->http) - x->waited_us,
-		.message =
-			x->answer.allowed ? m ? m->message : (struct span){0} : x->answer.message};
+		.message = masked_message(x, said)};
 }
 
 /* Keeps the answer back until its record is stored; denies when that cannot be. */
