@@ -153,12 +153,15 @@ static void job(struct pg_conn *conn, bool usable, void *arg)
 {
 	struct exchange *x = arg;
 	struct wish w = {0};
+	const char *wrong;
 
 	if (!usable)
 		refuse(x, 503, "ServiceUnavailable",
 			SPAN("the decision could not be recorded: the database of Holdpoint is "
 			     "unreachable. Nothing was decided; try again"));
-	else if (!read_wish(x, &w))
+	else if ((wrong = read_wish(x, &w))) /* was right before: the arena is full */
+		refuse(x, 422, "Invalid", span_of(wrong));
+	else
 		record_decision(x, conn, &w);
 }
 
