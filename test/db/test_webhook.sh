@@ -206,9 +206,42 @@ ask /validate "$(review "$agent_delete")"
 say "- policies are recorded"
 eventually 15 sql_is 1 'SELECT count(*) FROM holdpoint.policy_version'
 
+say "- what a message quotes is recorded masked"
+daemon_stop webhook
+cat >"$work/quoting.yaml" <<'YAML'
+apiVersion: holdpoint.dev/v1alpha1
+kind: GuardrailPolicy
+metadata:
+  name: quoting
+spec:
+  rules:
+  - name: denies
+    match:
+    - {apiGroups: [""], resources: ["pods"], operations: ["CREATE"]}
+    action: Deny
+    message: "no"
+    messageExpression: "'not with ' + object.metadata.annotations['database']"
+  - name: warns
+    match:
+    - {apiGroups: ["apps"], resources: ["deployments"], operations: ["CREATE"]}
+    action: Warn
+    message: "no"
+    messageExpression: "'better not with ' + object.metadata.annotations['database']"
+YAML
+webhook_start "$work/quoting.yaml"
+quoted='.request.object.metadata.annotations.database = "postgres://app:quoted-Pa55word@db/app"'
+ask /validate "$(review v1.36/021-validate-create-pods.json "$quoted")"
+matches quoted-Pa55word "$(field .response.status.message "$answer")" "what the requester reads"
+ask /validate "$(review v1.36/021-validate-create-pods.json "$quoted
+  | .request.resource = {group: \"apps\", version: \"v1\", resource: \"deployments\"}")"
+equals true "$(field .response.allowed "$answer")" "a warning"
+eventually 10 sql_is 2 "SELECT count(*) FROM holdpoint.decision WHERE policy = 'quoting'
+  AND message ~ 'not with postgres://.*masked hmac-sha256'"
+
 say "- no secret anywhere"
 pg_dump --data-only "$HOLDPOINT_TEST_DATABASE_URL" >"$work/dump"
 planted_secrets >"$work/planted"
+echo quoted-Pa55word >>"$work/planted"
 if grep -nFf "$work/planted" "$work/dump" "$stack_dir"/webhook.log; then fail "a planted secret was kept"; fi
 
 say "- an orderly stop"
