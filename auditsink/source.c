@@ -77,12 +77,8 @@ static int add_default(struct source_table *t, struct err *e)
 	return 0;
 }
 
-int source_table_new(const struct source_config *config, struct source_table **ret, struct err *e)
+static int fill(struct source_table *t, const struct source_config *config, struct err *e)
 {
-	_cleanup_(source_table_freep) struct source_table *t = calloc(1, sizeof(*t));
-
-	if (!t)
-		return err_set(e, "out of memory");
 	t->default_cluster = span_of(config->default_cluster);
 	t->client_certificates = config->client_certificates;
 	if (!is_cluster_name(t->default_cluster))
@@ -94,9 +90,20 @@ int source_table_new(const struct source_config *config, struct source_table **r
 		if (add_source(t, config->sources->items[i], e) < 0)
 			return -1;
 	}
-	if (t->count == 0 && add_default(t, e) < 0)
+	return t->count > 0 ? 0 : add_default(t, e);
+}
+
+int source_table_new(const struct source_config *config, struct source_table **ret, struct err *e)
+{
+	struct source_table *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return err_set(e, "out of memory");
+	if (fill(t, config, e) < 0) {
+		source_table_free(t);
 		return -1;
-	*ret = TAKE_PTR(t);
+	}
+	*ret = t;
 	return 0;
 }
 

@@ -17,11 +17,11 @@
 enum statement { S_PUT, S_PEEK, S_REMOVE, S_REFUSE, S_COUNT };
 
 static const char *const sql[S_COUNT] = {
-	[S_PUT] = "INSERT OR IGNORE INTO batch (cluster, source, sha256, size_bytes, events, "
-		  "quarantined, taken_us, rows, seq_at, quarantine_rows) "
-		  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-	[S_PEEK] = "SELECT id, cluster, source, sha256, size_bytes, events, quarantined, rows, "
-		   "seq_at, quarantine_rows FROM batch WHERE refused < ?1 ORDER BY id",
+	[S_PUT] = ("INSERT OR IGNORE INTO batch (cluster, source, sha256, size_bytes, events, "
+		   "quarantined, taken_us, rows, seq_at, quarantine_rows) "
+		   "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"),
+	[S_PEEK] = ("SELECT id, cluster, source, sha256, size_bytes, events, quarantined, rows, "
+		    "seq_at, quarantine_rows FROM batch WHERE refused < ?1 ORDER BY id"),
 	[S_REMOVE] = "DELETE FROM batch WHERE id = ?1",
 	[S_REFUSE] = "UPDATE batch SET refused = refused + 1 WHERE id = ?1",
 };
@@ -278,13 +278,11 @@ static int read_buf(sqlite3_stmt *q, int column, struct buf *ret)
 	return ret->failed ? -1 : 0;
 }
 
-/* The row that the statement is at. NULL: no memory, or not what spool_put() wrote. */
-static struct batch *read_batch(sqlite3_stmt *q)
+/* The row that the statement is at. -1: no memory, or not what spool_put() wrote. */
+static int fill_batch(sqlite3_stmt *q, struct batch *b)
 {
-	_cleanup_(batch_freep) struct batch *b = calloc(1, sizeof(*b));
-
-	if (!b || sqlite3_column_bytes(q, 3) != SHA256_LEN)
-		return NULL;
+	if (sqlite3_column_bytes(q, 3) != SHA256_LEN)
+		return -1;
 	snprintf(b->cluster, sizeof(b->cluster), "%s", (const char *)sqlite3_column_text(q, 1));
 	snprintf(b->source, sizeof(b->source), "%s", (const char *)sqlite3_column_text(q, 2));
 	memcpy(b->sha256, sqlite3_column_blob(q, 3), SHA256_LEN);
@@ -292,9 +290,20 @@ static struct batch *read_batch(sqlite3_stmt *q)
 	b->events = (uint32_t)sqlite3_column_int64(q, 5);
 	b->quarantined = (uint32_t)sqlite3_column_int64(q, 6);
 	if (read_buf(q, 7, &b->rows) < 0 || read_buf(q, 8, &b->seq_at) < 0 ||
-		read_buf(q, 9, &b->quarantine_rows) < 0 || !batch_is_sound(b))
+		read_buf(q, 9, &b->quarantine_rows) < 0)
+		return -1;
+	return batch_is_sound(b) ? 0 : -1;
+}
+
+static struct batch *read_batch(sqlite3_stmt *q)
+{
+	struct batch *b = calloc(1, sizeof(*b));
+
+	if (b && fill_batch(q, b) < 0) {
+		batch_free(b);
 		return NULL;
-	return TAKE_PTR(b);
+	}
+	return b;
 }
 
 static int peek(struct spool *s, struct spooled *ret, unsigned max, size_t max_bytes, struct err *e)

@@ -284,7 +284,7 @@ static void report(struct bench *b, struct connection *all)
 {
 	double took = now() - b->start;
 	uint64_t lists = 0, unavailable = 0;
-	float *latencies = calloc((size_t)b->connections * LATENCIES_MAX, sizeof(float));
+	float *latencies = calloc((size_t)b->connections * LATENCIES_MAX + 1, sizeof(float));
 	size_t n = 0;
 
 	for (unsigned i = 0; i < b->connections; i++) {

@@ -11,7 +11,7 @@ static char token_file[] = "/tmp/holdpoint-token.XXXXXX";
 
 static void setup(void)
 {
-	strcpy(token_file + sizeof(token_file) - 7, "XXXXXX");
+	memset(token_file + sizeof(token_file) - 7, 'X', 6);
 	int fd = mkstemp(token_file);
 
 	ck_assert_int_ge(fd, 0);
