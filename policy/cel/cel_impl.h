@@ -244,11 +244,6 @@ cel_node_eval cel_eval_for_loop(const struct cel_node *n);
 struct cel_value cel_eval_bind(const struct cel_node *n, struct cel_ev *ev);
 struct cel_value cel_eval_optmap(const struct cel_node *n, struct cel_ev *ev);
 
-static inline struct cel_value cel_eval_node(const struct cel_node *n, struct cel_ev *ev)
-{
-	return n->eval(n, ev);
-}
-
 /* text.c: numbers and strings as text */
 /* The shortest digits of a finite double, scientific below min_exp and above max_exp. */
 void cel_put_double(struct buf *out, double d, int min_exp, int max_exp);
@@ -279,8 +274,6 @@ void cel_regex_free(struct cel_regex *re);
 
 /* What was collected in a buffer in the arena. */
 struct cel_value cel_string_from(struct cel_ev *ev, struct buf *b);
-/* Copies bytes into the arena as a string value. */
-struct cel_value cel_string_copy(struct cel_ev *ev, const char *p, size_t len);
 /* Room for a string of len bytes, or NULL: arena or budget ended (charges). */
 char *cel_string_room(struct cel_ev *ev, size_t len);
 

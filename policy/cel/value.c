@@ -261,16 +261,6 @@ struct cel_value cel_err_room(struct cel_ev *ev)
 	return ev->run->cost_left == 0 ? cel_err_cost() : cel_err_memory();
 }
 
-struct cel_value cel_string_copy(struct cel_ev *ev, const char *p, size_t len)
-{
-	char *room = cel_string_room(ev, len);
-
-	if (!room)
-		return cel_err_room(ev);
-	memcpy(room, p, len);
-	return cel_string((struct span){room, len});
-}
-
 struct cel_value cel_string_from(struct cel_ev *ev, struct buf *b)
 {
 	struct span s = buf_span(b);
