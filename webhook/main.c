@@ -338,8 +338,9 @@ static int start_database(struct parts *p, struct err *e)
 		.queue_bytes = (size_t)opt.record_queue_bytes,
 		.linger_ms = (unsigned)opt.record_linger_ms};
 
-	if (pg_pool_open(&pool, true, &p->webhook.pool, e) != 0 ||
-		recorder_open(&records, &p->webhook.recorder, e) != 0 ||
+	if (pg_pool_open(&pool, true, &p->webhook.pool, e) != 0)
+		return -1;
+	if (recorder_open(&records, &p->webhook.recorder, e) != 0 ||
 		hold_wait_open(opt.database_url, (unsigned)opt.max_waiting, &p->webhook.wait, e) !=
 			0)
 		return err_prefix(e, "--database-url");
