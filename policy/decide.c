@@ -174,13 +174,35 @@ int deciding_start(struct deciding *d, const struct policy_set *s, const struct 
 	return d->matches ? 0 : -1;
 }
 
+/*
+ * One approval is asked for, so of several Hold rules the one that asks for most must be it: more
+ * people, named ones, for this change only, with a reason. Of equals the first.
+ */
+static bool asks_for_more(const struct policy_hold *a, const struct policy_hold *b)
+{
+	if (a->min_approvals != b->min_approvals)
+		return a->min_approvals > b->min_approvals;
+	if (!a->approver_count != !b->approver_count)
+		return a->approver_count > 0;
+	if (a->grant != b->grant)
+		return a->grant == POLICY_GRANT_ONCE;
+	return a->require_reason && !b->require_reason;
+}
+
+static bool is_stronger(const struct policy_match *m, const struct policy_decision *d)
+{
+	if (m->effective != d->action)
+		return m->effective > d->action;
+	return m->effective == POLICY_HOLD && asks_for_more(m->rule->hold, d->decisive->rule->hold);
+}
+
 void deciding_finish(const struct deciding *d, struct policy_decision *ret)
 {
 	*ret = (struct policy_decision){
 		.matches = d->matches, .match_count = d->match_count, .record_all = d->record_all};
 	for (size_t i = 0; i < d->match_count; i++) {
 		enum policy_action a = d->matches[i].effective;
-		if (a != POLICY_MUTATE && a > ret->action) {
+		if (a != POLICY_MUTATE && is_stronger(&d->matches[i], ret)) {
 			ret->action = a;
 			ret->decisive = &d->matches[i];
 		}

@@ -254,6 +254,40 @@ START_TEST(policy_decide__strongest_wins_and_allow_exempts_below_in_its_policy)
 }
 END_TEST
 
+/* Each row: two holds and which of them must be satisfied, whatever their order. */
+static const struct {
+	const char *weaker, *stricter;
+} two_holds[] = {
+	{"minApprovals: 1, approvers: [sre]", "minApprovals: 2, approvers: [dev]"},
+	{"minApprovals: 1", "minApprovals: 2, grant: Window"},
+	{"requireReason: true", "approvers: [sre]"},
+	{"grant: Window, approvers: [dev]", "grant: Once, approvers: [sre]"},
+	{"grant: Once", "grant: Once, requireReason: true"},
+};
+
+START_TEST(policy_decide__of_two_holds_the_stricter_decides)
+{
+	for (int order = 0; order < 2; order++) {
+		_cleanup_(arena_freep) struct arena *arena = arena_new(65536, 1 << 20);
+		const char *weaker = two_holds[_i].weaker, *stricter = two_holds[_i].stricter;
+		struct span yaml = arena_printf(arena,
+			POLICY("a") "  rules:\n  - {name: %s, action: Hold, hold: {%s}, " ALL
+				    "}\n" POLICY("b") "  rules:\n  - {name: %s, action: Hold, "
+						      "hold: {%s}, " ALL "}\n",
+			order ? "stricter" : "weaker", order ? stricter : weaker,
+			order ? "weaker" : "stricter", order ? weaker : stricter);
+		_cleanup_(policy_set_unrefp) struct policy_set *set = load_or_fail(yaml.ptr);
+		struct policy_request r = request_of("CREATE /pods ns n u", arena);
+		struct policy_decision d;
+
+		ck_assert_int_eq(policy_decide(set, &r, arena, &d), 0);
+		ck_assert_int_eq(d.action, POLICY_HOLD);
+		ck_assert_uint_eq(d.match_count, 2);
+		ck_assert_str_eq(d.decisive->rule->rule, "stricter");
+	}
+}
+END_TEST
+
 START_TEST(policy_decide__enforcement_turns_down)
 {
 	static const char yaml[] =
@@ -530,6 +564,8 @@ int main(void)
 	tcase_add_test(t, policy_decide__operations_namespaces_and_names);
 	tcase_add_test(t, policy_decide__verbs_at_authorization);
 	tcase_add_test(t, policy_decide__strongest_wins_and_allow_exempts_below_in_its_policy);
+	tcase_add_loop_test(
+		t, policy_decide__of_two_holds_the_stricter_decides, 0, ARRAY_LEN(two_holds));
 	tcase_add_test(t, policy_decide__enforcement_turns_down);
 	tcase_add_test(t, policy_decide__record_all_concerns_subjects_only);
 	tcase_add_test(t, policy_decide__messages_and_hold_settings);
