@@ -42,10 +42,9 @@ head_of_page() {
   printf '.SH NAME\n%s \\- %s\n' "$(roff <<<"$name")" "$(roff <<<"$1")"
 }
 
-end_of_page() {
+end_of_page() { # end_of_page "Which flags"
+  printf '.SH ENVIRONMENT\n%s can also be given as a variable:\n' "$1"
   cat <<'ROFF'
-.SH ENVIRONMENT
-Each flag can also be given as a variable:
 .B HOLDPOINT_
 and the name of the flag in upper case with underscores,
 such as
@@ -76,7 +75,7 @@ daemon_page() {
   part summary <<<"$help" | sed '/^$/d' | roff
   printf '.SH OPTIONS\n'
   part flags <<<"$help" | flags
-  end_of_page
+  end_of_page 'Each flag'
   cat <<'ROFF'
 .SH SIGNALS
 SIGTERM and SIGINT stop it in order: running requests are answered first.
@@ -118,7 +117,7 @@ which kubectl runs as
 .SH COMMANDS
 ROFF
   while read -r line; do command_section "$line"; done < <(commands)
-  end_of_page
+  end_of_page 'A flag that says where something is, such as a database or a file,'
   cat <<'ROFF'
 .TP
 3
