@@ -1,6 +1,6 @@
 /*
  * Command line flags in Kubernetes style: one table per program, from which parsing, validation,
- * --help, the environment names and the reference documentation all come.
+ * --help (of which the man pages are made) and the environment names all come.
  *
  * "--listen=ADDR", "--listen ADDR", booleans "--x" and "--x=false". Each flag is also read from the
  * environment (HOLDPOINT_LISTEN for --listen) when the command line does not give it; a repeatable
@@ -52,8 +52,6 @@ int flags_parse(const struct flag *table, int argc, char **argv, const char **re
 
 /* The table as --help shows it, 80 columns. */
 void flags_put_help(struct buf *out, const struct flag *table);
-/* The table as Markdown, for docs/. */
-void flags_put_markdown(struct buf *out, const struct flag *table);
 
 /*
  * The one of names that word was probably meant to be, or NULL when none is close. For flags,

@@ -1,4 +1,4 @@
-/* What a flag table looks like to people: --help at 80 columns, and Markdown for docs/. */
+/* What a flag table looks like to people: --help at 80 columns. */
 #include <stdio.h>
 
 #include "common/flags_value.h"
@@ -147,26 +147,4 @@ void flags_put_help(struct buf *out, const struct flag *table)
 		put_wrapped(out, buf_span(&text));
 	}
 	buf_add_str(out, "  -h, --help                  Shows this text.\n");
-}
-
-void flags_put_markdown(struct buf *out, const struct flag *table)
-{
-	buf_add_str(out, "| Flag | Environment | Meaning |\n|---|---|---|\n");
-	for (const struct flag *f = table; f->name; f++) {
-		struct buf text _cleanup_(buf_free) = BUF_INIT(8192);
-		char env[128];
-
-		buf_add_str(out, "| `");
-		put_usage(out, f);
-		flag_env_name(env, sizeof(env), f->name);
-		buf_printf(out, "` | %s%s%s | ", f->no_env ? "" : "`", f->no_env ? "–" : env,
-			f->no_env ? "" : "`");
-		put_sentence(&text, f);
-		for (size_t i = 0; i < text.len; i++) {
-			if (text.ptr[i] == '|')
-				buf_add_char(out, '\\');
-			buf_add_char(out, text.ptr[i]);
-		}
-		buf_add_str(out, " |\n");
-	}
 }

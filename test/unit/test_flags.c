@@ -222,18 +222,6 @@ START_TEST(flags__help_fits_80_columns)
 }
 END_TEST
 
-START_TEST(flags__markdown_names_the_environment)
-{
-	struct buf out _cleanup_(buf_free) = BUF_INIT(1 << 20);
-	flags_put_markdown(&out, table);
-	const char *text = buf_str(&out);
-	ck_assert_ptr_nonnull(
-		strstr(text, "| `--threads N` | `HOLDPOINT_THREADS` | Threads \\| one "
-			     "a core (default 2). |\n"));
-	ck_assert_ptr_nonnull(strstr(text, "| `--sign` | – |"));
-}
-END_TEST
-
 static const struct {
 	int64_t expected; /* -1: refused */
 	const char *text;
@@ -317,7 +305,6 @@ int main(void)
 	tcase_add_test(t, flags__required);
 	tcase_add_test(t, flags__help_comes_before_validation);
 	tcase_add_test(t, flags__help_fits_80_columns);
-	tcase_add_test(t, flags__markdown_names_the_environment);
 	tcase_add_loop_test(t, flags__go_durations, 0, ARRAY_LEN(durations));
 	tcase_add_loop_test(t, flags__sizes, 0, ARRAY_LEN(sizes));
 	suite_add_tcase(s, t);
