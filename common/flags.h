@@ -59,7 +59,8 @@ void flags_put_help(struct buf *out, const struct flag *table);
  */
 const char *suggest(struct span word, const char *const *names, size_t count);
 
-/* "1h30m", "20s", "250ms", "7d" → milliseconds. -1 if it is no Go duration (or days) or negative. */
+/* "1h30m", "20s", "250ms", "7d" → milliseconds. -1 if it is no Go duration (or days) or negative.
+ */
 int duration_parse_ms(struct span s, int64_t *ret_ms);
 /* "64Mi", "10k", "123" → bytes. */
 int bytes_parse(struct span s, int64_t *ret);

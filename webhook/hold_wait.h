@@ -3,8 +3,8 @@
  * state changes, or when their time is over.
  *
  * A notification of PostgreSQL (channel holdpoint_hold, payload the number) is a hint to look, not
- * the news itself; what waits is also looked at when it is new and every two seconds, so that a lost
- * notification or connection costs that at most.
+ * the news itself; what waits is also looked at when it is new and every two seconds, so that a
+ * lost notification or connection costs that at most.
  */
 #pragma once
 

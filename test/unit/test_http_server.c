@@ -345,8 +345,8 @@ START_TEST(http__too_large_is_told_to_a_client_that_does_not_wait)
 	int told = 0;
 	for (int i = 0; i < 20; i++) {
 		int fd = client();
-		raw_send_str(fd, "POST /echo HTTP/1.1\r\n" JSON_HEAD
-				 "Content-Length: 1048576\r\n\r\n");
+		raw_send_str(
+			fd, "POST /echo HTTP/1.1\r\n" JSON_HEAD "Content-Length: 1048576\r\n\r\n");
 		raw_send(fd, body, 1 << 20);
 		raw_read(fd, &answer);
 		told += answer.status == 413;
