@@ -76,7 +76,7 @@ const struct mask_rule_info mask_rules[RULE_COUNT] = {
 		"Bitbucket, Slack, Discord, Stripe, Square, Shopify, SendGrid, npm, PyPI, "
 		"RubyGems, Docker, "
 		"Vault, Grafana, Tailscale, Pulumi, Databricks, OpenAI, Anthropic, Hugging Face, "
-		"age, …"},
+		"age, …; hashes of passwords as crypt and htpasswd write them"},
 	[RULE_TEXT_USERINFO] = {"text-userinfo", "any text",
 		"the password in `scheme://user:password@host` and in `user:password@tcp(host)`; a "
 		"user "
