@@ -2,6 +2,7 @@
  * holdpoint-webhook: admission and authorization webhook. Flags, start in an order in which
  * nothing is served before it can be decided, and a stop that leaves no request without an answer.
  */
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -270,6 +271,12 @@ static void refuse_core_dumps(void)
 	setrlimit(RLIMIT_CORE, &(struct rlimit){0});
 }
 
+/* The queue of records is large for moments only: what it takes then goes back to the system. */
+static void return_large_memory(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 256 << 10);
+}
+
 static int start_ops(struct parts *p, struct err *e)
 {
 	const struct http_server_config config = {.name = "metrics",
@@ -503,5 +510,6 @@ int main(int argc, char **argv)
 	if (log_level_parse(opt.log_level, &level) == 0)
 		log_set_level(level);
 	refuse_core_dumps();
+	return_large_memory();
 	return serve();
 }
