@@ -128,7 +128,7 @@ static const struct choice grants[] = {
 static const struct field hold_fields[] = {
 	{"approvers", FIELD_STRINGS, AT(source_hold, approvers),
 		.doc = "Groups whose members may approve; any approver when empty."},
-	{"minApprovals", FIELD_INT, AT(source_hold, min_approvals), .def = 1, .min = 1, .max = 20,
+	{"minApprovals", FIELD_INT, AT(source_hold, min_approvals), .def = 1, .min = 1, .max = 10,
 		.doc = "How many different people must approve."},
 	{"expires", FIELD_DURATION, AT(source_hold, expires), .def = HOUR_MS, .min = 1000,
 		.max = 30 * DAY_MS,

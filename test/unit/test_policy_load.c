@@ -148,7 +148,7 @@ static const struct refusal refusals[] = {
 	{"t.yaml:9:22: maxUses needs grant: Window",
 		HEAD "  rules:\n  - name: r\n    action: Hold\n    hold: {maxUses:  3}\n"
 		     "    match: [" MATCH "]\n"},
-	{"t.yaml:9:27: minApprovals must be 1 to 20, not 0",
+	{"t.yaml:9:27: minApprovals must be 1 to 10, not 0",
 		HEAD "  rules:\n  - name: r\n    action: Hold\n    hold: {minApprovals:  0}\n"
 		     "    match: [" MATCH "]\n"},
 	{"t.yaml:8:13: a Mutate rule needs \"mutate\"",
