@@ -383,6 +383,11 @@ static int start(struct parts *p, struct err *e)
 		log_warn("callers_not_verified",
 			LOG_STR("hint", "set --client-ca-file: without it anyone who reaches "
 					"--listen can ask for holds"));
+	else if (w->client_name_count == 0)
+		log_warn("callers_of_any_name",
+			LOG_STR("hint", "set --client-name: without it whoever has a client "
+					"certificate of --client-ca-file can speak for the API "
+					"server, and approve holds in anybody's name"));
 	w->ready = true;
 	log_info("started", LOG_STR("listen", http_server_address(p->api)),
 		LOG_STR("metrics", http_server_address(p->ops)), LOG_STR("cluster", opt.cluster),

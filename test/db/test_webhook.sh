@@ -196,6 +196,7 @@ equals true "$(field .response.allowed "$answer")" "a denial is admitted"
 equals denied "$(sql "SELECT state FROM holdpoint.hold WHERE id = $hold")" "after a denial"
 
 say "- only callers of the right name"
+grep -q '"event":"callers_of_any_name"' "$stack_dir/webhook.log" || fail "no warning about --client-name"
 daemon_stop webhook
 webhook_start test/e2e/policy.yaml -- --client-name=somebody-else
 equals 403 "$(post_code /validate "$(review "$agent_delete")" "$work/bad.out")" "another common name"
