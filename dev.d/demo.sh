@@ -138,8 +138,8 @@ demo_as() {
 demo_recent_session() {
   local url session deadline=$((SECONDS + 30))
   url=$(stack_database_url auditor)
-  until session=$(HOLDPOINT_DATABASE_URL=$url "$stack_bin/holdpoint" sessions -o json |
-    jq -er 'map(select(.username == "claude-code@agents.example.com" and .writes > 2))
+  until session=$(HOLDPOINT_DATABASE_URL=$url "$stack_bin/holdpoint" sessions -o json \
+    --since 2m | jq -er 'map(select(.username == "claude-code@agents.example.com" and .writes > 2))
       | max_by(.started_at) | .session // empty') && [[ $session ]]; do
     ((SECONDS < deadline)) || die "the API server's events did not arrive; see $stack_dir/sink.log"
     sleep 0.5

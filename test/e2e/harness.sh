@@ -54,6 +54,7 @@ e2e_begin() {
 e2e_end() {
   local rc=$?
   trap - EXIT
+  set +e # cleaning up goes on whatever fails in it
   ((e2e_done)) || rc=$((rc ? rc : 1))
   if ((rc)); then e2e_show_logs; fi
   ((e2e_cluster)) && cluster_stop "$e2e_dir/cluster"
