@@ -27,9 +27,13 @@ static const char copy_sql[] =
 	"subresource, namespace, name, policy, rule, rules, policy_digest, action, "
 	"enforcement, allowed, hold_id, dry_run, latency_us, message) FROM STDIN";
 
+/* Requests slow down to the writer's pace when more than this share of the queue is full. */
+#define BEHIND_SHARE 4
+
 struct waiter {
 	recorder_done_fn done;
 	void *arg;
+	bool courteous; /* waits only to slow down; let go when PostgreSQL does not take rows */
 };
 
 struct batch {
@@ -49,6 +53,7 @@ struct recorder {
 	struct batch writing; /* the writer's */
 	bool stopping;
 	int64_t give_up_ms; /* CLOCK_MONOTONIC, once stopping */
+	bool failing;	    /* the last write did not go through */
 	size_t dropped_since_log;
 	int64_t drop_logged_ms;
 };
@@ -295,7 +300,7 @@ static void count_dropped(struct recorder *r, size_t rows, const char *why)
 	r->drop_logged_ms = now;
 }
 
-static int add_waiter(struct batch *b, recorder_done_fn done, void *arg)
+static int add_waiter(struct batch *b, recorder_done_fn done, void *arg, bool courteous)
 {
 	if (b->waiter_count == b->waiter_cap) {
 		size_t cap = b->waiter_cap ? b->waiter_cap * 2 : 64;
@@ -306,12 +311,12 @@ static int add_waiter(struct batch *b, recorder_done_fn done, void *arg)
 		b->waiters = w;
 		b->waiter_cap = cap;
 	}
-	b->waiters[b->waiter_count++] = (struct waiter){done, arg};
+	b->waiters[b->waiter_count++] = (struct waiter){done, arg, courteous};
 	return 0;
 }
 
-static int add_row(
-	struct recorder *r, const struct decision_record *record, recorder_done_fn done, void *arg)
+static int add_row(struct recorder *r, const struct decision_record *record, recorder_done_fn done,
+	void *arg, bool courteous)
 {
 	struct batch *b = &r->filling;
 	size_t before = b->text.len;
@@ -319,7 +324,7 @@ static int add_row(
 	if (b->rows >= r->config.queue_rows || r->stopping)
 		return -1;
 	put_row(&b->text, &r->config, record);
-	if (b->text.failed || (done && add_waiter(b, done, arg) != 0)) {
+	if (b->text.failed || (done && add_waiter(b, done, arg, courteous) != 0)) {
 		b->text.len = before;
 		b->text.failed = false;
 		return -1;
@@ -328,15 +333,16 @@ static int add_row(
 	return 0;
 }
 
-int recorder_add(
-	struct recorder *r, const struct decision_record *record, recorder_done_fn done, void *arg)
+static int add(struct recorder *r, const struct decision_record *record, recorder_done_fn done,
+	void *arg, bool courteous)
 {
-	bool first;
+	bool first, let_go;
 	int rc;
 
 	pthread_mutex_lock(&r->lock);
 	first = r->filling.rows == 0;
-	rc = add_row(r, record, done, arg);
+	let_go = courteous && r->failing;
+	rc = add_row(r, record, let_go ? NULL : done, arg, courteous);
 	if (rc != 0)
 		count_dropped(r, 1, "the queue is full");
 	pthread_mutex_unlock(&r->lock);
@@ -344,10 +350,58 @@ int recorder_add(
 		metric_add(&metrics[M_QUEUED], 1);
 	if (rc == 0 && first)
 		pthread_cond_signal(&r->more);
+	if (rc == 0 && let_go)
+		done(false, arg);
 	return rc;
 }
 
+int recorder_add(
+	struct recorder *r, const struct decision_record *record, recorder_done_fn done, void *arg)
+{
+	return add(r, record, done, arg, false);
+}
+
+int recorder_add_slowly(
+	struct recorder *r, const struct decision_record *record, recorder_done_fn done, void *arg)
+{
+	return add(r, record, done, arg, true);
+}
+
+bool recorder_is_behind(struct recorder *r)
+{
+	bool behind;
+
+	pthread_mutex_lock(&r->lock);
+	behind = !r->failing && r->filling.rows > r->config.queue_rows / BEHIND_SHARE;
+	pthread_mutex_unlock(&r->lock);
+	return behind;
+}
+
 /* ---- the writer ---- */
+
+static void release_courteous(struct batch *b)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < b->waiter_count; i++)
+		if (b->waiters[i].courteous)
+			b->waiters[i].done(false, b->waiters[i].arg);
+		else
+			b->waiters[kept++] = b->waiters[i];
+	b->waiter_count = kept;
+}
+
+/* From the first write that does not go through to the next that does, nobody slows down. */
+static void set_failing(struct recorder *r, bool failing)
+{
+	pthread_mutex_lock(&r->lock);
+	r->failing = failing;
+	if (failing)
+		release_courteous(&r->filling);
+	pthread_mutex_unlock(&r->lock);
+	if (failing)
+		release_courteous(&r->writing);
+}
 
 enum write_result { WRITE_STORED, WRITE_AGAIN, WRITE_REFUSED };
 
@@ -458,6 +512,7 @@ static size_t write_batch(struct recorder *r)
 	for (;;) {
 		switch (write_text(r, buf_span(&b->text), &e)) {
 		case WRITE_STORED:
+			set_failing(r, false);
 			return 0;
 		case WRITE_REFUSED:
 			return write_apart(r, buf_span(&b->text), b->rows);
@@ -468,6 +523,7 @@ static size_t write_batch(struct recorder *r)
 			metric_add(&metrics[M_FAILURES], 1);
 			log_warn("decision_records_delayed", LOG_STR("error", e.msg),
 				LOG_INT("rows", b->rows));
+			set_failing(r, true);
 		}
 		failed_before = true;
 		if (!may_try_again(r))

@@ -51,4 +51,15 @@ typedef void (*recorder_done_fn)(bool stored, void *arg);
 int recorder_add(struct recorder *r, const struct decision_record *record, recorder_done_fn done,
 	void *arg) _must_check_;
 
+/*
+ * As recorder_add(), for a request that waits only so as not to outrun the writer: done is called
+ * after the commit, or at once (false) when PostgreSQL stops taking rows; the row stays queued
+ * then.
+ */
+int recorder_add_slowly(struct recorder *r, const struct decision_record *record,
+	recorder_done_fn done, void *arg) _must_check_;
+
+/* More waits than the writer keeps up with, while PostgreSQL takes rows. */
+bool recorder_is_behind(struct recorder *r);
+
 struct metric *const *recorder_metrics(size_t *ret_count);

@@ -262,6 +262,29 @@ static void record_then_reply(struct exchange *x)
 		recorded(false, x);
 }
 
+static void slowed_down(bool stored _unused_, void *arg)
+{
+	struct exchange *x = arg;
+
+	reply(x, x->body);
+}
+
+/* Answers at the pace at which records are stored, so that none has to be dropped. */
+static void reply_at_writers_pace(struct exchange *x, const struct decision_record *r)
+{
+	x->body = put_answer(x);
+	if (!x->suspended && http_suspend(x->http) != 0) {
+		int dropped = recorder_add(x->webhook->recorder, r, NULL, NULL);
+
+		(void)dropped; /* counted and logged there */
+		reply(x, x->body);
+		return;
+	}
+	x->suspended = true;
+	if (recorder_add_slowly(x->webhook->recorder, r, slowed_down, x) != 0)
+		reply(x, x->body);
+}
+
 void exchange_finish(struct exchange *x)
 {
 	metric_add_at(&metrics[M_DECISIONS], x->decision.action, 1);
@@ -278,8 +301,13 @@ void exchange_finish(struct exchange *x)
 	}
 	if (x->webhook->recorder) {
 		struct decision_record r = record_of(x);
-		int dropped = recorder_add(x->webhook->recorder, &r, NULL, NULL);
+		int dropped;
 
+		if (recorder_is_behind(x->webhook->recorder)) {
+			reply_at_writers_pace(x, &r);
+			return;
+		}
+		dropped = recorder_add(x->webhook->recorder, &r, NULL, NULL);
 		(void)dropped; /* counted and logged there */
 	}
 	reply(x, put_answer(x));
