@@ -2,8 +2,9 @@
  * Decision records: one row of holdpoint.decision for each decision in which a rule matched.
  *
  * Rows are written in batches by a thread and a connection of their own, off the path of the
- * request. The queue is bounded; what could not be stored is counted and said in the log. Whoever
- * must know (--require-evidence) gives a callback and waits for the commit.
+ * request. The queue is bounded; what could not be stored is counted and said in the log. Requests
+ * slow down to the writer's pace when it fills (recorder_is_behind()), unless PostgreSQL is away.
+ * Whoever must know (--require-evidence) gives a callback and waits for the commit.
  */
 #pragma once
 

@@ -218,8 +218,8 @@ static const struct flag flags[] = {
 		.arg = "ROWS",
 		.min = 1,
 		.max = 10000000,
-		.help = "Decision records that may wait to be stored; further ones are dropped and "
-			"counted."},
+		.help = "Decision records that may wait to be stored. From a quarter of them on, "
+			"answers wait for PostgreSQL; beyond, records are dropped and counted"},
 	{.name = "record-queue-bytes",
 		.type = FLAG_BYTES,
 		.value = &opt.record_queue_bytes,
