@@ -1,0 +1,175 @@
+/*
+ * The SubjectAccessReviews that a kube-apiserver 1.20 sent, in both versions of the API: what is
+ * read of them, by the daemon and by the command line, and what the library's policies say.
+ */
+#include "policy_support.h"
+#include "webhook/review_access.h"
+
+#define FOLDER HOLDPOINT_FIXTURES "/authorize/v1.20/"
+
+struct expected {
+	enum policy_action agents, laundering; /* by ai-agents.yaml, identity-laundering.yaml */
+	unsigned number;
+	const char *name; /* of the files: NUMBER-VERSION-NAME.json */
+	const char *user, *verb;
+	const char *group, *resource, *subresource, *namespace_, *object, *path;
+	size_t groups;
+};
+
+#define AGENT "claude-code@agents.example.com"
+#define ALICE "alice@example.com"
+#define ROBOT "system:serviceaccount:prod:robot"
+#define ANON  "system:anonymous"
+
+#define NONE POLICY_NONE
+#define HOLD POLICY_HOLD
+#define DENY POLICY_DENY
+
+/* clang-format off */
+static const struct expected table[] = {
+	{HOLD, HOLD, 2, "get-secrets", AGENT, "get", "", "secrets", "", "prod", "db", "", 2},
+	{HOLD, HOLD, 4, "list-secrets", AGENT, "list", "", "secrets", "", "prod", "", "", 2},
+	{HOLD, HOLD, 6, "list-secrets-all", AGENT, "list", "", "secrets", "", "", "", "", 2},
+	{NONE, NONE, 8, "list-pods", AGENT, "list", "", "pods", "", "prod", "", "", 2},
+	{NONE, NONE, 10, "list-pods-by-name", AGENT, "list", "", "pods", "", "prod", "x", "", 2},
+	{NONE, NONE, 12, "create-configmaps", AGENT, "create", "", "configmaps", "", "prod", "", "", 2},
+	{NONE, NONE, 15, "patch-configmaps", AGENT, "patch", "", "configmaps", "", "prod", "x", "", 2},
+	{NONE, NONE, 17, "delete-configmaps", AGENT, "delete", "", "configmaps", "", "prod", "x", "", 2},
+	{NONE, NONE, 22, "url-healthz", AGENT, "get", "", "", "", "", "", "/healthz", 2},
+	{NONE, DENY, 26, "get-nodes-proxy", AGENT, "get", "", "nodes", "proxy", "", "n1", "", 2},
+	{DENY, DENY, 27, "impersonate-users", AGENT, "impersonate", "", "users", "", "", ALICE, "", 2},
+	{DENY, DENY, 28, "impersonate-groups", AGENT, "impersonate", "", "groups", "", "", "sre", "", 2},
+	{NONE, NONE, 34, "list-pods-impersonated", ALICE, "list", "", "pods", "", "prod", "", "", 3},
+	{HOLD, HOLD, 42, "can-i-get-secrets", AGENT, "get", "", "secrets", "", "prod", "", "", 2},
+	{NONE, NONE, 45, "get-namespaces", AGENT, "get", "", "namespaces", "", "prod", "prod", "", 2},
+	{NONE, NONE, 47, "get-deployments", AGENT, "get", "apps", "deployments", "", "prod", "checkout", "", 2},
+	{NONE, DENY, 50, "create-serviceaccounts-token", AGENT, "create", "", "serviceaccounts", "token", "prod", "robot", "", 2},
+	{NONE, NONE, 51, "watch-secrets-by-account", ROBOT, "watch", "", "secrets", "", "prod", "", "", 3},
+	{DENY, DENY, 54, "impersonate-userextras", AGENT, "impersonate", "authentication.k8s.io", "userextras", "reason", "", "on%20call", "", 2},
+	{NONE, NONE, 55, "get-deployments-status-extra", "bob@example.com", "get", "apps", "deployments", "status", "prod", "x", "", 2},
+	{NONE, NONE, 56, "url-api-anonymous", ANON, "get", "", "", "", "", "", "/api", 1},
+};
+/* clang-format on */
+
+static const char *const versions[] = {"v1", "v1beta1"};
+#define CASES ((int)(ARRAY_LEN(table) * ARRAY_LEN(versions)))
+
+static struct arena *arena;
+
+static void setup(void)
+{
+	arena = arena_new(1 << 20, 64 << 20);
+	ck_assert_ptr_nonnull(arena);
+}
+
+static void teardown(void)
+{
+	arena_free(arena);
+}
+
+static const struct expected *case_of(int i)
+{
+	return &table[(size_t)i / ARRAY_LEN(versions)];
+}
+
+static struct span body_of(int i, char name[static 200])
+{
+	char path[600];
+
+	snprintf(name, 200, "%02u-%s-%s", case_of(i)->number,
+		versions[(size_t)i % ARRAY_LEN(versions)], case_of(i)->name);
+	snprintf(path, sizeof path, FOLDER "%s.json", name);
+	return file_or_fail(path, arena);
+}
+
+static void is(struct span got, const char *expected, const char *what, const char *name)
+{
+	ck_assert_msg(span_eq_str(got, expected), "%s: %s is \"%.*s\", not \"%s\"", name, what,
+		SPAN_FMT(got), expected);
+}
+
+static void check(const struct policy_request *r, const struct expected *e, const char *name)
+{
+	ck_assert_msg(r->authorize && r->op == POLICY_VERB_OTHER, "%s", name);
+	is(r->username, e->user, "user", name);
+	is(r->verb, e->verb, "verb", name);
+	is(r->group, e->group, "group", name);
+	is(r->resource, e->resource, "resource", name);
+	is(r->subresource, e->subresource, "subresource", name);
+	is(r->namespace_, e->namespace_, "namespace", name);
+	is(r->name, e->object, "name", name);
+	is(r->path, e->path, "path", name);
+	ck_assert_msg(r->group_count == e->groups, "%s: %zu groups", name, r->group_count);
+	ck_assert_msg(r->object == JSON_NONE && r->old_object == JSON_NONE, "%s", name);
+}
+
+START_TEST(review_access__recorded_requests)
+{
+	char name[200];
+	struct span body = body_of(_i, name);
+	struct policy_request of_cli = request_or_fail(body, arena);
+	struct review of_daemon;
+	const char *version;
+	struct err e = {0};
+
+	check(&of_cli, case_of(_i), name);
+	ck_assert_msg(review_access_read(body, 1000, arena, &of_daemon, &version, &e) == REVIEW_OK,
+		"%s: %s", name, e.msg);
+	check(&of_daemon.request, case_of(_i), name);
+	ck_assert_str_eq(strrchr(version, '/') + 1, versions[(size_t)_i % ARRAY_LEN(versions)]);
+}
+END_TEST
+
+static enum policy_action decided_by(const char *policy, struct span body)
+{
+	_cleanup_(policy_set_unrefp) struct policy_set *set = NULL;
+	struct policy_request r = request_or_fail(body, arena);
+	struct policy_errors errors;
+	struct policy_decision d;
+
+	if (policy_set_load(&policy, 1, &set, &errors) < 0)
+		ck_abort_msg("%s", buf_str(&errors.text));
+	buf_free(&errors.text);
+	ck_assert_int_eq(policy_decide(set, &r, arena, &d), 0);
+	return d.action;
+}
+
+START_TEST(review_access__library_decides_recorded_requests)
+{
+	char name[200];
+	struct span body = body_of(_i, name);
+	const struct expected *e = case_of(_i);
+	enum policy_action agents =
+		decided_by(HOLDPOINT_SOURCE_DIR "/policy/library/ai-agents.yaml", body);
+	enum policy_action laundering =
+		decided_by(HOLDPOINT_SOURCE_DIR "/policy/library/identity-laundering.yaml", body);
+
+	ck_assert_msg(
+		agents == e->agents, "%s: ai-agents says %s", name, policy_action_name(agents));
+	ck_assert_msg(laundering == e->laundering, "%s: identity-laundering says %s", name,
+		policy_action_name(laundering));
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *s = suite_create("review_access");
+	TCase *t = tcase_create("review_access");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_loop_test(t, review_access__recorded_requests, 0, CASES);
+	tcase_add_loop_test(t, review_access__library_decides_recorded_requests, 0, CASES);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+int main(void)
+{
+	SRunner *r = srunner_create(suite());
+	int failed;
+
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}
