@@ -60,11 +60,12 @@ bool change_is_server_managed(struct span key, bool in_metadata, bool with_statu
 	return false;
 }
 
-/* Elsewhere a status is the requester's own: .../status, and the verdict at .../approval. */
-bool change_counts_status(struct span subresource)
+bool change_counts_status(const struct policy_request *r)
 {
-	return subresource.len > 0 && !span_eq(subresource, SPAN("scale")) &&
-	       !span_eq(subresource, SPAN("resize"));
+	if (span_eq(r->subresource, SPAN("scale")))
+		return false;
+	return r->group.len > 0 || !span_eq(r->resource, SPAN("pods")) ||
+	       !span_eq(r->subresource, SPAN("resize"));
 }
 
 static int compare_members(const void *a, const void *b)

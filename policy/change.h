@@ -14,7 +14,7 @@
  */
 #pragma once
 
-#include "common/json.h"
+#include "policy/policy.h"
 
 #define CHANGE_DEPTH_MAX 128
 
@@ -64,11 +64,13 @@ int change_walk(struct change_side before, struct change_side after, bool with_s
 bool change_is_server_managed(struct span key, bool in_metadata, bool with_status);
 
 /*
- * Is the root's status part of what a request to this subresource changes? To the object itself
- * (no subresource), its scale and its resize it is not: the API server writes it there. Everywhere
- * else it is: .../approval of a certificate request has nothing but status to say yes or no with.
+ * Is the root's status part of what this request changes? Where a status is not the requester's to
+ * write, the API server puts the old one back (update) or its own (create) before it asks, so that
+ * what is there counts: a custom resource without a status subresource has its status changed by
+ * any write, and nothing in a review tells that it is one. Only Scale and the resize of a Pod are
+ * views whose status the API server computes from the whole object at every attempt, and ignores.
  */
-bool change_counts_status(struct span subresource);
+bool change_counts_status(const struct policy_request *r);
 
 /* One member of an object, for looking at them in the order of their keys. */
 struct change_member {

@@ -188,6 +188,16 @@ static bool at_restarted_at(const struct canon *c)
 	return path_is(c, annotation, ARRAY_LEN(annotation));
 }
 
+/* The API server itself says of a local APIService that it has been available since now. */
+static bool at_availability(const struct canon *c)
+{
+	static const char *const moment[] = {"status", "conditions", NULL, "lastTransitionTime"};
+
+	return c->r->op == POLICY_OP_CREATE && c->r->subresource.len == 0 &&
+	       span_eq(c->r->group, SPAN("apiregistration.k8s.io")) &&
+	       path_is(c, moment, ARRAY_LEN(moment));
+}
+
 /* What stands for a string that is made anew at every attempt, or NULL. */
 static const char *made_anew(const struct canon *c, struct span s)
 {
@@ -197,7 +207,7 @@ static const char *made_anew(const struct canon *c, struct span s)
 		return "*api-access-volume";
 	if (c->debugger.ptr && span_eq(s, c->debugger) && at_debugger_name(c))
 		return "*debugger";
-	if (at_restarted_at(c) && is_rfc3339(s))
+	if ((at_restarted_at(c) || at_availability(c)) && is_rfc3339(s))
 		return "*moment";
 	return NULL;
 }
@@ -229,7 +239,7 @@ static void put_text(struct canon *c, json_ref v)
 
 static bool left_out(const struct canon *c, struct span key)
 {
-	bool with_status = change_counts_status(c->r->subresource);
+	bool with_status = change_counts_status(c->r);
 
 	/* The options of a CONNECT have no metadata and no status of the API server's. */
 	if (c->r->op == POLICY_OP_CONNECT || c->depth > 1)
@@ -370,8 +380,8 @@ static int put_update(struct canon *c)
 	}
 	find_generated_in_update(c);
 	return change_walk((struct change_side){r->doc, r->old_object},
-		(struct change_side){r->doc, r->object}, change_counts_status(r->subresource),
-		c->arena, put_difference, c);
+		(struct change_side){r->doc, r->object}, change_counts_status(r), c->arena,
+		put_difference, c);
 }
 
 static int put_change(struct canon *c)

@@ -24,13 +24,15 @@
  *   path      := "<" ( "." string | "#" string string )* ">"
  *
  * Left out: metadata.{uid, resourceVersion, generation, creationTimestamp, deletionTimestamp,
- * managedFields, selfLink}, and status unless change_counts_status(); metadata.name of a CREATE
- * (of an object, not at a subresource) when generateName makes it. "*" stands for: that name; the
- * object's own uid where it is repeated (a Job's controller-uid labels); the suffix of the one
- * kube-api-access-xxxxx volume of a Pod and of its mounts; the moment in the annotation
- * kubectl.kubernetes.io/restartedAt; the suffix of the one debugger-xxxxx container that kubectl
- * debug adds. Only the generated part is left out: what stands in such a volume or container is
- * part of the fingerprint.
+ * managedFields, selfLink}; metadata.name of a CREATE (of an object, not at a subresource) when
+ * generateName makes it; the status of Scale and of pods/resize. Any other status counts: where it
+ * is not the requester's to write, the API server has put the old one back, or its own, before it
+ * asks (change_counts_status()). "*" stands for: a generated name; the object's own uid where it is
+ * repeated (a Job's controller-uid labels); the suffix of the one kube-api-access-xxxxx volume of a
+ * Pod and of its mounts; the moment in the annotation kubectl.kubernetes.io/restartedAt, and that
+ * in the status of an APIService being created; the suffix of the one debugger-xxxxx container that
+ * kubectl debug adds. Only the generated part is left out: what stands in such a volume or
+ * container is part of the fingerprint.
  */
 #pragma once
 

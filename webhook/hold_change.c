@@ -152,7 +152,7 @@ static int put_differences(struct view *v, const struct policy_request *r)
 	buf_add_char(v->out, '[');
 	if (change_walk((struct change_side){&v->before, JSON_ROOT},
 		    (struct change_side){&v->after, JSON_ROOT},
-		    change_counts_status(r->subresource), v->arena, put_difference, v) != 0)
+		    change_counts_status(r), v->arena, put_difference, v) != 0)
 		return -1;
 	buf_add_char(v->out, ']');
 	return 0;
