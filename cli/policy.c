@@ -3,9 +3,9 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "cli/table.h"
+#include "policy/review.h"
 
 #define REVIEW_MAX_BYTES (32u << 20)
 
@@ -42,30 +42,20 @@ static int read_all(const struct command *c, const char *path, struct buf *text)
 int cli_policy_read_review(
 	const struct command *c, const char *path, struct arena *arena, struct policy_request *ret)
 {
-	static const struct json_limits limits = {
-		.max_bytes = REVIEW_MAX_BYTES, .max_depth = 200, .max_nodes = 4u << 20};
 	_cleanup_(buf_free) struct buf text = BUF_INIT(REVIEW_MAX_BYTES);
-	struct json_doc *doc = arena_alloc(arena, sizeof *doc);
-	struct json_error je;
-	struct timespec ts;
+	struct review *review = arena_alloc(arena, sizeof *review);
 	struct err e;
 	int rc = read_all(c, path, &text);
 
 	if (rc != CLI_OK)
 		return rc;
 	char *copy = arena_strndup(arena, buf_span(&text).ptr, text.len);
-	if (!doc || !copy)
+	if (!review || !copy)
 		return cli_error(c, CLI_FAILED, "%s: out of memory", path);
-	if (json_read(copy, text.len, &limits, arena, doc, &je) < 0) {
-		json_error_to_err(&je, &e);
+	if (review_read((struct span){copy, text.len}, REVIEW_NODES_DEFAULT, arena, review, &e) !=
+		REVIEW_OK)
 		return cli_error(c, CLI_FAILED, "%s: %s", path, e.msg);
-	}
-	if (policy_request_read(doc, arena, ret, &e) < 0)
-		return cli_error(c, CLI_FAILED,
-			"%s is neither an AdmissionReview nor a SubjectAccessReview: %s", path,
-			e.msg);
-	clock_gettime(CLOCK_REALTIME, &ts);
-	ret->now_us = (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+	*ret = review->request;
 	return CLI_OK;
 }
 

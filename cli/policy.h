@@ -3,7 +3,6 @@
 
 #include "cli/commands.h"
 #include "policy/policy.h"
-#include "policy/request.h"
 
 #define CLI_POLICY_MAX_FILES 256
 

@@ -4,7 +4,7 @@
 #include "policy/files.h"
 #include "policy/json_edit.h"
 #include "policy/pattern.h"
-#include "policy/request.h"
+#include "policy/review.h"
 
 #include <libgen.h>
 #include <stdio.h>
@@ -241,13 +241,13 @@ static int case_request(
 	struct running *r, const struct source_case *c, struct policy_request *ret, struct err *e)
 {
 	struct span text = case_text(r, c, e);
-	struct json_doc *doc = arena_alloc(r->scratch, sizeof *doc);
-	struct json_error je;
-	if (!text.ptr || !doc)
+	struct review *review = arena_alloc(r->scratch, sizeof *review);
+	if (!text.ptr || !review)
 		return -1;
-	if (json_read(text.ptr, text.len, &limits, r->scratch, doc, &je) < 0)
-		return json_error_to_err(&je, e);
-	return policy_request_read(doc, r->scratch, ret, e);
+	if (review_read(text, limits.max_nodes, r->scratch, review, e) != REVIEW_OK)
+		return -1;
+	*ret = review->request;
+	return 0;
 }
 
 static int read_now(struct running *r, const struct yaml_str *s, int64_t *ret_us)

@@ -11,7 +11,8 @@ static struct exchange *read_review(
 
 	if (!x)
 		return NULL;
-	switch (review_read(http_request_body(req), w->max_nodes, x->arena, &x->review, &e)) {
+	switch (review_read_admission(
+		http_request_body(req), w->max_nodes, x->arena, &x->review, &e)) {
 	case REVIEW_OK:
 		return x;
 	case REVIEW_MALFORMED:

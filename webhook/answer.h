@@ -26,7 +26,7 @@ struct answer_annotation {
 };
 
 struct answer {
-	struct span uid; /* raw JSON text, as review_read() gives it */
+	struct span uid; /* raw JSON text, as struct review has it */
 	bool allowed;
 
 	/* A denial's. */

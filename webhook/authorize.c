@@ -2,7 +2,6 @@
  * POST /authorize: the API server's authorization webhook. The answer is "denied" with the reason,
  * or no opinion: what RBAC would not allow, Holdpoint does not allow either.
  */
-#include "webhook/review_access.h"
 #include "webhook/webhook.h"
 
 struct span authorize_put_answer(const struct exchange *x)
@@ -15,7 +14,7 @@ struct span authorize_put_answer(const struct exchange *x)
 	if (!b.ptr)
 		return (struct span){0};
 	buf_add_str(&b, "{\"kind\":\"SubjectAccessReview\",\"apiVersion\":\"");
-	buf_add_str(&b, x->sar_version);
+	buf_add_str(&b, x->review.api_version);
 	buf_add_str(&b, "\",\"status\":{\"allowed\":false");
 	if (!a->allowed) {
 		buf_add_str(&b, ",\"denied\":true,\"reason\":");
@@ -33,8 +32,8 @@ void authorize_handle(struct http_request *req, void *userdata)
 
 	if (!x)
 		return;
-	if (review_access_read(http_request_body(req), w->max_nodes, x->arena, &x->review,
-		    &x->sar_version, &e) != REVIEW_OK) {
+	if (review_read_access(http_request_body(req), w->max_nodes, x->arena, &x->review, &e) !=
+		REVIEW_OK) {
 		http_reply_error(req, 400, "%s", e.msg);
 		return;
 	}

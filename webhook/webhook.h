@@ -12,10 +12,10 @@
 #include "common/http_server.h"
 #include "common/mask.h"
 #include "common/pg_pool.h"
+#include "policy/review.h"
 #include "webhook/answer.h"
 #include "webhook/decision_record.h"
 #include "webhook/policy_store.h"
-#include "webhook/review.h"
 
 struct hold_wait;
 
@@ -79,8 +79,7 @@ struct exchange {
 	bool suspended;
 	uint64_t wait_until_us;		   /* CLOCK_MONOTONIC; 0: does not wait for a human */
 	uint64_t wait_began_us, waited_us; /* for a human: not part of the latency */
-	struct span body;	 /* the answer, while its record is on the way to the database */
-	const char *sar_version; /* EXCHANGE_AUTHORIZE: apiVersion of the question */
+	struct span body; /* the answer, while its record is on the way to the database */
 };
 
 /* Handlers; userdata is the struct webhook. */

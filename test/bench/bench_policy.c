@@ -12,7 +12,7 @@
 
 #include "policy/cel/cel.h"
 #include "policy/policy.h"
-#include "policy/request.h"
+#include "policy/review.h"
 
 #define ROUNDS	  800
 #define PER_ROUND 500
@@ -162,8 +162,7 @@ static double measure_sets(
 
 static void read_review(const char *path, struct arena *arena, struct policy_request *ret)
 {
-	static const struct json_limits limits = {4 << 20, 100, 1 << 20, false, false};
-	struct json_doc *doc = arena_alloc(arena, sizeof *doc);
+	struct review *review = arena_alloc(arena, sizeof *review);
 	char *text = arena_alloc(arena, 1 << 20);
 	struct err e;
 	FILE *f = fopen(path, "rb");
@@ -173,11 +172,12 @@ static void read_review(const char *path, struct arena *arena, struct policy_req
 	}
 	size_t len = fread(text, 1, 1 << 20, f);
 	fclose(f);
-	if (json_read(text, len, &limits, arena, doc, NULL) < 0 ||
-		policy_request_read(doc, arena, ret, &e) < 0) {
-		fprintf(stderr, "%s is no review\n", path);
+	if (review_read((struct span){text, len}, REVIEW_NODES_DEFAULT, arena, review, &e) !=
+		REVIEW_OK) {
+		fprintf(stderr, "%s: %s\n", path, e.msg);
 		exit(1);
 	}
+	*ret = review->request;
 	ret->now_us = INT64_C(1767225600000000);
 }
 

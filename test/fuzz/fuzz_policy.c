@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "policy/policy.h"
-#include "policy/request.h"
+#include "policy/review.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -57,16 +57,13 @@ static void check_canonical(const struct policy_set *set)
 
 static void check_decision(const struct policy_set *set, const char *text)
 {
-	static const struct json_limits limits = {1 << 20, 50, 10000, false, false};
 	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 16, 64 << 20);
-	struct json_doc doc;
-	struct policy_request r;
+	struct review r;
 	struct policy_decision d;
 
-	check(json_read(text, strlen(text), &limits, arena, &doc, NULL) == 0, "it is JSON");
-	check(policy_request_read(&doc, arena, &r, NULL) == 0, "it is a review");
-	r.now_us = 0;
-	check(policy_decide(set, &r, arena, &d) == 0, "a decision");
+	check(review_read(span_of(text), 10000, arena, &r, NULL) == REVIEW_OK, "it is a review");
+	r.request.now_us = 0;
+	check(policy_decide(set, &r.request, arena, &d) == 0, "a decision");
 	for (size_t i = 0; i < d.match_count; i++)
 		check(d.matches[i].message.len > 0, "every match has a message");
 	check((d.action == POLICY_NONE) == (d.decisive == NULL), "a match decides");

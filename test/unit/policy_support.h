@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "policy/policy.h"
-#include "policy/request.h"
+#include "policy/review.h"
 
 #define SUPPORT_LIMITS                                                                             \
 	((struct json_limits){.max_bytes = 8u << 20, .max_depth = 100, .max_nodes = 1u << 20})
@@ -52,10 +52,11 @@ static inline struct span file_or_fail(const char *path, struct arena *arena)
 
 static inline struct policy_request request_or_fail(struct span text, struct arena *arena)
 {
-	struct policy_request r;
+	struct review *r = arena_alloc(arena, sizeof *r);
 	struct err e;
-	if (policy_request_read(json_or_fail(text, arena), arena, &r, &e) < 0)
+	ck_assert_ptr_nonnull(r);
+	if (review_read(text, REVIEW_NODES_DEFAULT, arena, r, &e) != REVIEW_OK)
 		ck_abort_msg("no review: %s", e.msg);
-	r.now_us = INT64_C(1767225600000000); /* 2026-01-01T00:00:00Z */
-	return r;
+	r->request.now_us = INT64_C(1767225600000000); /* 2026-01-01T00:00:00Z */
+	return r->request;
 }

@@ -6,9 +6,26 @@
 #include <stdio.h>
 
 #include "policy/fingerprint.h"
-#include "webhook/review.h"
+#include "policy/review.h"
 
 #define REVIEW_FIXTURES HOLDPOINT_FIXTURES "/admission"
+
+#define ACCESS_HEAD                                                                                \
+	"{\"kind\":\"SubjectAccessReview\",\"apiVersion\":\"authorization.k8s.io/v1\",\"spec\":{"
+#define ACCESS(version, spec)                                                                      \
+	"{\"kind\":\"SubjectAccessReview\",\"apiVersion\":\"authorization.k8s.io/" version         \
+	"\",\"spec\":" spec "}"
+
+/* head, `count` of "g" with commas, tail. */
+static inline void put_groups(struct buf *b, const char *head, unsigned count, const char *tail)
+{
+	buf_reset(b);
+	buf_add_str(b, head);
+	for (unsigned i = 0; i < count; i++)
+		buf_add_str(b, i ? ",\"g\"" : "\"g\"");
+	buf_add_str(b, tail);
+	ck_assert(!b->failed);
+}
 
 /* The whole file, NUL-terminated, malloc'ed. */
 static inline char *read_file(const char *path, size_t *ret_len)
@@ -107,7 +124,8 @@ static inline void review_ok(const char *text, size_t len, struct arena *arena, 
 {
 	struct err e = {0};
 
-	ck_assert_msg(review_read((struct span){text, len}, 1000000, arena, ret, &e) == REVIEW_OK,
+	ck_assert_msg(review_read_admission((struct span){text, len}, 1000000, arena, ret, &e) ==
+			      REVIEW_OK,
 		"%s", e.msg);
 }
 

@@ -247,7 +247,7 @@ START_TEST(policy_conditions__a_request_that_costs_too_much_is_denied)
 	buf_add_str(&text,
 		"{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/v1\",\"request\":{"
 		"\"uid\":\"u\",\"operation\":\"CREATE\",\"resource\":{\"resource\":\"pods\"},"
-		"\"object\":{\"l\":[0");
+		"\"userInfo\":{\"username\":\"u\"},\"object\":{\"l\":[0");
 	for (int i = 1; i < 3000; i++)
 		buf_printf(&text, ",%d", i);
 	buf_add_str(&text, "]}}}");

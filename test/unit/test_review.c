@@ -1,7 +1,5 @@
 #include "unit/review_support.h"
 
-#include "webhook/review_access.h"
-
 static struct arena *arena;
 
 static void setup(void)
@@ -79,6 +77,21 @@ static const struct {
 	{REVIEW_UNDECIDABLE, "/request/object", REVIEW("{" UID ",\"object\":[]}")},
 	{REVIEW_UNDECIDABLE, "/request/oldObject", REVIEW("{" UID ",\"oldObject\":\"x\"}")},
 	{REVIEW_UNDECIDABLE, "/request/dryRun", REVIEW("{" UID ",\"dryRun\":\"true\"}")},
+	{REVIEW_UNDECIDABLE, "/request/resource: expected an object",
+		REVIEW("{" UID ",\"resource\":\"pods\"}")},
+	{REVIEW_UNDECIDABLE, "/request/userInfo: expected an object",
+		REVIEW("{" UID ",\"userInfo\":null}")},
+	{REVIEW_UNDECIDABLE, "/request/subResource", REVIEW("{" UID ",\"subResource\":{}}")},
+	{REVIEW_UNDECIDABLE, "/request/namespace", REVIEW("{" UID ",\"namespace\":false}")},
+	{REVIEW_UNDECIDABLE, "/request/oldObject/metadata: expected an object",
+		REVIEW("{" UID "," RESOURCE ",\"operation\":\"DELETE\"," USER
+		       ",\"oldObject\":{\"metadata\":[]}}")},
+	{REVIEW_UNDECIDABLE, "/request/oldObject/metadata/name",
+		REVIEW("{" UID "," RESOURCE ",\"operation\":\"DELETE\"," USER
+		       ",\"oldObject\":{\"metadata\":{\"name\":1}}}")},
+	{REVIEW_OK, "", /* nothing is asked of an object that is not needed for a name */
+		REVIEW("{" UID "," RESOURCE ",\"operation\":\"DELETE\"," USER
+		       ",\"name\":\"n\",\"oldObject\":{\"metadata\":[]}}")},
 };
 
 START_TEST(review__bodies)
@@ -86,12 +99,14 @@ START_TEST(review__bodies)
 	struct review r;
 	struct err e = {0};
 	struct span body = span_of(bodies[_i].text);
-	enum review_outcome got = review_read(body, 1000, arena, &r, &e);
+	enum review_outcome got = review_read_admission(body, 1000, arena, &r, &e);
 
 	ck_assert_msg(got == bodies[_i].expected, "%s: %d %s", bodies[_i].text, got, e.msg);
 	ck_assert_msg(strstr(e.msg, bodies[_i].says) != NULL, "%s: %s", bodies[_i].text, e.msg);
-	if (got != REVIEW_MALFORMED)
+	if (got != REVIEW_MALFORMED) {
 		ck_assert(span_eq_str(r.uid, "u-1"));
+		ck_assert_str_eq(r.api_version, "admission.k8s.io/v1");
+	}
 }
 END_TEST
 
@@ -157,7 +172,8 @@ START_TEST(review__too_many_values_can_still_be_denied)
 	struct review r;
 	struct err e = {0};
 
-	ck_assert_int_eq(review_read(span_of(text), 50, arena, &r, &e), REVIEW_UNDECIDABLE);
+	ck_assert_int_eq(
+		review_read_admission(span_of(text), 50, arena, &r, &e), REVIEW_UNDECIDABLE);
 	ck_assert(span_eq_str(r.uid, "6db6d407-aa6d-488a-b080-b65b7769284e"));
 	ck_assert_str_ne(e.msg, "");
 	free(text);
@@ -174,7 +190,8 @@ START_TEST(review__too_deep_can_still_be_denied)
 			"\"request\":{\"uid\":\"u-1\",\"object\":");
 	for (int i = 0; i < 5000; i++)
 		buf_add_str(&b, "{\"a\":");
-	ck_assert_int_eq(review_read(buf_span(&b), 100000, arena, &r, &e), REVIEW_UNDECIDABLE);
+	ck_assert_int_eq(
+		review_read_admission(buf_span(&b), 100000, arena, &r, &e), REVIEW_UNDECIDABLE);
 	ck_assert(span_eq_str(r.uid, "u-1"));
 	buf_free(&b);
 }
@@ -197,8 +214,8 @@ START_TEST(review__a_planted_uid_is_not_salvaged)
 		buf_add_str(&b, texts[i]);
 		for (int k = 0; k < 1000; k++)
 			buf_add_char(&b, '[');
-		ck_assert_int_eq(
-			review_read(buf_span(&b), 100000, arena, &r, &e), REVIEW_MALFORMED);
+		ck_assert_int_eq(review_read_admission(buf_span(&b), 100000, arena, &r, &e),
+			REVIEW_MALFORMED);
 		buf_free(&b);
 	}
 }
@@ -211,64 +228,72 @@ START_TEST(review__full_arena_is_no_review)
 	struct review r;
 	struct err e;
 
-	ck_assert_int_ne(review_read(span_of(text), 100000, small, &r, &e), REVIEW_OK);
+	ck_assert_int_ne(review_read_admission(span_of(text), 100000, small, &r, &e), REVIEW_OK);
 	arena_free(small);
 	free(text);
 }
 END_TEST
 
-/* ---- SubjectAccessReview ---- */
+START_TEST(review__limits_of_groups)
+{
+	static const char admission[] =
+		"{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/"
+		"v1\",\"request\":{" UID "," RESOURCE
+		",\"operation\":\"CREATE\",\"userInfo\":{\"username\":\"u\",\"groups\":[";
+	static const char access[] = ACCESS_HEAD
+		"\"nonResourceAttributes\":{\"verb\":\"get\",\"path\":\"/\"},\"groups\":[";
+	const unsigned most = REVIEW_GROUPS_MAX;
+	struct buf b = BUF_INIT(1 << 20);
+	struct review r;
+	struct err e;
 
-#define ACCESS(version, spec)                                                                      \
-	"{\"kind\":\"SubjectAccessReview\",\"apiVersion\":\"authorization.k8s.io/" version         \
-	"\",\"spec\":" spec "}"
+	put_groups(&b, admission, most, "]}}}");
+	review_ok(b.ptr, b.len, arena, &r);
+	ck_assert_uint_eq(r.request.group_count, most);
+	put_groups(&b, admission, most + 1, "]}}}");
+	ck_assert_int_eq(
+		review_read_admission(buf_span(&b), 100000, arena, &r, &e), REVIEW_UNDECIDABLE);
+	ck_assert_str_eq(e.msg, "/request/userInfo/groups: expected fewer strings");
+	put_groups(&b, access, most, "]}}");
+	ck_assert_int_eq(review_read_access(buf_span(&b), 100000, arena, &r, &e), REVIEW_OK);
+	put_groups(&b, access, most + 1, "]}}");
+	ck_assert_int_eq(review_read_access(buf_span(&b), 100000, arena, &r, &e), REVIEW_MALFORMED);
+	ck_assert_str_eq(e.msg, "/spec/groups: expected fewer strings");
+	buf_free(&b);
+}
+END_TEST
+
+/* ---- by kind ---- */
 
 static const struct {
 	enum review_outcome expected;
+	bool authorize;
 	const char *says;
 	const char *text;
-} access_reviews[] = {
-	{REVIEW_OK, "",
-		ACCESS("v1", "{\"resourceAttributes\":{\"verb\":\"get\",\"resource\":\"secrets\"},"
-			     "\"user\":\"u\",\"groups\":[\"g\"]}")},
-	{REVIEW_OK, "",
-		ACCESS("v1beta1",
-			"{\"resourceAttributes\":{\"verb\":\"get\",\"resource\":\"secrets\"}"
-			",\"user\":\"u\",\"group\":[\"g\"]}")},
-	{REVIEW_OK, "",
-		ACCESS("v1", "{\"nonResourceAttributes\":{\"verb\":\"get\",\"path\":\"/logs\"},"
-			     "\"user\":\"u\",\"groups\":[\"g\"]}")},
-	{REVIEW_MALFORMED, "/kind", "{\"kind\":\"AdmissionReview\"}"},
-	{REVIEW_MALFORMED, "/apiVersion", ACCESS("v2", "{}")},
-	{REVIEW_MALFORMED, "/spec: expected either", ACCESS("v1", "{\"user\":\"u\"}")},
-	{REVIEW_MALFORMED, "/spec: expected either",
-		ACCESS("v1", "{\"resourceAttributes\":{\"verb\":\"get\"},"
-			     "\"nonResourceAttributes\":{\"verb\":\"get\"}}")},
-	{REVIEW_MALFORMED, "verb is missing", ACCESS("v1", "{\"resourceAttributes\":{}}")},
-	{REVIEW_MALFORMED, "/spec/resourceAttributes/namespace",
-		ACCESS("v1", "{\"resourceAttributes\":{\"verb\":\"get\",\"namespace\":3}}")},
-	{REVIEW_MALFORMED, "/spec/groups", ACCESS("v1", "{\"groups\":{}}")},
-	{REVIEW_MALFORMED, "/spec/user", ACCESS("v1", "{\"user\":1}")},
+} either[] = {
+	{REVIEW_OK, false, "", REVIEW("{" UID "," RESOURCE ",\"operation\":\"CREATE\"," USER "}")},
+	{REVIEW_OK, true, "",
+		ACCESS("v1",
+			"{\"resourceAttributes\":{\"verb\":\"get\",\"resource\":\"secrets\"}}")},
+	{REVIEW_UNDECIDABLE, false, "/request/name", REVIEW("{" UID ",\"name\":[]}")},
+	{REVIEW_MALFORMED, true, "/spec", ACCESS("v1", "[]")},
+	{REVIEW_MALFORMED, false, "/apiVersion",
+		"{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/v1beta1\"}"},
+	{REVIEW_MALFORMED, false, "/kind: expected \"AdmissionReview\" or \"SubjectAccessReview\"",
+		"{\"kind\":\"Pod\"}"},
+	{REVIEW_MALFORMED, false, "/kind", "[]"},
+	{REVIEW_MALFORMED, false, "line 1, column 2", "{]"},
 };
 
-START_TEST(review_access__bodies)
+START_TEST(review__by_kind)
 {
-	const char *version;
 	struct review r;
 	struct err e = {0};
-	struct span body = span_of(access_reviews[_i].text);
-	enum review_outcome got = review_access_read(body, 1000, arena, &r, &version, &e);
+	enum review_outcome got = review_read(span_of(either[_i].text), 1000, arena, &r, &e);
 
-	ck_assert_msg(got == access_reviews[_i].expected, "%s: %s", access_reviews[_i].text, e.msg);
-	ck_assert_msg(strstr(e.msg, access_reviews[_i].says) != NULL, "%s: %s",
-		access_reviews[_i].text, e.msg);
-	if (got != REVIEW_OK)
-		return;
-	ck_assert(span_eq_str(r.request.username, "u"));
-	ck_assert_uint_eq(r.request.group_count, 1);
-	ck_assert(span_eq_str(r.request.verb, "get"));
-	ck_assert_int_eq(r.request.op, POLICY_VERB_OTHER);
-	ck_assert(r.request.authorize);
+	ck_assert_msg(got == either[_i].expected, "%s: %d %s", either[_i].text, got, e.msg);
+	ck_assert_msg(strstr(e.msg, either[_i].says) != NULL, "%s: %s", either[_i].text, e.msg);
+	ck_assert_int_eq(r.request.authorize, either[_i].authorize);
 }
 END_TEST
 
@@ -286,7 +311,8 @@ static Suite *suite(void)
 	tcase_add_test(t, review__too_deep_can_still_be_denied);
 	tcase_add_test(t, review__a_planted_uid_is_not_salvaged);
 	tcase_add_test(t, review__full_arena_is_no_review);
-	tcase_add_loop_test(t, review_access__bodies, 0, ARRAY_LEN(access_reviews));
+	tcase_add_test(t, review__limits_of_groups);
+	tcase_add_loop_test(t, review__by_kind, 0, ARRAY_LEN(either));
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -1,9 +1,9 @@
 /*
- * The SubjectAccessReviews that a kube-apiserver 1.20 sent, in both versions of the API: what is
- * read of them, by the daemon and by the command line, and what the library's policies say.
+ * SubjectAccessReviews: those that a kube-apiserver 1.20 sent, in both versions of the API (what is
+ * read of them, and what the library's policies say), and those that are refused.
  */
-#include "policy_support.h"
-#include "webhook/review_access.h"
+#include "unit/policy_support.h"
+#include "unit/review_support.h"
 
 #define FOLDER HOLDPOINT_FIXTURES "/authorize/v1.20/"
 
@@ -107,16 +107,14 @@ START_TEST(review_access__recorded_requests)
 {
 	char name[200];
 	struct span body = body_of(_i, name);
-	struct policy_request of_cli = request_or_fail(body, arena);
-	struct review of_daemon;
-	const char *version;
+	struct review r;
 	struct err e = {0};
 
-	check(&of_cli, case_of(_i), name);
-	ck_assert_msg(review_access_read(body, 1000, arena, &of_daemon, &version, &e) == REVIEW_OK,
-		"%s: %s", name, e.msg);
-	check(&of_daemon.request, case_of(_i), name);
-	ck_assert_str_eq(strrchr(version, '/') + 1, versions[(size_t)_i % ARRAY_LEN(versions)]);
+	ck_assert_msg(
+		review_read_access(body, 1000, arena, &r, &e) == REVIEW_OK, "%s: %s", name, e.msg);
+	check(&r.request, case_of(_i), name);
+	ck_assert_str_eq(
+		strrchr(r.api_version, '/') + 1, versions[(size_t)_i % ARRAY_LEN(versions)]);
 }
 END_TEST
 
@@ -151,6 +149,91 @@ START_TEST(review_access__library_decides_recorded_requests)
 }
 END_TEST
 
+/* ---- written by hand ---- */
+
+static const struct {
+	enum review_outcome expected;
+	const char *says;
+	const char *text;
+} access_reviews[] = {
+	{REVIEW_OK, "",
+		ACCESS("v1", "{\"resourceAttributes\":{\"verb\":\"get\",\"resource\":\"secrets\"},"
+			     "\"user\":\"u\",\"groups\":[\"g\"]}")},
+	{REVIEW_OK, "",
+		ACCESS("v1beta1",
+			"{\"resourceAttributes\":{\"verb\":\"get\",\"resource\":\"secrets\"}"
+			",\"user\":\"u\",\"group\":[\"g\"]}")},
+	{REVIEW_OK, "",
+		ACCESS("v1", "{\"nonResourceAttributes\":{\"verb\":\"get\",\"path\":\"/logs\"},"
+			     "\"user\":\"u\",\"groups\":[\"g\"]}")},
+	{REVIEW_MALFORMED, "/kind", "{\"kind\":\"AdmissionReview\"}"},
+	{REVIEW_MALFORMED, "/apiVersion", ACCESS("v2", "{}")},
+	{REVIEW_MALFORMED, "/spec: expected either", ACCESS("v1", "{\"user\":\"u\"}")},
+	{REVIEW_MALFORMED, "/spec: expected either",
+		ACCESS("v1", "{\"resourceAttributes\":{\"verb\":\"get\"},"
+			     "\"nonResourceAttributes\":{\"verb\":\"get\"}}")},
+	{REVIEW_MALFORMED, "verb is missing", ACCESS("v1", "{\"resourceAttributes\":{}}")},
+	{REVIEW_MALFORMED, "/spec/resourceAttributes/namespace",
+		ACCESS("v1", "{\"resourceAttributes\":{\"verb\":\"get\",\"namespace\":3}}")},
+	{REVIEW_MALFORMED, "/spec/groups", ACCESS("v1", "{\"groups\":{}}")},
+	{REVIEW_MALFORMED, "/spec/user", ACCESS("v1", "{\"user\":1}")},
+	{REVIEW_MALFORMED, "/spec: expected an object", ACCESS("v1", "null")},
+	{REVIEW_MALFORMED, "/spec/group: expected a list", ACCESS("v1beta1", "{\"group\":\"g\"}")},
+	{REVIEW_MALFORMED, "/spec/groups/0", ACCESS("v1", "{\"groups\":[{}]}")},
+	{REVIEW_MALFORMED, "/spec/resourceAttributes: expected an object",
+		ACCESS("v1", "{\"resourceAttributes\":[]}")},
+	{REVIEW_MALFORMED, "/spec/nonResourceAttributes: expected an object",
+		ACCESS("v1", "{\"nonResourceAttributes\":\"/logs\"}")},
+	{REVIEW_MALFORMED, "/spec/nonResourceAttributes/path",
+		ACCESS("v1", "{\"nonResourceAttributes\":{\"verb\":\"get\",\"path\":1}}")},
+};
+
+START_TEST(review_access__bodies)
+{
+	struct review r;
+	struct err e = {0};
+	struct span body = span_of(access_reviews[_i].text);
+	enum review_outcome got = review_read_access(body, 1000, arena, &r, &e);
+
+	ck_assert_msg(got == access_reviews[_i].expected, "%s: %s", access_reviews[_i].text, e.msg);
+	ck_assert_msg(strstr(e.msg, access_reviews[_i].says) != NULL, "%s: %s",
+		access_reviews[_i].text, e.msg);
+	if (got != REVIEW_OK)
+		return;
+	ck_assert(span_eq_str(r.request.username, "u"));
+	ck_assert_uint_eq(r.request.group_count, 1);
+	ck_assert(span_eq_str(r.request.verb, "get"));
+	ck_assert_int_eq(r.request.op, POLICY_VERB_OTHER);
+	ck_assert(r.request.authorize);
+	ck_assert(strstr(access_reviews[_i].text, r.api_version) != NULL);
+}
+END_TEST
+
+START_TEST(review_access__limits)
+{
+	struct buf b = BUF_INIT(8 << 20);
+	struct review r;
+	struct err e;
+
+	put_groups(&b, ACCESS_HEAD "\"groups\":[", 100, "]}}");
+	ck_assert_int_eq(review_read_access(buf_span(&b), 100, arena, &r, &e), REVIEW_MALFORMED);
+	put_groups(&b, ACCESS_HEAD "\"a\":[", 1 << 20, "]}}");
+	ck_assert_int_eq(
+		review_read_access(buf_span(&b), UINT32_MAX, arena, &r, &e), REVIEW_MALFORMED);
+	ck_assert_str_eq(e.msg, "a SubjectAccessReview has at most 1048576 bytes");
+	buf_reset(&b);
+	buf_add_str(&b, ACCESS_HEAD "\"a\":");
+	for (int i = 0; i < REVIEW_DEPTH_MAX; i++)
+		buf_add_char(&b, '[');
+	for (int i = 0; i < REVIEW_DEPTH_MAX; i++)
+		buf_add_char(&b, ']');
+	buf_add_str(&b, "}}");
+	ck_assert_int_eq(review_read_access(buf_span(&b), 100000, arena, &r, &e), REVIEW_MALFORMED);
+	ck_assert_msg(strstr(e.msg, "deep") != NULL, "%s", e.msg);
+	buf_free(&b);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("review_access");
@@ -159,6 +242,8 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, review_access__recorded_requests, 0, CASES);
 	tcase_add_loop_test(t, review_access__library_decides_recorded_requests, 0, CASES);
+	tcase_add_loop_test(t, review_access__bodies, 0, ARRAY_LEN(access_reviews));
+	tcase_add_test(t, review_access__limits);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -1,10 +1,6 @@
-#include "webhook/review_access.h"
-
-#include <time.h>
-
-#include "webhook/review_fields.h"
-
-#define BODY_MAX ((size_t)1 << 20)
+/* SubjectAccessReview: may this identity do this? Asked for every request, reads and impersonation
+ * included. */
+#include "policy/review_impl.h"
 
 static const char *const versions[] = {"authorization.k8s.io/v1", "authorization.k8s.io/v1beta1"};
 
@@ -60,17 +56,18 @@ static int read_spec(const struct fields *f, bool beta, struct policy_request *q
 	return 0;
 }
 
-static int read_envelope(
-	const struct json_doc *d, struct policy_request *q, const char **ret_version, struct err *e)
+static int read_envelope(struct review *review, struct err *e)
 {
+	const struct json_doc *d = &review->doc;
+	struct policy_request *q = &review->request;
 	json_ref version = json_get_str(d, JSON_ROOT, "apiVersion");
 
 	if (!json_string_is(d, json_get_str(d, JSON_ROOT, "kind"), SPAN("SubjectAccessReview")))
 		return err_set(e, "/kind: expected \"SubjectAccessReview\"");
-	for (size_t i = 0; i < ARRAY_LEN(versions); i++)
+	for (size_t i = 0; i < ARRAY_LEN(versions) && !review->api_version; i++)
 		if (json_string_is(d, version, span_of(versions[i])))
-			*ret_version = versions[i];
-	if (!*ret_version)
+			review->api_version = versions[i];
+	if (!review->api_version)
 		return err_set(
 			e, "/apiVersion: expected \"%s\" or \"%s\"", versions[0], versions[1]);
 	q->request = json_get_str(d, JSON_ROOT, "spec");
@@ -79,36 +76,31 @@ static int read_envelope(
 	return 0;
 }
 
-enum review_outcome review_access_read(struct span body, uint32_t max_nodes, struct arena *arena,
-	struct review *ret, const char **ret_version, struct err *e)
+enum review_outcome review_take_access(struct review *review, struct arena *arena, struct err *e)
 {
-	const struct json_limits limits = {
-		.max_bytes = BODY_MAX, .max_depth = REVIEW_DEPTH_MAX, .max_nodes = max_nodes};
-	const struct fields f = {&ret->doc, arena, e};
-	struct policy_request *q = &ret->request;
-	struct json_error je;
-	struct timespec now;
+	const struct fields f = {&review->doc, arena, e};
+	struct policy_request *q = &review->request;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	*ret = (struct review){
-		.request = {.doc = &ret->doc,
-			.op = POLICY_VERB_OTHER,
-			.authorize = true,
-			.object = JSON_NONE,
-			.old_object = JSON_NONE,
-			.group = SPAN(""),
-			.version = SPAN(""),
-			.resource = SPAN(""),
-			.subresource = SPAN(""),
-			.namespace_ = SPAN(""),
-			.name = SPAN(""),
-			.now_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000}};
-	*ret_version = NULL;
-	if (json_read(body.ptr, body.len, &limits, arena, &ret->doc, &je) != 0) {
+	q->op = POLICY_VERB_OTHER;
+	q->authorize = true;
+	if (review->doc.len > REVIEW_ACCESS_MAX_BYTES) {
+		err_set(e, "a SubjectAccessReview has at most %zu bytes", REVIEW_ACCESS_MAX_BYTES);
+		return REVIEW_MALFORMED;
+	}
+	if (read_envelope(review, e) != 0)
+		return REVIEW_MALFORMED;
+	return read_spec(&f, review->api_version == versions[1], q) == 0 ? REVIEW_OK
+									 : REVIEW_MALFORMED;
+}
+
+enum review_outcome review_read_access(struct span body, uint32_t max_nodes, struct arena *arena,
+	struct review *ret, struct err *e)
+{
+	struct json_error je;
+
+	if (review_begin(body, max_nodes, arena, ret, &je) != 0) {
 		json_error_to_err(&je, e);
 		return REVIEW_MALFORMED;
 	}
-	if (read_envelope(&ret->doc, q, ret_version, e) != 0)
-		return REVIEW_MALFORMED;
-	return read_spec(&f, *ret_version == versions[1], q) == 0 ? REVIEW_OK : REVIEW_MALFORMED;
+	return review_take_access(ret, arena, e);
 }

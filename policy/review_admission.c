@@ -3,11 +3,7 @@
  * come in one fixed order from a real API server, so each object is walked once and every known
  * member handed to the reader of its kind.
  */
-#include "webhook/review.h"
-
-#include <time.h>
-
-#include "webhook/review_fields.h"
+#include "policy/review_impl.h"
 
 struct reader {
 	struct fields f;
@@ -21,10 +17,6 @@ struct member {
 	struct span key;
 	member_fn read;
 };
-
-/* The reader's limits of review_read() say what a review may cost before anything is known of it.
- */
-#define BODY_MAX ((size_t)1 << 30)
 
 /* Calls the reader of each member that is known. */
 static int read_members(
@@ -160,11 +152,16 @@ static const struct member request_members[] = {
 static int name_from_old_object(struct reader *r)
 {
 	struct policy_request *q = &r->review->request;
-	json_ref metadata = json_get_str(r->f.d, q->old_object, "metadata");
+	json_ref metadata;
 	struct span namespace_;
 
 	if (q->op != POLICY_OP_DELETE || q->name.len > 0 || q->old_object == JSON_NONE)
 		return 0;
+	metadata = json_get_str(r->f.d, q->old_object, "metadata");
+	if (metadata == JSON_NONE)
+		return 0;
+	if (json_type(r->f.d, metadata) != JSON_OBJECT)
+		return fields_wrong(&r->f, metadata, "an object");
 	if (fields_string_member(&r->f, metadata, SPAN("name"), &q->name) != 0 ||
 		fields_string_member(&r->f, metadata, SPAN("namespace"), &namespace_) != 0)
 		return -1;
@@ -197,15 +194,16 @@ static bool uid_is_fit(const struct json_doc *d, json_ref v)
 /* What makes it an AdmissionReview at all, and the uid without which nothing can be answered. */
 static int read_envelope(const struct json_doc *d, struct review *review, struct err *e)
 {
+	static const char version[] = "admission.k8s.io/v1";
 	json_ref uid;
 
 	if (json_type(d, JSON_ROOT) != JSON_OBJECT)
 		return err_set(e, "the body is not a JSON object: expected an AdmissionReview");
 	if (!json_string_is(d, json_get_str(d, JSON_ROOT, "kind"), SPAN("AdmissionReview")))
 		return err_set(e, "/kind: expected \"AdmissionReview\"");
-	if (!json_string_is(
-		    d, json_get_str(d, JSON_ROOT, "apiVersion"), SPAN("admission.k8s.io/v1")))
-		return err_set(e, "/apiVersion: expected \"admission.k8s.io/v1\"");
+	if (!json_string_is(d, json_get_str(d, JSON_ROOT, "apiVersion"), span_of(version)))
+		return err_set(e, "/apiVersion: expected \"%s\"", version);
+	review->api_version = version;
 	review->request.request = json_get_str(d, JSON_ROOT, "request");
 	if (json_type(d, review->request.request) != JSON_OBJECT)
 		return err_set(e, "/request: expected an object");
@@ -247,39 +245,25 @@ static int salvage_uid(struct span body, struct arena *arena, struct review *rev
 	return 0;
 }
 
-static int64_t now_us(void)
+enum review_outcome review_take_admission(struct review *review, struct arena *arena, struct err *e)
 {
-	struct timespec t;
+	struct reader r = {.f = {&review->doc, arena, e}, .review = review};
 
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+	if (read_envelope(&review->doc, review, e) != 0)
+		return REVIEW_MALFORMED;
+	return read_request(&r) == 0 ? REVIEW_OK : REVIEW_UNDECIDABLE;
 }
 
-enum review_outcome review_read(struct span body, uint32_t max_nodes, struct arena *arena,
+enum review_outcome review_read_admission(struct span body, uint32_t max_nodes, struct arena *arena,
 	struct review *ret, struct err *e)
 {
-	const struct json_limits limits = {
-		.max_bytes = BODY_MAX, .max_depth = REVIEW_DEPTH_MAX, .max_nodes = max_nodes};
-	struct reader r = {.f = {&ret->doc, arena, e}, .review = ret};
 	struct json_error je;
 
-	*ret = (struct review){.request = {.doc = &ret->doc,
-				       .request = JSON_NONE,
-				       .object = JSON_NONE,
-				       .old_object = JSON_NONE,
-				       .now_us = now_us(),
-				       .group = SPAN(""),
-				       .subresource = SPAN(""),
-				       .namespace_ = SPAN(""),
-				       .name = SPAN(""),
-				       .username = SPAN("")}};
-	if (json_read(body.ptr, body.len, &limits, arena, &ret->doc, &je) != 0) {
+	if (review_begin(body, max_nodes, arena, ret, &je) != 0) {
 		bool known = je.limit && salvage_uid(body, arena, ret) == 0;
 
 		json_error_to_err(&je, e);
 		return known ? REVIEW_UNDECIDABLE : REVIEW_MALFORMED;
 	}
-	if (read_envelope(&ret->doc, ret, e) != 0)
-		return REVIEW_MALFORMED;
-	return read_request(&r) == 0 ? REVIEW_OK : REVIEW_UNDECIDABLE;
+	return review_take_admission(ret, arena, e);
 }

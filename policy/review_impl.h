@@ -1,8 +1,18 @@
-/* Reading single members of a review, with an error that names the place. For review*.c only. */
+/* What the readers of the two kinds of reviews share. For review*.c only. */
 #pragma once
 
-#include "common/err.h"
-#include "common/json.h"
+#include "policy/review.h"
+
+/* Sets *ret to a request of which nothing is known, and reads body as JSON into ret->doc. */
+int review_begin(struct span body, uint32_t max_nodes, struct arena *arena, struct review *ret,
+	struct json_error *ret_error) _must_check_;
+
+/* What review_begin() has read, as one kind or the other. */
+enum review_outcome review_take_admission(
+	struct review *review, struct arena *arena, struct err *e);
+enum review_outcome review_take_access(struct review *review, struct arena *arena, struct err *e);
+
+/* ---- single members, with an error that names the place ---- */
 
 struct fields {
 	const struct json_doc *d;
