@@ -186,7 +186,7 @@ static const struct cel_function functions[] = {
 	{"Math", "math.bitShiftLeft", CEL_FN, "(int, int) -> int; (uint, int) -> uint",
 		cel_fn_math_shift_left, "Bits moved up; those past the end are gone."},
 	{"Math", "math.bitShiftRight", CEL_FN, "(int, int) -> int; (uint, int) -> uint",
-		cel_fn_math_shift_right, "Bits moved down; an int keeps its sign."},
+		cel_fn_math_shift_right, "Bits moved down, of an int too: zeros come in."},
 	{"Lists", "distinct", CEL_ME, "(list(A)) -> list(A)", cel_fn_list_distinct,
 		"The elements without repetitions, in order of first occurrence."},
 	{"Lists", "flatten", CEL_ME, "(list(dyn)) -> list(dyn); (list(dyn), int) -> list(dyn)",

@@ -194,7 +194,6 @@ FN(math_shift_right)
 		return cel_err_overload(ev, n, a, count);
 	if (a[1].i < 0)
 		return cel_err_fmt(ev, n, "negative offset: %lld", (long long)a[1].i);
-	if (a[0].kind == CEL_INT) /* gcc and clang keep the sign */
-		return cel_int(a[0].i >> (a[1].i > 63 ? 63 : a[1].i));
-	return cel_uint(a[1].i > 63 ? 0 : a[0].u >> a[1].i);
+	/* Of an int too, zeros come in from above: the sign is not kept. */
+	return bits(a[0], a[1].i > 63 ? 0 : a[0].u >> a[1].i);
 }
