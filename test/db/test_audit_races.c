@@ -4,6 +4,7 @@
  * along sees numbers appear in order.
  */
 #include "db/race.h"
+#include "support/run_tests.h"
 
 #define WRITERS 8
 #define BATCHES 60
@@ -107,15 +108,9 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("audit_races");
 	TCase *tcase = tcase_create("races");
 
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, audit_races__every_body_once_and_no_gaps);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(tcase);
 }

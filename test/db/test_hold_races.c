@@ -3,6 +3,7 @@
  * the same moment, a hold ends in one state, lets one change through, and its events tell so.
  */
 #include "db/race.h"
+#include "support/run_tests.h"
 
 static struct racer racers[RACERS_MAX];
 
@@ -296,7 +297,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("hold_races");
 	TCase *tcase = tcase_create("races");
 
 	tcase_set_timeout(tcase, 120);
@@ -309,10 +309,5 @@ int main(void)
 	tcase_add_test(tcase, hold_races__one_person_never_counts_twice);
 	tcase_add_test(tcase, hold_races__two_people_count_as_two);
 	tcase_add_test(tcase, hold_races__a_repeated_review_counts_once);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(tcase);
 }

@@ -3,6 +3,7 @@
  * of them, and none is left over.
  */
 #include "db/race.h"
+#include "support/run_tests.h"
 
 #define WORKERS 40
 #define EVENTS	60
@@ -42,15 +43,9 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("outbox_races");
 	TCase *tcase = tcase_create("races");
 
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, outbox_races__each_delivery_has_one_claim);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(tcase);
 }

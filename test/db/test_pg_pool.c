@@ -6,6 +6,7 @@
 
 #include "common/log.h"
 #include "common/pg_pool.h"
+#include "support/run_tests.h"
 
 static const char *url(void)
 {
@@ -382,10 +383,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("pg_pool");
 	TCase *tc = tcase_create("pg_pool");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, pg_conn__parameters_rows_and_nulls);
@@ -401,9 +399,5 @@ int main(void)
 	tcase_add_test(tc, pg_pool__no_job_runs_inside_what_another_left_open);
 	tcase_add_test(tc, pg_pool__an_idle_pool_notices_an_outage_and_its_end);
 	tcase_add_test(tc, pg_pool__without_database_jobs_are_told_so);
-	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return run_tests(tc);
 }

@@ -1,5 +1,6 @@
 #include <check.h>
 
+#include "support/run_tests.h"
 #include "webhook/answer.h"
 
 static struct arena *arena;
@@ -167,9 +168,8 @@ START_TEST(answer__last_resort_is_a_denial)
 }
 END_TEST
 
-static Suite *suite(void)
+int main(void)
 {
-	Suite *s = suite_create("answer");
 	TCase *t = tcase_create("answer");
 
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -180,17 +180,5 @@ static Suite *suite(void)
 	tcase_add_test(t, answer__worst_text_fits_its_bound);
 	tcase_add_test(t, answer__message_is_cut_between_characters);
 	tcase_add_test(t, answer__last_resort_is_a_denial);
-	suite_add_tcase(s, t);
-	return s;
-}
-
-int main(void)
-{
-	SRunner *r = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_tests(t);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/arena.h"
+#include "support/run_tests.h"
 
 START_TEST(arena__allocations_are_aligned_and_apart)
 {
@@ -132,10 +133,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("arena");
 	TCase *t = tcase_create("arena");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_test(t, arena__allocations_are_aligned_and_apart);
 	tcase_add_test(t, arena__never_holds_more_than_its_maximum);
@@ -145,9 +143,5 @@ int main(void)
 	tcase_add_test(t, arena__rewind_gives_up_what_came_after_the_mark);
 	tcase_add_test(t, arena__resize_in_place_copies_only_when_it_must);
 	tcase_add_test(t, arena__printf_and_strndup_are_terminated);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(t);
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "common/buf.h"
+#include "support/run_tests.h"
 
 START_TEST(buf__collects_what_was_added)
 {
@@ -112,10 +113,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("buf");
 	TCase *t = tcase_create("buf");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_test(t, buf__collects_what_was_added);
 	tcase_add_test(t, buf__empty_is_an_empty_string);
@@ -124,9 +122,5 @@ int main(void)
 	tcase_add_test(t, buf__printf_longer_than_the_room_is_whole);
 	tcase_add_test(t, buf__extend_gives_room_in_place);
 	tcase_add_test(t, buf__free_leaves_a_usable_buffer);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(t);
 }

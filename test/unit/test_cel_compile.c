@@ -1,3 +1,4 @@
+#include "support/run_tests.h"
 #include "unit/cel_support.h"
 
 static void refused(struct cel_test *t, const char *source, const char *expect, unsigned line,
@@ -274,10 +275,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("cel_compile");
 	TCase *t = tcase_create("cel_compile");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_test(t, cel__mistakes_are_found_at_load_with_their_place);
 	tcase_add_test(t, cel__all_mistakes_are_reported_at_once);
@@ -287,9 +285,5 @@ int main(void)
 	tcase_add_test(t, cel__declarations_are_checked);
 	tcase_add_test(t, cel__sources_have_limits);
 	tcase_add_test(t, cel__every_function_is_documented);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(t);
 }

@@ -1,6 +1,7 @@
 #include <math.h>
 #include <pthread.h>
 
+#include "support/run_tests.h"
 #include "unit/cel_support.h"
 
 static const char document[] =
@@ -449,10 +450,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("cel_eval");
 	TCase *t = tcase_create("cel_eval");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, cel__json_is_seen_as_the_language_says);
@@ -467,9 +465,5 @@ int main(void)
 	tcase_add_test(t, cel__explains_what_decided);
 	tcase_add_test(t, cel__doubles_are_written_as_the_reference_does);
 	tcase_add_test(t, cel__threads_share_a_program);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(t);
 }

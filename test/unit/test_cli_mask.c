@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/util.h"
+#include "support/run_tests.h"
 
 static char dir[64];
 static char out[1 << 16], err[1 << 16];
@@ -196,8 +197,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("cli_mask");
 	TCase *t = tcase_create("cli_mask");
+
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, cli_mask__lists_lines_and_objects, 0, ARRAY_LEN(inputs));
@@ -207,10 +208,5 @@ int main(void)
 	tcase_add_test(t, cli_mask__marks_of_a_secret_are_those_in_the_events);
 	tcase_add_loop_test(t, cli_mask__mistakes, 0, ARRAY_LEN(mistakes));
 	tcase_add_test(t, cli_mask__rules_are_a_table);
-	suite_add_tcase(s, t);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_tests(t);
 }

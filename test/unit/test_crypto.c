@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/crypto.h"
+#include "support/run_tests.h"
 
 static void assert_hex(const uint8_t *got, const char *expected)
 {
@@ -255,8 +256,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("crypto");
 	TCase *t = tcase_create("crypto");
+
 	tcase_add_loop_test(t, crypto__sha256_vectors, 0, ARRAY_LEN(hashes));
 	tcase_add_loop_test(t, crypto__hmac_vectors, 0, ARRAY_LEN(macs));
 	tcase_add_test(t, crypto__one_key_in_many_threads);
@@ -267,10 +268,5 @@ int main(void)
 	tcase_add_test(t, crypto__hex_refuses_what_is_not_exactly_len);
 	tcase_add_loop_test(t, crypto__secret_file, 0, ARRAY_LEN(secrets));
 	tcase_add_test(t, crypto__secret_file_must_be_a_file);
-	suite_add_tcase(s, t);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_tests(t);
 }

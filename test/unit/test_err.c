@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/err.h"
+#include "support/run_tests.h"
 
 START_TEST(err__every_function_takes_null_and_returns_minus_one)
 {
@@ -77,10 +78,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("err");
 	TCase *t = tcase_create("err");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_test(t, err__every_function_takes_null_and_returns_minus_one);
 	tcase_add_test(t, err__set_then_prefix_reads_from_the_outside_in);
@@ -88,9 +86,5 @@ int main(void)
 	tcase_add_test(t, err__control_characters_cannot_move_a_cursor);
 	tcase_add_test(t, err__may_be_set_from_its_own_text);
 	tcase_add_test(t, err__cut_never_tears_a_utf8_sequence);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(t);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "auditsink/event_list.h"
+#include "support/run_tests.h"
 
 static struct arena *arena;
 static struct buf seen = BUF_INIT(1 << 20);
@@ -272,10 +273,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("event_list");
 	TCase *t = tcase_create("event_list");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, event_list__taken_table, 0, ARRAY_LEN(taken));
@@ -286,9 +284,5 @@ int main(void)
 	tcase_add_test(t, event_list__searching_is_bounded);
 	tcase_add_test(t, event_list__salvage);
 	tcase_set_timeout(t, 60);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(t);
 }

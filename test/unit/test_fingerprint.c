@@ -1,3 +1,4 @@
+#include "support/run_tests.h"
 #include "unit/review_support.h"
 
 /*
@@ -748,9 +749,8 @@ START_TEST(fingerprint__full_arena_is_an_error)
 }
 END_TEST
 
-static Suite *suite(void)
+int main(void)
 {
-	Suite *s = suite_create("fingerprint");
 	TCase *t = tcase_create("fingerprint");
 
 	tcase_set_timeout(t, 60);
@@ -769,17 +769,5 @@ static Suite *suite(void)
 	tcase_add_test(t, fingerprint__every_change_of_a_leaf_matters);
 	tcase_add_test(t, fingerprint__concurrent_unrelated_edit);
 	tcase_add_test(t, fingerprint__full_arena_is_an_error);
-	suite_add_tcase(s, t);
-	return s;
-}
-
-int main(void)
-{
-	SRunner *r = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_tests(t);
 }

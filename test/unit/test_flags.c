@@ -3,6 +3,7 @@
 
 #include "common/flags.h"
 #include "common/flags_value.h"
+#include "support/run_tests.h"
 
 static const char *const formats[] = {"table", "json", NULL};
 
@@ -295,8 +296,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("flags");
 	TCase *t = tcase_create("flags");
+
 	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_add_test(t, flags__every_spelling);
 	tcase_add_test(t, flags__list_replaces_its_default_and_repeats);
@@ -307,10 +308,5 @@ int main(void)
 	tcase_add_test(t, flags__help_fits_80_columns);
 	tcase_add_loop_test(t, flags__go_durations, 0, ARRAY_LEN(durations));
 	tcase_add_loop_test(t, flags__sizes, 0, ARRAY_LEN(sizes));
-	suite_add_tcase(s, t);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_tests(t);
 }

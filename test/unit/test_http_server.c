@@ -7,6 +7,7 @@
 
 #include "common/http_server.h"
 #include "support/raw_http.h"
+#include "support/run_tests.h"
 
 static struct http_server *server;
 static struct raw_answer answer;
@@ -735,8 +736,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("http_server");
 	TCase *t = tcase_create("http_server");
+
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, http__one_exchange, 0, ARRAY_LEN(exchanges));
@@ -764,10 +765,5 @@ int main(void)
 	tcase_add_loop_test(t, http__a_bad_listen_address, 0, ARRAY_LEN(bad_listens));
 	tcase_add_test(t, http__address_in_use);
 	tcase_add_test(t, http__counters);
-	suite_add_tcase(s, t);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_tests(t);
 }

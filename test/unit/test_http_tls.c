@@ -9,6 +9,7 @@
 #include "common/http_server.h"
 #include "support/certs.h"
 #include "support/raw_http.h"
+#include "support/run_tests.h"
 
 static char dir[] = "/tmp/holdpoint-tls-XXXXXX";
 static struct test_cert ca, other_ca;
@@ -593,9 +594,8 @@ END_TEST
 int main(void)
 {
 	curl_global_init(CURL_GLOBAL_ALL);
-
-	Suite *s = suite_create("http_tls");
 	TCase *t = tcase_create("http_tls");
+
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, http_tls__who_gets_in, 0, ARRAY_LEN(clients));
@@ -612,11 +612,7 @@ int main(void)
 	tcase_add_test(t, http_tls__kubernetes_swaps_links);
 	tcase_add_test(t, http_tls__rotation_under_load_fails_no_call);
 	tcase_add_loop_test(t, http_tls__bad_files_are_told_at_the_start, 0, ARRAY_LEN(bad_files));
-	suite_add_tcase(s, t);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
+	int rc = run_tests(t);
 	curl_global_cleanup();
-	return failed != 0;
+	return rc;
 }

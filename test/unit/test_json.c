@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/json.h"
+#include "support/run_tests.h"
 
 static struct arena *arena;
 static struct buf out = BUF_INIT(16 << 20);
@@ -836,10 +837,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("json");
 	TCase *t = tcase_create("json");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, json__verdict_table, 0, ARRAY_LEN(verdicts));
@@ -861,9 +859,5 @@ int main(void)
 	tcase_add_test(t, json__put_string_is_always_valid_json);
 	tcase_add_test(t, json__put_key_sets_commas);
 	tcase_add_test(t, json__put_edited_changes_only_what_it_is_told);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(t);
 }

@@ -2,6 +2,7 @@
 #include <check.h>
 
 #include "cli/kubectl_line.h"
+#include "support/run_tests.h"
 
 static const struct {
 	const char *expected;
@@ -102,17 +103,10 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("kubectl_line");
 	TCase *tc = tcase_create("kubectl_line");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_loop_test(tc, kubectl_line__cases, 0, ARRAY_LEN(cases));
 	tcase_add_test(tc, kubectl_line__impersonation);
 	tcase_add_test(tc, uri_param__cases);
-	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return run_tests(tc);
 }

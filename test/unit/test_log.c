@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "support/run_tests.h"
 
 static int saved_stderr = -1;
 static FILE *capture;
@@ -182,18 +183,13 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("log");
 	TCase *t = tcase_create("log");
+
 	tcase_add_test(t, log__fields_of_each_type);
 	tcase_add_loop_test(t, log__strings_stay_one_line_of_json, 0, ARRAY_LEN(strings));
 	tcase_add_test(t, log__long_strings_are_cut_between_characters);
 	tcase_add_test(t, log__what_does_not_fit_is_left_out_and_said);
 	tcase_add_test(t, log__level_is_a_threshold);
 	tcase_add_test(t, log__lines_of_threads_do_not_mix);
-	suite_add_tcase(s, t);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_tests(t);
 }

@@ -6,6 +6,7 @@
 
 #include "common/crypto.h"
 #include "support/mask_support.h"
+#include "support/run_tests.h"
 #include "support/secret_search.h"
 
 #define S   "hunter2secret"
@@ -951,10 +952,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("mask");
 	TCase *tc = tcase_create("all");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -982,9 +980,5 @@ int main(void)
 	tcase_add_test(tc, mask__documentation_is_current);
 	tcase_add_test(tc, mask__own_rules);
 	tcase_add_test(tc, mask__bad_configuration);
-	suite_add_tcase(s, tc);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

@@ -7,6 +7,7 @@
 #include <dirent.h>
 
 #include "support/mask_support.h"
+#include "support/run_tests.h"
 #include "support/secret_search.h"
 
 static const char *const planted[] = {"hunter2-plain", "sk_live_51FixtureNotARealKey000",
@@ -264,18 +265,11 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("mask_fixtures");
 	TCase *tc = tcase_create("all");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, mask_fixtures__audit_events);
 	tcase_add_test(tc, mask_fixtures__admission_reviews);
 	tcase_add_test(tc, mask_fixtures__search_finds_each_form);
-	suite_add_tcase(s, tc);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

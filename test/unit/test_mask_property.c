@@ -6,6 +6,7 @@
 
 #include "support/mask_plant.h"
 #include "support/mask_support.h"
+#include "support/run_tests.h"
 #include "support/secret_search.h"
 
 static uint64_t number_from(const char *name, uint64_t usual)
@@ -60,16 +61,9 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("mask_property");
 	TCase *tc = tcase_create("all");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(tc, 0);
 	tcase_add_test(tc, mask_property__no_planted_secret_survives);
-	suite_add_tcase(s, tc);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "common/metrics.h"
+#include "support/run_tests.h"
 
 static const char *const codes[] = {"200", "503", NULL};
 static struct metric_histogram seconds;
@@ -153,17 +154,12 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("metrics");
 	TCase *t = tcase_create("metrics");
+
 	tcase_add_test(t, metrics__text_format);
 	tcase_add_test(t, metrics__histogram_is_cumulative_in_seconds);
 	tcase_add_test(t, metrics__labels_seen_at_run_time_are_bounded);
 	tcase_add_test(t, metrics__process);
 	tcase_add_test(t, metrics__nothing_is_lost_between_threads);
-	suite_add_tcase(s, t);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_tests(t);
 }

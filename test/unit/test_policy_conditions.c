@@ -1,6 +1,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "support/run_tests.h"
 #include "unit/policy_support.h"
 
 /* ---- what is refused when loading ---- */
@@ -275,8 +276,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("policy_conditions");
 	TCase *t = tcase_create("all");
+
 	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, policy_conditions__mistakes_in_expressions_have_their_place, 0,
 		(int)ARRAY_LEN(refusals));
@@ -286,10 +287,5 @@ int main(void)
 		(int)ARRAY_LEN(accesses));
 	tcase_add_test(t, policy_conditions__a_request_that_costs_too_much_is_denied);
 	tcase_add_test(t, policy_conditions__messages_are_cut_between_characters);
-	suite_add_tcase(s, t);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(t);
 }

@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <stdlib.h>
 
+#include "support/run_tests.h"
 #include "unit/policy_support.h"
 
 /* A request as one line: "OP GROUP/RESOURCE[/SUB] NAMESPACE NAME USER GROUP…"; "-" is empty. An OP
@@ -556,8 +557,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("policy_decide");
 	TCase *t = tcase_create("all");
+
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, policy_decide__subjects);
 	tcase_add_test(t, policy_decide__resources_as_in_an_admission_webhook);
@@ -573,10 +574,5 @@ int main(void)
 	tcase_add_test(t, policy_decide__hundreds_of_rules_apply_at_once);
 	tcase_add_test(t, policy_decide__recorded_reviews);
 	tcase_add_test(t, policy_decide__full_arena_is_an_error_not_a_verdict);
-	suite_add_tcase(s, t);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(t);
 }

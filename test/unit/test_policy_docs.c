@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "policy/reference.h"
+#include "support/run_tests.h"
 #include "unit/policy_support.h"
 
 START_TEST(policy_docs__the_reference_is_what_the_code_says)
@@ -43,15 +44,10 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("policy_docs");
 	TCase *t = tcase_create("all");
+
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, policy_docs__the_reference_is_what_the_code_says);
 	tcase_add_test(t, policy_docs__every_example_stands_in_the_guide_as_it_is_tested);
-	suite_add_tcase(s, t);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(t);
 }

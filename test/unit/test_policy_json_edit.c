@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "policy/json_edit.h"
+#include "support/run_tests.h"
 #include "unit/policy_support.h"
 
 static struct arena *arena;
@@ -207,18 +208,13 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("policy_json_edit");
 	TCase *t = tcase_create("all");
+
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, json_edit__merge_as_in_rfc_7396, 0, (int)ARRAY_LEN(merges));
 	tcase_add_loop_test(t, json_edit__operations_as_in_rfc_6902, 0, (int)ARRAY_LEN(operations));
 	tcase_add_loop_test(t, json_edit__differences_are_minimal, 0, (int)ARRAY_LEN(diffs));
 	tcase_add_test(t, json_edit__applying_the_difference_gives_the_other);
-	suite_add_tcase(s, t);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(t);
 }

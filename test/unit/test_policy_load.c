@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "support/run_tests.h"
 #include "unit/policy_support.h"
 
 #define HEAD                                                                                       \
@@ -333,8 +334,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("policy_load");
 	TCase *t = tcase_create("all");
+
 	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, policy_load__every_mistake_has_its_place_and_its_reason, 0,
 		(int)ARRAY_LEN(refusals));
@@ -343,10 +344,5 @@ int main(void)
 	tcase_add_test(t, policy_load__digest_is_of_the_meaning_not_of_the_layout);
 	tcase_add_test(t, policy_load__configmap_folder_is_read_once_through_its_links);
 	tcase_add_test(t, policy_load__one_broken_file_refuses_the_whole_set);
-	suite_add_tcase(s, t);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(t);
 }

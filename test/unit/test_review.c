@@ -1,3 +1,4 @@
+#include "support/run_tests.h"
 #include "unit/review_support.h"
 
 static struct arena *arena;
@@ -297,9 +298,8 @@ START_TEST(review__by_kind)
 }
 END_TEST
 
-static Suite *suite(void)
+int main(void)
 {
-	Suite *s = suite_create("review");
 	TCase *t = tcase_create("review");
 
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -313,17 +313,5 @@ static Suite *suite(void)
 	tcase_add_test(t, review__full_arena_is_no_review);
 	tcase_add_test(t, review__limits_of_groups);
 	tcase_add_loop_test(t, review__by_kind, 0, ARRAY_LEN(either));
-	suite_add_tcase(s, t);
-	return s;
-}
-
-int main(void)
-{
-	SRunner *r = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_tests(t);
 }

@@ -2,6 +2,7 @@
  * SubjectAccessReviews: those that a kube-apiserver 1.20 sent, in both versions of the API (what is
  * read of them, and what the library's policies say), and those that are refused.
  */
+#include "support/run_tests.h"
 #include "unit/policy_support.h"
 #include "unit/review_support.h"
 
@@ -234,9 +235,8 @@ START_TEST(review_access__limits)
 }
 END_TEST
 
-static Suite *suite(void)
+int main(void)
 {
-	Suite *s = suite_create("review_access");
 	TCase *t = tcase_create("review_access");
 
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -244,17 +244,5 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, review_access__library_decides_recorded_requests, 0, CASES);
 	tcase_add_loop_test(t, review_access__bodies, 0, ARRAY_LEN(access_reviews));
 	tcase_add_test(t, review_access__limits);
-	suite_add_tcase(s, t);
-	return s;
-}
-
-int main(void)
-{
-	SRunner *r = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_tests(t);
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "auditsink/rfc3339.h"
+#include "support/run_tests.h"
 
 static const struct {
 	int expected; /* 0: a time, -1: none */
@@ -58,15 +59,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("rfc3339");
 	TCase *t = tcase_create("rfc3339");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_loop_test(t, rfc3339__table, 0, ARRAY_LEN(rows));
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(t);
 }

@@ -6,6 +6,7 @@
 
 #include "auditsink/source.h"
 #include "common/flags.h"
+#include "support/run_tests.h"
 
 static char token_file[] = "/tmp/holdpoint-token.XXXXXX";
 
@@ -154,18 +155,11 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("source");
 	TCase *t = tcase_create("source");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, source__table, 0, ARRAY_LEN(rows));
 	tcase_add_test(t, source__bad_settings_name_the_flag);
 	tcase_add_test(t, source__an_empty_or_public_token_is_refused);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(t);
 }

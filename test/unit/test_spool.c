@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "auditsink/spool.h"
+#include "support/run_tests.h"
 
 #define FAILED	 3
 #define DONE	 0
@@ -289,10 +290,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("spool");
 	TCase *t = tcase_create("spool");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, spool__gives_back_what_it_took);
@@ -305,9 +303,5 @@ int main(void)
 	tcase_add_test(t, spool__is_private_and_belongs_to_one);
 	tcase_add_test(t, spool__what_is_no_spool_is_refused);
 	tcase_set_timeout(t, 60);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(t);
 }
