@@ -444,6 +444,16 @@ int fingerprint_put_canonical(const struct policy_request *r, struct span cluste
 	return 0;
 }
 
+bool fingerprint_makes_name(const struct policy_request *r, struct arena *arena)
+{
+	struct canon c = {.r = r, .arena = arena};
+
+	if (r->authorize || r->op != POLICY_OP_CREATE)
+		return false;
+	find_generated_in_create(&c);
+	return c.generated_name;
+}
+
 int fingerprint_of(const struct policy_request *r, struct span cluster, struct arena *arena,
 	uint8_t ret[SHA256_LEN], struct err *e)
 {

@@ -46,6 +46,9 @@
 int fingerprint_of(const struct policy_request *r, struct span cluster, struct arena *arena,
 	uint8_t ret[SHA256_LEN], struct err *e) _must_check_;
 
+/* Does each attempt make another object, because the API server makes up its name? */
+bool fingerprint_makes_name(const struct policy_request *r, struct arena *arena);
+
 /* The canonical form itself, for tests and for looking at. Appends to out. Errors: as above. */
 int fingerprint_put_canonical(const struct policy_request *r, struct span cluster,
 	struct arena *arena, struct buf *out, struct err *e) _must_check_;

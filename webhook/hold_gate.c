@@ -69,8 +69,8 @@ static const struct pg_stmt find_or_create = {.name = "hold_find_or_create",
 	       "'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), approvals, min_approvals, decided_by, "
 	       "decided_reason FROM holdpoint.hold_find_or_create($1, $2, $3, $4, $5, $6, $7, $8, "
 	       "$9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, "
-	       "$25, $26)",
-	.param_count = 26};
+	       "$25, $26, $27)",
+	.param_count = 27};
 
 /* What the rules say, free of secrets: a messageExpression may have quoted the object. */
 static int masked_reasons(struct exchange *x, struct buf *out)
@@ -87,8 +87,20 @@ static int masked_reasons(struct exchange *x, struct buf *out)
 struct question {
 	struct buf reasons, change;
 	bool cut;
-	struct span params[26];
+	struct span params[27];
 };
+
+/*
+ * How often the change may repeat itself after it has passed; absent: as the database says. Each
+ * CONNECT is a session of its own: kubectl may try two protocols for one. Of a generated name each
+ * CREATE makes one more object, and the API server all but never tries another name.
+ */
+static struct span repeats_of(const struct exchange *x)
+{
+	if (x->review.request.op == POLICY_OP_CONNECT)
+		return SPAN("1");
+	return fingerprint_makes_name(&x->review.request, x->arena) ? SPAN("0") : (struct span){0};
+}
 
 static void put_params(struct exchange *x, struct question *p)
 {
@@ -110,7 +122,8 @@ static void put_params(struct exchange *x, struct question *p)
 		h->require_reason ? SPAN("t") : SPAN("f"), sql_text_interval(a, h->expires_ms),
 		window ? SPAN("Window") : SPAN("Once"), sql_text_interval(a, h->window_ms),
 		h->max_uses > 0 ? arena_printf(a, "%u", h->max_uses) : (struct span){0},
-		q->dry_run ? SPAN("t") : SPAN("f"), x->review.uid.ptr ? x->review.uid : SPAN("")};
+		q->dry_run ? SPAN("t") : SPAN("f"), x->review.uid.ptr ? x->review.uid : SPAN(""),
+		repeats_of(x)};
 
 	_Static_assert(ARRAY_LEN(params) == ARRAY_LEN(p->params), "one a parameter");
 	memcpy(p->params, params, sizeof(params));

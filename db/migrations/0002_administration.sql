@@ -87,6 +87,7 @@ CREATE TABLE holdpoint.config (
   only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
   repeat_window interval NOT NULL DEFAULT '60 seconds'
     CHECK (repeat_window BETWEEN '0' AND '10 minutes'),
+  max_repeats int NOT NULL DEFAULT 5 CHECK (max_repeats BETWEEN 0 AND 1000),
   denial_stands interval NOT NULL DEFAULT '10 minutes'
     CHECK (denial_stands BETWEEN '0' AND '7 days'),
   max_pending_per_user int NOT NULL DEFAULT 20000 CHECK (max_pending_per_user > 0),
@@ -101,6 +102,8 @@ COMMENT ON TABLE holdpoint.config IS
 COMMENT ON COLUMN holdpoint.config.only_row IS 'Keeps it to one row.';
 COMMENT ON COLUMN holdpoint.config.repeat_window IS
   'How long a change that was let through may repeat itself (write conflicts, second webhook).';
+COMMENT ON COLUMN holdpoint.config.max_repeats IS
+  'How often within that time; the API server tries a patch again five times on write conflicts.';
 COMMENT ON COLUMN holdpoint.config.denial_stands IS
   'How long a denied change is answered with that denial before it may be asked for again.';
 COMMENT ON COLUMN holdpoint.config.max_pending_per_user IS

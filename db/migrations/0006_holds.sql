@@ -106,6 +106,7 @@ CREATE TABLE holdpoint.hold (
   only_namespace text,
   only_name text,
   uses int NOT NULL DEFAULT 0,
+  repeats int NOT NULL DEFAULT 0,
   ended_at timestamptz,
   decided_by text,
   decided_reason text,
@@ -172,6 +173,8 @@ COMMENT ON COLUMN holdpoint.hold.only_namespace IS
   'An approver narrowed a Window to this namespace.';
 COMMENT ON COLUMN holdpoint.hold.only_name IS 'An approver narrowed a Window to this name.';
 COMMENT ON COLUMN holdpoint.hold.uses IS 'How many changes it let through, repeats not counted.';
+COMMENT ON COLUMN holdpoint.hold.repeats IS
+  'How often the change that it let through last has repeated itself; see config.max_repeats.';
 COMMENT ON COLUMN holdpoint.hold.ended_at IS
   'When it was used up, denied, withdrawn or expired; null: pending or approved.';
 COMMENT ON COLUMN holdpoint.hold.decided_by IS 'Who approved last, denied or withdrew.';
@@ -183,7 +186,7 @@ CREATE TABLE holdpoint.hold_event (
   id bigint GENERATED ALWAYS AS IDENTITY,
   at timestamptz NOT NULL DEFAULT clock_timestamp(),
   action text NOT NULL CHECK (action IN
-    ('create', 'approve', 'deny', 'withdraw', 'use', 'expire')),
+    ('create', 'approve', 'deny', 'withdraw', 'use', 'repeat', 'expire')),
   state_after text NOT NULL,
   channel text NOT NULL CHECK (channel IN ('webhook', 'database', 'kubernetes', 'system')),
   who text NOT NULL,
@@ -210,7 +213,8 @@ COMMENT ON COLUMN holdpoint.hold_event.cluster IS 'The hold''s cluster.';
 COMMENT ON COLUMN holdpoint.hold_event.hold_id IS 'The hold.';
 COMMENT ON COLUMN holdpoint.hold_event.id IS 'Its number: the order of steps.';
 COMMENT ON COLUMN holdpoint.hold_event.at IS 'When.';
-COMMENT ON COLUMN holdpoint.hold_event.action IS 'create, approve, deny, withdraw, use or expire.';
+COMMENT ON COLUMN holdpoint.hold_event.action IS
+  'create, approve, deny, withdraw, use, repeat (of what was used just before) or expire.';
 COMMENT ON COLUMN holdpoint.hold_event.state_after IS 'The hold''s state after this step.';
 COMMENT ON COLUMN holdpoint.hold_event.channel IS
   'How: webhook (a request), database (psql, CLI), kubernetes (HoldReview), system.';
@@ -220,7 +224,8 @@ COMMENT ON COLUMN holdpoint.hold_event.person IS 'For decisions: who that is by 
 COMMENT ON COLUMN holdpoint.hold_event.groups IS 'Kubernetes groups of who decided.';
 COMMENT ON COLUMN holdpoint.hold_event.reason IS 'The reason given.';
 COMMENT ON COLUMN holdpoint.hold_event.terms IS 'How an approver narrowed it.';
-COMMENT ON COLUMN holdpoint.hold_event.fingerprint IS 'For a use: of the change that passed.';
+COMMENT ON COLUMN holdpoint.hold_event.fingerprint IS
+  'For a use or repeat: of the change that passed.';
 COMMENT ON COLUMN holdpoint.hold_event.request_uid IS 'uid of the admission request it came with.';
 COMMENT ON COLUMN holdpoint.hold_event.database_user IS
   'The login on whose connection it happened.';
@@ -377,6 +382,7 @@ CREATE VIEW holdpoint.holds WITH (security_invoker = true) AS
     h.window_length,
     h.max_uses,
     h.uses,
+    h.repeats,
     h.only_namespace,
     h.only_name,
     h.attempts,

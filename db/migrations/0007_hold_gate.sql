@@ -2,7 +2,8 @@
 --
 -- hold_find_or_create answers one request in one statement. It looks, in this order, for
 --   1. the live hold with this fingerprint (approved: use it),
---   2. a use of this fingerprint within config.repeat_window (the same change once more),
+--   2. a use of this fingerprint within config.repeat_window (the same change once more, as often as
+--      the API server may ask again for one request, and no more),
 --   3. an approved Window that covers the request,
 --   4. a denial that still stands,
 -- and otherwise makes a new hold. Races are settled by the row lock of 1 and 3 and by the unique
@@ -100,7 +101,7 @@ BEGIN
   SET state = h.state, expires_at = h.expires_at, approvals = h.approvals,
     approved_at = h.approved_at, only_namespace = h.only_namespace,
     only_name = h.only_name, max_uses = h.max_uses, uses = h.uses,
-    ended_at = h.ended_at, attempts = h.attempts,
+    repeats = h.repeats, ended_at = h.ended_at, attempts = h.attempts,
     last_attempt_at = h.last_attempt_at, decided_by = h.decided_by,
     decided_reason = h.decided_reason
   WHERE o.cluster = h.cluster AND o.id = h.id;
@@ -214,6 +215,41 @@ BEGIN
 END
 $$;
 
+-- Lets a change that has just passed pass once more, if it has not repeated itself too often. The
+-- API server asks again when a write met a conflict, and nothing tells that from another request
+-- for the same change: the number is what bounds it. Where a Window allows any number of changes,
+-- repeats are not counted either. The row lock settles races; where nothing is left none is taken.
+CREATE FUNCTION holdpoint.hold_repeat(want holdpoint.hold, p_max_repeats int)
+RETURNS holdpoint.hold
+LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+DECLARE
+  h holdpoint.hold := holdpoint.hold_find_repeat(want);
+  at_most int := least(p_max_repeats, (SELECT c.max_repeats FROM holdpoint.config c));
+BEGIN
+  IF h.id IS NULL THEN
+    RETURN NULL;
+  END IF;
+  IF h.grant_kind = 'Window' AND h.max_uses IS NULL THEN
+    RETURN holdpoint.hold_count_attempt(h);
+  END IF;
+  UPDATE holdpoint.hold o
+  SET repeats = o.repeats + 1, attempts = o.attempts + 1, last_attempt_at = clock_timestamp()
+  WHERE o.cluster = h.cluster AND o.id = h.id AND o.state IN ('used', 'approved')
+    AND o.repeats < at_most
+  RETURNING o.*
+  INTO h;
+  IF NOT FOUND THEN
+    RETURN NULL;
+  END IF;
+  INSERT INTO holdpoint.hold_event (cluster, hold_id, action, state_after, channel, who,
+    fingerprint, request_uid)
+  VALUES (h.cluster, h.id, 'repeat', h.state, 'webhook', want.username, want.fingerprint,
+    want.request_uid);
+  RETURN h;
+END
+$$;
+
 CREATE FUNCTION holdpoint.hold_find_window(want holdpoint.hold) RETURNS holdpoint.hold
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
@@ -262,6 +298,7 @@ DECLARE
   e holdpoint.hold_event;
 BEGIN
   h.uses := h.uses + 1;
+  h.repeats := 0;
   h.attempts := h.attempts + 1;
   h.last_attempt_at := clock_timestamp();
   IF h.grant_kind = 'Once' OR h.uses >= h.max_uses THEN
@@ -382,7 +419,8 @@ END
 $$;
 
 -- One pass of hold_find_or_create; null: somebody was faster, look again.
-CREATE FUNCTION holdpoint.hold_try(want holdpoint.hold) RETURNS holdpoint.hold_answer
+CREATE FUNCTION holdpoint.hold_try(want holdpoint.hold, p_max_repeats int)
+RETURNS holdpoint.hold_answer
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
@@ -395,10 +433,9 @@ BEGIN
     h := holdpoint.hold_supersede(h);
   END IF;
 
-  other := holdpoint.hold_find_repeat(want);
+  other := holdpoint.hold_repeat(want, p_max_repeats);
   IF other.id IS NOT NULL THEN
-    RETURN holdpoint.hold_answer_of('allow', holdpoint.hold_count_attempt(other),
-      is_repeat => true);
+    RETURN holdpoint.hold_answer_of('allow', other, is_repeat => true);
   END IF;
   IF h.state = 'approved' AND holdpoint.hold_covers(h, want) THEN
     RETURN holdpoint.hold_answer_of('allow', holdpoint.hold_use(h, want));
@@ -438,7 +475,7 @@ CREATE FUNCTION holdpoint.hold_find_or_create(
   p_change text, p_change_cut boolean,
   p_approvers text[], p_min_approvals int, p_require_reason boolean, p_expires interval,
   p_grant text, p_window interval, p_max_uses int,
-  p_dry_run boolean, p_request_uid text)
+  p_dry_run boolean, p_request_uid text, p_max_repeats int DEFAULT NULL)
 RETURNS holdpoint.hold_answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
@@ -483,7 +520,7 @@ BEGIN
     RETURN holdpoint.hold_would(want);
   END IF;
   FOR attempt IN 1..20 LOOP
-    answer := holdpoint.hold_try(want);
+    answer := holdpoint.hold_try(want, p_max_repeats);
     IF answer.verdict IS NOT NULL THEN
       RETURN answer;
     END IF;
@@ -494,7 +531,8 @@ END
 $$;
 COMMENT ON FUNCTION holdpoint.hold_find_or_create IS
   'Answers one request that a Hold rule selects: '
-  'allow (and use), held (made or found), denied, limit.';
+  'allow (and use), held (made or found), denied, limit. '
+  'p_max_repeats: fewer repeats than config.max_repeats, for what takes effect each time.';
 
 -- For waiting requests: the state of holds as of now. A notification on channel holdpoint_hold
 -- (payload: the number) is a hint to look; this is the look, and the polling behind it.

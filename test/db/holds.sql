@@ -29,7 +29,34 @@ FROM t.ask('{"name": "one", "change": "z"}');
 SELECT t.age(:h, '61 seconds');
 SELECT t.is('held t', verdict || ' ' || left(is_new::text, 1), 'after 60 s it is gone')
 FROM t.ask('{"name": "one"}');
-SELECT t.is('create:agent approve:postgres use:agent', t.steps(:h), 'every step, once');
+SELECT t.is('create:agent approve:postgres use:agent repeat:agent', t.steps(:h),
+  'every step, once');
+
+-- Repeats are as many as one request may make the API server ask, and no more.
+UPDATE holdpoint.config SET max_repeats = 2;
+SELECT t.is(v.expected, string_agg(a.answer, ' ' ORDER BY a.n), v.terms)
+FROM (VALUES
+  ('allow+ allow allow held held', '{"name": "r1"}'),
+  ('allow+ allow held held held', '{"name": "r2", "operation": "CONNECT", "max_repeats": 1}'),
+  ('allow+ held held held held', '{"name": "r3", "operation": "CREATE", "max_repeats": 0}'),
+  ('allow+ allow allow held held', '{"name": "r4", "max_repeats": 9}'),
+  ('allow+ allow allow allow+ allow',
+    '{"name": "r5", "rule": "r5", "grant": "Window", "max_uses": 2}'),
+  ('allow+ allow allow allow allow', '{"name": "r6", "rule": "r6", "grant": "Window"}')
+) AS v(expected, terms),
+LATERAL (SELECT holdpoint.approve(hold_id) FROM t.ask(v.terms::jsonb)) AS approved,
+LATERAL (SELECT n, (SELECT verdict || CASE WHEN verdict = 'allow' AND NOT is_repeat THEN '+'
+    ELSE '' END FROM t.ask(v.terms::jsonb || jsonb_build_object('n', n))) AS answer
+  FROM generate_series(1, 5) AS n WHERE approved IS NOT NULL) AS a
+GROUP BY v.expected, v.terms;
+SELECT t.is('use:1 repeat:2', string_agg(action || ':' || n, ' ' ORDER BY action DESC),
+  'each that passed is an event')
+FROM (SELECT e.action, count(*) AS n FROM holdpoint.hold_event e JOIN holdpoint.hold h
+  ON h.id = e.hold_id WHERE h.name = 'r1' AND e.action IN ('use', 'repeat')
+  GROUP BY e.action) AS passed;
+SELECT t.is('used pending', string_agg(state, ' ' ORDER BY id), 'what is too much is held anew')
+FROM holdpoint.hold WHERE name = 'r1';
+UPDATE holdpoint.config SET max_repeats = DEFAULT;
 
 -- Dry runs neither make nor use.
 SELECT t.is('held -', verdict || ' ' || coalesce(hold_id::text, '-'), 'dry run, no hold yet')

@@ -454,6 +454,29 @@ END_TEST
 	"\"object\":{\"spec\":{\"ephemeralContainers\":[{\"name\":\"debugger-bbbbb\"},"            \
 	"{\"name\":\"" name "\",\"image\":\"" image "\"}]}}}}"
 
+static const struct {
+	bool expected;
+	const char *fixture;
+} made_names[] = {
+	{true, "v1.36/027"},  /* a pod of a Job */
+	{false, "v1.36/021"}, /* a pod by its name */
+	{false, "v1.36/036"}, /* exec */
+	{false, "v1.36/003"}, /* scale */
+};
+
+START_TEST(fingerprint__knows_a_name_that_is_made_up)
+{
+	struct arena *arena = arena_new(65536, 64 << 20);
+	char *text = read_fixture(made_names[_i].fixture);
+	struct review r;
+
+	review_ok(text, strlen(text), arena, &r);
+	ck_assert_int_eq(fingerprint_makes_name(&r.request, arena), made_names[_i].expected);
+	arena_free(arena);
+	free(text);
+}
+END_TEST
+
 START_TEST(fingerprint__generated_debug_container)
 {
 	char *a = canonical_of(DEBUG("debugger-xz249", "busybox"));
@@ -763,6 +786,8 @@ int main(void)
 	tcase_add_loop_test(
 		t, fingerprint__nothing_posted_to_a_subresource_is_generated, 0, ARRAY_LEN(posted));
 	tcase_add_loop_test(t, fingerprint__generated_volume, 0, ARRAY_LEN(pods));
+	tcase_add_loop_test(
+		t, fingerprint__knows_a_name_that_is_made_up, 0, ARRAY_LEN(made_names));
 	tcase_add_test(t, fingerprint__generated_debug_container);
 	tcase_add_test(t, fingerprint__fields_are_delimited);
 	tcase_add_test(t, fingerprint__spelling_does_not_matter);
