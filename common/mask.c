@@ -2,6 +2,7 @@
  * Masking as others see it: makes the masker, opens the root frame for an event, an object or a
  * text, and writes the input with the edits found.
  */
+#include "common/mask_bytes.h"
 #include "common/mask_internal.h"
 
 int masker_new(const char *key_file, const char *config_file, struct masker **ret, struct err *e)
@@ -109,35 +110,58 @@ static int walk_or_mask(struct mask_frame *f, json_ref r, struct mask_where w)
 	return mask_node(f, r, RULE_UNREADABLE);
 }
 
-static struct span member(struct mask_frame *f, json_ref obj, struct span name)
-{
-	return json_string(f->doc, json_get(f->doc, obj, name), f->ctx->arena);
-}
-
 /* Requests without an objectRef tell what they were about by their path only. */
-static bool names_secrets(struct mask_frame *f, json_ref event)
+static bool names_secrets(struct mask_frame *f, json_ref uri)
 {
-	struct span uri = member(f, event, SPAN("requestURI"));
-	const char *at = uri.ptr ? memmem(uri.ptr, uri.len, "/secrets", 8) : NULL;
-	size_t end = at ? (size_t)(at - uri.ptr) + 8 : 0;
+	struct span s =
+		json_type(f->doc, uri) == JSON_STRING ? mask_string(f, uri) : (struct span){0};
+	const char *at;
+	size_t end;
 
-	return at && uri.len > 8 && memcmp(uri.ptr, "/api/v1/", 8) == 0 &&
-	       (end == uri.len || strchr("/?#", uri.ptr[end]));
+	if (s.len <= 8 || memcmp(s.ptr, "/api/v1/", 8) != 0)
+		return false;
+	at = memmem(s.ptr, s.len, "/secrets", 8);
+	end = at ? (size_t)(at - s.ptr) + 8 : 0;
+	return at && (end == s.len || is_in(s.ptr[end], "/?#"));
 }
 
+static struct mask_target target_of(struct mask_frame *f, json_ref ref)
+{
+	struct mask_target ret = {0};
+
+	json_foreach_member (k, f->doc, ref) {
+		struct span key = mask_string(f, k), value = {0};
+
+		if (json_type(f->doc, k + 1) == JSON_STRING)
+			value = mask_string(f, k + 1);
+		if (span_eq(key, SPAN("resource")))
+			ret.resource = value;
+		else if (span_eq(key, SPAN("apiGroup")))
+			ret.group = value;
+		else if (span_eq(key, SPAN("subresource")))
+			ret.subresource = value;
+	}
+	return ret;
+}
+
+/* What the event says that its objects are. */
 static unsigned event_flags(struct mask_frame *f, json_ref event)
 {
-	json_ref ref = json_get_str(f->doc, event, "objectRef");
-	unsigned flags;
+	unsigned flags = 0;
 
-	f->ctx->target = (struct mask_target){.group = member(f, ref, SPAN("apiGroup")),
-		.resource = member(f, ref, SPAN("resource")),
-		.subresource = member(f, ref, SPAN("subresource"))};
-	flags = mask_target_flags(
-		f->ctx->target.group, f->ctx->target.resource, f->ctx->target.subresource);
-	if (names_secrets(f, event))
-		flags |= WHERE_SECRET | WHERE_SECRETS;
-	return flags;
+	json_foreach_member (k, f->doc, event) {
+		struct span key = mask_string(f, k);
+
+		if (span_eq(key, SPAN("objectRef"))) {
+			struct mask_target *t = &f->ctx->target;
+
+			*t = target_of(f, k + 1);
+			flags |= mask_target_flags(t->group, t->resource, t->subresource);
+		} else if (span_eq(key, SPAN("requestURI")) && names_secrets(f, k + 1)) {
+			flags |= WHERE_SECRET | WHERE_SECRETS;
+		}
+	}
+	return flags | WHERE_TARGET;
 }
 
 static int mask_event_member(struct mask_frame *f, json_ref k, unsigned target)

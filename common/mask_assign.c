@@ -5,37 +5,12 @@
  *
  * Where a value ends depends on what it stands in; in doubt it ends later.
  */
+#include "common/mask_bytes.h"
 #include "common/mask_internal.h"
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static bool is_end_of_line(char c)
-{
-	return c == '\n' || c == '\r';
-}
-
-static bool is_white(char c)
-{
-	return is_blank(c) || is_end_of_line(c);
-}
-
-static bool is_quote(char c)
-{
-	return c == '"' || c == '\'' || c == '`';
-}
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
 
 static bool is_name_byte(char c)
 {
-	return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_' || c == '-' ||
-	       c == '.' || (uint8_t)c >= 0x80;
+	return is_alnum(c) || c == '_' || c == '-' || c == '.' || (uint8_t)c >= 0x80;
 }
 
 /* A name and its value in text[begin..end). */
@@ -409,29 +384,42 @@ static int mask_spaced(struct mask_frame *f, struct pair *p, size_t *ret_end)
 	return mask_pair(f, p, NAME_STRONG, RULE_TEXT_ASSIGNMENT);
 }
 
+/* The name before the separator; false when its value is none of ours. */
+static bool read_name(const struct masker *m, struct pair *p, struct mask_name *ret)
+{
+	char sep = p->text[p->sep], next = p->sep + 1 < p->end ? p->text[p->sep + 1] : 0;
+
+	if (next == 0 || (sep == ':' && (next == ':' || next == '/')))
+		return false;
+	if (!find_name(p))
+		return false;
+	/* 2026-11-23T00:17:32 */
+	if (sep == ':' && is_digit(next) && is_digit(p->text[p->name]))
+		return false;
+	if (sep == '>' && (p->name == p->begin || p->text[p->name - 1] != '<'))
+		return false;
+	*ret = mask_name_of(m, pair_name(p));
+	return ret->class != NAME_PLAIN || ret->field == FIELD_NAME;
+}
+
+bool mask_is_separator(const struct masker *m, const char *begin, const char *sep, const char *end)
+{
+	struct pair p = {.text = begin, .end = (size_t)(end - begin), .sep = (size_t)(sep - begin)};
+	struct mask_name name;
+
+	return read_name(m, &p, &name);
+}
+
 int mask_assignment(struct mask_frame *f, size_t begin, size_t end, size_t sep, size_t *ret_end)
 {
 	struct pair p = {.text = f->text.ptr, .begin = begin, .end = end, .sep = sep};
 	struct mask_name name;
-	char next = sep + 1 < end ? p.text[sep + 1] : 0;
 
 	if (p.text[sep] == '\'')
 		return mask_sql(f, &p, ret_end);
 	if (p.text[sep] == ' ')
 		return mask_spaced(f, &p, ret_end);
-	if (next == 0 || (p.text[sep] == ':' && (next == ':' || next == '/')))
-		return 0;
-	if (!find_name(&p))
-		return 0;
-	/* 2026-11-23T00:17:32 */
-	if (p.text[sep] == ':' && is_digit(next) && is_digit(p.text[p.name]))
-		return 0;
-	if (p.text[sep] == '>' && (p.name == begin || p.text[p.name - 1] != '<'))
-		return 0;
-	name = mask_name_of(f->ctx->m, pair_name(&p));
-	if (name.class == NAME_PLAIN && name.field != FIELD_NAME)
-		return 0;
-	if (!find_value(&p))
+	if (!read_name(f->ctx->m, &p, &name) || !find_value(&p))
 		return 0;
 	if (name.field == FIELD_NAME)
 		return mask_named_value(f, &p, ret_end);

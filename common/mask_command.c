@@ -5,27 +5,8 @@
  * What is run with exec was typed by somebody, secrets and all, so there only words stay that are
  * known to be harmless: the program, options' names, paths, small numbers, plain words.
  */
+#include "common/mask_bytes.h"
 #include "common/mask_internal.h"
-
-static bool is_lower(char c)
-{
-	return c >= 'a' && c <= 'z';
-}
-
-static bool is_upper(char c)
-{
-	return c >= 'A' && c <= 'Z';
-}
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool is_letter(char c)
-{
-	return is_lower(c) || is_upper(c);
-}
 
 static size_t count_of(struct span s, bool (*is)(char c))
 {

@@ -424,6 +424,11 @@ static bool goes_on(char c)
 	       (c && strchr("-_.=+/", c));
 }
 
+bool mask_config_has_tokens(const struct mask_config *c)
+{
+	return c->token_count > 0;
+}
+
 size_t mask_config_token(const struct mask_config *c, struct span text, size_t off)
 {
 	for (size_t i = 0; i < c->token_count; i++) {

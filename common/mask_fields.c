@@ -463,11 +463,20 @@ static const struct known known_fields[] = {
 
 #define SLOTS 2048u
 
-static uint16_t slots[SLOTS]; /* index + 1 into known_fields */
-static uint8_t known_len[ARRAY_LEN(known_fields)];
+/* What is compared of a name: its first and last bytes, which are all of it up to 16. */
+struct ends {
+	uint64_t first, last;
+};
+
+static struct {
+	struct ends ends;
+	uint8_t len;
+	struct mask_name name;
+} fields[ARRAY_LEN(known_fields)];
+static uint16_t slots[SLOTS]; /* index + 1 into fields */
 static pthread_once_t slots_once = PTHREAD_ONCE_INIT;
 
-static uint64_t load8(const char *p)
+static inline uint64_t load8(const char *p)
 {
 	uint64_t w;
 
@@ -475,7 +484,7 @@ static uint64_t load8(const char *p)
 	return w;
 }
 
-static uint32_t load4(const char *p)
+static inline uint32_t load4(const char *p)
 {
 	uint32_t w;
 
@@ -483,34 +492,41 @@ static uint32_t load4(const char *p)
 	return w;
 }
 
-/* Of the length, the first and the last bytes: enough to tell these names apart. */
-static uint32_t slot_of(struct span s)
+static inline struct ends ends_of(struct span s)
 {
-	uint64_t a, b;
+	if (s.len >= 8)
+		return (struct ends){load8(s.ptr), load8(s.ptr + s.len - 8)};
+	if (s.len >= 4)
+		return (struct ends){load4(s.ptr), load4(s.ptr + s.len - 4)};
+	if (s.len == 0)
+		return (struct ends){0};
+	return (struct ends){(uint8_t)s.ptr[0] | (uint64_t)(uint8_t)s.ptr[s.len / 2] << 8,
+		(uint8_t)s.ptr[s.len - 1]};
+}
 
-	if (s.len >= 8) {
-		a = load8(s.ptr);
-		b = load8(s.ptr + s.len - 8);
-	} else if (s.len >= 4) {
-		a = load4(s.ptr);
-		b = load4(s.ptr + s.len - 4);
-	} else {
-		a = s.len > 0 ? (uint8_t)s.ptr[0] : 0;
-		b = s.len > 0 ? (uint8_t)s.ptr[s.len - 1] : 0;
-	}
-	a = (a * 0x9e3779b97f4a7c15u) ^ (b * 0xc2b2ae3d27d4eb4fu) ^ (s.len * 0x165667b19e3779f9u);
-	return (uint32_t)((a ^ a >> 29) * 0x9e3779b97f4a7c15u >> 53) & (SLOTS - 1);
+/* Of the length, the first and the last bytes: enough to tell these names apart. */
+static inline uint32_t slot_of(struct ends e, size_t len)
+{
+	uint64_t h = (e.first * 0x9e3779b97f4a7c15u) ^ (e.last * 0xc2b2ae3d27d4eb4fu) ^
+		     (len * 0x165667b19e3779f9u);
+
+	return (uint32_t)((h ^ h >> 29) * 0x9e3779b97f4a7c15u >> 53) & (SLOTS - 1);
 }
 
 static void fill_slots(void)
 {
 	static_assert(ARRAY_LEN(known_fields) < SLOTS / 2, "known_fields needs more slots");
 	mask_names_init();
-	mask_text_init();
+	mask_tokens_init();
+	mask_plain_init();
 	for (size_t i = 0; i < ARRAY_LEN(known_fields); i++) {
-		uint32_t slot = slot_of(span_of(known_fields[i].text));
+		struct span text = span_of(known_fields[i].text);
+		struct ends ends = ends_of(text);
+		uint32_t slot = slot_of(ends, text.len);
 
-		known_len[i] = (uint8_t)strlen(known_fields[i].text);
+		fields[i].ends = ends;
+		fields[i].len = (uint8_t)text.len;
+		fields[i].name = known_fields[i].name;
 		while (slots[slot])
 			slot = (slot + 1) & (SLOTS - 1);
 		slots[slot] = (uint16_t)(i + 1);
@@ -524,14 +540,18 @@ void mask_fields_init(void)
 
 const struct mask_name *mask_known_field(struct span name)
 {
-	uint32_t slot = slot_of(name);
+	struct ends e = ends_of(name);
+	uint32_t slot = slot_of(e, name.len);
 
 	for (; slots[slot]; slot = (slot + 1) & (SLOTS - 1)) {
 		size_t i = slots[slot] - 1u;
 
-		if (known_len[i] == name.len &&
-			memcmp(known_fields[i].text, name.ptr, name.len) == 0)
-			return &known_fields[i].name;
+		if (fields[i].len != name.len || fields[i].ends.first != e.first ||
+			fields[i].ends.last != e.last)
+			continue;
+		if (name.len <= 16 ||
+			memcmp(known_fields[i].text + 8, name.ptr + 8, name.len - 16) == 0)
+			return &fields[i].name;
 	}
 	return NULL;
 }

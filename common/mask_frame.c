@@ -7,6 +7,7 @@
  */
 #include <assert.h>
 
+#include "common/mask_bytes.h"
 #include "common/mask_internal.h"
 
 #define MARK_BEGIN "[masked hmac-sha256:"
@@ -197,10 +198,9 @@ void mask_rollback(struct mask_frame *f, size_t count)
 
 static int hex_digit(char c)
 {
-	if (c >= '0' && c <= '9')
+	if (is_digit(c))
 		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+	return is_hex_digit(c) ? (c | 0x20) - 'a' + 10 : -1;
 }
 
 static int hex4(const char *p, const char *end)
@@ -267,8 +267,8 @@ static size_t unescape_u(const char *p, const char *end, char out[4], size_t *re
 /* One character at p as its escape spells it. Bytes of p used; out gets *ret_out bytes. */
 static size_t unescape_json(const char *p, const char *end, char out[4], size_t *ret_out)
 {
-	static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
-	const char *at;
+	static const char values[128] = {
+		['b'] = '\b', ['f'] = '\f', ['n'] = '\n', ['r'] = '\r', ['t'] = '\t'};
 
 	*ret_out = 1;
 	out[0] = *p;
@@ -276,8 +276,7 @@ static size_t unescape_json(const char *p, const char *end, char out[4], size_t 
 		return 1;
 	if (p[1] == 'u')
 		return 2 + unescape_u(p + 2, end, out, ret_out);
-	at = p[1] ? strchr(from, p[1]) : NULL;
-	out[0] = at ? to[at - from] : p[1];
+	out[0] = p[1] > 0 && values[(uint8_t)p[1]] ? values[(uint8_t)p[1]] : p[1];
 	return 2;
 }
 
@@ -300,6 +299,21 @@ static size_t unescape_one(
 	return unescape_percent(p, end, escape == ESCAPE_FORM, out, ret_out);
 }
 
+/* How many bytes from p on, at most max, stand for themselves. */
+static size_t plain_run(enum mask_escape escape, const char *p, size_t max)
+{
+	const char *stop;
+	size_t n = 0;
+
+	if (escape == ESCAPE_JSON) {
+		stop = memchr(p, '\\', max);
+		return stop ? (size_t)(stop - p) : max;
+	}
+	while (n < max && p[n] != '%' && !(escape == ESCAPE_FORM && p[n] == '+'))
+		n++;
+	return n;
+}
+
 static struct span unescape(struct arena *arena, struct span raw, enum mask_escape escape)
 {
 	const char *p = raw.ptr, *end = raw.ptr + raw.len;
@@ -308,14 +322,11 @@ static struct span unescape(struct arena *arena, struct span raw, enum mask_esca
 	if (!begin)
 		return (struct span){0};
 	while (p < end) {
-		const char *plain = escape == ESCAPE_JSON ? memchr(p, '\\', (size_t)(end - p)) : p;
+		size_t run = plain_run(escape, p, (size_t)(end - p)), n;
 		char c[4];
-		size_t n;
 
-		if (!plain)
-			plain = end;
-		out = mempcpy(out, p, (size_t)(plain - p));
-		p = plain;
+		out = mempcpy(out, p, run);
+		p += run;
 		if (p == end)
 			break;
 		p += unescape_one(escape, p, end, c, &n);
@@ -382,8 +393,15 @@ static size_t to_parent(
 	if (child->escape == ESCAPE_NONE)
 		return child->parent_off + want;
 	while (*seen < want && *at < end) {
+		size_t left = (size_t)(end - *at), max = want - *seen < left ? want - *seen : left;
+		size_t run = plain_run(child->escape, *at, max), n, used;
 		char c[4];
-		size_t n, used = unescape_one(child->escape, *at, end, c, &n);
+
+		*at += run;
+		*seen += run;
+		if (run == max)
+			continue;
+		used = unescape_one(child->escape, *at, end, c, &n);
 
 		if (*seen + n > want && !round_up)
 			break;

@@ -9,7 +9,9 @@
  *   mask_walk.c      objects, lists, strings of a JSON tape
  *   mask_kube.c      Secrets, patches, Tables, managed fields, user extras
  *   mask_layers.c    JSON in a string, base64, gzip, hex, percent escapes
- *   mask_text.c      patterns in free text;  mask_assign.c  name=value in free text
+ *   mask_plain.c     where in a text a pattern may begin; the quick answer for most strings
+ *   mask_text.c      patterns in free text;  mask_tokens.c  tokens with a known beginning
+ *   mask_assign.c    name=value in free text
  *   mask_command.c   command lines;  mask_uri.c  request URIs
  *   mask_keys.c      the key file;  mask_config.c  own names, paths and patterns
  *
@@ -25,7 +27,6 @@
 #pragma once
 
 #include <stdio.h>
-#include <strings.h>
 
 #include "common/crypto.h"
 #include "common/mask.h"
@@ -133,11 +134,11 @@ enum mask_field {
 };
 
 struct mask_name {
-	uint8_t class;	/* enum name_class */
-	uint8_t field;	/* enum mask_field */
-	uint8_t rule;	/* enum mask_rule that a strong name falls under */
-	bool reference; /* says where something is: kept even below a strong name */
-	bool known;	/* in the table of field names */
+	uint8_t class;	    /* enum name_class */
+	uint8_t field;	    /* enum mask_field */
+	uint8_t rule;	    /* enum mask_rule that a strong name falls under */
+	bool reference : 1; /* says where something is: kept even below a strong name */
+	bool known : 1;	    /* in the table of field names */
 };
 
 /* Own rules may add to it, so the masker is asked. name: escapes resolved. */
@@ -147,9 +148,11 @@ enum name_class mask_name_class(const struct masker *m, struct span name);
 
 /* Table of known field names; NULL when the name is not in it. */
 const struct mask_name *mask_known_field(struct span name);
-void mask_text_init(void);
-void mask_names_init(void);  /* by mask_fields_init() */
 void mask_fields_init(void); /* before the first look-up; any number of times */
+/* By mask_fields_init(), in this order. */
+void mask_names_init(void);
+void mask_tokens_init(void);
+void mask_plain_init(void);
 
 /* ---- the masker ---- */
 
@@ -177,6 +180,7 @@ int mask_config_load(const char *file, struct mask_config **ret, struct err *e) 
 void mask_config_free(struct mask_config *c);
 /* Sets *ret for a name that the configuration speaks about; false: it does not. */
 bool mask_config_name(const struct mask_config *c, struct span name, struct mask_name *ret);
+bool mask_config_has_tokens(const struct mask_config *c);
 /* Length of an own token pattern that matches at text[off], 0 if none. */
 size_t mask_config_token(const struct mask_config *c, struct span text, size_t off);
 /* Adds to f->wanted what own paths name in obj. */
@@ -323,6 +327,8 @@ int mask_secret_message(struct mask_frame *f, json_ref r) _must_check_;
  * nothing is left to look for in the text itself.
  */
 int mask_layers(struct mask_frame *f, struct mask_where w, bool *ret_done) _must_check_;
+/* Would mask_layers() find something in text? False when it surely would not. */
+bool mask_may_be_layered(const struct masker *m, struct span text);
 /* Is there a secret in what the base64 f->text[off..off+len) spells? Then it is masked. */
 int mask_base64_run(struct mask_frame *f, size_t off, size_t len) _must_check_;
 bool mask_looks_random(struct span s);
@@ -334,8 +340,31 @@ bool mask_looks_random(struct span s);
  * frame; false when in doubt.
  */
 bool mask_is_plain(const struct masker *m, struct span text);
+/* The next offset in text, from at on, at which a pattern may begin; text.len if there is none. */
+size_t mask_next_place(const struct masker *m, struct span text, size_t at);
 /* Masks what patterns find in f->text[off..off+len). */
 int mask_scan(struct mask_frame *f, size_t off, size_t len) _must_check_;
+/* Where the next bootstrap token (abcdef.0123456789abcdef) begins, or NULL. */
+const char *mask_find_bootstrap_token(const char *p, const char *end);
+
+enum mask_tail {
+	TAIL_ALNUM,
+	TAIL_URL,
+	TAIL_UPPER,
+	TAIL_HEX,
+	TAIL_BASE64,
+	TAIL_CRYPT,
+	TAIL_URI, /* all that does not end a URI in a text */
+};
+/* How many bytes from p on may go on a token of that alphabet. */
+size_t mask_tail_len(const char *p, const char *end, enum mask_tail tail);
+/* Length of the token with a known beginning at p, 0 if none is there. p + 1 < end. */
+size_t mask_token_len(const char *begin, const char *p, const char *end);
+/* The known beginnings, by number; NULL behind the last one. */
+const char *mask_token_prefix(size_t i);
+
+/* Does a name stand before the separator (=, :, >) at sep that makes its value worth a look? */
+bool mask_is_separator(const struct masker *m, const char *begin, const char *sep, const char *end);
 /* name=value, name: value, name>value at the separator text[sep]; *ret_end: where to go on. */
 int mask_assignment(
 	struct mask_frame *f, size_t begin, size_t end, size_t sep, size_t *ret_end) _must_check_;

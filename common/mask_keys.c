@@ -8,6 +8,7 @@
  * The first one makes the marks, which then carry its id; the others are only for comparing a value
  * with older marks. A file that is not of this form is one key: its bytes.
  */
+#include "common/mask_bytes.h"
 #include "common/mask_internal.h"
 
 #define KEY_FILE_MAX  65536
@@ -25,17 +26,6 @@ static bool is_id(struct span s)
 	return s.len > 0 && s.len <= MASK_KEY_ID_MAX;
 }
 
-static struct span trim(struct span s)
-{
-	while (s.len > 0 && strchr(" \t\r", s.ptr[0])) {
-		s.ptr++;
-		s.len--;
-	}
-	while (s.len > 0 && strchr(" \t\r", s.ptr[s.len - 1]))
-		s.len--;
-	return s;
-}
-
 /* Takes the next line off *rest; false at the end. */
 static bool next_line(struct span *rest, struct span *ret)
 {
@@ -48,7 +38,7 @@ static bool next_line(struct span *rest, struct span *ret)
 	ret->len = stop ? (size_t)(stop - rest->ptr) : rest->len;
 	rest->ptr += ret->len + (stop ? 1 : 0);
 	rest->len -= ret->len + (stop ? 1 : 0);
-	*ret = trim(*ret);
+	*ret = trim_white(*ret);
 	return true;
 }
 
@@ -72,8 +62,8 @@ static bool is_keyring(struct span file)
 		const char *colon = memchr(line.ptr, ':', line.len);
 
 		if (line.len > 0 && line.ptr[0] != '#')
-			return colon &&
-			       is_id(trim((struct span){line.ptr, (size_t)(colon - line.ptr)}));
+			return colon && is_id(trim_white((struct span){
+						line.ptr, (size_t)(colon - line.ptr)}));
 	}
 	return false;
 }
@@ -109,8 +99,8 @@ static int read_key(struct masker *m, struct span line, struct arena *arena, str
 
 	if (!colon)
 		return err_set(e, "expected \"id: key\"");
-	id = trim((struct span){line.ptr, (size_t)(colon - line.ptr)});
-	text = trim((struct span){colon + 1, line.len - (size_t)(colon + 1 - line.ptr)});
+	id = trim_white((struct span){line.ptr, (size_t)(colon - line.ptr)});
+	text = trim_white((struct span){colon + 1, line.len - (size_t)(colon + 1 - line.ptr)});
 	if (!is_id(id))
 		return err_set(e, "a key id is 1 to %d of a-z, 0-9, '-' and '.'", MASK_KEY_ID_MAX);
 	if (text.len / 2 <= sizeof(hex) && text.len % 2 == 0 &&

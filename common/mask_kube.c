@@ -484,7 +484,7 @@ static bool is_plain_key(struct mask_frame *f, struct span name)
 	if (f->ctx->m->config)
 		return false;
 	if (has_sign(name, 'f'))
-		return name.len < 16 || mask_is_plain(f->ctx->m, rest);
+		return name.len < 16 || mask_known_field(rest) || mask_is_plain(f->ctx->m, rest);
 	return has_sign(name, 'k') && is_plain_list_key(f, rest);
 }
 

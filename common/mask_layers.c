@@ -9,10 +9,12 @@
 #define ZLIB_CONST
 #include <zlib.h>
 
+#include "common/mask_bytes.h"
 #include "common/mask_internal.h"
 
-#define BASE64_LEN_MIN 16
-#define HEX_LEN_MIN    32
+#define BASE64_LEN_MIN	 16
+#define HEX_LEN_MIN	 32
+#define QUICK_BASE64_MAX 128 /* longer ones go the long way */
 
 static const struct json_limits layer_limits = {.max_bytes = MASK_LAYER_BYTES_MAX,
 	.max_depth = 1024,
@@ -40,22 +42,6 @@ static bool afford(struct mask_ctx *ctx, size_t len)
 static enum mask_rule unaffordable(const struct mask_ctx *ctx)
 {
 	return ctx->layers >= MASK_LAYERS_MAX ? RULE_TOO_DEEP : RULE_TOO_LARGE;
-}
-
-static bool is_space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-static struct span trim(struct span s)
-{
-	while (s.len > 0 && is_space(s.ptr[0])) {
-		s.ptr++;
-		s.len--;
-	}
-	while (s.len > 0 && is_space(s.ptr[s.len - 1]))
-		s.len--;
-	return s;
 }
 
 /* ---- JSON ---- */
@@ -305,33 +291,63 @@ static bool may_be_base64(struct span s)
 {
 	const int8_t *values = base64_values();
 	bool upper = false, lower = false;
+	size_t i = 0;
 
 	if (s.len < BASE64_LEN_MIN)
 		return false;
 	while (s.len > 0 && s.ptr[s.len - 1] == '=')
 		s.len--;
-	for (size_t i = 0; i < s.len; i++) {
-		if (values[(uint8_t)s.ptr[i]] == -1)
-			return false;
-		upper |= s.ptr[i] >= 'A' && s.ptr[i] <= 'Z';
-		lower |= s.ptr[i] >= 'a' && s.ptr[i] <= 'z';
+	while (i < s.len && values[(uint8_t)s.ptr[i]] != -1)
+		i++;
+	if (i < s.len)
+		return false;
+	for (i = 0; i < s.len && !(upper && lower); i++) {
+		upper |= is_upper(s.ptr[i]);
+		lower |= is_lower(s.ptr[i]);
 	}
 	return upper && lower;
 }
 
-/* Takes what people take for base64: either alphabet, line breaks, padding or none. */
-static int decode_base64(struct span s, struct arena *arena, struct span *ret)
+/* Whole groups of four, as far as nothing stands between them. Returns how many bytes it took. */
+static size_t decode_groups(struct span s, size_t at, char **out)
 {
 	const int8_t *values = base64_values();
-	char *begin = arena_alloc(arena, s.len / 4 * 3 + 4), *out = begin;
+	size_t i = at;
+
+	for (; i + 4 <= s.len; i += 4) {
+		int a = values[(uint8_t)s.ptr[i]], b = values[(uint8_t)s.ptr[i + 1]];
+		int c = values[(uint8_t)s.ptr[i + 2]], d = values[(uint8_t)s.ptr[i + 3]];
+		unsigned group =
+			(unsigned)a << 18 | (unsigned)b << 12 | (unsigned)c << 6 | (unsigned)d;
+
+		if ((a | b | c | d) < 0)
+			break;
+		*(*out)++ = (char)(group >> 16);
+		*(*out)++ = (char)(group >> 8);
+		*(*out)++ = (char)group;
+	}
+	return i - at;
+}
+
+/* Room for what len bytes of base64 spell. */
+#define DECODED_MAX(len) ((len) / 4 * 3 + 4)
+
+/* Takes what people take for base64: either alphabet, line breaks, padding or none. */
+static struct span decode_base64(struct span s, char *begin)
+{
+	const int8_t *values = base64_values();
+	char *out = begin;
 	uint32_t bits = 0;
 	unsigned have = 0;
 
-	if (!begin)
-		return -1;
 	for (size_t i = 0; i < s.len && s.ptr[i] != '='; i++) {
-		int v = values[(uint8_t)s.ptr[i]];
+		int v;
 
+		if (have % 4 == 0)
+			i += decode_groups(s, i, &out);
+		v = i < s.len ? values[(uint8_t)s.ptr[i]] : -1;
+		if (v < 0 && i < s.len && s.ptr[i] == '=')
+			break;
 		if (v < 0)
 			continue;
 		bits = bits << 6 | (uint32_t)v;
@@ -347,18 +363,32 @@ static int decode_base64(struct span s, struct arena *arena, struct span *ret)
 		*out++ = (char)(bits >> 10);
 		*out++ = (char)(bits >> 2);
 	}
-	*ret = (struct span){begin, (size_t)(out - begin)};
-	return 0;
+	return (struct span){begin, (size_t)(out - begin)};
+}
+
+/* Decoded bytes in which nothing can hide: the quick answer for words that are base64 by chance. */
+static bool base64_is_plain(const struct masker *m, struct span s)
+{
+	char bytes[DECODED_MAX(QUICK_BASE64_MAX)];
+	struct span decoded;
+
+	if (s.len > QUICK_BASE64_MAX)
+		return false;
+	decoded = decode_base64(s, bytes);
+	return !is_gzip(decoded) && !is_zlib(decoded) && !may_be_base64(trim_white(decoded)) &&
+	       mask_is_plain(m, decoded);
 }
 
 int mask_base64_run(struct mask_frame *f, size_t off, size_t len)
 {
 	struct arena_mark before = arena_mark(f->ctx->arena);
+	char *bytes = arena_alloc(f->ctx->arena, DECODED_MAX(len));
 	struct span decoded;
 	size_t changes = f->changes;
 
-	if (decode_base64((struct span){f->text.ptr + off, len}, f->ctx->arena, &decoded) < 0)
+	if (!bytes)
 		return -1;
+	decoded = decode_base64((struct span){f->text.ptr + off, len}, bytes);
 	if (mask_encoded(f, off, len, decoded, (struct mask_where){0}) < 0)
 		return -1;
 	if (f->changes == changes)
@@ -371,21 +401,21 @@ static bool may_be_hex(struct span s)
 	if (s.len < HEX_LEN_MIN || s.len % 2 != 0)
 		return false;
 	for (size_t i = 0; i < s.len; i++) {
-		char c = s.ptr[i];
-
-		if (!((c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')))
+		if (!is_hex_digit(s.ptr[i]))
 			return false;
 	}
 	return true;
 }
 
 /* Digests are hex too: only what begins like text or gzip is looked into. */
-static bool begins_readable(const uint8_t *p)
+static bool hex_is_readable(struct span s)
 {
-	if (p[0] == 0x1f && p[1] == 0x8b)
+	uint8_t p[4];
+
+	if (hex_decode((struct span){s.ptr, 8}, p, sizeof(p)) < 0 || (p[0] == 0x1f && p[1] == 0x8b))
 		return true;
 	for (int i = 0; i < 4; i++) {
-		if ((p[i] < 0x20 || p[i] > 0x7e) && !is_space((char)p[i]))
+		if ((p[i] < 0x20 || p[i] > 0x7e) && !is_white((char)p[i]))
 			return false;
 	}
 	return true;
@@ -393,12 +423,13 @@ static bool begins_readable(const uint8_t *p)
 
 static int mask_hex(struct mask_frame *f, struct span s, struct mask_where w)
 {
-	uint8_t *out = arena_alloc(f->ctx->arena, s.len / 2);
+	uint8_t *out;
 
+	if (!hex_is_readable(s))
+		return 0;
+	out = arena_alloc(f->ctx->arena, s.len / 2);
 	if (!out || hex_decode(s, out, s.len / 2) < 0)
 		return -1;
-	if (!begins_readable(out))
-		return 0;
 	return mask_encoded(f, 0, f->text.len, (struct span){(char *)out, s.len / 2}, w);
 }
 
@@ -411,8 +442,7 @@ static bool has_percent_escapes(struct span s)
 	while (end - p > 2 && (p = memchr(p, '%', (size_t)(end - p) - 2))) {
 		char c = p[1], d = p[2];
 
-		if (((c >= '2' && c <= '7') || c == '0') &&
-			((d >= '0' && d <= '9') || ((d | 0x20) >= 'a' && (d | 0x20) <= 'f')))
+		if (((c >= '2' && c <= '7') || c == '0') && is_hex_digit(d))
 			return true;
 		p++;
 	}
@@ -445,9 +475,22 @@ static int mask_percent(struct mask_frame *f, struct mask_where w, bool *ret_don
 	return plus ? mask_unescaped(f, w, ESCAPE_FORM) : 0;
 }
 
+bool mask_may_be_layered(const struct masker *m, struct span text)
+{
+	struct span s = trim_white(text);
+
+	if (may_be_json(s))
+		return true;
+	if (may_be_base64(s))
+		return !base64_is_plain(m, s);
+	if (may_be_hex(s))
+		return hex_is_readable(s);
+	return has_percent_escapes(s);
+}
+
 int mask_layers(struct mask_frame *f, struct mask_where w, bool *ret_done)
 {
-	struct span s = trim(f->text);
+	struct span s = trim_white(f->text);
 
 	if (may_be_json(s))
 		return mask_json(f, w, ret_done);

@@ -8,6 +8,7 @@
  */
 #include <assert.h>
 
+#include "common/mask_bytes.h"
 #include "common/mask_internal.h"
 
 struct words {
@@ -49,34 +50,24 @@ static const char *const describing_words[] = {"algorithm", "annotations", "at",
 	"seconds", "selector", "size", "state", "status", "store", "suffix", "template", "time",
 	"timeout", "timestamp", "ttl", "type", "uri", "url", "version", "volume", "volumes"};
 
-static bool is_upper(char c)
-{
-	return c >= 'A' && c <= 'Z';
-}
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* Bytes beyond ASCII count as letters: names are written in all languages. */
-static bool is_letter(char c)
+static bool is_name_letter(char c)
 {
-	return (c >= 'a' && c <= 'z') || is_upper(c) || (unsigned char)c >= 0x80;
+	return is_letter(c) || (uint8_t)c >= 0x80;
 }
 
 static bool begins_word(struct span s, size_t i)
 {
 	char c = s.ptr[i], before = i > 0 ? s.ptr[i - 1] : '_';
 
-	if (!is_letter(before) && !is_digit(before))
+	if (!is_name_letter(before) && !is_digit(before))
 		return true;
 	if (is_digit(c) != is_digit(before))
 		return true;
 	if (!is_upper(c))
 		return false;
 	return !is_upper(before) ||
-	       (i + 1 < s.len && is_letter(s.ptr[i + 1]) && !is_upper(s.ptr[i + 1]));
+	       (i + 1 < s.len && is_name_letter(s.ptr[i + 1]) && !is_upper(s.ptr[i + 1]));
 }
 
 static void cut_into_words(struct span s, struct words *ret)
@@ -85,7 +76,7 @@ static void cut_into_words(struct span s, struct words *ret)
 	for (size_t i = 0; i < s.len; i++) {
 		char c = s.ptr[i];
 
-		if (!is_letter(c) && !is_digit(c))
+		if (!is_name_letter(c) && !is_digit(c))
 			continue;
 		ret->start[ret->len] = begins_word(s, i);
 		if (ret->start[ret->len] && !is_digit(c))
@@ -107,6 +98,7 @@ static struct {
 } word_slots[WORD_SLOTS];
 
 static uint8_t first_part[256]; /* by letter: index + 1 of its first part */
+static uint32_t part_pairs[32]; /* by letter: a bit for each second letter, both modulo 32 */
 static uint8_t part_len[ARRAY_LEN(strong_parts)];
 
 static size_t word_slot(const char *word, size_t len)
@@ -135,6 +127,7 @@ void mask_names_init(void)
 {
 	for (size_t i = ARRAY_LEN(strong_parts); i-- > 0;) {
 		first_part[(uint8_t)strong_parts[i][0]] = (uint8_t)(i + 1);
+		part_pairs[strong_parts[i][0] & 31] |= 1u << (strong_parts[i][1] & 31);
 		part_len[i] = (uint8_t)strlen(strong_parts[i]);
 	}
 	static_assert(
@@ -160,9 +153,12 @@ static unsigned word_set(const char *word, size_t len)
 
 static bool has_strong_part(const struct words *w)
 {
-	for (size_t at = 0; at < w->len; at++) {
-		size_t i = first_part[(uint8_t)w->text[at]];
+	for (size_t at = 0; at + 1 < w->len; at++) {
+		size_t i;
 
+		if (!(part_pairs[w->text[at] & 31] >> (w->text[at + 1] & 31) & 1))
+			continue;
+		i = first_part[(uint8_t)w->text[at]];
 		if (i == 0)
 			continue;
 		for (i--; i < ARRAY_LEN(strong_parts) && strong_parts[i][0] == w->text[at]; i++) {
@@ -201,19 +197,23 @@ static size_t without_digits(const struct words *w)
 	return len;
 }
 
-static bool ends_in(const struct words *w, const char *end)
+static bool ends_in(const struct words *w, struct span end)
 {
-	size_t len = without_digits(w), n = strlen(end);
+	size_t len = without_digits(w);
 
-	return len >= n && memcmp(w->text + len - n, end, n) == 0;
+	return len >= end.len && memcmp(w->text + len - end.len, end.ptr, end.len) == 0;
 }
 
 /* "dbpass", "rootpwd": one word to the eye of no dictionary. */
 static bool has_strong_end(const struct words *w)
 {
-	if (ends_in(w, "bypass") || ends_in(w, "compass"))
+	size_t len = without_digits(w);
+
+	if (len == 0 || (w->text[len - 1] != 's' && w->text[len - 1] != 'd'))
 		return false;
-	return ends_in(w, "pass") || ends_in(w, "pwd") || ends_in(w, "creds");
+	if (ends_in(w, SPAN("bypass")) || ends_in(w, SPAN("compass")))
+		return false;
+	return ends_in(w, SPAN("pass")) || ends_in(w, SPAN("pwd")) || ends_in(w, SPAN("creds"));
 }
 
 /* max_tokens, prompt_tokens: language models count them. */
@@ -221,7 +221,7 @@ static bool counts_tokens(const struct words *w)
 {
 	static const char *const begins[] = {"max", "min", "num", "total", "prompt", "completion"};
 
-	if (!ends_in(w, "tokens"))
+	if (!ends_in(w, SPAN("tokens")))
 		return false;
 	for (size_t i = 0; i < ARRAY_LEN(begins); i++) {
 		if (strncmp(w->text, begins[i], strlen(begins[i])) == 0)

@@ -165,9 +165,10 @@ static int examine(struct mask_frame *f, json_ref r, struct mask_where w)
 	struct mask_frame child;
 	size_t changes = f->changes;
 
-	if (mask_frame_open(&child, f, n->off, n->len, n->escaped ? ESCAPE_JSON : ESCAPE_NONE) <
-			0 ||
-		mask_text_frame(&child, w) < 0 || mask_frame_close(&child) < 0)
+	if (mask_frame_open(&child, f, n->off, n->len, n->escaped ? ESCAPE_JSON : ESCAPE_NONE) < 0)
+		return -1;
+	if (!(n->escaped && mask_is_plain(f->ctx->m, child.text)) &&
+		(mask_text_frame(&child, w) < 0 || mask_frame_close(&child) < 0))
 		return -1;
 	if (f->changes == changes)
 		arena_rewind(f->ctx->arena, before);

@@ -1,13 +1,14 @@
 /*
  * No planted secret survives masking. The first byte says how the others are used: as choices of
- * the generator that plants a secret (place, layers, encodings, neighbours), as a JSON text, or as
- * free text. Whatever comes in, JSON stays JSON, and masking with too little memory masks more, not
- * less.
+ * the generator that plants a secret (place, layers, encodings, neighbours), as a JSON text, as
+ * free text, or as choices of pieces of one. Whatever comes in, JSON stays JSON, and masking with
+ * too little memory masks more, not less.
  */
 #include <stdio.h>
 #include <unistd.h>
 
 #include "common/mask.h"
+#include "support/mask_both_ways.h"
 #include "support/mask_plant.h"
 #include "support/secret_search.h"
 
@@ -111,11 +112,23 @@ static void free_text(const char *text, size_t len)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 18, 64 << 20);
 	_cleanup_(buf_free) struct buf out = BUF_INIT(64 << 20);
-	struct mask_result r;
+	const struct plant none = {0};
 
-	mask_text(masker(), (struct span){text, len}, arena, &out, &r);
-	if (r.masked == 0 && !span_eq(buf_span(&out), (struct span){text, len}))
-		abort();
+	if (!mask_same_both_ways(masker(), (struct span){text, len}, arena, &out))
+		fail("masked differently in JSON", &none, (struct span){text, len}, buf_span(&out));
+}
+
+static uint32_t next_of(void *source)
+{
+	return plant_next(source);
+}
+
+static void text_of_pieces(struct plant_source *src)
+{
+	_cleanup_(buf_free) struct buf text = BUF_INIT(1 << 16);
+
+	mask_random_text(next_of, src, &text);
+	free_text(text.ptr, text.len);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -130,6 +143,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		break;
 	case 1:
 		json_text_of((const char *)data + 1, len - 1);
+		break;
+	case 2:
+		text_of_pieces(&src);
 		break;
 	default:
 		planted(&src);

@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 
+#include "support/mask_both_ways.h"
 #include "support/mask_plant.h"
 #include "support/mask_support.h"
 #include "support/run_tests.h"
@@ -59,11 +60,41 @@ START_TEST(mask_property__no_planted_secret_survives)
 }
 END_TEST
 
+static uint32_t next_of(void *source)
+{
+	return plant_next(source);
+}
+
+START_TEST(mask_property__quick_answers_are_right)
+{
+	uint64_t texts = number_from("HOLDPOINT_MASK_EVENTS", 6000) * 10;
+	uint64_t seed = number_from("HOLDPOINT_MASK_SEED", 1);
+	struct masker *m = new_masker(MASK_TEST_KEY, NULL);
+	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 20, 256 << 20);
+	unsigned masked = 0;
+
+	for (uint64_t i = 0; i < texts; i++) {
+		_cleanup_(buf_free) struct buf text = BUF_INIT(1 << 16), out = BUF_INIT(1 << 20);
+		struct plant_source src = {.state = seed + i * UINT64_C(0x100000001b3)};
+
+		mask_random_text(next_of, &src, &text);
+		ck_assert_msg(mask_same_both_ways(m, buf_span(&text), arena, &out),
+			"%s\nas free text %s", buf_str(&text), buf_str(&out));
+		masked += !span_eq(buf_span(&text), buf_span(&out));
+		arena_reset(arena);
+	}
+	ck_assert_uint_gt(masked, texts / 20);
+	ck_assert_uint_lt(masked, texts / 2);
+	masker_free(m);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("all");
 
 	tcase_set_timeout(tc, 0);
 	tcase_add_test(tc, mask_property__no_planted_secret_survives);
+	tcase_add_test(tc, mask_property__quick_answers_are_right);
 	return run_tests(tc);
 }

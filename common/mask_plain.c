@@ -1,0 +1,193 @@
+/*
+ * Where in a text a pattern may begin, and the quick answer made of it: most strings hold nothing
+ * that could be one, and are spared a frame and a scan.
+ *
+ * A table with one bit for each pair of bytes finds the places, so that most bytes cost one
+ * look-up; what follows there, or stands before, rules out nearly all of them. The scan
+ * (mask_text.c) looks at the remaining places only, so the quick answer and the scan cannot differ.
+ */
+#include "common/mask_bytes.h"
+#include "common/mask_internal.h"
+
+#define USERINFO_LOOK_MAX 4096
+
+static uint32_t pairs[65536 / 32]; /* a bit for each two bytes, in the order of this machine */
+
+static inline unsigned pair_at(const char *p)
+{
+	uint16_t pair;
+
+	memcpy(&pair, p, 2);
+	return pair;
+}
+
+static inline unsigned is_marked(const char *p)
+{
+	unsigned pair = pair_at(p);
+
+	return pairs[pair / 32] >> pair % 32 & 1;
+}
+
+static void add_pair(char a, char b)
+{
+	unsigned pair = pair_at((const char[2]){a, b});
+
+	pairs[pair / 32] |= 1u << pair % 32;
+}
+
+void mask_plain_init(void)
+{
+	static const char *const others[] = {"ey", "LS", "H4", "--", "-p", "-u", "-a", "-w", ":/",
+		"Be", "be", "BE", "Ba", "ba", "BA", ";b", ".|", "In", " '", "ki", "Ki", "KI", "@t",
+		"@u", "d ", "s ", "e ", "h "};
+
+	for (size_t i = 0; mask_token_prefix(i); i++)
+		add_pair(mask_token_prefix(i)[0], mask_token_prefix(i)[1]);
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		add_pair(others[i][0], others[i][1]);
+	for (int c = 0; c < 256; c++) {
+		add_pair((char)c, '=');
+		add_pair((char)c, ':');
+		add_pair((char)c, '>');
+	}
+}
+
+/* A place in a text. */
+struct place {
+	const char *begin, *p, *end;
+};
+
+/* Four letters in lower case; other bytes become something else, but the same each time. */
+static inline uint32_t four_lower(const char *p)
+{
+	uint32_t four;
+
+	memcpy(&four, p, 4);
+	return four | 0x20202020;
+}
+
+/* "password ", "passwd ", "passphrase ", "requirepass ", "masterauth " */
+static bool ends_pass_word(const struct place *s)
+{
+	uint32_t end;
+
+	if (s->p - s->begin < 5)
+		return false;
+	end = four_lower(s->p - 3);
+	return end == four_lower("word") || end == four_lower("pass") ||
+	       end == four_lower("sswd") || end == four_lower("rase") || end == four_lower("auth");
+}
+
+static bool may_be_userinfo(const struct place *s)
+{
+	size_t left = (size_t)(s->end - s->p);
+
+	if (!begins(s->p, s->end, SPAN("://")))
+		return false;
+	return left > USERINFO_LOOK_MAX || memchr(s->p, '@', left);
+}
+
+static bool may_be_option(const struct place *s)
+{
+	return s->p == s->begin || is_white(s->p[-1]) || is_quote(s->p[-1]) ||
+	       begins(s->p, s->end, SPAN("-----BEGIN "));
+}
+
+static bool may_be_by_first(const struct place *s)
+{
+	const char *p = s->p, *end = s->end;
+
+	switch (*p) {
+	case '-':
+		return may_be_option(s);
+	case ':':
+		return may_be_userinfo(s);
+	case ';':
+		return begins(p, end, SPAN(";base64,"));
+	case '@':
+		return begins(p, end, SPAN("@tcp(")) || begins(p, end, SPAN("@unix("));
+	case '.':
+		return p - s->begin >= 2 && begins(p - 2, end, SPAN("...|"));
+	case 'I':
+		return begins(p, end, SPAN("Invalid value: "));
+	case 'B':
+	case 'b':
+		return end - p > 6 &&
+		       (four_lower(p) == four_lower("bear") || four_lower(p) == four_lower("basi"));
+	case 'K':
+	case 'k':
+		return end - p > 4 && four_lower(p) == four_lower("kind");
+	case 'e':
+		return begins(p, end, SPAN("eyJ")) || begins(p, end, SPAN("eyA"));
+	case 'L':
+		return begins(p, end, SPAN("LS0t"));
+	case 'H':
+		return begins(p, end, SPAN("H4sI"));
+	default:
+		return false;
+	}
+}
+
+/* The pair at s->p is one with which a pattern begins: is there more of it? */
+static bool may_be(const struct masker *m, const struct place *s)
+{
+	char second = s->p[1];
+
+	if (may_be_by_first(s) || mask_token_len(s->begin, s->p, s->end) > 0)
+		return true;
+	if (second == '=' || second == ':' || second == '>')
+		return mask_is_separator(m, s->begin, s->p + 1, s->end);
+	return (*s->p == ' ' && second == '\'') || (second == ' ' && ends_pass_word(s));
+}
+
+/* The next marked pair from p on; stop if there is none. stop: the last byte, with which none
+ * begins.
+ */
+static const char *next_pair(const char *p, const char *stop)
+{
+	for (; stop - p >= 4; p += 4) {
+		if (is_marked(p) | is_marked(p + 1) | is_marked(p + 2) | is_marked(p + 3))
+			break;
+	}
+	while (p < stop && !is_marked(p))
+		p++;
+	return p;
+}
+
+size_t mask_next_place(const struct masker *m, struct span text, size_t at)
+{
+	struct place s = {text.ptr, text.ptr + at, text.ptr + text.len};
+
+	if (at + 1 >= text.len)
+		return text.len;
+	for (;; s.p++) {
+		s.p = next_pair(s.p, s.end - 1);
+		if (s.p == s.end - 1)
+			return text.len;
+		if (may_be(m, &s))
+			return (size_t)(s.p - text.ptr);
+	}
+}
+
+/* Timestamps, the most frequent strings of all. */
+static bool is_time(struct span s)
+{
+	if (s.len < 20 || s.len > 27 || s.ptr[4] != '-' || s.ptr[s.len - 1] != 'Z')
+		return false;
+	for (size_t i = 0; i < s.len - 1; i++) {
+		char c = s.ptr[i];
+
+		if (!is_digit(c) && c != '-' && c != ':' && c != '.' && c != 'T')
+			return false;
+	}
+	return true;
+}
+
+bool mask_is_plain(const struct masker *m, struct span text)
+{
+	if (is_time(text) && !m->config)
+		return true;
+	return mask_next_place(m, text, 0) == text.len && !mask_may_be_layered(m, text) &&
+	       !mask_find_bootstrap_token(text.ptr, text.ptr + text.len) &&
+	       !(m->config && mask_config_has_tokens(m->config));
+}
