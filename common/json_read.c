@@ -7,21 +7,15 @@
  */
 #include <stdio.h>
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 #include "common/json_internal.h"
+#include "common/json_scan.h"
 
 #define LINEAR_MEMBERS	24 /* up to here keys are compared one by one */
 #define FIRST_NODES_MAX 8192
 #define NODES_MAX	((1u << 28) - 1)
 #define BYTES_MAX	((size_t)1 << 30)
 
-#define likely(x)   __builtin_expect(!!(x), 1)
-#define unlikely(x) __builtin_expect(!!(x), 0)
-#define hot	    static inline __attribute__((always_inline))
-#define cold	    static __attribute__((noinline, cold))
+#define cold static __attribute__((noinline, cold))
 
 struct reader {
 	struct json_doc d;
@@ -33,16 +27,14 @@ struct reader {
 	uint32_t depth;
 	bool many_members; /* an object was too large for comparing one by one */
 
-	const char *where; /* of the failure */
-	const char *what;
+	struct json_fault fault;
 	json_ref twice; /* the key it is about */
 	bool limit;
 };
 
 cold const char *fail(struct reader *r, const char *where, const char *what)
 {
-	r->where = where;
-	r->what = what;
+	r->fault = (struct json_fault){where, what};
 	return NULL;
 }
 
@@ -52,185 +44,11 @@ cold const char *fail_limit(struct reader *r, const char *where, const char *wha
 	return fail(r, where, what);
 }
 
-/* ---- characters ---- */
-
 hot const char *skip_space(const char *p, const char *end)
 {
 	while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
 		p++;
 	return p;
-}
-
-hot bool is_digit(char c)
-{
-	return (unsigned char)(c - '0') < 10;
-}
-
-hot bool is_plain(char c)
-{
-	return c != '"' && c != '\\' && (signed char)c >= 0x20;
-}
-
-/* The first byte from p on that a string cannot just contain: quote, backslash, control, not ASCII.
- */
-hot const char *skip_plain(const char *p, const char *end)
-{
-#ifdef __SSE2__
-	const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
-	const __m128i space = _mm_set1_epi8(' ');
-
-	while (likely(end - p >= 16)) {
-		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-		/* A signed comparison: bytes from 0x80 on are negative, so less than a space. */
-		__m128i stop = _mm_or_si128(_mm_cmplt_epi8(v, space),
-			_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)));
-		int mask = _mm_movemask_epi8(stop);
-
-		if (likely(mask))
-			return p + __builtin_ctz((unsigned)mask);
-		p += 16;
-	}
-#else
-	const uint64_t ones = 0x0101010101010101u, high = 0x8080808080808080u;
-
-	while (likely(end - p >= 8)) {
-		uint64_t v, quote, backslash;
-
-		memcpy(&v, p, 8);
-		quote = v ^ ones * '"';
-		backslash = v ^ ones * '\\';
-		/* Borrows may flag a byte too many, never one too few: the loop below decides. */
-		if ((((v - ones * 0x20) | (quote - ones) | (backslash - ones) | v) & high) != 0)
-			break;
-		p += 8;
-	}
-#endif
-	while (p < end && is_plain(*p))
-		p++;
-	return p;
-}
-
-hot bool is_continuation(char c)
-{
-	return ((unsigned char)c & 0xc0) == 0x80;
-}
-
-/* Length of the UTF-8 sequence at p (Unicode 15, table 3-7), 0 if it is none. */
-static size_t utf8_sequence(const char *p, const char *end)
-{
-	unsigned char c = (unsigned char)p[0], c1;
-	size_t left = (size_t)(end - p);
-
-	if (left < 2 || !is_continuation(p[1]))
-		return 0;
-	if (c >= 0xc2 && c <= 0xdf)
-		return 2;
-	c1 = (unsigned char)p[1];
-	if (left < 3 || !is_continuation(p[2]))
-		return 0;
-	if (c >= 0xe0 && c <= 0xef)
-		return (c == 0xe0 && c1 < 0xa0) || (c == 0xed && c1 > 0x9f) ? 0 : 3;
-	if (left < 4 || !is_continuation(p[3]))
-		return 0;
-	if (c >= 0xf0 && c <= 0xf4)
-		return (c == 0xf0 && c1 < 0x90) || (c == 0xf4 && c1 > 0x8f) ? 0 : 4;
-	return 0;
-}
-
-/* Four hex digits at p, -1 if they are not there. */
-static int hex4(const char *p, const char *end)
-{
-	int v = 0;
-
-	if (end - p < 4)
-		return -1;
-	for (int i = 0; i < 4; i++) {
-		char c = p[i], lower = (char)(c | 0x20);
-
-		if (is_digit(c))
-			v = v * 16 + (c - '0');
-		else if (lower >= 'a' && lower <= 'f')
-			v = v * 16 + (lower - 'a' + 10);
-		else
-			return -1;
-	}
-	return v;
-}
-
-/* p: at "\u". Returns what follows the escape, or the pair of escapes. */
-static const char *skip_unicode_escape(struct reader *r, const char *p)
-{
-	int v = hex4(p + 2, r->end);
-
-	if (v < 0)
-		return fail(r, p, "\\u needs four hex digits");
-	if (v < 0xd800 || v > 0xdfff)
-		return p + 6;
-	if (v < 0xdc00 && r->end - p >= 12 && p[6] == '\\' && p[7] == 'u') {
-		int low = hex4(p + 8, r->end);
-
-		if (low >= 0xdc00 && low <= 0xdfff)
-			return p + 12;
-	}
-	if (!r->limits.allow_lone_surrogates)
-		return fail(r, p, "lone surrogate");
-	return p + 6;
-}
-
-static const char *skip_escape(struct reader *r, const char *p)
-{
-	if (r->end - p < 2)
-		return fail(r, p, "unfinished string");
-	switch (p[1]) {
-	case '"':
-	case '\\':
-	case '/':
-	case 'b':
-	case 'f':
-	case 'n':
-	case 'r':
-	case 't':
-		return p + 2;
-	case 'u':
-		return skip_unicode_escape(r, p);
-	default:
-		return fail(r, p, "unknown escape in string");
-	}
-}
-
-static const char *skip_non_ascii(struct reader *r, const char *p)
-{
-	do {
-		size_t n = utf8_sequence(p, r->end);
-
-		if (n == 0)
-			return fail(r, p, "not UTF-8");
-		p += n;
-	} while (p < r->end && (signed char)*p < 0);
-	return p;
-}
-
-/* A string with something in it that is not plain. Returns the closing quote. */
-static __attribute__((noinline)) const char *scan_string(
-	struct reader *r, const char *p, uint32_t *ret_escaped)
-{
-	for (;;) {
-		p = skip_plain(p, r->end);
-		if (p == r->end)
-			return fail(r, p, "unfinished string");
-		if (*p == '"')
-			return p;
-		if (*p == '\\') {
-			*ret_escaped = 1;
-			p = skip_escape(r, p);
-		} else if ((signed char)*p < 0) {
-			p = skip_non_ascii(r, p);
-		} else {
-			return fail(r, p, "control character in string");
-		}
-		if (!p)
-			return NULL;
-	}
 }
 
 /* ---- the tape ---- */
@@ -264,7 +82,7 @@ hot struct json_node *push(
 	struct json_node *n;
 
 	if (unlikely(r->d.node_count == r->cap) && grow(r) < 0) {
-		r->where = p;
+		r->fault.where = p;
 		return NULL;
 	}
 	n = &r->d.nodes[r->d.node_count++];
@@ -284,7 +102,8 @@ hot const char *read_string(struct reader *r, const char *p)
 	const char *q = skip_plain(++p, r->end);
 
 	if (unlikely(q == r->end || *q != '"')) {
-		q = scan_string(r, q, &escaped);
+		q = json_scan_string(
+			q, r->end, r->limits.allow_lone_surrogates, &escaped, &r->fault);
 		if (!q)
 			return NULL;
 	}
@@ -539,7 +358,7 @@ static void put_what(const struct reader *r, struct json_error *je)
 	size_t len;
 
 	if (r->twice == JSON_NONE) {
-		snprintf(je->what, sizeof(je->what), "%s", r->what);
+		snprintf(je->what, sizeof(je->what), "%s", r->fault.what);
 		return;
 	}
 	key = &r->d.nodes[r->twice];
@@ -549,7 +368,7 @@ static void put_what(const struct reader *r, struct json_error *je)
 		while (len > 0 && is_continuation(r->d.text[key->off + len]))
 			len--;
 	}
-	snprintf(je->what, sizeof(je->what), "%s \"%.*s%s\"", r->what, (int)len,
+	snprintf(je->what, sizeof(je->what), "%s \"%.*s%s\"", r->fault.what, (int)len,
 		r->d.text + key->off, len < key->len ? "…" : "");
 }
 
@@ -558,15 +377,15 @@ static void fill_error(const struct reader *r, struct json_error *je)
 	const char *line = r->d.text;
 
 	*je = (struct json_error){.limit = r->limit, .line = 1};
-	if (r->where) {
-		je->offset = (size_t)(r->where - r->d.text);
-		for (const char *p = line; p < r->where; p++) {
+	if (r->fault.where) {
+		je->offset = (size_t)(r->fault.where - r->d.text);
+		for (const char *p = line; p < r->fault.where; p++) {
 			if (*p == '\n') {
 				je->line++;
 				line = p + 1;
 			}
 		}
-		je->column = (uint32_t)(r->where - line) + 1;
+		je->column = (uint32_t)(r->fault.where - line) + 1;
 	}
 	put_what(r, je);
 }
@@ -635,8 +454,8 @@ int json_read_value(const char *text, size_t len, const struct json_limits *limi
 	if (len > r.limits.max_bytes)
 		r.end = text + r.limits.max_bytes;
 	p = read_one(&r);
-	if (!p && r.where == r.end && len > r.limits.max_bytes)
-		fail_limit(&r, r.where, "value too long");
+	if (!p && r.fault.where == r.end && len > r.limits.max_bytes)
+		fail_limit(&r, r.fault.where, "value too long");
 	return finish(&r, p, mark, ret_doc, ret_error);
 }
 
