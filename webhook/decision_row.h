@@ -1,0 +1,11 @@
+/* The form in which a decision record is queued and sent: one line of a COPY. */
+#pragma once
+
+#include "webhook/decision_record.h"
+
+/* The COPY that the rows are for. */
+extern const char decision_row_copy_sql[];
+
+/* Appends the record as a row. b->failed: it did not fit, what is there now is a part of it. */
+void decision_row_put(
+	struct buf *b, const char *cluster, const char *instance, const struct decision_record *r);
