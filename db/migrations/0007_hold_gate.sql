@@ -198,6 +198,8 @@ BEGIN
 END
 $$;
 
+-- The API server's second question about a change that a Once let through. A Window answers such by
+-- itself while it is open, or used up; past its end nothing passes on it.
 CREATE FUNCTION holdpoint.hold_find_repeat(want holdpoint.hold) RETURNS holdpoint.hold
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
@@ -209,6 +211,7 @@ BEGIN
   JOIN holdpoint.hold h ON h.cluster = e.cluster AND h.id = e.hold_id
   WHERE e.cluster = want.cluster AND e.fingerprint = want.fingerprint AND e.action = 'use'
     AND e.at > since AND h.state IN ('used', 'approved')
+    AND (h.grant_kind = 'Once' OR h.expires_at > clock_timestamp())
     AND h.username = want.username AND holdpoint.hold_same_terms(h, want)
   ORDER BY e.at DESC LIMIT 1;
   RETURN found_hold;

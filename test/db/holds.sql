@@ -169,6 +169,15 @@ SELECT holdpoint.approve(:h) \g /dev/null
 SELECT t.is('true', (expires_at < now() + '61 minutes')::text, 'not longer than expires')
 FROM holdpoint.hold WHERE id = :h;
 
+-- … and not a repeat longer.
+SELECT hold_id AS h FROM t.ask('{"name": "w1", "grant": "Window", "rule": "brief", "window": "30 seconds"}') \gset
+SELECT holdpoint.approve(:h) \g /dev/null
+SELECT t.is('allow f', verdict || ' ' || left(is_repeat::text, 1), 'in its window')
+FROM t.ask('{"name": "w1", "grant": "Window", "rule": "brief", "window": "30 seconds"}');
+SELECT t.age(:h, '31 seconds');
+SELECT t.is('held t', verdict || ' ' || left(is_new::text, 1), 'the window is over for the same read too')
+FROM t.ask('{"name": "w1", "grant": "Window", "rule": "brief", "window": "30 seconds"}');
+
 -- A rule whose terms changed asks anew; an approval under the old terms is void.
 SELECT hold_id AS h FROM t.ask('{"name": "terms"}') \gset
 SELECT holdpoint.approve(:h) \g /dev/null
