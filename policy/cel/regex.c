@@ -1,18 +1,16 @@
 /*
- * Regular expressions: RE2's syntax, matched by PCRE2 within limits.
+ * Regular expressions: RE2's syntax (regex_syntax.c), matched by PCRE2 within limits.
  *
- * RE2 has neither back references nor look-around and says so; PCRE2 would take them. So a pattern
- * is first read and what RE2 refuses is refused, what means something else is rewritten (\s, $,
- * \z). PCRE2 can backtrack for long: matching has a limit on steps and on memory, and hitting one
- * is an error that nothing absorbs.
+ * PCRE2 can backtrack for long: matching has a limit on steps and on memory, and hitting one is an
+ * error that nothing absorbs.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
 #include "policy/cel/lists.h"
+#include "policy/cel/regex_syntax.h"
 #include "policy/cel/utf8.h"
 
-#define MAX_PATTERN   4096
 #define MATCH_LIMIT   200000
 #define DEPTH_LIMIT   5000
 #define HEAP_LIMIT_KB 2048
@@ -41,167 +39,6 @@ static pcre2_general_context *general_context(struct arena *a)
 		 : pcre2_general_context_create(NULL, NULL, NULL);
 }
 
-/* ---- from RE2 to PCRE2 ---- */
-
-struct translation {
-	struct span in;
-	size_t i;
-	struct buf out;
-	struct err *e;
-	bool in_class;
-};
-
-static char peek(const struct translation *t, size_t ahead)
-{
-	return t->i + ahead < t->in.len ? t->in.ptr[t->i + ahead] : '\0';
-}
-
-static int translate_escape(struct translation *t)
-{
-	char c = peek(t, 1);
-
-	if (t->i + 1 >= t->in.len)
-		return err_set(t->e, "the pattern ends with a backslash");
-	if (c == 'Q') { /* literally up to \E */
-		const char *end = memmem(t->in.ptr + t->i, t->in.len - t->i, "\\E", 2);
-		size_t len = end ? (size_t)(end + 2 - (t->in.ptr + t->i)) : t->in.len - t->i;
-		buf_add(&t->out, t->in.ptr + t->i, len);
-		t->i += len;
-		return 0;
-	}
-	if ((c >= '1' && c <= '9') || strchr("kgKGXRCNHhVZuUlLoc", c))
-		return err_set(t->e, "RE2 patterns have no \\%c", c);
-	t->i += 2;
-	if (c == 's' || c == 'S') { /* PCRE2 counts the vertical tab as space, RE2 does not */
-		if (t->in_class && c == 'S')
-			buf_add_str(&t->out, "\\S\\x0b");
-		else if (t->in_class)
-			buf_add_str(&t->out, "\\t\\n\\f\\r ");
-		else
-			buf_add_str(&t->out, c == 's' ? "[\\t\\n\\f\\r ]" : "[^\\t\\n\\f\\r ]");
-		return 0;
-	}
-	char text[2] = {'\\', c};
-	buf_add(&t->out, text, 2);
-	/* \p{Greek}, \x{10ffff} */
-	if ((c == 'p' || c == 'P' || c == 'x') && peek(t, 0) == '{')
-		for (c = '{'; c != '}' && c != '\0'; t->i += c != '\0') {
-			c = peek(t, 0);
-			buf_add(&t->out, &c, c != '\0');
-		}
-	return 0;
-}
-
-/* At "(": groups that RE2 does not know are refused. */
-static int translate_group(struct translation *t)
-{
-	char c = peek(t, 1), d = peek(t, 2);
-
-	if (c == '*')
-		return err_set(t->e, "RE2 patterns have no (*…)");
-	if (c == '?' && d != ':' && d != 'P' && d != '<' && d != '-' &&
-		(d == '\0' || !strchr("imsU", d)))
-		return err_set(t->e, "RE2 patterns have no (?%c", d ? d : ' ');
-	if (c == '?' && d == '<' && (peek(t, 3) == '=' || peek(t, 3) == '!'))
-		return err_set(t->e, "RE2 patterns have no look-behind");
-	if (c == '?' && d == 'P' && peek(t, 3) != '<')
-		return err_set(t->e, "RE2 patterns have no (?P%c", peek(t, 3));
-	for (size_t j = 2;
-		c == '?' && d != 'P' && d != '<' && peek(t, j) != ':' && peek(t, j) != ')'; j++)
-		if (peek(t, j) == '\0' || !strchr("imsU-", peek(t, j)))
-			return err_set(t->e, "an unknown flag in (?…)");
-	buf_add_char(&t->out, '(');
-	t->i++;
-	return 0;
-}
-
-/* Behind a repetition: RE2 knows the lazy form "*?", not "*+" and not "**". */
-static int check_repetition(struct translation *t)
-{
-	char c = peek(t, 0);
-
-	if (c == '?') {
-		buf_add_char(&t->out, c);
-		t->i++;
-		c = peek(t, 0);
-	}
-	if (c == '+' || c == '*' || c == '?')
-		return err_set(t->e, "a repetition of a repetition in the pattern");
-	return 0;
-}
-
-static bool is_count(const struct translation *t)
-{
-	size_t j = 1;
-
-	if (peek(t, j) < '0' || peek(t, j) > '9')
-		return false;
-	while ((peek(t, j) >= '0' && peek(t, j) <= '9') || peek(t, j) == ',')
-		j++;
-	return peek(t, j) == '}';
-}
-
-static int translate_one(struct translation *t)
-{
-	char c = peek(t, 0);
-
-	if (c == '\\')
-		return translate_escape(t);
-	if (t->in_class) {
-		if (c == '[' && peek(t, 1) == ':') { /* [:alpha:] */
-			const char *end = memmem(t->in.ptr + t->i, t->in.len - t->i, ":]", 2);
-			size_t len = end ? (size_t)(end + 2 - (t->in.ptr + t->i)) : 1;
-			buf_add(&t->out, t->in.ptr + t->i, len);
-			t->i += len;
-			return 0;
-		}
-		t->in_class = c != ']';
-		if (c == '[')
-			buf_add_char(&t->out, '\\');
-	} else if (c == '(') {
-		return translate_group(t);
-	} else if (c == '[') {
-		buf_add_char(&t->out, c);
-		t->i++;
-		t->in_class = true;
-		if (peek(t, 0) == '^') {
-			buf_add_char(&t->out, '^');
-			t->i++;
-		}
-		if (peek(t, 0) == ']') { /* first of all, it is itself */
-			buf_add_str(&t->out, "\\]");
-			t->i++;
-		}
-		return 0;
-	} else if (c == '*' || c == '+' || c == '?' || (c == '{' && is_count(t))) {
-		do
-			buf_add_char(&t->out, t->in.ptr[t->i]);
-		while (c == '{' && t->in.ptr[t->i++] != '}');
-		t->i += c != '{';
-		return check_repetition(t);
-	} else if (c == '{') {
-		buf_add_char(&t->out, '\\');
-	}
-	buf_add_char(&t->out, c);
-	t->i++;
-	return 0;
-}
-
-static int translate(struct span pattern, struct buf *out, struct err *e)
-{
-	struct translation t = {.in = pattern, .out = *out, .e = e};
-	int result = 0;
-
-	if (pattern.len > MAX_PATTERN)
-		return err_set(e, "the pattern is longer than %d bytes", MAX_PATTERN);
-	while (result == 0 && t.i < pattern.len)
-		result = translate_one(&t);
-	if (result == 0 && t.out.failed)
-		result = err_set(e, "the pattern is too long");
-	*out = t.out;
-	return result;
-}
-
 /* ---- compiling ---- */
 
 static pcre2_code *compile(struct span pattern, pcre2_general_context *g, struct err *e)
@@ -216,9 +53,10 @@ static pcre2_code *compile(struct span pattern, pcre2_general_context *g, struct
 	}
 	pcre2_set_newline(cc, PCRE2_NEWLINE_LF);
 	pcre2_set_bsr(cc, PCRE2_BSR_UNICODE);
-	pcre2_set_parens_nest_limit(cc, 100);
+	pcre2_set_parens_nest_limit(cc, 250);
 	pcre2_code *re = pcre2_compile((PCRE2_SPTR)(pattern.ptr ? pattern.ptr : ""), pattern.len,
-		PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C,
+		PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_DOLLAR_ENDONLY | PCRE2_ALT_CIRCUMFLEX |
+			PCRE2_NEVER_BACKSLASH_C,
 		&code, &offset, cc);
 	pcre2_compile_context_free(cc);
 	if (!re) {
@@ -233,9 +71,9 @@ struct cel_regex *cel_regex_new(struct span pattern, struct arena *a, struct err
 {
 	struct cel_regex *re = a ? arena_calloc(a, 1, sizeof *re) : calloc(1, sizeof *re);
 	pcre2_general_context *g = general_context(a);
-	struct buf text = {.max = MAX_PATTERN * 12, .arena = a};
+	struct buf text = {.max = CEL_PATTERN_MAX * 12, .arena = a};
 
-	if (re && g && translate(pattern, &text, e) == 0)
+	if (re && g && cel_pattern_translate(pattern, &text, e) == 0)
 		re->code = compile(buf_span(&text), g, e);
 	else if (!re || !g)
 		err_set(e, "out of memory");
