@@ -30,6 +30,22 @@ bool cel_utf8_valid(struct span s)
 
 /* ---- doubles ---- */
 
+/*
+ * Below a power of two, doubles are twice as close as above it, so that the nearest decimal may
+ * read back as the neighbour below while the next one up does not. (One that ends in 9 has no such
+ * next: it would have a digit less, and have been found before.)
+ */
+static bool next_digit_up(char *text, double d)
+{
+	char *last = strchr(text, 'e') - 1;
+	int exp2;
+
+	if (*last == '9' || frexp(d, &exp2) != 0.5)
+		return false;
+	++*last;
+	return strtod(text, NULL) == d;
+}
+
 /* The fewest digits that read back as d; *ret_exp10 is the exponent of the first. */
 static unsigned shortest_digits(double d, char digits[20], int *ret_exp10)
 {
@@ -37,7 +53,7 @@ static unsigned shortest_digits(double d, char digits[20], int *ret_exp10)
 
 	for (int precision = 1; precision <= 17; precision++) {
 		snprintf(text, sizeof text, "%.*e", precision - 1, d);
-		if (precision == 17 || strtod(text, NULL) == d)
+		if (precision == 17 || strtod(text, NULL) == d || next_digit_up(text, d))
 			break;
 	}
 	unsigned n = 0;
@@ -407,6 +423,7 @@ static void put_display(struct writer *w, struct cel_value v, unsigned depth)
 		[CEL_REP_URL] = "url",
 		[CEL_REP_QUANTITY] = "quantity",
 		[CEL_REP_SEMVER] = "semver",
+		[CEL_REP_FORMAT] = "format.named",
 	};
 	struct cel_value inside;
 
