@@ -83,19 +83,20 @@ static bool parse(struct span s, bool lenient, struct semver *ret)
 	*ret = (struct semver){0};
 	if (s.len == 0 || s.len > MAX_VERSION)
 		return false;
-	if (lenient && (*s.ptr | 0x20) == 'v') {
+	if (lenient && *s.ptr == 'v') {
 		s.ptr++;
 		s.len--;
 	}
 	if (cut(&s, '+', &ret->build) && !good_identifiers(ret->build, false))
 		return false;
-	if (cut(&s, '-', &ret->pre) && !good_identifiers(ret->pre, !lenient))
+	if (cut(&s, '-', &ret->pre) && !good_identifiers(ret->pre, true))
 		return false;
 	bool open = s.len > 0 && s.ptr[s.len - 1] == '.';
 	for (; n < 3 && s.len > 0; n++)
 		if (!read_number(next_identifier(&s), lenient, &ret->number[n]))
 			return false;
-	return !open && s.len == 0 && (n == 3 || (lenient && n > 0));
+	bool short_form = lenient && n > 0 && !ret->pre.ptr && !ret->build.ptr;
+	return !open && s.len == 0 && (n == 3 || short_form);
 }
 
 static int compare_identifiers(struct span a, struct span b)
