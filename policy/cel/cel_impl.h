@@ -42,6 +42,7 @@ enum cel_type_kind {
 	CEL_T_URL,
 	CEL_T_QUANTITY,
 	CEL_T_SEMVER,
+	CEL_T_FORMAT,
 	CEL_T_LIST,	/* a */
 	CEL_T_MAP,	/* a: keys, b: values */
 	CEL_T_TYPE,	/* a */
@@ -150,6 +151,7 @@ enum cel_rep {
 	CEL_REP_URL,
 	CEL_REP_QUANTITY,
 	CEL_REP_SEMVER,
+	CEL_REP_FORMAT,
 };
 
 struct cel_pairs {
@@ -254,6 +256,7 @@ bool cel_utf8_valid(struct span s);
 /* time.c, tz.c */
 bool cel_timestamp_ok(int64_t seconds);
 int64_t cel_days_from_civil(int64_t year, int month, int day); /* since 1970-01-01 */
+int cel_month_days(int year, int month);
 int64_t cel_year_of(int64_t seconds);
 bool cel_timestamp_parse(struct span s, struct cel_value *ret);
 bool cel_duration_parse(struct span s, struct cel_value *ret);

@@ -18,6 +18,11 @@
 	"(bytes, bytes) -> bool; (timestamp, timestamp) -> bool; (duration, duration) -> bool"
 #define OF_TIME	 "(timestamp) -> int; (timestamp, string) -> int"
 #define TWO_INTS "(int, int) -> int; (uint, uint) -> uint"
+#define NAMED_FORMAT(name, doc)                                                                    \
+	{                                                                                          \
+		"Kubernetes", "format." name, CEL_FN, "() -> kubernetes.NamedFormat",              \
+			cel_fn_format_by_name, doc                                                 \
+	}
 
 static const struct cel_function functions[] = {
 	{"Operators", "_+_", CEL_FN,
@@ -255,8 +260,8 @@ static const struct cel_function functions[] = {
 		"A quantity such as \"500m\" or \"10Gi\"."},
 	{"Kubernetes", "isQuantity", CEL_FN, "(string) -> bool", cel_fn_is_quantity,
 		"Whether the text is a quantity."},
-	{"Kubernetes", "sign", CEL_ME, "(kubernetes.Quantity) -> int", cel_fn_quantity_sign,
-		"-1, 0 or 1."},
+	{"Kubernetes", "sign", CEL_FN | CEL_ME, "(kubernetes.Quantity) -> int",
+		cel_fn_quantity_sign, "-1, 0 or 1."},
 	{"Kubernetes", "isInteger", CEL_ME, "(kubernetes.Quantity) -> bool",
 		cel_fn_quantity_is_integer, "Whether asInteger() gives a result."},
 	{"Kubernetes", "asInteger", CEL_ME, "(kubernetes.Quantity) -> int",
@@ -344,6 +349,29 @@ static const struct cel_function functions[] = {
 		"The second number."},
 	{"Kubernetes", "patch", CEL_ME, "(kubernetes.Semver) -> int", cel_fn_semver_patch,
 		"The third number."},
+	{"Kubernetes", "format.named", CEL_FN, "(string) -> optional(kubernetes.NamedFormat)",
+		cel_fn_format_named, "The format of that name (those below), if there is one."},
+	{"Kubernetes", "validate", CEL_ME,
+		"(kubernetes.NamedFormat, string) -> optional(list(string))",
+		cel_fn_format_validate, "What is wrong with the text; none when it is good."},
+	NAMED_FORMAT("dns1123Label",
+		"Letters, digits and dashes: the names of Services and Namespaces."),
+	NAMED_FORMAT(
+		"dns1123Subdomain", "Labels with dots between them: the names of most objects."),
+	NAMED_FORMAT("dns1035Label", "A dns1123Label that begins with a letter."),
+	NAMED_FORMAT("qualifiedName",
+		"A name, with or without the prefix of a domain: keys of labels and annotations."),
+	NAMED_FORMAT("dns1123LabelPrefix", "What generateName may be where names are labels."),
+	NAMED_FORMAT(
+		"dns1123SubdomainPrefix", "What generateName may be where names are subdomains."),
+	NAMED_FORMAT(
+		"dns1035LabelPrefix", "What generateName may be where names begin with a letter."),
+	NAMED_FORMAT("labelValue", "What a label's value may be."),
+	NAMED_FORMAT("uri", "An absolute URL, or an absolute path."),
+	NAMED_FORMAT("uuid", "A UUID, with or without its dashes."),
+	NAMED_FORMAT("byte", "Base64 with padding."),
+	NAMED_FORMAT("date", "A date such as 2006-01-02."),
+	NAMED_FORMAT("datetime", "A time such as 2006-01-02T15:04:05Z."),
 };
 
 #define COUNT	    ARRAY_LEN(functions)

@@ -149,6 +149,9 @@ FN(is_semver);
 FN(semver_major);
 FN(semver_minor);
 FN(semver_patch);
+FN(format_named);
+FN(format_by_name);
+FN(format_validate);
 
 /* Is the second argument a regular expression that can be compiled with the program? */
 bool cel_fn_takes_pattern(cel_fn fn);

@@ -51,7 +51,7 @@ static const char *type_name(struct span name)
 	static const char *const types[] = {"bool", "int", "uint", "double", "string", "bytes",
 		"list", "map", "null_type", "type", "google.protobuf.Timestamp",
 		"google.protobuf.Duration", "optional_type", "net.IP", "net.CIDR", "kubernetes.URL",
-		"kubernetes.Quantity", "kubernetes.Semver"};
+		"kubernetes.Quantity", "kubernetes.Semver", "kubernetes.NamedFormat"};
 
 	for (size_t i = 0; i < ARRAY_LEN(types); i++)
 		if (span_eq_str(name, types[i]))

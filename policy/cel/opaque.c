@@ -16,6 +16,8 @@ bool cel_opaque_equal(struct cel_value a, struct cel_value b)
 		return cel_quantity_equal(a, b);
 	case CEL_REP_SEMVER:
 		return cel_semver_compare(a, b, &order) && order == 0;
+	case CEL_REP_FORMAT:
+		return cel_format_equal(a, b);
 	default:
 		return false;
 	}
@@ -38,6 +40,9 @@ void cel_put_opaque(struct buf *out, struct cel_value v)
 		break;
 	case CEL_REP_SEMVER:
 		cel_semver_put(out, v);
+		break;
+	case CEL_REP_FORMAT:
+		cel_format_put(out, v);
 		break;
 	default:
 		break;

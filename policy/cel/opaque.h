@@ -17,3 +17,9 @@ void cel_cidr_put(struct buf *out, struct cel_value v);
 
 bool cel_url_equal(struct cel_value a, struct cel_value b);
 void cel_url_put(struct buf *out, struct cel_value v);
+
+/* Whether url() takes the text. */
+bool cel_url_valid(struct span s);
+
+bool cel_format_equal(struct cel_value a, struct cel_value b);
+void cel_format_put(struct buf *out, struct cel_value v);

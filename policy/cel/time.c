@@ -139,7 +139,7 @@ static bool offset(const char **p, const char *end, int *ret_seconds)
 	return true;
 }
 
-static int month_days(int year, int month)
+int cel_month_days(int year, int month)
 {
 	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
@@ -160,7 +160,7 @@ bool cel_timestamp_parse(struct span s, struct cel_value *ret)
 		!digits(&p, end, 2, &second) || !fraction(&p, end, &nanos) ||
 		!offset(&p, end, &off) || p != end)
 		return false;
-	if (month < 1 || month > 12 || day < 1 || day > month_days(year, month) || hour > 23 ||
+	if (month < 1 || month > 12 || day < 1 || day > cel_month_days(year, month) || hour > 23 ||
 		minute > 59 || second > 59)
 		return false;
 	int64_t seconds = days_from_civil(year, month, day) * DAY_SECONDS + hour * 3600 +

@@ -38,6 +38,7 @@ static const struct {
 	{"kubernetes.URL", {.kind = CEL_T_URL}, 0},
 	{"kubernetes.Quantity", {.kind = CEL_T_QUANTITY}, 0},
 	{"kubernetes.Semver", {.kind = CEL_T_SEMVER}, 0},
+	{"kubernetes.NamedFormat", {.kind = CEL_T_FORMAT}, 0},
 	{"list", {.kind = CEL_T_LIST}, 1},
 	{"map", {.kind = CEL_T_MAP}, 2},
 	{"type", {.kind = CEL_T_TYPE}, 1},
@@ -228,7 +229,7 @@ static bool occurs(struct cel_unifier *u, uint32_t var, const struct cel_type *t
 static bool nullable(unsigned kind)
 {
 	return kind == CEL_T_TIMESTAMP || kind == CEL_T_DURATION || kind == CEL_T_OPTIONAL ||
-	       (kind >= CEL_T_IP && kind <= CEL_T_SEMVER);
+	       (kind >= CEL_T_IP && kind <= CEL_T_FORMAT);
 }
 
 static bool assign(struct cel_unifier *u, const struct cel_type *to, const struct cel_type *from,

@@ -133,6 +133,13 @@ void cel_url_put(struct buf *out, struct cel_value v)
 	buf_add_span(out, ((const struct url *)v.p)->text);
 }
 
+bool cel_url_valid(struct span s)
+{
+	struct url u;
+
+	return parse(s, &u);
+}
+
 FN(url)
 {
 	struct url *u = arena_alloc(ev->run->arena, sizeof *u);
@@ -151,13 +158,11 @@ FN(url)
 
 FN(is_url)
 {
-	struct url u;
-
 	if (a[0].kind != CEL_STRING)
 		return cel_err_overload(ev, n, a, count);
 	if (!cel_charge(ev, a[0].n / 4))
 		return cel_err_cost();
-	return cel_bool(parse(cel_span(a[0]), &u));
+	return cel_bool(cel_url_valid(cel_span(a[0])));
 }
 
 #define PART(function, part)                                                                       \

@@ -214,6 +214,7 @@ const char *cel_kind_name(unsigned kind, unsigned rep)
 		[CEL_REP_URL] = "kubernetes.URL",
 		[CEL_REP_QUANTITY] = "kubernetes.Quantity",
 		[CEL_REP_SEMVER] = "kubernetes.Semver",
+		[CEL_REP_FORMAT] = "kubernetes.NamedFormat",
 	};
 
 	return kind == CEL_OPAQUE ? opaque[rep] : names[kind];

@@ -121,6 +121,10 @@ static const struct form forms[] = {
 	{W_BOOL, "sets.contains(" LI ", " LI ")"},
 	{W_BOOL, "isIP(" STR ") || isCIDR(" STR ") || isURL(" STR ") || isQuantity(" STR ")"},
 	{W_BOOL, "optional.ofNonZeroValue(" STR ").hasValue()"},
+	{W_BOOL, "format.dns1123SubdomainPrefix().validate(" STR ").hasValue()"},
+	{W_BOOL, "['qualifiedName', 'uri', 'uuid', 'byte', 'datetime', " STR "].all(f, "
+		 "!format.named(f).optFlatMap(g, g.validate(" STR ")).hasValue())"},
+	{W_BOOL, "isSemver(" STR ", " BOOL ")"},
 	{W_INT, INT " + " INT},
 	{W_INT, INT " - " INT},
 	{W_INT, INT " * " INT},
@@ -142,6 +146,7 @@ static const struct form forms[] = {
 	{W_INT, LI "[?" INT "].orValue(" INT ")"},
 	{W_INT, "optional.of(" INT ").optMap(@, $" INT ").orValue(0)"},
 	{W_INT, "cel.bind(@, " INT ", $" INT ")"},
+	{W_INT, "math.bitShiftRight(" INT ", " INT ")"},
 	{W_DOUBLE, DBL " + " DBL},
 	{W_DOUBLE, DBL " / " DBL},
 	{W_DOUBLE, "double(" INT ")"},
