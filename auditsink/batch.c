@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "auditsink/copy_binary.h"
+#include "auditsink/quarantine.h"
 
 #define NONCES_AT_ONCE 64
 
@@ -110,15 +111,19 @@ void batch_free(struct batch *b)
 	free(b);
 }
 
+static uint32_t seq_at(const struct batch *b, uint32_t i)
+{
+	uint32_t at;
+
+	memcpy(&at, b->seq_at.ptr + i * sizeof(at), sizeof(at));
+	return at;
+}
+
 void batch_number(struct batch *b, int64_t first_seq)
 {
 	b->first_seq = first_seq;
-	for (uint32_t i = 0; i < b->events; i++) {
-		uint32_t at;
-
-		memcpy(&at, b->seq_at.ptr + i * sizeof(at), sizeof(at));
-		copy_patch_int8(b->rows.ptr + at, first_seq + i);
-	}
+	for (uint32_t i = 0; i < b->events; i++)
+		copy_patch_int8(b->rows.ptr + seq_at(b, i), first_seq + i);
 }
 
 bool batch_is_sound(const struct batch *b)
@@ -126,13 +131,84 @@ bool batch_is_sound(const struct batch *b)
 	if (b->seq_at.len != b->events * sizeof(uint32_t))
 		return false;
 	for (uint32_t i = 0; i < b->events; i++) {
-		uint32_t at;
-
-		memcpy(&at, b->seq_at.ptr + i * sizeof(at), sizeof(at));
-		if (b->rows.len < 8 || at > b->rows.len - 8)
+		if (b->rows.len < 8 || seq_at(b, i) > b->rows.len - 8)
+			return false;
+		if (i > 0 && seq_at(b, i) <= seq_at(b, i - 1))
 			return false;
 	}
 	return true;
+}
+
+/* ---- taking events out again ---- */
+
+struct span batch_row(const struct batch *b, uint32_t i)
+{
+	/* What stands before its number in a row, the cluster, is the same in all. */
+	size_t before = seq_at(b, 0), from = seq_at(b, i) - before;
+	size_t to = i + 1 < b->events ? seq_at(b, i + 1) - before : b->rows.len;
+
+	return (struct span){b->rows.ptr + from, to - from};
+}
+
+static void add_row(struct batch *to, const struct batch *from, uint32_t i)
+{
+	struct span row = batch_row(from, i);
+	uint32_t at = (uint32_t)to->rows.len + seq_at(from, 0);
+
+	buf_add_span(&to->rows, row);
+	buf_add(&to->seq_at, &at, sizeof(at));
+	to->events++;
+}
+
+int batch_set_aside(struct batch *b, const struct batch_refused *refused, size_t count)
+{
+	const struct event_origin origin = {.cluster = span_of(b->cluster),
+		.source = span_of(b->source),
+		.batch_sha256 = b->sha256};
+	struct batch rest = {.rows = BUF_INIT(ROWS_BYTES_MAX),
+		.seq_at = BUF_INIT(EVENT_LIST_EVENTS_MAX * sizeof(uint32_t)),
+		.quarantine_rows = BUF_INIT(ROWS_BYTES_MAX)};
+	struct quarantine_positions positions = quarantine_positions(buf_span(&b->quarantine_rows));
+	size_t next = 0;
+
+	buf_add_span(&rest.quarantine_rows, buf_span(&b->quarantine_rows));
+	for (uint32_t i = 0; i < b->events; i++) {
+		int position = quarantine_next_position(&positions);
+
+		if (next < count && refused[next].event == i)
+			quarantine_row_put_refused(&rest.quarantine_rows, batch_row(b, i), position,
+				refused[next++].why.msg, &origin);
+		else
+			add_row(&rest, b, i);
+	}
+	if (rest.rows.failed || rest.seq_at.failed || rest.quarantine_rows.failed) {
+		buf_free(&rest.rows);
+		buf_free(&rest.seq_at);
+		buf_free(&rest.quarantine_rows);
+		return -1;
+	}
+	buf_free(&b->rows);
+	buf_free(&b->seq_at);
+	buf_free(&b->quarantine_rows);
+	b->rows = rest.rows;
+	b->seq_at = rest.seq_at;
+	b->quarantine_rows = rest.quarantine_rows;
+	b->events = rest.events;
+	b->quarantined += (uint32_t)next;
+	return 0;
+}
+
+void batch_bare_quarantine(struct batch *b)
+{
+	struct buf bare = BUF_INIT(ROWS_BYTES_MAX);
+
+	quarantine_rows_put_bare(&bare, buf_span(&b->quarantine_rows));
+	if (bare.failed) {
+		buf_free(&bare);
+		return;
+	}
+	buf_free(&b->quarantine_rows);
+	b->quarantine_rows = bare;
 }
 
 size_t batch_bytes(const struct batch *b)

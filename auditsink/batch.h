@@ -54,6 +54,22 @@ DEFINE_CLEANUP(struct batch *, batch_free)
 /* Fills in the sequence numbers, from first_seq on. */
 void batch_number(struct batch *b, int64_t first_seq);
 
+/* An event's row, i < b->events. */
+struct span batch_row(const struct batch *b, uint32_t i);
+
+/* Events (by their place in the rows, in order) that the database does not take, and why. */
+struct batch_refused {
+	uint32_t event;
+	struct err why;
+};
+
+/* Makes rows of quarantine out of them. -1: out of memory, the batch is as it was. */
+int batch_set_aside(
+	struct batch *b, const struct batch_refused *refused, size_t count) _must_check_;
+
+/* Takes what events say of themselves out of the rows of quarantine. */
+void batch_bare_quarantine(struct batch *b);
+
 /* Are the places of the sequence numbers inside its rows? For batches that come back from disk. */
 bool batch_is_sound(const struct batch *b);
 

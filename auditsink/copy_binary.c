@@ -149,3 +149,96 @@ void copy_patch_int8(char *at, int64_t v)
 
 	memcpy(at, &be, sizeof(be));
 }
+
+/* ---- reading ---- */
+
+static bool take_be32(struct span *s, uint32_t *ret)
+{
+	if (s->len < sizeof(*ret))
+		return false;
+	memcpy(ret, s->ptr, sizeof(*ret));
+	*ret = __builtin_bswap32(*ret);
+	s->ptr += sizeof(*ret);
+	s->len -= sizeof(*ret);
+	return true;
+}
+
+/* How many fields a row has; -1: not even that is there. */
+static int take_field_count(struct span *s)
+{
+	uint16_t n;
+
+	if (s->len < sizeof(n))
+		return -1;
+	memcpy(&n, s->ptr, sizeof(n));
+	s->ptr += sizeof(n);
+	s->len -= sizeof(n);
+	return __builtin_bswap16(n);
+}
+
+static bool take_field(struct span *s, struct span *ret)
+{
+	uint32_t len;
+
+	if (!take_be32(s, &len))
+		return false;
+	*ret = (struct span){NULL, 0};
+	if (len == UINT32_MAX)
+		return true;
+	if (len > s->len)
+		return false;
+	*ret = (struct span){s->ptr, len};
+	s->ptr += len;
+	s->len -= len;
+	return true;
+}
+
+bool copy_next_row(struct span *rest, struct span *ret_row)
+{
+	struct span at = *rest, field;
+
+	for (int n = take_field_count(&at); n != 0; n--) {
+		if (n < 0 || !take_field(&at, &field))
+			return false;
+	}
+	*ret_row = (struct span){rest->ptr, rest->len - at.len};
+	*rest = at;
+	return true;
+}
+
+struct span copy_field(struct span row, unsigned field)
+{
+	struct span value = {NULL, 0};
+	int n = take_field_count(&row);
+
+	for (unsigned i = 0; i <= field; i++) {
+		if ((int)i >= n || !take_field(&row, &value))
+			return (struct span){NULL, 0};
+	}
+	return value;
+}
+
+unsigned copy_column(const char *columns, const char *name)
+{
+	size_t len = strlen(name);
+	unsigned n = 0;
+
+	for (const char *p = columns; *p; n++) {
+		size_t word = strcspn(p, ",");
+
+		if (word == len && memcmp(p, name, len) == 0)
+			return n;
+		p += word;
+		p += strspn(p, ", ");
+	}
+	return n;
+}
+
+int32_t copy_int4(struct span field)
+{
+	uint32_t v;
+
+	if (field.len != sizeof(v) || !take_be32(&field, &v))
+		return -1;
+	return (int32_t)v;
+}

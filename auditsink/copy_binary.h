@@ -37,3 +37,14 @@ static inline size_t copy_int8_at(const struct buf *out)
 	return out->len + 4; /* after the length */
 }
 void copy_patch_int8(char *at, int64_t v);
+
+/* ---- reading rows back that were written here ---- */
+
+/* Takes the next row off rest. False at the end, or where the bytes are no row. */
+bool copy_next_row(struct span *rest, struct span *ret_row);
+/* A field of a row that copy_next_row() or its writer vouches for; absent: NULL, or not there. */
+struct span copy_field(struct span row, unsigned field);
+/* Which field of "a, b, c" is called name; beyond them all when none is. */
+unsigned copy_column(const char *columns, const char *name);
+/* -1 for what is no int4. */
+int32_t copy_int4(struct span field);

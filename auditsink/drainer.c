@@ -48,20 +48,26 @@ static enum pg_status store(struct drainer *d, struct spooled *list, unsigned co
 	return job.status;
 }
 
-/* A group that the database refuses: the one that it refuses is found, the others go in. */
+/*
+ * A group that the database does not take: the ones at fault are found, the others go in. When it
+ * takes two running for no fault of theirs, it will not take the rest either.
+ */
 static int store_each(struct drainer *d, struct spooled *list, unsigned count, struct err *e)
 {
-	for (unsigned i = 0; i < count; i++) {
+	unsigned not_now = 0;
+
+	for (unsigned i = 0; i < count && not_now < 2; i++) {
 		enum pg_status status = store(d, &list[i], 1);
 
 		if (status == PG_OK && spool_remove(d->spool, &list[i], 1, e) < 0)
 			return -1;
 		if (status == PG_REFUSED && spool_refuse(d->spool, &list[i], e) < 0)
 			return -1;
-		if (status != PG_OK && status != PG_REFUSED)
+		if (status == PG_UNAVAILABLE)
 			return err_set(e, "the database went away");
+		not_now = status == PG_RETRY ? not_now + 1 : 0;
 	}
-	return 0;
+	return not_now == 0 ? 0 : err_set(e, "the database does not take it now");
 }
 
 /* Drains one group. 1: there may be more; 0: the spool is empty; -1: not now. */
@@ -76,7 +82,7 @@ static int drain_some(struct drainer *d)
 
 		if (status == PG_OK)
 			rc = spool_remove(d->spool, list, (unsigned)count, &e);
-		else if (status == PG_REFUSED)
+		else if (status == PG_REFUSED || status == PG_RETRY)
 			rc = store_each(d, list, (unsigned)count, &e);
 		else
 			err_set(&e, "the database does not answer");

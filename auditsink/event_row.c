@@ -12,15 +12,6 @@ const char event_row_columns[] =
 	"failed_open, truncated, masking_version, masked, body, body_nonce, body_digest";
 #define EVENT_FIELDS 36
 
-const char quarantine_row_columns[] =
-	"cluster, source, batch_sha256, position, size_bytes, sha256, reason, audit_id, stage, "
-	"stage_timestamp, verb, username";
-#define QUARANTINE_FIELDS 12
-
-/* Clients choose most of these texts. An index entry holds 2,704 bytes, of which the cluster's name
- * and two such columns take at most 2,301; the body keeps all of it. */
-#define COLUMN_BYTES_MAX 1024
-
 /* ---- finding members ---- */
 
 /* A member that a row needs, and where in struct event its reference goes. */
@@ -162,16 +153,15 @@ static void find_all(struct event *e, const struct json_doc *d)
 /* Cut where no UTF-8 sequence is torn. */
 static struct span cut(struct span s)
 {
-	if (s.len > COLUMN_BYTES_MAX) {
-		s.len = COLUMN_BYTES_MAX;
+	if (s.len > EVENT_COLUMN_MAX) {
+		s.len = EVENT_COLUMN_MAX;
 		while (s.len > 0 && ((unsigned char)s.ptr[s.len] & 0xc0) == 0x80)
 			s.len--;
 	}
 	return s;
 }
 
-/* A string for a column. One with a lone surrogate has no value: its text, escapes and all, has. */
-static struct span text_of(const struct json_doc *d, json_ref r, struct arena *arena)
+struct span event_column_text(const struct json_doc *d, json_ref r, struct arena *arena)
 {
 	struct span s = json_string(d, r, arena);
 
@@ -180,14 +170,14 @@ static struct span text_of(const struct json_doc *d, json_ref r, struct arena *a
 
 static void put_text(struct buf *out, const struct json_doc *d, json_ref r, struct arena *arena)
 {
-	copy_put_text(out, text_of(d, r, arena));
+	copy_put_text(out, event_column_text(d, r, arena));
 }
 
 /* The same for a column that may not be null. */
 static void put_text_or_empty(
 	struct buf *out, const struct json_doc *d, json_ref r, struct arena *arena)
 {
-	struct span s = text_of(d, r, arena);
+	struct span s = event_column_text(d, r, arena);
 
 	copy_put_text(out, s.ptr ? s : SPAN(""));
 }
@@ -202,7 +192,7 @@ static void put_array(struct buf *out, const struct json_doc *d, json_ref r, str
 	}
 	a = copy_array_begin(out);
 	json_foreach (v, d, r) {
-		copy_array_add(out, &a, text_of(d, v, arena));
+		copy_array_add(out, &a, event_column_text(d, v, arena));
 	}
 	copy_array_end(out, &a);
 }
@@ -397,84 +387,29 @@ void event_row_put(struct buf *out, const struct masker *m, const struct json_do
 	ret->truncated = e.truncated;
 }
 
-/* ---- quarantine ---- */
-
-enum { Q_AUDIT_ID, Q_STAGE, Q_TIME, Q_VERB, Q_USERNAME, Q_COUNT };
-
-struct salvage {
-	const struct masker *masker;
-	struct event_scratch *scratch;
-	struct buf text[Q_COUNT];
-	bool found[Q_COUNT];
-};
-
-/* Keeps a string, with whatever looks like a secret in it masked. */
-static void keep(struct salvage *s, unsigned what, const struct json_doc *d, json_ref r)
+void event_row_put_plain(
+	struct buf *out, const struct event_origin *origin, int64_t seq, int64_t stage_us)
 {
-	struct arena_mark mark = arena_mark(s->scratch->arena);
-	struct span value = text_of(d, r, s->scratch->arena);
-	struct mask_result ignored = {0};
+	static const uint8_t nothing[SHA256_LEN];
 
-	if (value.ptr && !s->found[what]) {
-		mask_text(s->masker, value, s->scratch->arena, &s->text[what], &ignored);
-		s->found[what] = !s->text[what].failed;
-	}
-	arena_rewind(s->scratch->arena, mark);
-}
-
-static void keep_member(void *userdata, const struct json_doc *key, const struct json_doc *value)
-{
-	static const char *const wanted[] = {
-		[Q_AUDIT_ID] = "auditID",
-		[Q_STAGE] = "stage",
-		[Q_TIME] = "stageTimestamp",
-		[Q_VERB] = "verb",
-	};
-	struct salvage *s = userdata;
-
-	for (unsigned i = 0; i < ARRAY_LEN(wanted); i++) {
-		if (json_string_is(key, JSON_ROOT, span_of(wanted[i])))
-			keep(s, i, value, JSON_ROOT);
-	}
-	if (json_string_is(key, JSON_ROOT, SPAN("user")))
-		keep(s, Q_USERNAME, value, json_get_str(value, JSON_ROOT, "username"));
-}
-
-static void put_salvaged(struct buf *out, const struct salvage *s, unsigned what)
-{
-	if (s->found[what])
-		copy_put_text(out, buf_span(&s->text[what]));
-	else
-		copy_put_null(out);
-}
-
-void quarantine_row_put(struct buf *out, const struct masker *m, struct span bytes, int position,
-	const char *reason, const struct event_origin *origin, struct event_scratch *scratch)
-{
-	struct salvage s = {.masker = m, .scratch = scratch};
-	uint8_t digest[SHA256_LEN];
-	int64_t us;
-
-	for (unsigned i = 0; i < Q_COUNT; i++)
-		s.text[i] = BUF_INIT(4 * COLUMN_BYTES_MAX);
-	event_list_salvage(bytes, scratch->arena, keep_member, &s);
-	sha256_of(bytes.ptr, bytes.len, digest);
-	copy_put_row(out, QUARANTINE_FIELDS);
+	copy_put_row(out, EVENT_FIELDS);
 	copy_put_text(out, origin->cluster);
+	copy_put_int8(out, seq);
 	copy_put_text(out, origin->source);
-	copy_put_bytes(out, origin->batch_sha256, SHA256_LEN);
-	copy_put_int4(out, position);
-	copy_put_int8(out, (int64_t)bytes.len);
-	copy_put_bytes(out, digest, sizeof(digest));
-	copy_put_text(out, span_of(reason));
-	put_salvaged(out, &s, Q_AUDIT_ID);
-	put_salvaged(out, &s, Q_STAGE);
-	if (s.found[Q_TIME] && rfc3339_parse(buf_span(&s.text[Q_TIME]), &us) == 0)
-		copy_put_time(out, us);
-	else
+	copy_put_text(out, SPAN("ResponseComplete"));
+	copy_put_text(out, SPAN("Metadata"));
+	copy_put_time(out, stage_us);
+	copy_put_time(out, stage_us);
+	copy_put_text(out, SPAN("00000000-0000-4000-8000-000000000000"));
+	copy_put_text(out, SPAN("get"));
+	copy_put_text(out, SPAN("system:anonymous"));
+	for (int i = 0; i < 19; i++) /* groups to hold_id */
 		copy_put_null(out);
-	put_salvaged(out, &s, Q_VERB);
-	put_salvaged(out, &s, Q_USERNAME);
-	for (unsigned i = 0; i < Q_COUNT; i++)
-		buf_free(&s.text[i]);
+	copy_put_bool(out, false);
+	copy_put_bool(out, false);
+	copy_put_int4(out, MASK_RULES_VERSION);
+	copy_put_int4(out, 0);
+	copy_put_text(out, SPAN("{}"));
+	copy_put_bytes(out, nothing, EVENT_NONCE_LEN);
+	copy_put_bytes(out, nothing, SHA256_LEN);
 }

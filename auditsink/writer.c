@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "auditsink/copy_binary.h"
+#include "auditsink/refused.h"
 #include "auditsink/sink_metrics.h"
+#include "auditsink/store.h"
 #include "common/log.h"
 
 #define LANES_MAX	 256
@@ -41,111 +42,6 @@ static int64_t now_us(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
-
-/* ---- one transaction ---- */
-
-static enum pg_status begin_batch(
-	struct pg_conn *c, struct batch *b, int *ret_outcome, struct err *e)
-{
-	static const struct pg_stmt stmt = {"audit_begin_batch",
-		"SELECT already_stored, first_seq FROM holdpoint.audit_begin_batch($1, $2, $3, $4, "
-		"$5, $6)",
-		6};
-	_cleanup_(pg_result_freep) struct pg_result *r = NULL;
-	_cleanup_(buf_free) struct buf sha256 = BUF_INIT(80);
-	char events[16], quarantined[16], size[24];
-	enum pg_status status;
-
-	buf_add_str(&sha256, "\\x");
-	hex_put(&sha256, b->sha256, sizeof(b->sha256));
-	snprintf(events, sizeof(events), "%u", b->events);
-	snprintf(quarantined, sizeof(quarantined), "%u", b->quarantined);
-	snprintf(size, sizeof(size), "%zu", b->size_bytes);
-	status = pg_exec(c, &stmt,
-		(const struct span[]){span_of(b->cluster), span_of(b->source), buf_span(&sha256),
-			span_of(events), span_of(quarantined), span_of(size)},
-		&r, NULL, e);
-	if (status != PG_OK)
-		return status;
-	if (pg_result_str(r, 0, 0)[0] == 't') {
-		*ret_outcome = WRITE_DUPLICATE;
-	} else {
-		*ret_outcome = WRITE_STORED;
-		batch_number(b, pg_result_int(r, 0, 1));
-	}
-	return PG_OK;
-}
-
-/* COPYs one kind of rows of all batches that are new. */
-static enum pg_status copy_rows(struct pg_conn *c, struct batch *group, const char *sql,
-	size_t rows_at, char *ret_sqlstate, struct err *e)
-{
-	_cleanup_(buf_free) struct buf frame = BUF_INIT(64);
-	bool begun = false;
-
-	for (struct batch *b = group; b; b = b->next) {
-		const struct buf *rows = (const struct buf *)((const char *)b + rows_at);
-
-		if (b->outcome != WRITE_STORED || rows->len == 0)
-			continue;
-		if (!begun) {
-			enum pg_status status = pg_copy_begin(c, sql, e);
-
-			if (status != PG_OK)
-				return status;
-			copy_put_header(&frame);
-			pg_copy_put(c, buf_span(&frame));
-			begun = true;
-		}
-		pg_copy_put(c, buf_span(rows));
-	}
-	if (!begun)
-		return PG_OK;
-	buf_reset(&frame);
-	copy_put_trailer(&frame);
-	pg_copy_put(c, buf_span(&frame));
-	return pg_copy_end(c, ret_sqlstate, e);
-}
-
-static enum pg_status write_rows(
-	struct pg_conn *c, struct batch *group, char *ret_sqlstate, struct err *e)
-{
-	char sql[1024];
-	enum pg_status status;
-
-	for (struct batch *b = group; b; b = b->next) {
-		status = begin_batch(c, b, &b->outcome, e);
-		if (status != PG_OK)
-			return status;
-	}
-	snprintf(sql, sizeof(sql), "COPY holdpoint.audit_event (%s) FROM STDIN (FORMAT binary)",
-		event_row_columns);
-	status = copy_rows(c, group, sql, offsetof(struct batch, rows), ret_sqlstate, e);
-	if (status != PG_OK)
-		return status;
-	snprintf(sql, sizeof(sql),
-		"COPY holdpoint.audit_quarantine (%s) FROM STDIN (FORMAT binary)",
-		quarantine_row_columns);
-	return copy_rows(c, group, sql, offsetof(struct batch, quarantine_rows), ret_sqlstate, e);
-}
-
-static enum pg_status write_once(
-	struct pg_conn *c, struct batch *group, char *ret_sqlstate, struct err *e)
-{
-	struct err ignored;
-	enum pg_status status;
-
-	ret_sqlstate[0] = '\0';
-	status = pg_exec_text(c, "BEGIN", ret_sqlstate, e);
-	if (status == PG_OK)
-		status = write_rows(c, group, ret_sqlstate, e);
-	if (status == PG_OK)
-		status = pg_exec_text(c, "COMMIT", ret_sqlstate, e);
-	else if (status != PG_UNAVAILABLE &&
-		 pg_exec_text(c, "ROLLBACK", NULL, &ignored) == PG_UNAVAILABLE)
-		status = PG_UNAVAILABLE;
-	return status;
 }
 
 static void set_outcome(struct batch *group, int outcome)
@@ -231,15 +127,49 @@ void writer_put_written(struct writer *w, const struct written *back)
 
 /* ---- groups ---- */
 
-enum pg_status writer_write(struct writer *w, struct pg_conn *c, struct batch *group)
+/* As store_batches(), again when other transactions were in the way. PG_REFUSED is for content
+ * alone: what the database's state is to blame for is PG_RETRY. */
+static enum pg_status store(
+	struct pg_conn *c, struct batch *group, char *ret_sqlstate, struct err *e)
 {
 	enum pg_status status = PG_RETRY;
 	int64_t start = now_us();
-	char sqlstate[6];
-	struct err e;
 
 	for (int i = 0; i < ATTEMPTS && status == PG_RETRY && now_us() - start < PATIENCE_US; i++)
-		status = write_once(c, group, sqlstate, &e);
+		status = store_batches(c, group, ret_sqlstate, e);
+	if (status == PG_REFUSED && pg_fault_of(ret_sqlstate) != PG_FAULT_CONTENT)
+		status = PG_RETRY;
+	return status;
+}
+
+/*
+ * A batch that the database refuses for what is in it: its other events are stored. Should it be
+ * what a row of quarantine says of its event, then the row goes without.
+ */
+static enum pg_status store_without_refused(
+	struct pg_conn *c, struct batch *b, char *ret_sqlstate, struct err *e)
+{
+	enum pg_status status = refused_set_aside(c, b, ret_sqlstate, e);
+
+	if (status != PG_OK)
+		return status;
+	status = store(c, b, ret_sqlstate, e);
+	if (status == PG_REFUSED && b->quarantined > 0) {
+		batch_bare_quarantine(b);
+		status = store(c, b, ret_sqlstate, e);
+	}
+	return status;
+}
+
+enum pg_status writer_write(struct writer *w, struct pg_conn *c, struct batch *group)
+{
+	int64_t start = now_us();
+	char sqlstate[6];
+	struct err e;
+	enum pg_status status = store(c, group, sqlstate, &e);
+
+	if (status == PG_REFUSED && !group->next)
+		status = store_without_refused(c, group, sqlstate, &e);
 	metric_observe_us(&sink_metrics[SINK_WRITE_SECONDS], (uint64_t)(now_us() - start));
 	if (status == PG_OK) {
 		metric_add(&sink_metrics[SINK_TRANSACTIONS], 1);

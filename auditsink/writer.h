@@ -40,7 +40,10 @@ int writer_submit(struct writer *w, struct batch *b) _must_check_;
 
 /*
  * Stores a list of batches of one cluster in one transaction, now, on this connection; tries again
- * when it met a deadlock. On PG_OK every batch's outcome is set. For a job of the pool.
+ * when it met a deadlock. Of a single batch, events that the database refuses for what is in them
+ * go to quarantine, and the others are stored. On PG_OK every batch's outcome is set. PG_REFUSED:
+ * for what is in them; the batches of a list must be tried one by one. PG_RETRY: the database
+ * cannot take them now (locks, disk full, a grant that is missing). For a job of the pool.
  */
 enum pg_status writer_write(struct writer *w, struct pg_conn *c, struct batch *group) _must_check_;
 

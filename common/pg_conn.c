@@ -154,16 +154,16 @@ void pg_conn_close(struct pg_conn *c)
 
 static enum pg_status status_of_sqlstate(const char *state)
 {
-	static const char *const retry[] = {"40001", "40P01", "55P03", "57014"};
-	static const char *const away[] = {"57P01", "57P02", "57P03", "57P05", "25P03", "25006"};
-
-	for (size_t i = 0; i < ARRAY_LEN(retry); i++)
-		if (strcmp(state, retry[i]) == 0)
-			return PG_RETRY;
-	for (size_t i = 0; i < ARRAY_LEN(away); i++)
-		if (strcmp(state, away[i]) == 0)
-			return PG_UNAVAILABLE;
-	return strncmp(state, "08", 2) == 0 ? PG_UNAVAILABLE : PG_REFUSED;
+	switch (pg_fault_of(state)) {
+	case PG_FAULT_PASSING:
+		return PG_RETRY;
+	case PG_FAULT_CONNECTION:
+		return PG_UNAVAILABLE;
+	case PG_FAULT_CONTENT:
+	case PG_FAULT_ENVIRONMENT:
+		break;
+	}
+	return PG_REFUSED;
 }
 
 /* Why a result is no success; fills e and the SQLSTATE. */
@@ -323,17 +323,19 @@ enum pg_status pg_exec_text(struct pg_conn *c, const char *sql, char *ret_sqlsta
 
 /* ---- COPY ---- */
 
-enum pg_status pg_copy_begin(struct pg_conn *c, const char *sql, struct err *e)
+enum pg_status pg_copy_begin(struct pg_conn *c, const char *sql, char *ret_sqlstate, struct err *e)
 {
 	PGresult *res = PQexec(c->pg, sql);
 	enum pg_status status = PG_OK;
 
+	if (ret_sqlstate)
+		ret_sqlstate[0] = 0;
 	if (PQresultStatus(res) != PGRES_COPY_IN) {
 		if (is_success(res)) {
 			err_set(e, "database: not a COPY … FROM STDIN");
 			status = PG_REFUSED;
 		} else {
-			status = result_error(c, res, NULL, e);
+			status = result_error(c, res, ret_sqlstate, e);
 		}
 	}
 	PQclear(res);

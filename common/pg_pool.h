@@ -66,6 +66,16 @@ enum pg_status {
 	PG_UNAVAILABLE, /* connection lost or never there: nothing known about the effect */
 };
 
+/* Where to look for what an SQLSTATE complains of. */
+enum pg_fault {
+	PG_FAULT_ENVIRONMENT, /* the server, the schema, a grant: the same data may pass once that
+				 is mended. Whatever is not known to be another. */
+	PG_FAULT_CONTENT,     /* the data: too long, out of range, a constraint, a trigger's word */
+	PG_FAULT_PASSING,     /* other transactions: the same call may succeed now (PG_RETRY) */
+	PG_FAULT_CONNECTION,  /* there is none any more, or none to write with (PG_UNAVAILABLE) */
+};
+enum pg_fault pg_fault_of(const char *sqlstate);
+
 /* params: text format; a NULL ptr is SQL NULL. sqlstate (6 bytes, may be NULL) gets the code. */
 enum pg_status pg_exec(struct pg_conn *c, const struct pg_stmt *stmt, const struct span *params,
 	struct pg_result **ret, char *ret_sqlstate, struct err *e) _must_check_;
@@ -74,7 +84,8 @@ enum pg_status pg_exec_text(
 	struct pg_conn *c, const char *sql, char *ret_sqlstate, struct err *e) _must_check_;
 
 /* COPY … FROM STDIN: begin with the SQL text, put data, end. A failed put is reported by end. */
-enum pg_status pg_copy_begin(struct pg_conn *c, const char *sql, struct err *e) _must_check_;
+enum pg_status pg_copy_begin(
+	struct pg_conn *c, const char *sql, char *ret_sqlstate, struct err *e) _must_check_;
 void pg_copy_put(struct pg_conn *c, struct span data);
 enum pg_status pg_copy_end(struct pg_conn *c, char *ret_sqlstate, struct err *e) _must_check_;
 

@@ -234,7 +234,7 @@ static void write_job(struct pg_conn *conn, bool usable, void *arg)
 		err_set(&job->err, "no connection to PostgreSQL");
 		return;
 	}
-	status = pg_copy_begin(conn, decision_row_copy_sql, &job->err);
+	status = pg_copy_begin(conn, decision_row_copy_sql, NULL, &job->err);
 	if (status == PG_OK) {
 		pg_copy_put(conn, job->text);
 		status = pg_copy_end(conn, sqlstate, &job->err);

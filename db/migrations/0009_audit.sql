@@ -42,7 +42,7 @@ COMMENT ON COLUMN holdpoint.audit_batch.source IS
 COMMENT ON COLUMN holdpoint.audit_batch.sha256 IS 'Digest of the body as received.';
 COMMENT ON COLUMN holdpoint.audit_batch.first_seq IS 'Number of its first event.';
 COMMENT ON COLUMN holdpoint.audit_batch.events IS 'How many events were stored.';
-COMMENT ON COLUMN holdpoint.audit_batch.quarantined IS 'How many could not be read.';
+COMMENT ON COLUMN holdpoint.audit_batch.quarantined IS 'How many could not be read, or stored.';
 COMMENT ON COLUMN holdpoint.audit_batch.size_bytes IS 'Size of the body as received.';
 COMMENT ON COLUMN holdpoint.audit_batch.recorded_at IS 'When; the same as in its events.';
 SELECT holdpoint.make_append_only('holdpoint.audit_batch');
@@ -204,7 +204,7 @@ CREATE TABLE holdpoint.audit_quarantine (
 ) PARTITION BY RANGE (recorded_at);
 CREATE TABLE holdpoint.audit_quarantine_default PARTITION OF holdpoint.audit_quarantine DEFAULT;
 COMMENT ON TABLE holdpoint.audit_quarantine IS
-  'Append-only: events that could not be read. What they say of themselves, never their bytes.';
+  'Append-only: events that could not be read, or stored. What they say of themselves, never their bytes.';
 COMMENT ON COLUMN holdpoint.audit_quarantine.cluster IS 'The cluster it was reported for.';
 COMMENT ON COLUMN holdpoint.audit_quarantine.recorded_at IS 'When it came.';
 COMMENT ON COLUMN holdpoint.audit_quarantine.source IS 'Who reported it.';
@@ -212,8 +212,8 @@ COMMENT ON COLUMN holdpoint.audit_quarantine.batch_sha256 IS
   'The body it came in, see audit_batch.';
 COMMENT ON COLUMN holdpoint.audit_quarantine.position IS
   'Its place in the list, from 0; -1: the list itself.';
-COMMENT ON COLUMN holdpoint.audit_quarantine.size_bytes IS 'How long it was.';
-COMMENT ON COLUMN holdpoint.audit_quarantine.sha256 IS 'Digest of its bytes.';
+COMMENT ON COLUMN holdpoint.audit_quarantine.size_bytes IS 'How long it was, or its masked text where the database refused it.';
+COMMENT ON COLUMN holdpoint.audit_quarantine.sha256 IS 'Digest of these bytes.';
 COMMENT ON COLUMN holdpoint.audit_quarantine.reason IS 'What is wrong with it.';
 COMMENT ON COLUMN holdpoint.audit_quarantine.audit_id IS 'auditID, where it could be read.';
 COMMENT ON COLUMN holdpoint.audit_quarantine.stage IS 'stage, where it could be read.';

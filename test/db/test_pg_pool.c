@@ -114,7 +114,7 @@ START_TEST(pg_conn__copy)
 
 	ck_assert_int_eq(
 		pg_exec_text(c, "CREATE TEMP TABLE copied (n int, t text)", NULL, &e), PG_OK);
-	ck_assert_int_eq(pg_copy_begin(c, "COPY copied FROM STDIN", &e), PG_OK);
+	ck_assert_int_eq(pg_copy_begin(c, "COPY copied FROM STDIN", NULL, &e), PG_OK);
 	for (int i = 0; i < 1000; i++)
 		pg_copy_put(c, SPAN("7\tseven\n"));
 	ck_assert_msg(pg_copy_end(c, state, &e) == PG_OK, "%s", e.msg);
@@ -122,12 +122,12 @@ START_TEST(pg_conn__copy)
 	ck_assert_int_eq(pg_result_int(r, 0, 0), 1000);
 	ck_assert_int_eq(pg_result_int(r, 0, 1), 5000);
 
-	ck_assert_int_eq(pg_copy_begin(c, "COPY copied FROM STDIN", &e), PG_OK);
+	ck_assert_int_eq(pg_copy_begin(c, "COPY copied FROM STDIN", NULL, &e), PG_OK);
 	pg_copy_put(c, SPAN("not a number\tx\n"));
 	ck_assert_int_eq(pg_copy_end(c, state, &e), PG_REFUSED);
 	ck_assert_str_eq(state, "22P02");
-	ck_assert_int_eq(pg_copy_begin(c, "SELECT 1", &e), PG_REFUSED);
-	ck_assert_int_eq(pg_copy_begin(c, "COPY nowhere FROM STDIN", &e), PG_REFUSED);
+	ck_assert_int_eq(pg_copy_begin(c, "SELECT 1", NULL, &e), PG_REFUSED);
+	ck_assert_int_eq(pg_copy_begin(c, "COPY nowhere FROM STDIN", NULL, &e), PG_REFUSED);
 	ck_assert_int_eq(pg_exec_text(c, "SELECT 1", NULL, &e), PG_OK);
 }
 END_TEST
@@ -289,7 +289,7 @@ static void begin_copy(struct pg_conn *c, bool usable, void *arg _unused_)
 	struct err e = {0};
 
 	ck_assert(usable);
-	ck_assert_msg(pg_copy_begin(c, "COPY committed FROM STDIN", &e) == PG_OK, "%s", e.msg);
+	ck_assert_msg(pg_copy_begin(c, "COPY committed FROM STDIN", NULL, &e) == PG_OK, "%s", e.msg);
 }
 
 START_TEST(pg_pool__no_job_runs_inside_what_another_left_open)

@@ -107,6 +107,30 @@ static uint32_t build(struct span body, struct batch **ret)
 	return (*ret)->events;
 }
 
+/* Every third event is set aside, as if the database had refused it. */
+static void check_set_aside(struct batch *b)
+{
+	uint32_t all = b->events + b->quarantined, count = 0;
+	struct batch_refused *refused = calloc(b->events + 1, sizeof(*refused));
+
+	check(refused != NULL, "there is memory");
+	for (uint32_t i = 0; i < b->events; i += 3) {
+		refused[count].event = i;
+		err_set(&refused[count++].why, "refused");
+	}
+	check(batch_set_aside(b, refused, count) == 0, "events can be set aside");
+	free(refused);
+	check(b->events + b->quarantined == all, "none is lost on the way");
+	check(batch_is_sound(b), "the rest is sound");
+	batch_number(b, 1);
+	check(check_rows(&b->rows, event_columns) == b->events, "the rest are rows");
+	check(check_rows(&b->quarantine_rows, quarantine_columns) == b->quarantined,
+		"what is set aside are rows");
+	batch_bare_quarantine(b);
+	check(check_rows(&b->quarantine_rows, quarantine_columns) == b->quarantined,
+		"and so they are without what they say");
+}
+
 static bool holds(const struct batch *b, const char *text)
 {
 	return b->rows.len > 0 && memmem(b->rows.ptr, b->rows.len, text, strlen(text)) != NULL;
@@ -141,6 +165,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 			.masked = BUF_INIT(512 << 20)};
 	}
 	build((struct span){(const char *)data, len}, &b);
+	if (b)
+		check_set_aside(b);
 	check_neighbours(data, len);
 	check(arena_used(scratch.arena) == 0, "all memory of a body is given back");
 	return 0;

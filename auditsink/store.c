@@ -1,0 +1,140 @@
+#include "auditsink/store.h"
+
+#include <stdio.h>
+
+#include "auditsink/copy_binary.h"
+#include "auditsink/quarantine.h"
+#include "auditsink/writer.h"
+
+enum store_table { STORE_EVENTS, STORE_QUARANTINE };
+
+static enum pg_status begin_batch(
+	struct pg_conn *c, struct batch *b, char *ret_sqlstate, struct err *e)
+{
+	static const struct pg_stmt stmt = {"audit_begin_batch",
+		"SELECT already_stored, first_seq FROM holdpoint.audit_begin_batch($1, $2, $3, $4, "
+		"$5, $6)",
+		6};
+	_cleanup_(pg_result_freep) struct pg_result *r = NULL;
+	_cleanup_(buf_free) struct buf sha256 = BUF_INIT(80);
+	char events[16], quarantined[16], size[24];
+	enum pg_status status;
+
+	buf_add_str(&sha256, "\\x");
+	hex_put(&sha256, b->sha256, sizeof(b->sha256));
+	snprintf(events, sizeof(events), "%u", b->events);
+	snprintf(quarantined, sizeof(quarantined), "%u", b->quarantined);
+	snprintf(size, sizeof(size), "%zu", b->size_bytes);
+	status = pg_exec(c, &stmt,
+		(const struct span[]){span_of(b->cluster), span_of(b->source), buf_span(&sha256),
+			span_of(events), span_of(quarantined), span_of(size)},
+		&r, ret_sqlstate, e);
+	if (status != PG_OK)
+		return status;
+	if (pg_result_str(r, 0, 0)[0] == 't') {
+		b->outcome = WRITE_DUPLICATE;
+	} else {
+		b->outcome = WRITE_STORED;
+		batch_number(b, pg_result_int(r, 0, 1));
+	}
+	return PG_OK;
+}
+
+/* ---- COPY ---- */
+
+static enum pg_status copy_begin(
+	struct pg_conn *c, enum store_table table, char *ret_sqlstate, struct err *e)
+{
+	_cleanup_(buf_free) struct buf header = BUF_INIT(64);
+	char sql[1024];
+	enum pg_status status;
+
+	snprintf(sql, sizeof(sql), "COPY holdpoint.%s (%s) FROM STDIN (FORMAT binary)",
+		table == STORE_EVENTS ? "audit_event" : "audit_quarantine",
+		table == STORE_EVENTS ? event_row_columns : quarantine_row_columns);
+	status = pg_copy_begin(c, sql, ret_sqlstate, e);
+	if (status == PG_OK) {
+		copy_put_header(&header);
+		pg_copy_put(c, buf_span(&header));
+	}
+	return status;
+}
+
+static enum pg_status copy_end(struct pg_conn *c, char *ret_sqlstate, struct err *e)
+{
+	_cleanup_(buf_free) struct buf trailer = BUF_INIT(64);
+
+	copy_put_trailer(&trailer);
+	pg_copy_put(c, buf_span(&trailer));
+	return pg_copy_end(c, ret_sqlstate, e);
+}
+
+enum pg_status store_copy_events(
+	struct pg_conn *c, struct span rows, char *ret_sqlstate, struct err *e)
+{
+	enum pg_status status = copy_begin(c, STORE_EVENTS, ret_sqlstate, e);
+
+	if (status != PG_OK)
+		return status;
+	pg_copy_put(c, rows);
+	return copy_end(c, ret_sqlstate, e);
+}
+
+/* ---- a transaction ---- */
+
+/* One kind of rows of all batches that are new. */
+static enum pg_status copy_all(struct pg_conn *c, struct batch *group, enum store_table table,
+	char *ret_sqlstate, struct err *e)
+{
+	bool begun = false;
+
+	for (struct batch *b = group; b; b = b->next) {
+		const struct buf *rows = table == STORE_EVENTS ? &b->rows : &b->quarantine_rows;
+
+		if (b->outcome != WRITE_STORED || rows->len == 0)
+			continue;
+		if (!begun) {
+			enum pg_status status = copy_begin(c, table, ret_sqlstate, e);
+
+			if (status != PG_OK)
+				return status;
+			begun = true;
+		}
+		pg_copy_put(c, buf_span(rows));
+	}
+	return begun ? copy_end(c, ret_sqlstate, e) : PG_OK;
+}
+
+static enum pg_status store_rows(
+	struct pg_conn *c, struct batch *group, char *ret_sqlstate, struct err *e)
+{
+	enum pg_status status;
+
+	for (struct batch *b = group; b; b = b->next) {
+		status = begin_batch(c, b, ret_sqlstate, e);
+		if (status != PG_OK)
+			return status;
+	}
+	status = copy_all(c, group, STORE_EVENTS, ret_sqlstate, e);
+	if (status != PG_OK)
+		return status;
+	return copy_all(c, group, STORE_QUARANTINE, ret_sqlstate, e);
+}
+
+enum pg_status store_batches(
+	struct pg_conn *c, struct batch *group, char *ret_sqlstate, struct err *e)
+{
+	struct err ignored;
+	enum pg_status status;
+
+	ret_sqlstate[0] = '\0';
+	status = pg_exec_text(c, "BEGIN", ret_sqlstate, e);
+	if (status == PG_OK)
+		status = store_rows(c, group, ret_sqlstate, e);
+	if (status == PG_OK)
+		status = pg_exec_text(c, "COMMIT", ret_sqlstate, e);
+	else if (status != PG_UNAVAILABLE &&
+		 pg_exec_text(c, "ROLLBACK", NULL, &ignored) == PG_UNAVAILABLE)
+		status = PG_UNAVAILABLE;
+	return status;
+}

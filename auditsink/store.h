@@ -1,0 +1,19 @@
+/*
+ * Batches into the database: the transaction that stores several of them, and the COPY that it is
+ * made of. Who may be tried again, and when, is the writer's to say.
+ */
+#pragma once
+
+#include "auditsink/batch.h"
+#include "common/pg_pool.h"
+
+/*
+ * Stores a list of batches of one cluster in one transaction, and numbers their events. On PG_OK
+ * every batch's outcome is set: WRITE_STORED or WRITE_DUPLICATE. ret_sqlstate: 6 bytes.
+ */
+enum pg_status store_batches(
+	struct pg_conn *c, struct batch *group, char *ret_sqlstate, struct err *e) _must_check_;
+
+/* COPYs encoded rows of events, without header and trailer, within a transaction. */
+enum pg_status store_copy_events(
+	struct pg_conn *c, struct span rows, char *ret_sqlstate, struct err *e) _must_check_;
