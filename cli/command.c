@@ -1,10 +1,9 @@
 /* Dispatch, --help, errors and database access for the subcommands. */
 #include "cli/command.h"
 
-#include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "cli/pretty.h"
 
@@ -171,7 +170,7 @@ int cli_parse(const struct command *c, const struct flag *flags, int argc, char 
 		return cli_error(c, CLI_USAGE, "%s", e.msg);
 	if (count < min_args)
 		return cli_error(
-			c, CLI_USAGE, "what about %s? See holdpoint %s --help", c->args, c->name);
+			c, CLI_USAGE, "what about %s? See %s %s --help", c->args, program, c->name);
 	if (ret_count)
 		*ret_count = count;
 	return -1;
@@ -212,6 +211,56 @@ int cli_query(const struct command *c, struct pg_conn *conn, const struct pg_stm
 	if (strncmp(sqlstate, "HP", 2) == 0)
 		return cli_error(c, CLI_NO, "%s", e.msg);
 	return cli_error(c, CLI_FAILED, "%s%s", e.msg, advice(sqlstate));
+}
+
+int cli_ask(const struct command *c, const char *database_url, const char *output,
+	const struct cli_question *q, const struct span *params, struct pg_result **ret)
+{
+	_cleanup_(pg_conn_closep) struct pg_conn *conn = NULL;
+	_cleanup_(pg_result_freep) struct pg_result *r = NULL;
+	bool json = cli_wants_json(output);
+	int rc = cli_connect(c, database_url, &conn);
+
+	if (rc > 0)
+		return rc;
+	rc = cli_query(c, conn, json ? q->json : q->rows, params, &r);
+	if (rc > 0)
+		return rc;
+	if (json)
+		cli_print_json(pg_result_str(r, 0, 0));
+	else
+		*ret = TAKE_PTR(r);
+	return CLI_OK;
+}
+
+struct span cli_param_int(int64_t v, char text[static 24])
+{
+	return (struct span){text, (size_t)snprintf(text, 24, "%lld", (long long)v)};
+}
+
+struct span cli_param_positive(int64_t v, char text[static 24])
+{
+	return v > 0 ? cli_param_int(v, text) : (struct span){0};
+}
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int signal _unused_)
+{
+	interrupted = 1;
+}
+
+void cli_catch_interrupt(void)
+{
+	const struct sigaction action = {.sa_handler = on_signal};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+bool cli_interrupted(void)
+{
+	return interrupted;
 }
 
 void cli_print_json(const char *text)

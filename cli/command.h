@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "common/flags.h"
+#include "cli/common_flags.h"
 #include "common/pg_pool.h"
 
 enum cli_exit {
@@ -42,19 +42,6 @@ int cli_parse(const struct command *c, const struct flag *flags, int argc, char 
 /* "holdpoint approve: …" on stderr. Returns the exit code given. */
 int cli_error(const struct command *c, enum cli_exit code, const char *fmt, ...) _printf_(3, 4);
 
-/* Flags that many commands have. */
-#define CLI_FLAG_DATABASE(var)                                                                     \
-	{                                                                                          \
-		.name = "database-url", .type = FLAG_STRING, .value = &(var), .arg = "URL",        \
-		.help = "PostgreSQL to talk to; without it libpq's PGHOST, PGSERVICE … are used" \
-	}
-#define CLI_FLAG_OUTPUT(var)                                                                       \
-	{                                                                                          \
-		.name = "output", .short_name = 'o', .type = FLAG_STRING, .value = &(var),         \
-		.arg = "FORMAT", .help = "wide (nothing is cut) or json", .no_env = true,          \
-		.one_of = cli_output_formats                                                       \
-	}
-extern const char *const cli_output_formats[];
 bool cli_wants_json(const char *output);
 
 /* Connects, or says why not and returns an exit code > 0. */
@@ -65,11 +52,30 @@ int cli_connect(const struct command *c, const char *database_url, struct pg_con
 int cli_query(const struct command *c, struct pg_conn *conn, const struct pg_stmt *stmt,
 	const struct span *params, struct pg_result **ret);
 
+/* A question with two answers: rows for people, and one JSON text for programs. */
+struct cli_question {
+	const struct pg_stmt *rows, *json;
+};
+/*
+ * Connects and asks; with -o json the JSON is printed, and *ret stays NULL, else *ret has the rows.
+ * Returns the exit code, an error was said.
+ */
+int cli_ask(const struct command *c, const char *database_url, const char *output,
+	const struct cli_question *q, const struct span *params, struct pg_result **ret);
+
 /* A NULL string is SQL NULL. */
 static inline struct span cli_param(const char *s)
 {
 	return span_of(s);
 }
+/* A number as a parameter, written into text. */
+struct span cli_param_int(int64_t v, char text[static 24]);
+/* The same for flags that are only given when they are positive; SQL NULL else. */
+struct span cli_param_positive(int64_t v, char text[static 24]);
+
+/* From now on Ctrl-C and SIGTERM do not end the process but make cli_interrupted() true. */
+void cli_catch_interrupt(void);
+bool cli_interrupted(void);
 
 /* Makes SQL that gives one row with one JSON array out of a SELECT. */
 #define CLI_AS_JSON(select) "SELECT coalesce(json_agg(t), '[]') FROM (" select ") t"

@@ -2,7 +2,6 @@
  * holdpoint events: searches the audit events by what people ask for, follows new ones, and writes
  * them out for a SIEM as JSON lines or OCSF. The filters are one statement; NULL means "any".
  */
-#include <signal.h>
 #include <stdio.h>
 
 #include "cli/commands.h"
@@ -127,13 +126,6 @@ struct search {
 	struct span params[14];
 	char *position; /* {"cluster": last number shown} */
 };
-
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int signal _unused_)
-{
-	interrupted = 1;
-}
 
 /* ---- printing ---- */
 
@@ -270,7 +262,6 @@ static int next_page(struct search *s, int *ret_rows)
 static int follow(struct search *s)
 {
 	_cleanup_(pg_result_freep) struct pg_result *r = NULL;
-	const struct sigaction action = {.sa_handler = on_signal};
 	char payload[16];
 	int rc = cli_query(s->self, s->conn, &position_stmt, NULL, &r), rows;
 
@@ -279,9 +270,8 @@ static int follow(struct search *s)
 	s->position = strdup(pg_result_str(r, 0, 0));
 	if (!s->position)
 		return cli_error(s->self, CLI_FAILED, "out of memory");
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	while (!interrupted) {
+	cli_catch_interrupt();
+	while (!cli_interrupted()) {
 		rc = next_page(s, &rows);
 		if (rc > 0)
 			return rc;
@@ -364,15 +354,11 @@ static int run_search(const struct command *self, const struct options *o)
 	if (rc > 0)
 		return rc;
 	s.conn = conn;
-	snprintf(since, sizeof(since), "%lld", (long long)o->since_ms);
-	snprintf(until, sizeof(until), "%lld", (long long)o->until_ms);
-	snprintf(hold, sizeof(hold), "%lld", (long long)o->hold);
-	snprintf(limit, sizeof(limit), "%lld", (long long)o->limit);
 	const struct span params[] = {cli_param(o->user), cli_param(o->verb),
 		cli_param(o->resource), cli_param(o->ns), cli_param(o->name), cli_param(o->code),
-		span_of(since), cli_param(o->until_ms > 0 ? until : NULL), cli_param(o->cluster),
-		cli_param(o->decision), cli_param(o->hold > 0 ? hold : NULL), cli_param(o->text),
-		span_of(limit)};
+		cli_param_int(o->since_ms, since), cli_param_positive(o->until_ms, until),
+		cli_param(o->cluster), cli_param(o->decision), cli_param_positive(o->hold, hold),
+		cli_param(o->text), cli_param_int(o->limit, limit)};
 
 	memcpy(s.params, params, sizeof(params));
 	rc = o->follow ? follow(&s) : o->all ? export_all(&s) : search_once(&s);
@@ -382,73 +368,29 @@ static int run_search(const struct command *self, const struct options *o)
 
 int cli_events(const struct command *self, int argc, char **argv)
 {
-	struct options o = {.since_ms = 24 * 3600 * 1000, .limit = 100};
-#define FILTER(flag_name, var, placeholder, text)                                                  \
-	{                                                                                          \
-		.name = flag_name, .type = FLAG_STRING, .value = &(var), .arg = placeholder,       \
-		.no_env = true, .help = text                                                       \
-	}
+	struct options o = {.since_ms = CLI_DAY_MS, .limit = 100};
 	const struct flag flags[] = {CLI_FLAG_DATABASE(o.url),
-		{.name = "output",
-			.short_name = 'o',
-			.type = FLAG_STRING,
-			.value = &o.output,
-			.arg = "FORMAT",
-			.no_env = true,
-			.one_of = formats,
-			.help = "wide (nothing is cut), json, jsonl (a line an event) or ocsf "
-				"(for a SIEM)"},
-		FILTER("user", o.user, "NAME", "who asked"),
-		FILTER("verb", o.verb, "VERB,…", "get, list, create, patch, delete …"),
-		FILTER("resource", o.resource, "RESOURCE", "pods, deployments.apps, pods/exec …"),
-		{.name = "namespace",
-			.short_name = 'n',
-			.type = FLAG_STRING,
-			.value = &o.ns,
-			.arg = "NAME",
-			.no_env = true,
-			.help = "in this namespace"},
-		FILTER("name", o.name, "NAME", "the object of this name"),
-		FILTER("code", o.code, "CODE", "HTTP status, 403 or 4xx"),
-		FILTER("cluster", o.cluster, "NAME", "of this cluster"),
-		FILTER("decision", o.decision, "ACTION", "what the webhook decided: Deny, Hold …"),
-		{.name = "hold",
-			.type = FLAG_INT,
-			.value = &o.hold,
-			.arg = "HOLD",
-			.no_env = true,
-			.min = 1,
-			.max = INT64_MAX,
-			.help = "that asked for, or used, this hold"},
-		FILTER("text", o.text, "TEXT", "whose masked body holds this; reads every body"),
-		{.name = "since",
-			.type = FLAG_DURATION_MS,
-			.value = &o.since_ms,
-			.arg = "DURATION",
-			.no_env = true,
-			.min = 1,
-			.max = 3660LL * 86400000,
-			.help = "not longer ago than this"},
-		{.name = "until",
-			.type = FLAG_DURATION_MS,
-			.value = &o.until_ms,
-			.arg = "DURATION",
-			.no_env = true,
-			.max = 3660LL * 86400000,
-			.help = "longer ago than this"},
-		{.name = "limit",
-			.type = FLAG_INT,
-			.value = &o.limit,
-			.arg = "N",
-			.no_env = true,
-			.min = 1,
-			.max = 100000,
-			.help = "how many at most, the newest"},
-		{.name = "all",
-			.type = FLAG_BOOL,
-			.value = &o.all,
-			.no_env = true,
-			.help = "no limit: export all that match, oldest first"},
+		CLI_FLAG_OUTPUT_ONE_OF(o.output, formats,
+			"wide (nothing is cut), json, jsonl (a line an event) or ocsf (for a "
+			"SIEM)"),
+		CLI_FLAG_USER(o.user, "who asked"),
+		CLI_FLAG_TEXT("verb", o.verb, "VERB,…", "get, list, create, patch, delete …"),
+		CLI_FLAG_TEXT(
+			"resource", o.resource, "RESOURCE", "pods, deployments.apps, pods/exec …"),
+		CLI_FLAG_NAMESPACE(o.ns, "in this namespace"),
+		CLI_FLAG_TEXT("name", o.name, "NAME", "the object of this name"),
+		CLI_FLAG_TEXT("code", o.code, "CODE", "HTTP status, 403 or 4xx"),
+		CLI_FLAG_CLUSTER(o.cluster, "of this cluster"),
+		CLI_FLAG_TEXT(
+			"decision", o.decision, "ACTION", "what the webhook decided: Deny, Hold …"),
+		CLI_FLAG_NUMBER(
+			"hold", o.hold, "HOLD", 1, INT64_MAX, "that asked for, or used, this hold"),
+		CLI_FLAG_TEXT(
+			"text", o.text, "TEXT", "whose masked body holds this; reads every body"),
+		CLI_FLAG_SINCE(o.since_ms, "not longer ago than this"),
+		CLI_FLAG_UNTIL(o.until_ms, "longer ago than this"),
+		CLI_FLAG_LIMIT(o.limit, "how many at most, the newest"),
+		CLI_FLAG_SWITCH("all", o.all, "no limit: export all that match, oldest first"),
 		{.name = "follow",
 			.short_name = 'f',
 			.type = FLAG_BOOL,
@@ -456,7 +398,6 @@ int cli_events(const struct command *self, int argc, char **argv)
 			.no_env = true,
 			.help = "print new events as they come"},
 		{0}};
-#undef FILTER
 	int rc = cli_parse(self, flags, argc, argv, 0, 0, NULL, NULL);
 
 	if (rc >= 0)

@@ -31,7 +31,7 @@ enum colour state_colour(const char *state)
 	return COLOUR_NONE;
 }
 
-int hold_number_parse(const char *text, char ret[24])
+static int parse_number(const char *text, char ret[24])
 {
 	size_t len;
 
@@ -40,5 +40,14 @@ int hold_number_parse(const char *text, char ret[24])
 	if (len == 0 || len > 18 || text[len])
 		return -1;
 	memcpy(ret, text, len + 1);
+	return 0;
+}
+
+int hold_numbers_parse(
+	const struct command *c, const char *const *args, size_t count, char (*ret)[24])
+{
+	for (size_t i = 0; i < count; i++)
+		if (parse_number(args[i], ret[i]) < 0)
+			return cli_error(c, CLI_USAGE, "\"%.64s\" is not a hold's number", args[i]);
 	return 0;
 }

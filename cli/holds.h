@@ -1,8 +1,8 @@
 /* What the commands about holds share. */
 #pragma once
 
+#include "cli/command.h"
 #include "cli/table.h"
-#include "common/pg_pool.h"
 
 /* "DELETE deployments.apps prod/checkout": what a hold is about. */
 void put_what(struct buf *out, const char *operation, const char *resource, const char *namespace_,
@@ -11,5 +11,8 @@ void put_what(struct buf *out, const char *operation, const char *resource, cons
 /* The colour that a hold's state has. */
 enum colour state_colour(const char *state);
 
-/* A hold's number as people type it ("42", "#42"); -1 if it is none. */
-int hold_number_parse(const char *text, char ret[24]);
+#define CLI_HOLDS_MAX 64 /* numbers in one command */
+
+/* Holds' numbers as people type them ("42", "#42"). 0, or the exit code with the error said. */
+int hold_numbers_parse(
+	const struct command *c, const char *const *args, size_t count, char (*ret)[24]);

@@ -8,8 +8,6 @@
 #include "cli/holds.h"
 #include "common/json.h"
 
-#define HOLDS_MAX 64
-
 static const struct pg_stmt approve_stmt = {"approve",
 	"SELECT holdpoint.approve($1::bigint, $2, CASE WHEN $3::bigint IS NULL THEN NULL ELSE "
 	"clock_timestamp() + $3::bigint * interval '1 ms' END, $4::int, $5, $6)",
@@ -67,13 +65,11 @@ static int decide_one(struct pg_conn *conn, struct decision *d, const char *id)
 static int decide_all(struct decision *d, const char *url, const char **ids, size_t count)
 {
 	_cleanup_(pg_conn_closep) struct pg_conn *conn = NULL;
-	char numbers[HOLDS_MAX][24];
-	int worst = CLI_OK, rc;
+	char numbers[CLI_HOLDS_MAX][24];
+	int worst = CLI_OK, rc = hold_numbers_parse(d->self, ids, count, numbers);
 
-	for (size_t i = 0; i < count; i++)
-		if (hold_number_parse(ids[i], numbers[i]) < 0)
-			return cli_error(d->self, CLI_USAGE,
-				"\"%.64s\" is not a hold's number; see holdpoint holds", ids[i]);
+	if (rc > 0)
+		return rc;
 	rc = cli_connect(d->self, url, &conn);
 	if (rc > 0)
 		return rc;
@@ -84,65 +80,28 @@ static int decide_all(struct decision *d, const char *url, const char **ids, siz
 	return worst;
 }
 
-#define FLAG_REASON(var)                                                                           \
-	{                                                                                          \
-		.name = "reason", .short_name = 'r', .type = FLAG_STRING, .value = &(var),         \
-		.arg = "TEXT", .no_env = true, .help = "why; kept with the decision"               \
-	}
-
 int cli_approve(const struct command *self, int argc, char **argv)
 {
-	const char *url = NULL, *output = NULL, *reason = NULL, *ns = NULL, *name = NULL;
-	const char *ids[HOLDS_MAX];
-	int64_t for_ms = -1, uses = -1;
+	const char *url = NULL, *output = NULL, *reason = NULL;
+	const char *ids[CLI_HOLDS_MAX];
+	struct cli_narrowing narrow = {0};
 	const struct flag flags[] = {CLI_FLAG_DATABASE(url), CLI_FLAG_OUTPUT(output),
-		FLAG_REASON(reason),
-		{.name = "for",
-			.type = FLAG_DURATION_MS,
-			.value = &for_ms,
-			.arg = "DURATION",
-			.no_env = true,
-			.min = 1000,
-			.max = 366LL * 86400000,
-			.help = "narrow: the approval ends after this, at the latest"},
-		{.name = "uses",
-			.type = FLAG_INT,
-			.value = &uses,
-			.arg = "N",
-			.no_env = true,
-			.min = 1,
-			.max = 1000000,
-			.help = "narrow a Window: at most so many changes"},
-		{.name = "namespace",
-			.short_name = 'n',
-			.type = FLAG_STRING,
-			.value = &ns,
-			.arg = "NAME",
-			.no_env = true,
-			.help = "narrow a Window: only in this namespace"},
-		{.name = "name",
-			.type = FLAG_STRING,
-			.value = &name,
-			.arg = "NAME",
-			.no_env = true,
-			.help = "narrow a Window: only the object of this name"},
-		{0}};
-	char for_text[24], uses_text[24];
+		CLI_FLAG_REASON(reason, false), CLI_FLAGS_NARROW(narrow), {0}};
+	char for_ms[24], uses[24];
 	size_t count;
-	int rc = cli_parse(self, flags, argc, argv, 1, HOLDS_MAX, ids, &count);
+	int rc = cli_parse(self, flags, argc, argv, 1, CLI_HOLDS_MAX, ids, &count);
 
 	if (rc >= 0)
 		return rc;
-	snprintf(for_text, sizeof(for_text), "%lld", (long long)for_ms);
-	snprintf(uses_text, sizeof(uses_text), "%lld", (long long)uses);
 	return decide_all(
 		&(struct decision){
 			.self = self,
 			.stmt = &approve_stmt,
 			.json = cli_wants_json(output),
-			.params = {{0}, cli_param(reason), cli_param(for_ms < 0 ? NULL : for_text),
-				cli_param(uses < 0 ? NULL : uses_text), cli_param(ns),
-				cli_param(name)},
+			.params = {{0}, cli_param(reason),
+				cli_param_positive(narrow.for_ms, for_ms),
+				cli_param_positive(narrow.uses, uses), cli_param(narrow.ns),
+				cli_param(narrow.name)},
 		},
 		url, ids, count);
 }
@@ -150,11 +109,11 @@ int cli_approve(const struct command *self, int argc, char **argv)
 static int refuse(const struct command *self, const struct pg_stmt *stmt, int argc, char **argv)
 {
 	const char *url = NULL, *output = NULL, *reason = NULL;
-	const char *ids[HOLDS_MAX];
-	const struct flag flags[] = {
-		CLI_FLAG_DATABASE(url), CLI_FLAG_OUTPUT(output), FLAG_REASON(reason), {0}};
+	const char *ids[CLI_HOLDS_MAX];
+	const struct flag flags[] = {CLI_FLAG_DATABASE(url), CLI_FLAG_OUTPUT(output),
+		CLI_FLAG_REASON(reason, false), {0}};
 	size_t count;
-	int rc = cli_parse(self, flags, argc, argv, 1, HOLDS_MAX, ids, &count);
+	int rc = cli_parse(self, flags, argc, argv, 1, CLI_HOLDS_MAX, ids, &count);
 
 	if (rc >= 0)
 		return rc;

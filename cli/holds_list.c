@@ -111,53 +111,18 @@ static int check_states(const struct command *self, const char **states)
 
 int cli_holds_list(const struct command *self, int argc, char **argv)
 {
-	_cleanup_(pg_conn_closep) struct pg_conn *conn = NULL;
 	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
 	const char *url = NULL, *output = NULL, *states = "pending,approved", *user = NULL,
 		   *ns = NULL, *cluster = NULL, *rule = NULL;
 	int64_t limit = 100;
 	const struct flag flags[] = {CLI_FLAG_DATABASE(url), CLI_FLAG_OUTPUT(output),
-		{.name = "state",
-			.type = FLAG_STRING,
-			.value = &states,
-			.arg = "STATE,…",
-			.no_env = true,
-			.help = "pending, approved, used, denied, expired, withdrawn, or all"},
-		{.name = "user",
-			.type = FLAG_STRING,
-			.value = &user,
-			.arg = "NAME",
-			.no_env = true,
-			.help = "only holds of this requester"},
-		{.name = "namespace",
-			.short_name = 'n',
-			.type = FLAG_STRING,
-			.value = &ns,
-			.arg = "NAME",
-			.no_env = true,
-			.help = "only holds in this namespace"},
-		{.name = "cluster",
-			.type = FLAG_STRING,
-			.value = &cluster,
-			.arg = "NAME",
-			.no_env = true,
-			.help = "only holds of this cluster"},
-		{.name = "rule",
-			.type = FLAG_STRING,
-			.value = &rule,
-			.arg = "[POLICY/]RULE",
-			.no_env = true,
-			.help = "only holds by this rule"},
-		{.name = "limit",
-			.type = FLAG_INT,
-			.value = &limit,
-			.arg = "N",
-			.no_env = true,
-			.min = 1,
-			.max = 100000,
-			.help = "how many at most"},
-		{0}};
-	bool json;
+		CLI_FLAG_TEXT("state", states, "STATE,…",
+			"pending, approved, used, denied, expired, withdrawn, or all"),
+		CLI_FLAG_USER(user, "only holds of this requester"),
+		CLI_FLAG_NAMESPACE(ns, "only holds in this namespace"),
+		CLI_FLAG_CLUSTER(cluster, "only holds of this cluster"),
+		CLI_FLAG_TEXT("rule", rule, "[POLICY/]RULE", "only holds by this rule"),
+		CLI_FLAG_LIMIT(limit, "how many at most"), {0}};
 	char limit_text[24];
 	int rc = cli_parse(self, flags, argc, argv, 0, 0, NULL, NULL);
 
@@ -166,20 +131,11 @@ int cli_holds_list(const struct command *self, int argc, char **argv)
 	rc = check_states(self, &states);
 	if (rc > 0)
 		return rc;
-	rc = cli_connect(self, url, &conn);
-	if (rc > 0)
-		return rc;
-	json = cli_wants_json(output);
-	snprintf(limit_text, sizeof(limit_text), "%lld", (long long)limit);
-	rc = cli_query(self, conn, json ? &as_json : &as_rows,
+	rc = cli_ask(self, url, output, &(struct cli_question){&as_rows, &as_json},
 		(struct span[]){cli_param(states), cli_param(user), cli_param(ns),
-			cli_param(cluster), cli_param(rule), span_of(limit_text)},
+			cli_param(cluster), cli_param(rule), cli_param_int(limit, limit_text)},
 		&rows);
-	if (rc > 0)
-		return rc;
-	if (json)
-		cli_print_json(pg_result_str(rows, 0, 0));
-	else
+	if (rows)
 		print_table(rows, output != NULL);
-	return CLI_OK;
+	return rc;
 }

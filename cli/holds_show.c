@@ -192,16 +192,16 @@ int cli_holds_show(const struct command *self, int argc, char **argv)
 	_cleanup_(pg_conn_closep) struct pg_conn *conn = NULL;
 	const char *url = NULL, *output = NULL, *arg;
 	const struct flag flags[] = {CLI_FLAG_DATABASE(url), CLI_FLAG_OUTPUT(output), {0}};
-	char id[24];
+	char id[1][24];
 	int rc = cli_parse(self, flags, argc, argv, 1, 1, &arg, NULL);
 
 	if (rc >= 0)
 		return rc;
-	if (hold_number_parse(arg, id) < 0)
-		return cli_error(self, CLI_USAGE,
-			"\"%.64s\" is not a hold's number; see holdpoint holds", arg);
+	rc = hold_numbers_parse(self, &arg, 1, id);
+	if (rc > 0)
+		return rc;
 	rc = cli_connect(self, url, &conn);
 	if (rc > 0)
 		return rc;
-	return cli_wants_json(output) ? show_json(self, conn, id) : show(self, conn, id);
+	return cli_wants_json(output) ? show_json(self, conn, id[0]) : show(self, conn, id[0]);
 }

@@ -3,7 +3,6 @@
  * change of state; the lines themselves are read from hold_event, so that none is missed or made
  * up.
  */
-#include <signal.h>
 #include <stdio.h>
 
 #include "cli/commands.h"
@@ -40,13 +39,6 @@ enum {
 	C_JSON
 };
 
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int signal _unused_)
-{
-	interrupted = 1;
-}
-
 static void print_step(const struct pg_result *r, int i)
 {
 	_cleanup_(buf_free) struct buf line = BUF_INIT(1 << 16);
@@ -69,11 +61,12 @@ static void print_step(const struct pg_result *r, int i)
 static int print_news(const struct command *self, struct pg_conn *conn, bool json, int64_t *last)
 {
 	_cleanup_(pg_result_freep) struct pg_result *r = NULL;
+	struct span param;
 	char from[24];
 	int rc;
 
-	snprintf(from, sizeof(from), "%lld", (long long)*last);
-	rc = cli_query(self, conn, &news_stmt, &(struct span){from, strlen(from)}, &r);
+	param = cli_param_int(*last, from);
+	rc = cli_query(self, conn, &news_stmt, &param, &r);
 	if (rc > 0)
 		return rc;
 	for (int i = 0; i < pg_result_rows(r); i++) {
@@ -100,9 +93,9 @@ static int follow(const struct command *self, struct pg_conn *conn, bool json)
 	if (rc > 0)
 		return rc;
 	last = pg_result_int(r, 0, 0);
-	while (!interrupted) {
+	while (!cli_interrupted()) {
 		if (pg_conn_wait_notify(conn, POLL_MS, payload, sizeof(payload)) < 0 &&
-			!interrupted)
+			!cli_interrupted())
 			return cli_error(self, CLI_FAILED, "the database connection was lost");
 		rc = print_news(self, conn, json, &last);
 		if (rc > 0)
@@ -116,7 +109,6 @@ int cli_holds_watch(const struct command *self, int argc, char **argv)
 	_cleanup_(pg_conn_closep) struct pg_conn *conn = NULL;
 	const char *url = NULL, *output = NULL;
 	const struct flag flags[] = {CLI_FLAG_DATABASE(url), CLI_FLAG_OUTPUT(output), {0}};
-	const struct sigaction action = {.sa_handler = on_signal};
 	int rc = cli_parse(self, flags, argc, argv, 0, 0, NULL, NULL);
 
 	if (rc >= 0)
@@ -124,8 +116,7 @@ int cli_holds_watch(const struct command *self, int argc, char **argv)
 	rc = cli_connect(self, url, &conn);
 	if (rc > 0)
 		return rc;
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	cli_catch_interrupt();
 	fputs("Following the holds; Ctrl-C ends.\n", stderr);
 	return follow(self, conn, cli_wants_json(output));
 }

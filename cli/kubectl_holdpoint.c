@@ -11,15 +11,20 @@
 #include "common/json.h"
 
 #define REVIEWS_PATH "/apis/holdpoint.dev/v1alpha1/holdreviews"
-#define HOLDS_MAX    64
 #define ARENA_MAX    ((size_t)64 << 20)
 
 struct options {
 	const struct command *self;
 	struct kube_options kube;
-	const char *output, *reason, *ns, *name;
-	int64_t for_ms, uses;
+	const char *output, *reason;
+	struct cli_narrowing narrow;
 };
+
+#define KUBE_FLAGS(o)                                                                              \
+	CLI_FLAG_TEXT(                                                                             \
+		"kubeconfig", (o).kube.kubeconfig, "FILE", "kubeconfig instead of kubectl's"),     \
+		CLI_FLAG_TEXT("context", (o).kube.context, "NAME", "context of the kubeconfig"),   \
+		CLI_FLAG_OUTPUT((o).output)
 
 static const struct json_limits limits = {
 	.max_bytes = 16 << 20, .max_depth = 64, .max_nodes = 1 << 20};
@@ -60,8 +65,8 @@ static void put_review(struct buf *b, const struct options *o, const char *id, b
 {
 	char until[32] = "";
 
-	if (o->for_ms > 0) {
-		time_t at = time(NULL) + (time_t)(o->for_ms / 1000);
+	if (o->narrow.for_ms > 0) {
+		time_t at = time(NULL) + (time_t)(o->narrow.for_ms / 1000);
 		struct tm tm;
 
 		strftime(until, sizeof(until), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&at, &tm));
@@ -73,11 +78,11 @@ static void put_review(struct buf *b, const struct options *o, const char *id, b
 		id, id, approve ? "Approve" : "Deny");
 	put_member(b, "reason", o->reason);
 	put_member(b, "until", until[0] ? until : NULL);
-	put_member(b, "namespace", o->ns);
-	put_member(b, "name", o->name);
-	if (o->uses > 0) {
+	put_member(b, "namespace", o->narrow.ns);
+	put_member(b, "name", o->narrow.name);
+	if (o->narrow.uses > 0) {
 		json_put_key(b, "uses");
-		json_put_int(b, o->uses);
+		json_put_int(b, o->narrow.uses);
 	}
 	buf_add_str(b, "}}");
 }
@@ -129,73 +134,24 @@ static int decide(const struct command *self, int argc, char **argv, bool approv
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 16, ARENA_MAX);
 	struct options o = {.self = self};
-	const struct flag all[] = {{.name = "kubeconfig",
-					   .type = FLAG_STRING,
-					   .value = &o.kube.kubeconfig,
-					   .arg = "FILE",
-					   .no_env = true,
-					   .help = "kubeconfig instead of kubectl's"},
-		{.name = "context",
-			.type = FLAG_STRING,
-			.value = &o.kube.context,
-			.arg = "NAME",
-			.no_env = true,
-			.help = "context of the kubeconfig"},
-		CLI_FLAG_OUTPUT(o.output),
-		{.name = "reason",
-			.short_name = 'r',
-			.type = FLAG_STRING,
-			.value = &o.reason,
-			.arg = "TEXT",
-			.no_env = true,
-			.help = "why; kept with the decision"},
+	const struct flag all[] = {KUBE_FLAGS(o), CLI_FLAG_REASON(o.reason, false),
 		/* From here on only for approve. */
-		{.name = "for",
-			.type = FLAG_DURATION_MS,
-			.value = &o.for_ms,
-			.arg = "DURATION",
-			.no_env = true,
-			.min = 1000,
-			.max = 366LL * 86400000,
-			.help = "narrow: the approval ends after this, at the latest"},
-		{.name = "uses",
-			.type = FLAG_INT,
-			.value = &o.uses,
-			.arg = "N",
-			.no_env = true,
-			.min = 1,
-			.max = 1000000,
-			.help = "narrow a Window to so many changes"},
-		{.name = "namespace",
-			.short_name = 'n',
-			.type = FLAG_STRING,
-			.value = &o.ns,
-			.arg = "NAME",
-			.no_env = true,
-			.help = "narrow a Window to this namespace"},
-		{.name = "name",
-			.type = FLAG_STRING,
-			.value = &o.name,
-			.arg = "NAME",
-			.no_env = true,
-			.help = "narrow a Window to the object of this name"},
-		{0}};
+		CLI_FLAGS_NARROW(o.narrow), {0}};
 	struct flag flags[ARRAY_LEN(all)] = {0};
-	const char *ids[HOLDS_MAX];
-	char numbers[HOLDS_MAX][24];
+	const char *ids[CLI_HOLDS_MAX];
+	char numbers[CLI_HOLDS_MAX][24];
 	struct kube_config config;
 	struct err e;
 	size_t count;
 	int rc, worst = CLI_OK;
 
 	memcpy(flags, all, approve ? sizeof(all) : 4 * sizeof(all[0]));
-	rc = cli_parse(self, flags, argc, argv, 1, HOLDS_MAX, ids, &count);
+	rc = cli_parse(self, flags, argc, argv, 1, CLI_HOLDS_MAX, ids, &count);
 	if (rc >= 0)
 		return rc;
-	for (size_t i = 0; i < count; i++)
-		if (hold_number_parse(ids[i], numbers[i]) < 0)
-			return cli_error(
-				self, CLI_USAGE, "\"%.64s\" is not a hold's number", ids[i]);
+	rc = hold_numbers_parse(self, ids, count, numbers);
+	if (rc > 0)
+		return rc;
 	if (!arena || kube_config_load(&o.kube, arena, &config, &e) < 0)
 		return cli_error(self, CLI_FAILED, "%s", arena ? e.msg : "out of memory");
 	for (size_t i = 0; i < count; i++) {
@@ -259,19 +215,7 @@ static int kubectl_list(const struct command *self, int argc, char **argv)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 16, ARENA_MAX);
 	struct options o = {.self = self};
-	const struct flag flags[] = {{.name = "kubeconfig",
-					     .type = FLAG_STRING,
-					     .value = &o.kube.kubeconfig,
-					     .arg = "FILE",
-					     .no_env = true,
-					     .help = "kubeconfig instead of kubectl's"},
-		{.name = "context",
-			.type = FLAG_STRING,
-			.value = &o.kube.context,
-			.arg = "NAME",
-			.no_env = true,
-			.help = "context of the kubeconfig"},
-		CLI_FLAG_OUTPUT(o.output), {0}};
+	const struct flag flags[] = {KUBE_FLAGS(o), {0}};
 	struct kube_config config;
 	struct kube_answer answer;
 	struct err e;

@@ -151,27 +151,16 @@ static void print_events(const struct pg_result *r, const char *session)
 
 int cli_replay(const struct command *self, int argc, char **argv)
 {
-	_cleanup_(pg_conn_closep) struct pg_conn *conn = NULL;
 	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
 	const char *url = NULL, *output = NULL, *session;
 	const struct flag flags[] = {CLI_FLAG_DATABASE(url), CLI_FLAG_OUTPUT(output), {0}};
-	struct span param;
-	bool json;
 	int rc = cli_parse(self, flags, argc, argv, 1, 1, &session, NULL);
 
 	if (rc >= 0)
 		return rc;
-	rc = cli_connect(self, url, &conn);
-	if (rc > 0)
-		return rc;
-	json = cli_wants_json(output);
-	param = span_of(session);
-	rc = cli_query(self, conn, json ? &json_stmt : &events_stmt, &param, &rows);
-	if (rc > 0)
-		return rc;
-	if (json)
-		cli_print_json(pg_result_str(rows, 0, 0));
-	else if (pg_result_rows(rows) > 0)
+	rc = cli_ask(self, url, output, &(struct cli_question){&events_stmt, &json_stmt},
+		&(struct span){session, strlen(session)}, &rows);
+	if (rows && pg_result_rows(rows) > 0)
 		print_events(rows, session);
-	return CLI_OK;
+	return rc;
 }

@@ -36,11 +36,12 @@ static void print_days(const struct pg_result *r, const char *last_title)
 
 int cli_retention(const struct command *self, int argc, char **argv)
 {
-	_cleanup_(pg_conn_closep) struct pg_conn *conn = NULL;
 	_cleanup_(pg_result_freep) struct pg_result *r = NULL;
+	static const struct cli_question plan = {&plan_stmt, &plan_json},
+					 run = {&run_stmt, &run_json};
 	const char *url = NULL, *output = NULL, *reason = NULL;
 	int64_t keep_ms = 0;
-	bool yes = false, json;
+	bool yes = false;
 	const struct flag flags[] = {CLI_FLAG_DATABASE(url), CLI_FLAG_OUTPUT(output),
 		{.name = "keep",
 			.type = FLAG_DURATION_MS,
@@ -48,61 +49,35 @@ int cli_retention(const struct command *self, int argc, char **argv)
 			.arg = "AGE",
 			.no_env = true,
 			.required = true,
-			.min = 86400000,
-			.max = 36600LL * 86400000,
+			.min = CLI_DAY_MS,
+			.max = 36600 * CLI_DAY_MS,
 			.help = "keep what is younger, 400d or 9600h"},
-		{.name = "reason",
-			.type = FLAG_STRING,
-			.value = &reason,
-			.arg = "TEXT",
-			.no_env = true,
-			.help = "why; kept in the record of what went"},
-		{.name = "yes",
-			.type = FLAG_BOOL,
-			.value = &yes,
-			.no_env = true,
-			.help = "drop them; without it, only show what would go"},
-		{0}};
+		CLI_FLAG_REASON(reason, false),
+		CLI_FLAG_SWITCH("yes", yes, "drop them; without it, only show what would go"), {0}};
 	char ms[24];
 	int rc = cli_parse(self, flags, argc, argv, 0, 0, NULL, NULL);
 
 	if (rc >= 0)
 		return rc;
-	snprintf(ms, sizeof(ms), "%lld", (long long)keep_ms);
-	rc = cli_connect(self, url, &conn);
-	if (rc > 0)
+	rc = cli_ask(self, url, output, yes ? &run : &plan,
+		(struct span[]){cli_param_int(keep_ms, ms), cli_param(reason)}, &r);
+	if (!r)
 		return rc;
-	json = cli_wants_json(output);
-	rc = cli_query(self, conn,
-		yes ? (json ? &run_json : &run_stmt) : (json ? &plan_json : &plan_stmt),
-		(struct span[]){span_of(ms), cli_param(reason)}, &r);
-	if (rc > 0)
-		return rc;
-	if (json)
-		cli_print_json(pg_result_str(r, 0, 0));
-	else if (pg_result_rows(r) == 0)
+	if (pg_result_rows(r) == 0) {
 		fputs("Nothing is older than that.\n", stderr);
-	else
-		print_days(r, yes ? "WHAT WENT" : "SIZE");
-	if (!json && !yes && pg_result_rows(r) > 0)
+		return rc;
+	}
+	print_days(r, yes ? "WHAT WENT" : "SIZE");
+	if (!yes)
 		fputs("Nothing was dropped. To drop these days, repeat with --yes.\n", stderr);
-	return CLI_OK;
+	return rc;
 }
 
 int cli_erase(const struct command *self, int argc, char **argv)
 {
 	_cleanup_(pg_conn_closep) struct pg_conn *conn = NULL;
 	const char *url = NULL, *reason = NULL, *event, *slash;
-	const struct flag flags[] = {CLI_FLAG_DATABASE(url),
-		{.name = "reason",
-			.short_name = 'r',
-			.type = FLAG_STRING,
-			.value = &reason,
-			.arg = "TEXT",
-			.no_env = true,
-			.required = true,
-			.help = "why; kept in the record"},
-		{0}};
+	const struct flag flags[] = {CLI_FLAG_DATABASE(url), CLI_FLAG_REASON(reason, true), {0}};
 	int rc = cli_parse(self, flags, argc, argv, 1, 1, &event, NULL);
 
 	if (rc >= 0)

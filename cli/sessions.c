@@ -71,76 +71,27 @@ static void print_table(const struct pg_result *rows, bool wide)
 
 int cli_sessions(const struct command *self, int argc, char **argv)
 {
-	_cleanup_(pg_conn_closep) struct pg_conn *conn = NULL;
 	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
 	const char *url = NULL, *output = NULL, *user = NULL, *cluster = NULL, *ns = NULL;
-	int64_t since_ms = 24 * 3600 * 1000, until_ms = 0, limit = 100;
+	int64_t since_ms = CLI_DAY_MS, until_ms = 0, limit = 100;
 	const struct flag flags[] = {CLI_FLAG_DATABASE(url), CLI_FLAG_OUTPUT(output),
-		{.name = "user",
-			.type = FLAG_STRING,
-			.value = &user,
-			.arg = "NAME",
-			.no_env = true,
-			.help = "only this username"},
-		{.name = "since",
-			.type = FLAG_DURATION_MS,
-			.value = &since_ms,
-			.arg = "DURATION",
-			.no_env = true,
-			.max = 3660LL * 86400000,
-			.help = "sessions that were going on this long ago, or later"},
-		{.name = "until",
-			.type = FLAG_DURATION_MS,
-			.value = &until_ms,
-			.arg = "DURATION",
-			.no_env = true,
-			.max = 3660LL * 86400000,
-			.help = "only what happened longer ago than this"},
-		{.name = "cluster",
-			.type = FLAG_STRING,
-			.value = &cluster,
-			.arg = "NAME",
-			.no_env = true,
-			.help = "only this cluster"},
-		{.name = "namespace",
-			.short_name = 'n',
-			.type = FLAG_STRING,
-			.value = &ns,
-			.arg = "NAME",
-			.no_env = true,
-			.help = "only sessions that touched this namespace"},
-		{.name = "limit",
-			.type = FLAG_INT,
-			.value = &limit,
-			.arg = "N",
-			.no_env = true,
-			.min = 1,
-			.max = 100000,
-			.help = "how many at most"},
-		{0}};
+		CLI_FLAG_USER(user, "only this username"),
+		CLI_FLAG_SINCE(since_ms, "sessions that were going on this long ago, or later"),
+		CLI_FLAG_UNTIL(until_ms, "only what happened longer ago than this"),
+		CLI_FLAG_CLUSTER(cluster, "only this cluster"),
+		CLI_FLAG_NAMESPACE(ns, "only sessions that touched this namespace"),
+		CLI_FLAG_LIMIT(limit, "how many at most"), {0}};
 	char since[24], until[24], limit_text[24];
-	bool json;
 	int rc = cli_parse(self, flags, argc, argv, 0, 0, NULL, NULL);
 
 	if (rc >= 0)
 		return rc;
-	rc = cli_connect(self, url, &conn);
-	if (rc > 0)
-		return rc;
-	json = cli_wants_json(output);
-	snprintf(since, sizeof(since), "%lld", (long long)since_ms);
-	snprintf(until, sizeof(until), "%lld", (long long)until_ms);
-	snprintf(limit_text, sizeof(limit_text), "%lld", (long long)limit);
-	rc = cli_query(self, conn, json ? &as_json : &as_rows,
-		(struct span[]){cli_param(user), span_of(since),
-			cli_param(until_ms > 0 ? until : NULL), cli_param(cluster), cli_param(ns),
-			span_of(limit_text)},
+	rc = cli_ask(self, url, output, &(struct cli_question){&as_rows, &as_json},
+		(struct span[]){cli_param(user), cli_param_int(since_ms, since),
+			cli_param_positive(until_ms, until), cli_param(cluster), cli_param(ns),
+			cli_param_int(limit, limit_text)},
 		&rows);
-	if (rc > 0)
-		return rc;
-	if (json)
-		cli_print_json(pg_result_str(rows, 0, 0));
-	else
+	if (rows)
 		print_table(rows, output != NULL);
-	return CLI_OK;
+	return rc;
 }

@@ -1,0 +1,80 @@
+/*
+ * The flags that several commands have, each written down once: called, bounded and read alike
+ * wherever it is. Only the database is also read from the environment.
+ */
+#pragma once
+
+#include "common/flags.h"
+
+#define CLI_DAY_MS INT64_C(86400000)
+
+#define CLI_FLAG_DATABASE(var)                                                                     \
+	{                                                                                          \
+		.name = "database-url", .type = FLAG_STRING, .value = &(var), .arg = "URL",        \
+		.help = "PostgreSQL to talk to; without it libpq's PGHOST, PGSERVICE … are used" \
+	}
+
+/* A string without a meaning of its own for the reader of flags. */
+#define CLI_FLAG_TEXT(flag_name, var, placeholder, text)                                           \
+	{                                                                                          \
+		.name = flag_name, .type = FLAG_STRING, .value = &(var), .arg = placeholder,       \
+		.no_env = true, .help = text                                                       \
+	}
+#define CLI_FLAG_USER(var, text)    CLI_FLAG_TEXT("user", var, "NAME", text)
+#define CLI_FLAG_CLUSTER(var, text) CLI_FLAG_TEXT("cluster", var, "NAME", text)
+#define CLI_FLAG_NAMESPACE(var, text)                                                              \
+	{                                                                                          \
+		.name = "namespace", .short_name = 'n', .type = FLAG_STRING, .value = &(var),      \
+		.arg = "NAME", .no_env = true, .help = text                                        \
+	}
+#define CLI_FLAG_REASON(var, needed)                                                               \
+	{                                                                                          \
+		.name = "reason", .short_name = 'r', .type = FLAG_STRING, .value = &(var),         \
+		.arg = "TEXT", .no_env = true, .required = needed,                                 \
+		.help = "why; kept in the record"                                                  \
+	}
+
+#define CLI_FLAG_OUTPUT_ONE_OF(var, formats, text)                                                 \
+	{                                                                                          \
+		.name = "output", .short_name = 'o', .type = FLAG_STRING, .value = &(var),         \
+		.arg = "FORMAT", .no_env = true, .one_of = formats, .help = text                   \
+	}
+#define CLI_FLAG_OUTPUT(var)                                                                       \
+	CLI_FLAG_OUTPUT_ONE_OF(var, cli_output_formats, "wide (nothing is cut) or json")
+extern const char *const cli_output_formats[];
+
+#define CLI_FLAG_DURATION(flag_name, var, at_least, at_most, text)                                 \
+	{                                                                                          \
+		.name = flag_name, .type = FLAG_DURATION_MS, .value = &(var), .arg = "DURATION",   \
+		.no_env = true, .min = at_least, .max = at_most, .help = text                      \
+	}
+/* Both say how long ago. */
+#define CLI_FLAG_SINCE(var, text) CLI_FLAG_DURATION("since", var, 1, 3660 * CLI_DAY_MS, text)
+#define CLI_FLAG_UNTIL(var, text) CLI_FLAG_DURATION("until", var, 1, 3660 * CLI_DAY_MS, text)
+
+#define CLI_FLAG_NUMBER(flag_name, var, placeholder, at_least, at_most, text)                      \
+	{                                                                                          \
+		.name = flag_name, .type = FLAG_INT, .value = &(var), .arg = placeholder,          \
+		.no_env = true, .min = at_least, .max = at_most, .help = text                      \
+	}
+#define CLI_FLAG_LIMIT(var, text) CLI_FLAG_NUMBER("limit", var, "N", 1, 100000, text)
+
+#define CLI_FLAG_SWITCH(flag_name, var, text)                                                      \
+	{                                                                                          \
+		.name = flag_name, .type = FLAG_BOOL, .value = &(var), .no_env = true,             \
+		.help = text                                                                       \
+	}
+
+/* How an approval can be narrowed: by psql, holdpoint and kubectl alike. */
+struct cli_narrowing {
+	int64_t for_ms, uses; /* 0: not */
+	const char *ns, *name;
+};
+#define CLI_FLAGS_NARROW(n)                                                                        \
+	CLI_FLAG_DURATION("for", (n).for_ms, 1000, 366 * CLI_DAY_MS,                               \
+		"narrow: the approval ends after this, at the latest"),                            \
+		CLI_FLAG_NUMBER("uses", (n).uses, "N", 1, 1000000,                                 \
+			"narrow a Window: at most so many changes"),                               \
+		CLI_FLAG_NAMESPACE((n).ns, "narrow a Window: only in this namespace"),             \
+		CLI_FLAG_TEXT(                                                                     \
+			"name", (n).name, "NAME", "narrow a Window: only the object of this name")
