@@ -110,21 +110,6 @@ static int walk_or_mask(struct mask_frame *f, json_ref r, struct mask_where w)
 	return mask_node(f, r, RULE_UNREADABLE);
 }
 
-/* Requests without an objectRef tell what they were about by their path only. */
-static bool names_secrets(struct mask_frame *f, json_ref uri)
-{
-	struct span s =
-		json_type(f->doc, uri) == JSON_STRING ? mask_string(f, uri) : (struct span){0};
-	const char *at;
-	size_t end;
-
-	if (s.len <= 8 || memcmp(s.ptr, "/api/v1/", 8) != 0)
-		return false;
-	at = memmem(s.ptr, s.len, "/secrets", 8);
-	end = at ? (size_t)(at - s.ptr) + 8 : 0;
-	return at && (end == s.len || is_in(s.ptr[end], "/?#"));
-}
-
 static struct mask_target target_of(struct mask_frame *f, json_ref ref)
 {
 	struct mask_target ret = {0};
@@ -157,7 +142,7 @@ static unsigned event_flags(struct mask_frame *f, json_ref event)
 
 			*t = target_of(f, k + 1);
 			flags |= mask_target_flags(t->group, t->resource, t->subresource);
-		} else if (span_eq(key, SPAN("requestURI")) && names_secrets(f, k + 1)) {
+		} else if (span_eq(key, SPAN("requestURI")) && mask_uri_names_secrets(f, k + 1)) {
 			flags |= WHERE_SECRET | WHERE_SECRETS;
 		}
 	}

@@ -180,17 +180,29 @@ static size_t end_of_word(const struct pair *p, size_t at, const char *stops)
 	return at < p->end ? at : p->end;
 }
 
-/* The quote that the whole of name and value stand in: -H "Authorization: Bearer x". */
+/* The quote that the whole of name and value stand in: -H "Authorization: Bearer x". One that was
+ * closed again before the name is none. */
 static char outer_quote(const struct pair *p)
 {
+	unsigned seen[128] = {0};
 	size_t at = p->name;
+	char nearest = 0;
 
 	if (p->closed_quote)
 		return 0;
 	while (at > p->begin && !is_end_of_line(p->text[at - 1]) && p->name - at < 256) {
-		at--;
-		if (is_quote(p->text[at]))
-			return p->text[at];
+		char c = p->text[--at];
+
+		if (!is_quote(c))
+			continue;
+		seen[(uint8_t)c]++;
+		nearest = nearest ? nearest : c;
+	}
+	if (nearest && seen[(uint8_t)nearest] % 2 == 1)
+		return nearest;
+	for (const char *q = "\"'`"; *q; q++) {
+		if (seen[(uint8_t)*q] % 2 == 1)
+			return *q;
 	}
 	return 0;
 }
@@ -231,6 +243,16 @@ static bool find_quoted_value(struct pair *p)
 	}
 	if (at >= p->end || !is_quote(p->text[at]))
 		return false;
+	if (slashes == 0 && p->end - at >= 3 && p->text[at + 1] == p->text[at] &&
+		p->text[at + 2] == p->text[at]) {
+		/* three of them, as TOML and Python write long texts */
+		const char *close;
+
+		p->value = at + 3;
+		close = memmem(p->text + p->value, p->end - p->value, p->text + at, 3);
+		p->value_end = close ? (size_t)(close - p->text) : p->end;
+		return true;
+	}
 	p->value = at + 1;
 	p->value_end = closing_quote(p, at + 1, p->text[at], slashes);
 	return true;
@@ -250,7 +272,8 @@ static bool find_value(struct pair *p)
 		spaced = true;
 		p->value++;
 	}
-	if (p->value >= p->end)
+	/* What a message quotes behind these words is found there. */
+	if (p->value >= p->end || mask_quoting_words(p->text + p->value, p->text + p->end) > 0)
 		return false;
 	if (sep != '>' && (is_end_of_line(p->text[p->value]) || is_block_sign(p, p->value))) {
 		while (p->value < p->end && p->text[p->value] != '\n')
@@ -356,20 +379,27 @@ static int mask_sql(struct mask_frame *f, struct pair *p, size_t *ret_end)
 	return mask_pair(f, p, NAME_STRONG, RULE_TEXT_ASSIGNMENT);
 }
 
+/* "password", also as the last part of "spring.datasource.password". */
+static bool is_pass_word(struct span name)
+{
+	static const struct span words[] = {SPAN("password"), SPAN("passwd"), SPAN("passphrase"),
+		SPAN("requirepass"), SPAN("masterauth")};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		const char *at = name.ptr + name.len - words[i].len;
+
+		if (name.len >= words[i].len && begins_case(at, name.ptr + name.len, words[i]) &&
+			(at == name.ptr || is_in(at[-1], "._-")))
+			return true;
+	}
+	return false;
+}
+
 /* password "x" in messages, password x in netrc, requirepass x in redis.conf: sep is the blank. */
 static int mask_spaced(struct mask_frame *f, struct pair *p, size_t *ret_end)
 {
-	static const char *const names[] = {
-		"password", "passwd", "passphrase", "requirepass", "masterauth"};
-	bool known = false;
-
-	if (!find_name(p))
-		return 0;
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		known |= p->name_end - p->name == strlen(names[i]) &&
-			 strncasecmp(p->text + p->name, names[i], strlen(names[i])) == 0;
 	p->value = p->sep + 1;
-	if (!known || p->closed_quote || p->value >= p->end)
+	if (!find_name(p) || !is_pass_word(pair_name(p)) || p->closed_quote || p->value >= p->end)
 		return 0;
 	if (!find_quoted_value(p)) {
 		size_t line = end_of_line(p, p->value);
@@ -382,6 +412,50 @@ static int mask_spaced(struct mask_frame *f, struct pair *p, size_t *ret_end)
 	}
 	*ret_end = p->value_end;
 	return mask_pair(f, p, NAME_STRONG, RULE_TEXT_ASSIGNMENT);
+}
+
+/* define('DB_PASSWORD', 'x'), setProperty("password", "x"): sep is the comma. */
+static bool is_call(const struct masker *m, struct pair *p)
+{
+	size_t at = p->sep + 1;
+
+	if (!find_name(p) || !p->closed_quote || p->name < p->begin + 2 ||
+		!is_quote(p->text[p->name - 1]) || p->text[p->name - 2] != '(')
+		return false;
+	while (at < p->end && is_blank(p->text[at]))
+		at++;
+	return at < p->end && is_quote(p->text[at]) &&
+	       mask_name_class(m, pair_name(p)) == NAME_STRONG;
+}
+
+static int mask_call(struct mask_frame *f, struct pair *p, size_t *ret_end)
+{
+	if (!is_call(f->ctx->m, p))
+		return 0;
+	for (p->value = p->sep + 1; is_blank(p->text[p->value]);)
+		p->value++;
+	if (!find_quoted_value(p))
+		return 0;
+	*ret_end = p->value_end;
+	return mask_pair(f, p, NAME_STRONG, RULE_TEXT_ASSIGNMENT);
+}
+
+#define ASSIGNED_BASE64_MIN 24
+
+/* CONFIG=base64 of a text: its length, 0 if the value is none. *ret_off: where it begins. */
+static size_t assigned_base64(const struct pair *p, size_t *ret_off)
+{
+	size_t at = p->sep + 1, len;
+
+	if (p->text[p->sep] != '=' && p->text[p->sep] != ':')
+		return 0;
+	while (at < p->end && (is_blank(p->text[at]) || is_quote(p->text[at])))
+		at++;
+	len = mask_tail_len(p->text + at, p->text + p->end, TAIL_BASE64);
+	*ret_off = at;
+	return len >= ASSIGNED_BASE64_MIN && mask_base64_is_text((struct span){p->text + at, len})
+		       ? len
+		       : 0;
 }
 
 /* The name before the separator; false when its value is none of ours. */
@@ -406,20 +480,30 @@ bool mask_is_separator(const struct masker *m, const char *begin, const char *se
 {
 	struct pair p = {.text = begin, .end = (size_t)(end - begin), .sep = (size_t)(sep - begin)};
 	struct mask_name name;
+	size_t off;
 
-	return read_name(m, &p, &name);
+	if (*sep == ',')
+		return is_call(m, &p);
+	return read_name(m, &p, &name) || assigned_base64(&p, &off) > 0;
 }
 
 int mask_assignment(struct mask_frame *f, size_t begin, size_t end, size_t sep, size_t *ret_end)
 {
 	struct pair p = {.text = f->text.ptr, .begin = begin, .end = end, .sep = sep};
 	struct mask_name name;
+	size_t off, len;
 
+	if (p.text[sep] == ',')
+		return mask_call(f, &p, ret_end);
 	if (p.text[sep] == '\'')
 		return mask_sql(f, &p, ret_end);
 	if (p.text[sep] == ' ')
 		return mask_spaced(f, &p, ret_end);
-	if (!read_name(f->ctx->m, &p, &name) || !find_value(&p))
+	if (!read_name(f->ctx->m, &p, &name)) {
+		len = assigned_base64(&p, &off);
+		return len > 0 ? mask_base64_run(f, off, len) : 0;
+	}
+	if (!find_value(&p))
 		return 0;
 	if (name.field == FIELD_NAME)
 		return mask_named_value(f, &p, ret_end);
@@ -449,6 +533,28 @@ char mask_password_option(struct span command)
 	return 0;
 }
 
+char mask_image_option(struct span image)
+{
+	const char *slash = memrchr(image.ptr, '/', image.len);
+	size_t n = 0;
+
+	if (slash)
+		image = (struct span){slash + 1, (size_t)(image.ptr + image.len - slash) - 1};
+	while (n < image.len && is_lower(image.ptr[n]))
+		n++;
+	image.len = n;
+	/* mysql:8, not mysql-exporter */
+	if (image.ptr[n] == '-' || span_eq(image, SPAN("login")))
+		return 0;
+	return mask_password_option(image);
+}
+
+bool mask_is_user_option(struct span option)
+{
+	return span_eq(option, SPAN("-u")) || span_eq(option, SPAN("-U")) ||
+	       span_eq(option, SPAN("--user")) || span_eq(option, SPAN("--proxy-user"));
+}
+
 static struct span command_before(const struct pair *p, size_t off)
 {
 	size_t at = off;
@@ -470,24 +576,60 @@ static int mask_word(struct mask_frame *f, struct pair *p, size_t *ret_end)
 	return mask_pair(f, p, NAME_STRONG, RULE_COMMAND_OPTION);
 }
 
+size_t mask_user_password(struct span word)
+{
+	const char *colon = memchr(word.ptr, ':', word.len);
+	size_t digits = 0;
+
+	while (digits < word.len && (is_digit(word.ptr[digits]) || word.ptr[digits] == ':'))
+		digits++;
+	/* 1000:1000 is a user and a group */
+	return colon && digits < word.len ? (size_t)(colon + 1 - word.ptr) : word.len;
+}
+
+/* -u user:password; p->value: behind the option. */
+static int mask_user_option(struct mask_frame *f, struct pair *p, size_t *ret_end)
+{
+	while (p->value < p->end && (is_blank(p->text[p->value]) || p->text[p->value] == '='))
+		p->value++;
+	if (!find_quoted_value(p))
+		p->value_end = end_of_word(p, p->value, ";|&");
+	p->value += mask_user_password((struct span){p->text + p->value, p->value_end - p->value});
+	if (p->value == p->value_end)
+		return 0;
+	*ret_end = p->value_end;
+	return mask_pair(f, p, NAME_STRONG, RULE_COMMAND_OPTION);
+}
+
+/* echo password | tool --password-stdin: what echo and printf write is the password. */
+static int mask_piped(struct mask_frame *f, struct pair *p)
+{
+	struct span command = command_before(p, p->name);
+	size_t pipe = (size_t)(command.ptr - p->text), at;
+
+	if (pipe <= p->begin || p->text[pipe - 1] != '|')
+		return 0;
+	command = command_before(p, pipe - 1);
+	at = (size_t)(command.ptr - p->text);
+	while (at < pipe && is_blank(p->text[at]))
+		at++;
+	if (!begins(p->text + at, p->text + pipe, SPAN("echo ")) &&
+		!begins(p->text + at, p->text + pipe, SPAN("printf ")))
+		return 0;
+	p->value = at + (p->text[at] == 'e' ? 5 : 7);
+	p->value_end = pipe - 1;
+	while (p->value_end > p->value && is_blank(p->text[p->value_end - 1]))
+		p->value_end--;
+	return mask_pair(f, p, NAME_STRONG, RULE_COMMAND_OPTION);
+}
+
 static int mask_short_option(struct mask_frame *f, struct pair *p, size_t *ret_end)
 {
 	char option = p->text[p->name];
-	const char *colon;
 
 	p->value = p->name + 1;
-	if (option == 'u') {
-		while (p->value < p->end && is_blank(p->text[p->value]))
-			p->value++;
-		if (!find_quoted_value(p))
-			p->value_end = end_of_word(p, p->value, ";|&");
-		colon = memchr(p->text + p->value, ':', p->value_end - p->value);
-		if (!colon)
-			return 0;
-		p->value = (size_t)(colon + 1 - p->text);
-		*ret_end = p->value_end;
-		return mask_pair(f, p, NAME_STRONG, RULE_COMMAND_OPTION);
-	}
+	if (option == 'u' || option == 'U')
+		return mask_user_option(f, p, ret_end);
 	if (mask_password_option(command_before(p, p->name)) != option)
 		return 0;
 	return mask_word(f, p, ret_end);
@@ -513,6 +655,14 @@ int mask_option(struct mask_frame *f, size_t begin, size_t end, size_t off, size
 		if (*ret_end > off)
 			return 0;
 	}
+	if (dashes == 2 && mask_is_user_option((struct span){p.text + off, p.name_end - off})) {
+		p.value = p.name_end;
+		return mask_user_option(f, &p, ret_end);
+	}
+	if (dashes == 2 && p.name_end - p.name > 6 &&
+		begins(p.text + p.name_end - 6, p.text + end, SPAN("-stdin")) &&
+		mask_name_class(f->ctx->m, pair_name(&p)) == NAME_STRONG)
+		return mask_piped(f, &p);
 	if (p.name_end == end || !is_blank(p.text[p.name_end]) || p.name_end - p.name < 2 ||
 		mask_name_class(f->ctx->m, pair_name(&p)) != NAME_STRONG)
 		return 0;

@@ -247,30 +247,40 @@ static bool asks_for_secret(struct mask_frame *f, struct span word)
 }
 
 /* mysql -p, redis-cli -a, curl -u user:password. *ret_done: the element is dealt with. */
+/* user:password in a word of its own, or behind the option's '='. */
+static int user_word(struct mask_frame *f, size_t off)
+{
+	struct span word = {f->text.ptr + off, f->text.len - off};
+	size_t password = mask_user_password(word);
+
+	return mask_range(f, off + password, word.len - password, RULE_COMMAND_OPTION);
+}
+
+/* *ret_done: the word was such an option. */
 static int short_option(struct mask_frame *f, struct mask_command *c, bool *ret_done)
 {
 	struct span word = f->text;
-	const char *colon = memchr(word.ptr, ':', word.len);
+	const char *equals = memchr(word.ptr, '=', word.len);
+	size_t name_len = equals ? (size_t)(equals - word.ptr) : word.len;
 	bool user = c->next_is_user;
 
-	c->next_is_user = word.len == 2 && memcmp(word.ptr, "-u", 2) == 0;
-	if (user && colon) {
-		*ret_done = true;
-		return mask_range(f, (size_t)(colon + 1 - word.ptr),
-			(size_t)(word.ptr + word.len - colon - 1), RULE_COMMAND_OPTION);
-	}
-	if (word.len < 2 || word.ptr[0] != '-' || !c->password_options[0] ||
-		!strchr(c->password_options, word.ptr[1]))
-		return 0;
+	c->next_is_user = mask_is_user_option(word);
 	*ret_done = true;
+	if (user && mask_user_password(word) < word.len)
+		return user_word(f, 0);
+	if (equals && name_len > 2 && mask_is_user_option((struct span){word.ptr, name_len}))
+		return user_word(f, name_len + 1);
+	*ret_done = word.len >= 2 && word.ptr[0] == '-' && c->password_options[0] &&
+		    strchr(c->password_options, word.ptr[1]);
+	if (!*ret_done)
+		return 0;
 	if (word.len == 2)
 		c->next_is_secret = true;
 	return mask_range(f, 2, word.len - 2, RULE_COMMAND_OPTION);
 }
 
-static void note_program(struct mask_command *c, struct span word)
+static void note_option(struct mask_command *c, char option)
 {
-	char option = mask_password_option(word);
 	size_t n = strlen(c->password_options);
 
 	if (option && n + 1 < sizeof(c->password_options) && !strchr(c->password_options, option))
@@ -288,7 +298,7 @@ int mask_command_element(struct mask_frame *f, struct mask_command *c, bool exec
 		return mask_range(f, 0, word.len, RULE_COMMAND_OPTION);
 	if (short_option(f, c, &done) < 0)
 		return -1;
-	note_program(c, word);
+	note_option(c, mask_password_option(word));
 	if (done && !exec)
 		return 0;
 	if (exec && first && is_program(word)) {
@@ -302,12 +312,37 @@ int mask_command_element(struct mask_frame *f, struct mask_command *c, bool exec
 	return exec ? judge_words(f, 0, word.len, &c->all) : 0;
 }
 
-int mask_command_list(struct mask_frame *f, json_ref array, struct mask_where w)
+/* command names the program of args, and the image may. */
+static void note_programs_beside(
+	struct mask_frame *f, json_ref list, const struct mask_shape *s, struct mask_command *c)
+{
+	struct span word;
+
+	for (size_t i = 0; i < ARRAY_LEN(s->words); i++) {
+		if (s->words[i] == list)
+			continue;
+		json_foreach (v, f->doc, s->words[i]) {
+			word = json_type(f->doc, v) == JSON_STRING ? mask_string(f, v) : SPAN("");
+			if (word.ptr)
+				note_option(c, mask_password_option(word));
+		}
+	}
+	if (json_type(f->doc, s->image) != JSON_STRING)
+		return;
+	word = mask_string(f, s->image);
+	if (word.ptr)
+		note_option(c, mask_image_option(word));
+}
+
+int mask_command_list(
+	struct mask_frame *f, json_ref array, const struct mask_shape *beside, struct mask_where w)
 {
 	struct mask_command c = {0};
 
 	if (w.depth >= MASK_DEPTH_MAX)
 		return mask_node(f, array, RULE_TOO_DEEP);
+	if (beside)
+		note_programs_beside(f, array, beside, &c);
 	w.depth++;
 	json_foreach (v, f->doc, array) {
 		const struct json_node *n = json_node(f->doc, v);

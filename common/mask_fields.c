@@ -144,6 +144,10 @@ static const struct known known_fields[] = {
 	REFERENCE("secretNamespace"),
 	REFERENCE("issuerRef"),
 	REFERENCE("serviceAccountName"),
+	REFERENCE("algorithm"),
+	REFERENCE("encoding"),
+	REFERENCE("size"),
+	REFERENCE("rotationPolicy"),
 
 	/* the audit event */
 	PLAIN("level"),
@@ -203,7 +207,7 @@ static const struct known known_fields[] = {
 	PLAIN("initContainers"),
 	PLAIN("ephemeralContainers"),
 	PLAIN("container"),
-	PLAIN("image"),
+	SHAPE("image", IMAGE),
 	PLAIN("imageID"),
 	PLAIN("containerID"),
 	PLAIN("imagePullPolicy"),
@@ -456,7 +460,10 @@ static const struct known known_fields[] = {
 	STRONG("secrets"),
 	STRONG("credentials"),
 	STRONG("accessKey"),
-	STRONG("secretKey"),
+	{"secretKey", {.known = true,
+			      .class = NAME_STRONG,
+			      .rule = RULE_FIELD_NAME,
+			      .field = FIELD_SECRET_KEY}},
 	STRONG("privateKey"),
 	STRONG("authorization"),
 };

@@ -131,6 +131,8 @@ enum mask_field {
 	FIELD_OPTIONS,
 	FIELD_TARGET_OBJECT, /* of an event: requestObject, responseObject */
 	FIELD_OBJECT_REF,
+	FIELD_IMAGE,
+	FIELD_SECRET_KEY, /* in resources that make Secrets: the name of a key */
 };
 
 struct mask_name {
@@ -275,6 +277,7 @@ enum {
 	WHERE_COMMAND = 1 << 2, /* a list here is a command line */
 	WHERE_EXEC = 1 << 3,	/* of exec: only what is known to be harmless stays */
 	WHERE_SCHEMA = 1 << 4,	/* of a CustomResourceDefinition: names of fields, no values */
+	WHERE_MAKER = 1 << 5,	/* of an ExternalSecret and the like: its data become a Secret's */
 	WHERE_PROXY = 1 << 6,	/* options of a proxy request: `path` is a URI */
 	WHERE_TARGET = 1 << 7,	/* an object of the resource that the request names */
 };
@@ -293,7 +296,8 @@ int mask_string_value(struct mask_frame *f, json_ref r, struct mask_where w) _mu
 /* Members of an object that decide how the others are read. JSON_NONE where absent. */
 struct mask_shape {
 	json_ref kind, api_version, value, op, path, data, string_data, type, columns, rows;
-	json_ref resource, object;
+	json_ref resource, object, image;
+	json_ref words[2];			  /* command and args */
 	struct mask_name names[MASK_SHAPE_NAMES]; /* of the first members, in order */
 	uint8_t value_class;			  /* what the object's "name" says of its "value" */
 };
@@ -309,6 +313,8 @@ bool mask_string_is(struct mask_frame *f, json_ref r, struct span s);
 bool mask_is_secret(
 	struct mask_frame *f, json_ref r, const struct mask_shape *s, struct mask_where w);
 int mask_secret(struct mask_frame *f, json_ref r, struct mask_where w) _must_check_;
+/* Each value of data or stringData. */
+int mask_secret_values(struct mask_frame *f, json_ref v, bool base64) _must_check_;
 int mask_patch_op(struct mask_frame *f, json_ref r, const struct mask_shape *s,
 	struct mask_where w) _must_check_;
 int mask_table(struct mask_frame *f, json_ref r, const struct mask_shape *s,
@@ -331,6 +337,8 @@ int mask_layers(struct mask_frame *f, struct mask_where w, bool *ret_done) _must
 bool mask_may_be_layered(const struct masker *m, struct span text);
 /* Is there a secret in what the base64 f->text[off..off+len) spells? Then it is masked. */
 int mask_base64_run(struct mask_frame *f, size_t off, size_t len) _must_check_;
+/* Does base64 spell text, to judge by its first eight bytes? */
+bool mask_base64_is_text(struct span s);
 bool mask_looks_random(struct span s);
 
 /* ---- text, commands, URIs ---- */
@@ -344,6 +352,9 @@ bool mask_is_plain(const struct masker *m, struct span text);
 size_t mask_next_place(const struct masker *m, struct span text, size_t at);
 /* Masks what patterns find in f->text[off..off+len). */
 int mask_scan(struct mask_frame *f, size_t off, size_t len) _must_check_;
+/* Length of the words with which a message introduces a value that it quotes ("Invalid value: ").
+ */
+size_t mask_quoting_words(const char *p, const char *end);
 /* Where the next bootstrap token (abcdef.0123456789abcdef) begins, or NULL. */
 const char *mask_find_bootstrap_token(const char *p, const char *end);
 
@@ -374,12 +385,14 @@ int mask_option(
 /* A whole text: patterns, manifests of Secrets, layers. */
 int mask_text_frame(struct mask_frame *f, struct mask_where w) _must_check_;
 
-int mask_command_list(struct mask_frame *f, json_ref array, struct mask_where w) _must_check_;
+/* beside: the object that the list stands in may name the program elsewhere; NULL: none. */
+int mask_command_list(struct mask_frame *f, json_ref array, const struct mask_shape *beside,
+	struct mask_where w) _must_check_;
 /* What earlier words of a command line say of the next one. */
 struct mask_command {
 	unsigned index;
 	bool next_is_secret; /* --password */
-	bool next_is_user;   /* -u user:password */
+	bool next_is_user;   /* --user user:password */
 	bool all;	     /* echo …: everything that follows */
 	char password_options[4];
 };
@@ -387,8 +400,16 @@ struct mask_command {
 int mask_command_element(struct mask_frame *f, struct mask_command *c, bool exec) _must_check_;
 /* The one-letter option with which a program named in command takes a password, or 0. */
 char mask_password_option(struct span command);
+/* The same for the program that an image is named after ("docker.io/library/mysql:8"). */
+char mask_image_option(struct span image);
+/* Does a user, with a password perhaps, follow? -u, --user. */
+bool mask_is_user_option(struct span option);
+/* Where the password in "user:password" begins; word.len when there is none. */
+size_t mask_user_password(struct span word);
 /* The whole text is a URI; proxy_path: it is the part behind …/proxy. */
 int mask_uri(struct mask_frame *f, bool proxy_path) _must_check_;
 /* The same for a string on the tape. */
 int mask_uri_value(struct mask_frame *f, json_ref r, bool proxy_path) _must_check_;
+/* Is the URI about Secrets? Requests without an objectRef tell by it alone. */
+bool mask_uri_names_secrets(struct mask_frame *f, json_ref uri);
 bool mask_harmless_word(struct span word);

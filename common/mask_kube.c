@@ -104,6 +104,11 @@ static int mask_each(struct mask_frame *f, json_ref v, bool base64, enum mask_ru
 	return 0;
 }
 
+int mask_secret_values(struct mask_frame *f, json_ref v, bool base64)
+{
+	return mask_each(f, v, base64, RULE_SECRET_DATA);
+}
+
 static int mask_secret_metadata(struct mask_frame *f, json_ref v, struct mask_where w)
 {
 	struct mask_where c = {.flags = w.flags & WHERE_SECRETS, .depth = (uint16_t)(w.depth + 2)};
@@ -154,9 +159,9 @@ static int mask_secret_member(
 	case FIELD_METADATA:
 		return mask_secret_metadata(f, v, w);
 	case FIELD_DATA:
-		return mask_each(f, v, true, RULE_SECRET_DATA);
+		return mask_secret_values(f, v, true);
 	case FIELD_STRING_DATA:
-		return mask_each(f, v, false, RULE_SECRET_DATA);
+		return mask_secret_values(f, v, false);
 	case FIELD_ITEMS:
 		if (json_type(f->doc, v) == JSON_ARRAY) {
 			w.flags |= WHERE_SECRET;
@@ -284,7 +289,7 @@ static int mask_patch_value(
 	if (says.secret || says.env_value)
 		return mask_unless_harmless(f, v, RULE_PATCH_PATH);
 	if (json_type(f->doc, v) == JSON_ARRAY && (says.where.flags & WHERE_COMMAND))
-		return mask_command_list(f, v, says.where);
+		return mask_command_list(f, v, NULL, says.where);
 	says.where.flags = 0;
 	says.where.depth = (uint16_t)(w.depth + 1);
 	if (w.infected)

@@ -366,6 +366,19 @@ static struct span decode_base64(struct span s, char *begin)
 	return (struct span){begin, (size_t)(out - begin)};
 }
 
+/* Text, to judge by its beginning? s: at least eight bytes of base64. */
+bool mask_base64_is_text(struct span s)
+{
+	char bytes[DECODED_MAX(8)];
+	struct span begin = decode_base64((struct span){s.ptr, 8}, bytes);
+
+	for (size_t i = 0; i < begin.len; i++) {
+		if ((bytes[i] < 0x20 || bytes[i] > 0x7e) && !is_white(bytes[i]))
+			return false;
+	}
+	return begin.len == 6;
+}
+
 /* Decoded bytes in which nothing can hide: the quick answer for words that are base64 by chance. */
 static bool base64_is_plain(const struct masker *m, struct span s)
 {
@@ -419,6 +432,14 @@ static bool hex_is_readable(struct span s)
 			return false;
 	}
 	return true;
+}
+
+/* Without the sign that some write before hex: 0x, or the \x of PostgreSQL. */
+static struct span without_hex_sign(struct span s)
+{
+	if (s.len < 2 || s.ptr[1] != 'x' || (s.ptr[0] != '0' && s.ptr[0] != '\\'))
+		return s;
+	return (struct span){s.ptr + 2, s.len - 2};
 }
 
 static int mask_hex(struct mask_frame *f, struct span s, struct mask_where w)
@@ -483,8 +504,8 @@ bool mask_may_be_layered(const struct masker *m, struct span text)
 		return true;
 	if (may_be_base64(s))
 		return !base64_is_plain(m, s);
-	if (may_be_hex(s))
-		return hex_is_readable(s);
+	if (may_be_hex(without_hex_sign(s)))
+		return hex_is_readable(without_hex_sign(s));
 	return has_percent_escapes(s);
 }
 
@@ -502,8 +523,8 @@ int mask_layers(struct mask_frame *f, struct mask_where w, bool *ret_done)
 		*ret_done = f->edit_count > count;
 		return 0;
 	}
-	if (may_be_hex(s))
-		return mask_hex(f, s, w);
+	if (may_be_hex(without_hex_sign(s)))
+		return mask_hex(f, without_hex_sign(s), w);
 	if (has_percent_escapes(s))
 		return mask_percent(f, w, ret_done);
 	return 0;

@@ -19,16 +19,19 @@ struct words {
 };
 
 /* Anywhere in a name. Sorted by first letter for part_at(). */
-static const char *const strong_parts[] = {"accesskey", "accountkey", "adminkey", "apikey",
-	"appkey", "authkey", "authorization", "bearer", "clientkey", "connectionstring", "connstr",
-	"contrase", "cookie", "credential", "decryptionkey", "deploykey", "dockercfg",
-	"dockerconfig", "encryptionkey", "encryptkey", "hmackey", "hostkey", "iddsa", "idecdsa",
-	"ided25519", "idrsa", "jsonwebkey", "jwt", "kennwort", "keytab", "kubeconfig", "licensekey",
+static const char *const strong_parts[] = {"accesskey", "accountkey", "adgangskode", "adminkey",
+	"aeskey", "apikey", "appkey", "authkey", "authorization", "basicauth", "bearer",
+	"clientkey", "connectionstring", "connstr", "contrase", "cookie", "credential",
+	"decryptionkey", "deploykey", "dockercfg", "dockerconfig", "encryptionkey", "encryptkey",
+	"fromliteral", "hasło", "heslo", "hmackey", "hostkey", "iddsa", "idecdsa", "ided25519",
+	"idrsa", "jsonwebkey", "jwt", "kennwort", "keytab", "kubeconfig", "licensekey", "lösenord",
 	"masterkey", "mnemonic", "motdepasse", "netrc", "parola", "passcode", "passphrase",
 	"passwd", "password", "passwort", "pgpass", "presharedkey", "privatekey", "privkey",
-	"recoverycode", "recoverykey", "rootkey", "saskey", "secret", "securitykey", "seedphrase",
-	"senha", "serverkey", "serviceaccountjson", "serviceaccountkey", "sessionkey", "sharedkey",
-	"signingkey", "signkey", "sshkey", "storagekey", "tlskey", "token", "unsealkey"};
+	"recoverycode", "recoverykey", "rootkey", "salasana", "saskey", "secret", "securitykey",
+	"seedphrase", "senha", "serverkey", "serviceaccountjson", "serviceaccountkey", "sessionid",
+	"sessionkey", "sharedkey", "sifre", "signingkey", "signkey", "sshkey", "storagekey",
+	"tlskey", "token", "unsealkey", "wachtwoord", "şifre", "пароль", "パスワード", "密码",
+	"密碼", "비밀번호"};
 
 /* As a word of its own. */
 static const char *const strong_words[] = {"auths", "cred", "creds", "dsn", "jks", "mfa", "otp",

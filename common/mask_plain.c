@@ -39,7 +39,7 @@ void mask_plain_init(void)
 {
 	static const char *const others[] = {"ey", "LS", "H4", "--", "-p", "-u", "-a", "-w", ":/",
 		"Be", "be", "BE", "Ba", "ba", "BA", ";b", ".|", "In", " '", "ki", "Ki", "KI", "@t",
-		"@u", "d ", "s ", "e ", "h "};
+		"@u", "d ", "s ", "e ", "h ", "',", "\",", "Pu", "jd", ":\\", "Un", "Du", "No"};
 
 	for (size_t i = 0; mask_token_prefix(i); i++)
 		add_pair(mask_token_prefix(i)[0], mask_token_prefix(i)[1]);
@@ -82,7 +82,7 @@ static bool may_be_userinfo(const struct place *s)
 {
 	size_t left = (size_t)(s->end - s->p);
 
-	if (!begins(s->p, s->end, SPAN("://")))
+	if (!begins(s->p, s->end, SPAN("://")) && !begins(s->p, s->end, SPAN(":\\/\\/")))
 		return false;
 	return left > USERINFO_LOOK_MAX || memchr(s->p, '@', left);
 }
@@ -109,7 +109,14 @@ static bool may_be_by_first(const struct place *s)
 	case '.':
 		return p - s->begin >= 2 && begins(p - 2, end, SPAN("...|"));
 	case 'I':
-		return begins(p, end, SPAN("Invalid value: "));
+	case 'U':
+	case 'D':
+	case 'N':
+		return mask_quoting_words(p, end) > 0;
+	case 'P':
+		return begins(p, end, SPAN("PuTTY-User-Key-File-"));
+	case 'j':
+		return begins(p, end, SPAN("jdbc:oracle:"));
 	case 'B':
 	case 'b':
 		return end - p > 6 &&
@@ -135,7 +142,7 @@ static bool may_be(const struct masker *m, const struct place *s)
 
 	if (may_be_by_first(s) || mask_token_len(s->begin, s->p, s->end) > 0)
 		return true;
-	if (second == '=' || second == ':' || second == '>')
+	if (second == '=' || second == ':' || second == '>' || second == ',')
 		return mask_is_separator(m, s->begin, s->p + 1, s->end);
 	return (*s->p == ' ' && second == '\'') || (second == ' ' && ends_pass_word(s));
 }

@@ -11,7 +11,10 @@ const struct mask_rule_info mask_rules[RULE_COUNT] = {
 	[RULE_SECRET_DATA] = {"secret-data",
 		"Secrets, by resource or by `kind`, alone, in lists, in the rows of a Table, or in "
 		"any "
-		"text below; anything with `stringData`, or with `data` and a Secret's `type`",
+		"text below; anything with `stringData`, or with `data` and a Secret's `type`; "
+		"`data` "
+		"of resources named after the Secret that they make (`ExternalSecret`, "
+		"`SealedSecret`, …)",
 		"each value of `data` and `stringData`; field names stay. The pseudonym of `data` "
 		"is "
 		"made of what its base64 spells, so it equals that of the same value in "
@@ -55,8 +58,8 @@ const struct mask_rule_info mask_rules[RULE_COUNT] = {
 	[RULE_COMMAND_OPTION] = {"command-option",
 		"command lines: `command`, `args`, scripts in a string",
 		"the word behind an option that says secret (`--password x`), `-p` of database "
-		"clients, "
-		"the password of `-u user:password`"},
+		"clients (named in `command`, `args` or `image`), the password of `-u` and `--user "
+		"user:password`, what `echo` pipes into `--password-stdin`"},
 	[RULE_COMMAND_WORD] = {"command-word",
 		"what is run with exec and attach: `command=` in URIs, PodExecOptions",
 		"every word that is not known to be harmless: the program, names of options, "
@@ -67,9 +70,11 @@ const struct mask_rule_info mask_rules[RULE_COUNT] = {
 		"all"},
 	[RULE_URI_PROXY_PATH] = {"uri-proxy-path", "request URIs behind `/proxy/`",
 		"path segments that are not plain words, numbers or file names"},
-	[RULE_TEXT_JWT] = {"text-jwt", "any text", "JSON Web Tokens (`eyJ….….…`)"},
+	[RULE_TEXT_JWT] = {"text-jwt", "any text",
+		"JSON Web Tokens (`eyJ….….…`), also with blanks or line breaks between their "
+		"parts"},
 	[RULE_TEXT_PEM] = {"text-pem", "any text",
-		"private keys in PEM, cut ones too; certificates stay"},
+		"private keys in PEM, cut ones too, and PuTTY's; certificates stay"},
 	[RULE_TEXT_TOKEN] = {"text-token", "any text",
 		"tokens with a known beginning: AWS, Google, Azure, Alibaba, DigitalOcean, GitHub, "
 		"GitLab, "
@@ -78,14 +83,16 @@ const struct mask_rule_info mask_rules[RULE_COUNT] = {
 		"Vault, Grafana, Tailscale, Pulumi, Databricks, OpenAI, Anthropic, Hugging Face, "
 		"age, …; hashes of passwords as crypt and htpasswd write them"},
 	[RULE_TEXT_USERINFO] = {"text-userinfo", "any text",
-		"the password in `scheme://user:password@host` and in `user:password@tcp(host)`; a "
-		"user "
-		"without a password that is not a plain name"},
+		"the password in `scheme://user:password@host`, in `user:password@tcp(host)` and "
+		"in "
+		"`jdbc:oracle:thin:user/password@host`; a user without a password that is not a "
+		"plain name"},
 	[RULE_TEXT_ASSIGNMENT] = {"text-assignment",
 		"any text: shell, INI, YAML, headers, queries, DSNs, XML, SQL, JSON that does not "
 		"parse",
-		"the value beside a name that says secret, to the end of its word, quotes, line or "
-		"block"},
+		"the value beside a name that says secret (also as the arguments of a call), to "
+		"the "
+		"end of its word, quotes, line or block"},
 	[RULE_TEXT_AUTH_SCHEME] = {"text-auth-scheme", "any text",
 		"what follows `Bearer` and `Basic`"},
 	[RULE_TEXT_BOOTSTRAP_TOKEN] = {"text-bootstrap-token", "any text",
@@ -95,11 +102,13 @@ const struct mask_rule_info mask_rules[RULE_COUNT] = {
 		"off",
 		"the whole text"},
 	[RULE_TEXT_QUOTED_BODY] = {"text-quoted-body", "messages that quote what could not be read",
-		"the quoted part: behind `Invalid value:` of a field whose name says secret, or of "
-		"a whole "
-		"object, and what the JSON decoder shows of a body"},
+		"the quoted part: behind `Invalid value:`, `Duplicate value:` and the like of a "
+		"field whose name says secret, or of a whole object, and what the JSON decoder "
+		"shows of a body"},
 	[RULE_ENCODED] = {"encoded",
-		"base64 (either alphabet), gzip, zlib, hex, in any string and in each other",
+		"base64 (either alphabet), gzip, zlib, hex, in any string and in each other; "
+		"base64 "
+		"behind `NAME=` in a text",
 		"the whole encoded text, when any rule finds something in it"},
 	[RULE_OWN_NAME] = {"own-name", "configuration: `names`", "as field-name"},
 	[RULE_OWN_PATH] = {"own-path", "configuration: `paths`", "the whole value"},

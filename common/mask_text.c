@@ -40,6 +40,33 @@ static int scan_token(struct scan *s)
 	return n > 0 ? masked(s, s->at, n, RULE_TEXT_TOKEN) : 0;
 }
 
+/* What an editor or a terminal put between the parts of a token. */
+static size_t gap_len(const char *p, const char *end)
+{
+	size_t n = 0;
+
+	while (p + n < end && n < 16 &&
+		(is_white(p[n]) || p[n] == '.' || p[n] == '\\' ||
+			(n > 0 && p[n - 1] == '\\' && is_in(p[n], "nrt"))))
+		n++;
+	return n;
+}
+
+/* A JSON Web Token of n bytes at p whose parts are not joined by a dot alone, 0 if there is none.
+ */
+static size_t broken_jwt_len(const char *p, const char *end, size_t n)
+{
+	for (unsigned part = 1; part < 3; part++) {
+		size_t gap = gap_len(p + n, end),
+		       len = mask_tail_len(p + n + gap, end, TAIL_BASE64);
+
+		if (gap == 0 || len == 0 || (part == 1 && !begins(p + n + gap, end, SPAN("eyJ"))))
+			return 0;
+		n += gap + len;
+	}
+	return n;
+}
+
 /* Base64 of "{"…, of "---" (PEM) or of gzip, in the middle of a text. */
 static int scan_base64(struct scan *s)
 {
@@ -54,6 +81,8 @@ static int scan_base64(struct scan *s)
 		if (n >= 10 && mask_tail_len(p + n + 1, end, TAIL_BASE64) >= 4)
 			return masked(s, off, mask_tail_len(p, end, TAIL_URL), RULE_TEXT_JWT);
 	}
+	if (n >= 10 && broken_jwt_len(p, end, n) > 0)
+		return masked(s, off, broken_jwt_len(p, end, n), RULE_TEXT_JWT);
 	if (n < 20)
 		return 0;
 	if (mask_base64_run(s->f, off, n) < 0)
@@ -104,6 +133,47 @@ static int scan_pem(struct scan *s)
 	return masked(s, s->at, (size_t)((stop ? stop : end) - p), RULE_TEXT_PEM);
 }
 
+/* PuTTY's files say what they are in their first line. */
+static int scan_putty(struct scan *s)
+{
+	if (!begins(scan_at(s), scan_end(s), SPAN("PuTTY-User-Key-File-")))
+		return 0;
+	return masked(s, s->at, s->end - s->at, RULE_TEXT_PEM);
+}
+
+/* jdbc:oracle:thin:user/password@host */
+static int scan_oracle(struct scan *s)
+{
+	const char *p = scan_at(s), *end = scan_end(s), *slash, *at;
+
+	if (!begins(p, end, SPAN("jdbc:oracle:")))
+		return 0;
+	end = p + mask_tail_len(p, end, TAIL_URI);
+	at = memchr(p, '@', (size_t)(end - p));
+	slash = at ? memchr(p, '/', (size_t)(at - p)) : NULL;
+	if (!slash || slash + 1 == at)
+		return 0;
+	return masked(s, (size_t)(slash + 1 - s->f->text.ptr), (size_t)(at - slash - 1),
+		RULE_TEXT_USERINFO);
+}
+
+/* Where the URL whose "://" stands at p ends. A text that is nothing but a URL is one to its end,
+ * with quotes that nobody escaped. */
+static const char *end_of_url(const struct scan *s, const char *user)
+{
+	const char *begin = s->f->text.ptr + s->begin, *end = scan_end(s), *p;
+
+	for (p = begin; p < scan_at(s) && (is_alnum(*p) || *p == '+'); p++)
+		;
+	if (p == scan_at(s)) {
+		for (p = user; p < end && (uint8_t)*p > ' ' && *p != '<'; p++)
+			;
+		if (p == end)
+			return end;
+	}
+	return user + mask_tail_len(user, end, TAIL_URI);
+}
+
 static bool all_digits(struct span s)
 {
 	for (size_t i = 0; i < s.len; i++) {
@@ -129,10 +199,13 @@ static int scan_userinfo(struct scan *s)
 	const char *p = scan_at(s), *end = scan_end(s), *user, *stop, *at, *colon;
 	size_t to_slash;
 
-	if (!begins(p, end, SPAN("://")))
+	if (begins(p, end, SPAN("://")))
+		user = p + 3;
+	else if (begins(p, end, SPAN(":\\/\\/")))
+		user = p + 5;
+	else
 		return 0;
-	user = p + 3;
-	stop = user + mask_tail_len(user, end, TAIL_URI);
+	stop = end_of_url(s, user);
 	to_slash = 0;
 	while (user + to_slash < stop && !is_in(user[to_slash], "/?#"))
 		to_slash++;
@@ -305,14 +378,28 @@ static int scan_quoted_body(struct scan *s)
 	return 0;
 }
 
+size_t mask_quoting_words(const char *p, const char *end)
+{
+	static const struct span words[] = {SPAN("Invalid value: "), SPAN("Unsupported value: "),
+		SPAN("Duplicate value: "), SPAN("Not found: ")};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (begins(p, end, words[i]))
+			return words[i].len;
+	}
+	return 0;
+}
+
 /* "spec.password: Invalid value: "x": must be …" */
-static int scan_invalid_value(struct scan *s)
+static int scan_refused_value(struct scan *s)
 {
 	const char *p = scan_at(s), *end = scan_end(s), *begin = s->f->text.ptr + s->begin;
-	const char *path_end = p, *path, *value = p + 15, *stop;
+	size_t words = mask_quoting_words(p, end);
+	const char *path_end = p, *path, *value = p + words, *stop;
 	struct span name;
+	bool secret;
 
-	if (!begins(p, end, SPAN("Invalid value: ")) || value >= end)
+	if (words == 0 || value >= end)
 		return 0;
 	while (path_end > begin && (path_end[-1] == ' ' || path_end[-1] == ':'))
 		path_end--;
@@ -320,10 +407,11 @@ static int scan_invalid_value(struct scan *s)
 	while (path > begin && path[-1] != ' ' && path_end - path < MASK_NAME_MAX)
 		path--;
 	name = (struct span){path, (size_t)(path_end - path)};
+	secret = name.len > 0 && mask_name_class(s->f->ctx->m, name) == NAME_STRONG;
 	/* Alone in a cause of a Status, the field stands elsewhere. */
-	if (name.len > 0 && strchr("{[m&", *value) == NULL &&
-		mask_name_class(s->f->ctx->m, name) != NAME_STRONG &&
-		!find(path, path_end, "].value"))
+	if (*p == 'I')
+		secret |= name.len == 0 || is_in(*value, "{[m&") || find(path, path_end, "].value");
+	if (!secret)
 		return 0;
 	stop = *value == '"' ? memchr(value + 1, '"', (size_t)(end - value - 1)) : NULL;
 	if (stop && stop[-1] == '\\')
@@ -359,7 +447,12 @@ static int scan_here(struct scan *s)
 		[';'] = scan_data_uri,
 		['@'] = scan_dsn,
 		['.'] = scan_quoted_body,
-		['I'] = scan_invalid_value,
+		['I'] = scan_refused_value,
+		['U'] = scan_refused_value,
+		['D'] = scan_refused_value,
+		['N'] = scan_refused_value,
+		['P'] = scan_putty,
+		['j'] = scan_oracle,
 		['B'] = scan_auth_scheme,
 		['b'] = scan_auth_scheme,
 		['k'] = scan_manifest,
@@ -378,7 +471,7 @@ static int scan_here(struct scan *s)
 		ret = scan_pem(s);
 	if (ret == 0 && s->at == at)
 		ret = scan_token(s);
-	if (ret == 0 && s->at == at && (second == '=' || second == ':' || second == '>'))
+	if (ret == 0 && s->at == at && is_in((char)second, "=:>,"))
 		ret = scan_separator(s);
 	if (ret == 0 && s->at == at && c == ' ' && second == '\'')
 		ret = scan_separator(s);

@@ -64,6 +64,8 @@ static const struct token tokens[] = {
 	{"xapp-", 10, TAIL_URL, 0},
 	{"hooks.slack.com/services/", 16, TAIL_BASE64, 0},
 	{"discord.com/api/webhooks/", 20, TAIL_BASE64, 0},
+	{"webhook.office.com/webhookb2/", 16, TAIL_URI, 0},
+	{"api.telegram.org/bot", 20, TAIL_URI, 0},
 	{"SG.", 30, TAIL_URL, 1},
 	{"key-", 32, TAIL_HEX, 1},
 	/* language models */
@@ -119,7 +121,7 @@ static uint8_t tails_of(char c)
 	ret |= is_hex_digit(c) ? 1u << TAIL_HEX : 0;
 	ret |= is_alnum(c) || is_in(c, "+/=-_") ? 1u << TAIL_BASE64 : 0;
 	ret |= is_alnum(c) || is_in(c, "./$=,+") ? 1u << TAIL_CRYPT : 0;
-	ret |= (uint8_t)c > ' ' && !is_in(c, "\"'`<>\\|^") ? 1u << TAIL_URI : 0;
+	ret |= (uint8_t)c > ' ' && !is_in(c, "\"'`<>\\") ? 1u << TAIL_URI : 0;
 	return ret;
 }
 

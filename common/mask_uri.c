@@ -3,6 +3,7 @@
  * masked, for it was meant for whatever the request was passed on to. `command=` is a command line.
  * Behind /proxy/ the path too belongs to somebody else: only plain segments stay.
  */
+#include "common/mask_bytes.h"
 #include "common/mask_internal.h"
 
 struct uri {
@@ -117,29 +118,75 @@ static int mask_proxy_path(struct uri *u, size_t off, size_t end)
 	return 0;
 }
 
-/* Where the path of somebody else begins, or end: …/services/x/proxy/HERE. */
-static size_t behind_proxy(const struct mask_frame *f, size_t off, size_t end)
+/* Where the path of somebody else begins, or path.len: …/services/x/proxy/HERE. */
+static size_t behind_proxy(struct span path)
 {
-	const char *p = f->text.ptr + off;
-	const char *at = memmem(p, end - off, "/proxy/", 7);
+	const char *at;
 
-	if (end - off < 5 || memcmp(p, "/api", 4) != 0 || !at)
-		return end;
-	return (size_t)(at + 7 - f->text.ptr);
+	if (path.len < 5 || memcmp(path.ptr, "/api", 4) != 0)
+		return path.len;
+	at = memmem(path.ptr, path.len, "/proxy/", 7);
+	return at ? (size_t)(at + 7 - path.ptr) : path.len;
+}
+
+static bool ends_in_proxy(struct span path)
+{
+	return path.len >= 6 && memcmp(path.ptr + path.len - 6, "/proxy", 6) == 0;
+}
+
+/* The path as the API server reads it; absent when the arena is full. */
+static struct span unescaped(struct mask_frame *f, struct span path)
+{
+	struct mask_frame text = {.ctx = f->ctx, .text = path}, child;
+
+	return mask_frame_open(&child, &text, 0, path.len, ESCAPE_PERCENT) < 0 ? (struct span){0}
+									       : child.text;
+}
+
+/*
+ * Where in the path everything belongs to somebody else: behind /proxy/, or from the beginning on
+ * when escapes ("/%70roxy/") make that place hard to find.
+ */
+static int find_proxy(struct mask_frame *f, struct span path, size_t *ret_at, bool *ret_proxy)
+{
+	struct span plain = unescaped(f, path);
+
+	if (!plain.ptr)
+		return -1;
+	*ret_at = behind_proxy(path);
+	*ret_proxy = behind_proxy(plain) < plain.len || ends_in_proxy(plain);
+	if (*ret_proxy && *ret_at == path.len && !ends_in_proxy(path))
+		*ret_at = 0;
+	return 0;
 }
 
 int mask_uri(struct mask_frame *f, bool proxy_path)
 {
-	struct uri u = {.f = f};
-	size_t off = 0, end = f->text.len, path_end = 0, proxy;
+	struct uri u = {.f = f, .proxy = proxy_path};
+	size_t end = f->text.len, path_end = 0, proxy = 0;
 
 	while (path_end < end && f->text.ptr[path_end] != '?' && f->text.ptr[path_end] != '#')
 		path_end++;
-	proxy = proxy_path ? 0 : behind_proxy(f, off, path_end);
-	u.proxy = proxy < path_end || proxy_path ||
-		  (path_end >= 6 && memcmp(f->text.ptr + path_end - 6, "/proxy", 6) == 0);
-	if (mask_escaped(&u, off, proxy - off, false) < 0 ||
-		mask_proxy_path(&u, proxy, path_end) < 0)
+	if (!proxy_path &&
+		find_proxy(f, (struct span){f->text.ptr, path_end}, &proxy, &u.proxy) < 0)
+		return -1;
+	if (mask_escaped(&u, 0, proxy, false) < 0 || mask_proxy_path(&u, proxy, path_end) < 0)
 		return -1;
 	return path_end < end ? mask_query(&u, path_end + 1, end) : 0;
+}
+
+bool mask_uri_names_secrets(struct mask_frame *f, json_ref uri)
+{
+	struct span s =
+		json_type(f->doc, uri) == JSON_STRING ? mask_string(f, uri) : (struct span){0};
+	const char *at;
+	size_t end;
+
+	if (s.ptr && memchr(s.ptr, '%', s.len))
+		s = unescaped(f, s);
+	if (s.len <= 8 || memcmp(s.ptr, "/api/v1/", 8) != 0)
+		return false;
+	at = memmem(s.ptr, s.len, "/secrets", 8);
+	end = at ? (size_t)(at - s.ptr) + 8 : 0;
+	return at && (end == s.len || is_in(s.ptr[end], "/?#"));
 }

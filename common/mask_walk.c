@@ -72,6 +72,12 @@ static void note(struct mask_shape *s, enum mask_field field, json_ref v)
 	case FIELD_RESOURCE:
 		s->resource = v;
 		break;
+	case FIELD_IMAGE:
+		s->image = v;
+		break;
+	case FIELD_COMMAND:
+		s->words[s->words[0] != JSON_NONE] = v;
+		break;
 	case FIELD_OBJECT:
 	case FIELD_OLD_OBJECT:
 		s->object = v;
@@ -96,7 +102,7 @@ void mask_shape_of(struct mask_frame *f, json_ref obj, struct mask_shape *ret)
 
 	ret->kind = ret->api_version = ret->value = ret->op = ret->path = JSON_NONE;
 	ret->data = ret->string_data = ret->type = ret->columns = ret->rows = JSON_NONE;
-	ret->resource = ret->object = JSON_NONE;
+	ret->resource = ret->object = ret->image = ret->words[0] = ret->words[1] = JSON_NONE;
 	ret->value_class = NAME_PLAIN;
 	json_foreach_member (k, f->doc, obj) {
 		struct mask_name name = mask_key_name(f, k);
@@ -241,7 +247,7 @@ int mask_uri_value(struct mask_frame *f, json_ref r, bool proxy_path)
 /* What holds for the value of a member called name in an object that w holds for. */
 static struct mask_where below(struct mask_where w, struct mask_name name)
 {
-	struct mask_where c = {.flags = w.flags & (WHERE_SECRETS | WHERE_SCHEMA),
+	struct mask_where c = {.flags = w.flags & (WHERE_SECRETS | WHERE_SCHEMA | WHERE_MAKER),
 		.class = name.class,
 		.depth = (uint16_t)(w.depth + 1)};
 
@@ -253,7 +259,9 @@ static struct mask_where below(struct mask_where w, struct mask_name name)
 			c.infected = RULE_FIELD_NAME;
 		return c;
 	}
-	if (name.reference)
+	if (name.field == FIELD_SECRET_KEY && (w.flags & WHERE_MAKER))
+		c.class = NAME_PLAIN;
+	if (name.reference || c.class != name.class)
 		return c;
 	c.infected = name.class == NAME_STRONG ? name.rule : w.infected;
 	return c;
@@ -282,7 +290,7 @@ static int walk_member(struct mask_frame *f, json_ref k, struct mask_name name,
 	case FIELD_COMMAND:
 		c.flags |= w.flags & WHERE_EXEC;
 		if (type == JSON_ARRAY && c.infected == RULE_NONE)
-			return mask_command_list(f, v, c);
+			return mask_command_list(f, v, s, c);
 		break;
 	case FIELD_EXTRA:
 		if (type == JSON_OBJECT)
@@ -310,6 +318,8 @@ static int walk_member(struct mask_frame *f, json_ref k, struct mask_name name,
 		break;
 	case FIELD_DATA:
 	case FIELD_STRING_DATA:
+		if ((w.flags & WHERE_MAKER) && type == JSON_OBJECT)
+			return mask_secret_values(f, v, name.field == FIELD_DATA);
 		if (w.flags & WHERE_SECRETS)
 			c.infected = RULE_SECRET_DATA;
 		break;
@@ -336,20 +346,25 @@ static int walk_members(
 	return 0;
 }
 
+static bool ends_in(struct span s, struct span end)
+{
+	return s.len >= end.len && memcmp(s.ptr + s.len - end.len, end.ptr, end.len) == 0;
+}
+
 static unsigned flags_of_kind(struct mask_frame *f, json_ref kind)
 {
-	struct span v;
+	struct span v = {0};
 
-	if (json_type(f->doc, kind) != JSON_STRING)
+	if (json_type(f->doc, kind) == JSON_STRING)
+		v = mask_string(f, kind);
+	if (!v.ptr)
 		return 0;
-	v = mask_string(f, kind);
-	if (!v.ptr || v.len < 11)
-		return 0;
-	if (span_eq_str(v, "PodExecOptions") || span_eq_str(v, "PodAttachOptions"))
+	if (span_eq(v, SPAN("PodExecOptions")) || span_eq(v, SPAN("PodAttachOptions")))
 		return WHERE_EXEC;
-	return memcmp(v.ptr + v.len - 7, "Options", 7) == 0 && memmem(v.ptr, v.len, "Proxy", 5)
-		       ? WHERE_PROXY
-		       : 0;
+	/* ExternalSecret, SealedSecret, PushSecret, … */
+	if (ends_in(v, SPAN("Secret")))
+		return WHERE_MAKER;
+	return ends_in(v, SPAN("Options")) && memmem(v.ptr, v.len, "Proxy", 5) ? WHERE_PROXY : 0;
 }
 
 static int walk_object(struct mask_frame *f, json_ref r, struct mask_where w)

@@ -253,7 +253,8 @@ static inline void plant_text(struct plant *p, struct buf *out)
 		"{{ tpl }}\n^: \"^\"\n", "export ^='^'; run", "https://h/p?x=1&^=^&y=2",
 		"{\"a\": {{ x }}, \"^\": \"^\"}", "host=db;^=^;ssl=true", "[main]\n^ = ^\n",
 		"- name: ^\n  value: ^\n", "tool --^ ^ --verbose", "tool --^=^ --verbose",
-		"<^>^</>", "failed: ^: ^"};
+		"<^>^</>", "failed: ^: ^", "^ = \"\"\"\n^\"\"\"\n", "define('^', '^');",
+		"put(\"^\", \"^\")", "X \"n\": spec.^: Duplicate value: \"^\""};
 	static const char *const names[] = {
 		"password", "DB_PASSWORD", "api-key", "auth_token", "clientSecret"};
 
@@ -268,7 +269,12 @@ static inline void plant_token(struct plant *p, struct buf *out)
 		"mysql -h db -p^ -e 'select 1'", "ALTER USER x PASSWORD '^'",
 		"kind: Secret\nstringData:\n  x: ^\n", "-----BEGIN PRIVATE KEY-----\n^\n",
 		"Authorization: Bearer ^", "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJrdWJlIn0.^",
-		"pushed with ghp_0123456789abcdefghij^ now", "xoxb-0123456789^"};
+		"pushed with ghp_0123456789abcdefghij^ now", "xoxb-0123456789^",
+		"eyJhbGciOiJSUzI1NiJ9 eyJpc3MiOiJrdWJlIn0 ^", "jdbc:oracle:thin:app/^@//h:1521/x",
+		"{{ x }} \"https:\\/\\/app:^@h/\"", "curl --user admin:^ https://example.com",
+		"PuTTY-User-Key-File-3: x\nPrivate-Lines: 1\n^\n",
+		"echo ^ | docker login --password-stdin",
+		"kubectl create secret generic x --from-literal=k=^"};
 
 	plant_fill(out, PLANT_ONE_OF(p, forms), p->secret, p->secret);
 }
@@ -302,9 +308,12 @@ static inline void plant_command(struct plant *p, struct buf *out)
 {
 	static const char *const forms[] = {"[\"tool\",\"--password\",\"^\"]",
 		"[\"tool\",\"--api-key=^\"]", "[\"mysql\",\"-p^\"]", "[\"mysql\",\"-p\",\"^\"]",
-		"[\"sh\",\"-c\",\"PGPASSWORD=^ psql\"]", "[\"curl\",\"-u\",\"x:^\"]"};
+		"[\"sh\",\"-c\",\"PGPASSWORD=^ psql\"]", "[\"curl\",\"-u\",\"x:^\"]",
+		"[\"curl\",\"--user\",\"x:^\"]", "[\"kubectl\",\"--from-literal=k=^\"]",
+		"[\"-h\",\"db\",\"-p^\"],\"command\":[\"mysql\"]",
+		"[\"-p\",\"^\"],\"image\":\"docker.io/library/mysql:8\""};
 
-	buf_add_str(out, "{\"containers\":[{\"image\":\"x\",\"args\":");
+	buf_add_str(out, "{\"containers\":[{\"tty\":true,\"args\":");
 	plant_fill(out, PLANT_ONE_OF(p, forms), p->secret, p->secret);
 	buf_add_str(out, "}]}");
 }
@@ -344,6 +353,18 @@ static inline void plant_managed_fields(struct plant *p, struct buf *out)
 	buf_add_str(out, ":{}}}}}]}}");
 }
 
+/* A resource that makes a Secret of its template. */
+static inline void plant_maker(struct plant *p, struct buf *out)
+{
+	static const char *const kinds[] = {"ExternalSecret", "SealedSecret", "PushSecret"};
+
+	buf_add_str(out, "{");
+	plant_member(p, out, "kind", PLANT_ONE_OF(p, kinds));
+	buf_add_str(out, ",\"spec\":{\"target\":{\"template\":{\"data\":{");
+	plant_member(p, out, PLANT_ONE_OF(p, plant_plain_names), p->secret);
+	buf_add_str(out, "}}}}}");
+}
+
 static inline void plant_place(struct plant *p, struct buf *out)
 {
 	static const struct {
@@ -358,6 +379,7 @@ static inline void plant_place(struct plant *p, struct buf *out)
 		{"exec", "-_.!", plant_exec},
 		{"patch", "\"\\<>&%{} \n/=", plant_patch},
 		{"managed", "<>&%{} /=", plant_managed_fields},
+		{"maker", "\"\\<>&%{} \n/=", plant_maker},
 	};
 	size_t i = plant_pick(p, ARRAY_LEN(places));
 
@@ -410,7 +432,7 @@ static inline void plant_encode(struct plant *p, struct span inner, struct buf *
 {
 	_cleanup_(buf_free) struct buf packed = BUF_INIT(8 << 20), once = BUF_INIT(8 << 20);
 
-	switch (plant_pick(p, 8)) {
+	switch (plant_pick(p, 9)) {
 	case 0:
 		plant_tell(p, "base64");
 		plant_base64(out, inner);
@@ -435,6 +457,14 @@ static inline void plant_encode(struct plant *p, struct span inner, struct buf *
 	case 3:
 		plant_tell(p, "hex");
 		hex_put(out, inner.ptr, inner.len);
+		p->layers++;
+		plant_note_gone(p, buf_span(out));
+		break;
+	case 5:
+		plant_tell(p, "assigned");
+		buf_add_str(out, "A=b\nCONFIG=");
+		plant_base64(out, inner);
+		buf_add_str(out, "\n");
 		p->layers++;
 		plant_note_gone(p, buf_span(out));
 		break;
@@ -496,7 +526,8 @@ static inline void plant_uri(struct plant *p, struct buf *out)
 		"/api/v1/namespaces/x/pods/y/exec?command=login&command=^",
 		"/api/v1/namespaces/x/pods/y/exec?command=sh&command=PGPASSWORD%3D^+psql",
 		"/api/v1/namespaces/x/pods/y/attach?container=c&foo=^",
-		"/api/v1/namespaces/x/services/y/proxy/a/^/b", "/api/v1/nodes/n/proxy/x?limit=^",
+		"/api/v1/namespaces/x/services/y/proxy/a/^/b",
+		"/api/v1/namespaces/x/services/y/%70roxy/a/^/b", "/api/v1/nodes/n/proxy/x?limit=^",
 		"/api/v1/pods?token=^&limit=500", "/apis/x/v1/y?labelSelector=password%3D^"};
 	_cleanup_(buf_free) struct buf uri = BUF_INIT(1 << 16), escaped = BUF_INIT(1 << 16);
 
