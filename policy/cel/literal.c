@@ -3,6 +3,7 @@
  * has found where they begin and end.
  */
 #include <errno.h>
+#include <math.h>
 
 #include "policy/cel/cel_impl.h"
 
@@ -159,7 +160,7 @@ static bool parse_uint(struct span s, uint64_t *ret)
 }
 
 static bool literal_double(
-	struct cel_compiler *c, struct span s, bool negative, struct cel_value *ret)
+	struct cel_compiler *c, uint32_t off, struct span s, bool negative, struct cel_value *ret)
 {
 	char *text = arena_strndup(c->arena, s.ptr, s.len);
 
@@ -168,6 +169,10 @@ static bool literal_double(
 		return false;
 	}
 	double d = strtod(text, NULL); /* the programs never leave the "C" locale for numbers */
+	if (isinf(d)) {
+		cel_issue_at(c, off, "the number does not fit a double");
+		return false;
+	}
 	*ret = cel_double(negative ? -d : d);
 	return true;
 }
@@ -182,7 +187,7 @@ bool cel_literal_number(
 
 	if (!hex && (memchr(s.ptr, '.', s.len) || memchr(s.ptr, 'e', s.len) ||
 			    memchr(s.ptr, 'E', s.len)))
-		return literal_double(c, s, negative, ret);
+		return literal_double(c, off, s, negative, ret);
 	s.len -= is_uint;
 	if (!parse_uint(s, &u)) {
 		cel_issue_at(c, off, "the number is too large");

@@ -60,6 +60,7 @@ START_TEST(cel__mistakes_are_found_at_load_with_their_place)
 		{1, 2, "unknown escape", "'\\q'"},
 		{1, 3, "\\x takes two", "'a\\x1'"},
 		{1, 1, "does not fit an int", "9223372036854775808"},
+		{1, 3, "does not fit a double", "- 1.8e308"},
 		{1, 1, "no message types", "Pod{name: 'x'}"},
 		{1, 1, "'for' is a reserved word", "for"},
 		{1, 3, "a character that CEL has no use for", "1 = 2"},
