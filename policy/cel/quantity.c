@@ -1,20 +1,25 @@
 /*
  * Kubernetes quantities ("500m", "10Gi", "1e3"): a decimal number kept exactly, as a 128-bit
- * integer of nano units, which holds what any quantity in an object can be. Digits beyond that are
- * rounded up, as Kubernetes does.
+ * integer of nano units. What is finer is rounded up, and what is written with a binary suffix ends
+ * at the greatest int, as Kubernetes does; what is written in decimal ends at 1e29, far above what
+ * any object holds.
  */
-#include <math.h>
+#include <stdio.h>
 
 #include "policy/cel/functions.h"
 #include "policy/cel/opaque.h"
 
 typedef __int128 nano;
 
-#define NANO	 ((nano)1000000000)
-#define MAX_NANO ((nano)INT64_MAX * NANO)
+#define NANO	   ((nano)1000000000)
+#define MAX_INT	   ((nano)INT64_MAX * NANO)
+#define E19	   ((nano)10000000000000000000u)
+#define MAX	   (E19 * E19)	   /* 1e29 in nano units */
+#define MAX_DIGITS (MAX / 1000000) /* with these, a digit more or less does not overflow */
 
 struct quantity {
 	nano value;
+	bool capped;	  /* it was more than value */
 	struct span text; /* as it was written; empty: computed */
 };
 
@@ -66,9 +71,8 @@ static bool read_number(struct span *s, struct number *ret)
 		if (c < '0' || c > '9')
 			break;
 		any = true;
-		if (ret->digits > MAX_NANO) { /* more than matters */
-			if (!point)
-				return false;
+		if (ret->digits > MAX_DIGITS) { /* more than matters */
+			ret->scale -= !point;
 			ret->inexact = ret->inexact || c != '0';
 			continue;
 		}
@@ -101,44 +105,76 @@ static bool read_exponent(struct span s, int *ret)
 	return true;
 }
 
-/* v * base^exponent, rounded away from zero; saturates, as Kubernetes does. */
+/* v * base^exponent; ends at MAX. */
 static nano scaled(nano v, int base, int exponent, bool *inexact)
 {
-	for (; exponent > 0 && v <= MAX_NANO; exponent--)
+	for (; exponent > 0 && v > 0; exponent--) {
+		if (v > MAX / base)
+			return MAX;
 		v *= base;
+	}
 	for (; exponent < 0 && v > 0; exponent++) {
 		*inexact = *inexact || v % base != 0;
 		v /= base;
 	}
-	return v > MAX_NANO ? MAX_NANO : v;
+	return v;
 }
 
-static bool parse(struct span s, nano *ret)
+/* The same with 1024, digit by digit: the powers of two would not fit with all decimals. */
+static nano scaled_binary(struct number *num, int exponent)
+{
+	nano unit = 1;
+
+	for (; num->scale > 33; num->scale--) {
+		num->inexact = num->inexact || num->digits % 10 != 0;
+		num->digits /= 10;
+	}
+	if (num->scale < 0)
+		return MAX;
+	for (int i = 0; i < num->scale; i++)
+		unit *= 10;
+	nano whole = num->digits / unit, rest = num->digits % unit;
+	for (int i = 0; i < exponent + 9; i++) {
+		int base = i < exponent ? 1024 : 10;
+		if (whole > MAX / base - base)
+			return MAX;
+		whole = whole * base + rest * base / unit;
+		rest = rest * base % unit;
+	}
+	num->inexact = num->inexact || rest != 0;
+	return whole;
+}
+
+static bool parse(struct span s, struct quantity *ret)
 {
 	struct number num;
+	nano v, max = MAX;
 	int exponent;
 
+	*ret = (struct quantity){.text = s};
 	if (s.len > 64 || !read_number(&s, &num))
 		return false;
-	nano v = num.digits;
 	if (read_exponent(s, &exponent)) {
-		v = scaled(v, 10, exponent - num.scale + 9, &num.inexact);
+		v = scaled(num.digits, 10, exponent - num.scale + 9, &num.inexact);
 	} else {
 		size_t i = 0;
 		while (i < ARRAY_LEN(suffixes) && !span_eq_str(s, suffixes[i].text))
 			i++;
 		if (i == ARRAY_LEN(suffixes))
 			return false;
+		exponent = suffixes[i].exponent;
 		if (suffixes[i].binary) {
-			v = scaled(v, 1024, suffixes[i].exponent, &num.inexact);
-			v = scaled(v, 10, 9 - num.scale, &num.inexact);
+			v = scaled_binary(&num, exponent);
+			max = MAX_INT;
 		} else {
-			v = scaled(v, 10, 3 * suffixes[i].exponent - num.scale + 9, &num.inexact);
+			v = scaled(num.digits, 10, 3 * exponent - num.scale + 9, &num.inexact);
 		}
 	}
-	if (num.inexact && v < MAX_NANO)
-		v++;
-	*ret = num.negative ? -v : v;
+	v += num.inexact;
+	ret->capped = v > max || v >= MAX;
+	if (v > max)
+		v = max;
+	ret->value = num.negative ? -v : v;
 	return true;
 }
 
@@ -154,19 +190,19 @@ static const struct quantity *quantity(struct cel_value v)
 	return v.p;
 }
 
-static struct cel_value make(struct cel_ev *ev, nano value, struct span text)
+static struct cel_value make(struct cel_ev *ev, struct quantity v)
 {
 	struct quantity *q = arena_alloc(ev->run->arena, sizeof *q);
 
 	if (!q)
 		return cel_err_memory();
-	*q = (struct quantity){value, text};
+	*q = v;
 	return (struct cel_value){.kind = CEL_OPAQUE, .rep = CEL_REP_QUANTITY, .p = q};
 }
 
 FN(quantity)
 {
-	nano v;
+	struct quantity v;
 
 	if (is_quantity(a[0]))
 		return a[0];
@@ -175,12 +211,12 @@ FN(quantity)
 	if (!parse(cel_span(a[0]), &v))
 		return cel_err_fmt(
 			ev, n, "'%.*s' is no quantity", (int)(a[0].n > 60 ? 60 : a[0].n), a[0].s);
-	return make(ev, v, cel_span(a[0]));
+	return make(ev, v);
 }
 
 FN(is_quantity)
 {
-	nano v;
+	struct quantity v;
 
 	if (a[0].kind != CEL_STRING)
 		return cel_err_overload(ev, n, a, count);
@@ -199,7 +235,7 @@ static bool as_integer(struct cel_value q, int64_t *ret)
 {
 	nano v = quantity(q)->value;
 
-	if (v % NANO != 0)
+	if (quantity(q)->capped || v % NANO != 0 || v > MAX_INT || v < -MAX_INT - NANO)
 		return false;
 	*ret = (int64_t)(v / NANO);
 	return true;
@@ -220,14 +256,34 @@ FN(quantity_as_integer)
 	if (!is_quantity(a[0]))
 		return cel_err_overload(ev, n, a, count);
 	return as_integer(a[0], &i) ? cel_int(i)
-				    : cel_err_text(ev, n, "the quantity is no whole number");
+				    : cel_err_text(ev, n, "the quantity does not fit an int");
+}
+
+/* Of "9e40" and "99999999999999999999E": from the text, which says more than the value. */
+static double capped_as_float(struct span s)
+{
+	char text[96];
+	size_t len = 0, i = 0;
+
+	while (len < s.len && strchr("+-.0123456789", s.ptr[len]))
+		len++;
+	struct span suffix = {s.ptr + len, s.len - len};
+	while (i < ARRAY_LEN(suffixes) && !span_eq_str(suffix, suffixes[i].text))
+		i++;
+	if (i < ARRAY_LEN(suffixes))
+		snprintf(text, sizeof text, "%.*se%d", (int)len, s.ptr, 3 * suffixes[i].exponent);
+	else
+		snprintf(text, sizeof text, "%.*s", SPAN_FMT(s));
+	return strtod(text, NULL);
 }
 
 FN(quantity_as_float)
 {
 	if (!is_quantity(a[0]))
 		return cel_err_overload(ev, n, a, count);
-	return cel_double((double)quantity(a[0])->value / 1e9);
+	const struct quantity *q = quantity(a[0]);
+	bool binary = q->text.len > 0 && q->text.ptr[q->text.len - 1] == 'i';
+	return cel_double(q->capped && !binary ? capped_as_float(q->text) : (double)q->value / 1e9);
 }
 
 static struct cel_value add(struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a,
@@ -238,10 +294,10 @@ static struct cel_value add(struct cel_ev *ev, const struct cel_node *n, const s
 	if (!is_quantity(a[0]) || (a[1].kind != CEL_INT && !is_quantity(a[1])))
 		return cel_err_overload(ev, n, a, count);
 	other = a[1].kind == CEL_INT ? (nano)a[1].i * NANO : quantity(a[1])->value;
-	nano v = quantity(a[0])->value + sign * other;
-	if (v > MAX_NANO || v < -MAX_NANO)
+	nano v;
+	if (__builtin_add_overflow(quantity(a[0])->value, sign * other, &v) || v > MAX || v < -MAX)
 		return cel_err_text(ev, n, "quantity overflow");
-	return make(ev, v, (struct span){NULL, 0});
+	return make(ev, (struct quantity){.value = v});
 }
 
 FN(quantity_add)
@@ -270,7 +326,10 @@ void cel_quantity_put(struct buf *out, struct cel_value q)
 		buf_add_span(out, v->text);
 		return;
 	}
-	buf_printf(out, "%s%llu", v->value < 0 ? "-" : "", (unsigned long long)(u / NANO));
+	buf_add_str(out, v->value < 0 ? "-" : "");
+	uint64_t high = (uint64_t)(u / NANO / E19), low = (uint64_t)(u / NANO % E19);
+	buf_printf(out, high ? "%llu%019llu" : "%llu", (unsigned long long)(high ? high : low),
+		(unsigned long long)low);
 	if (rest == 0)
 		return;
 	int width = 9;
