@@ -61,7 +61,7 @@ static const struct cel_function functions[] = {
 	{"Operators", "_<=_", CEL_FN, ORDERED, cel_fn_le, "As <, or equal."},
 	{"Operators", "_>_", CEL_FN, ORDERED, cel_fn_gt, "As < the other way round."},
 	{"Operators", "_>=_", CEL_FN, ORDERED, cel_fn_ge, "As >, or equal."},
-	{"Operators", "_in_", CEL_FN, "(A, list(A)) -> bool; (A, map(A, B)) -> bool", cel_fn_in,
+	{"Operators", "@in", CEL_FN, "(A, list(A)) -> bool; (A, map(A, B)) -> bool", cel_fn_in,
 		"Whether a list has the element, or a map the key."},
 	{"Conversions", "bool", CEL_FN, "(bool) -> bool; (string) -> bool", cel_fn_to_bool,
 		"From \"true\", \"True\", \"TRUE\", \"t\", \"1\" and their opposites."},

@@ -499,7 +499,7 @@ static const char *binary_name(const struct parser *p, unsigned level)
 	case CEL_TOK_GT:
 		return "_>_";
 	case CEL_TOK_IN:
-		return "_in_";
+		return "@in";
 	default:
 		return NULL;
 	}
