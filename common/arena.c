@@ -35,9 +35,9 @@ struct chunk {
 };
 
 struct arena {
-	struct chunk *current;
-	size_t reserved; /* sum of cap over all chunks */
-	size_t max_bytes;
+	struct chunk *current; /* NULL: nothing was allocated yet, or arena_release() */
+	size_t reserved;       /* sum of cap over all chunks */
+	size_t first_bytes, max_bytes;
 };
 
 static size_t round_up(size_t n)
@@ -81,25 +81,28 @@ struct arena *arena_new(size_t first_bytes, size_t max_bytes)
 		return NULL;
 	if (first_bytes > max_bytes)
 		first_bytes = max_bytes;
-	*a = (struct arena){.max_bytes = max_bytes};
-	if (!chunk_new(a, first_bytes)) {
-		free(a);
-		return NULL;
-	}
+	*a = (struct arena){.first_bytes = first_bytes, .max_bytes = max_bytes};
 	return a;
+}
+
+void arena_release(struct arena *a)
+{
+	while (a->current)
+		chunk_drop(a);
 }
 
 void arena_free(struct arena *a)
 {
 	if (!a)
 		return;
-	while (a->current)
-		chunk_drop(a);
+	arena_release(a);
 	free(a);
 }
 
 void arena_reset(struct arena *a)
 {
+	if (!a->current)
+		return;
 	while (a->current->prev)
 		chunk_drop(a);
 	a->current->used = 0;
@@ -109,7 +112,8 @@ void arena_reset(struct arena *a)
 /* A chunk that holds size bytes: twice the last one, as far as the maximum allows. */
 static struct chunk *grow(struct arena *a, size_t size)
 {
-	size_t left = a->max_bytes - a->reserved, cap = a->current->cap * 2;
+	size_t left = a->max_bytes - a->reserved;
+	size_t cap = a->current ? a->current->cap * 2 : a->first_bytes;
 
 	if (size > left)
 		return NULL;
@@ -123,7 +127,7 @@ void *arena_alloc(struct arena *a, size_t size)
 	struct chunk *c = a->current;
 	void *p;
 
-	if (c->used > c->cap || size > c->cap - c->used) {
+	if (!c || c->used > c->cap || size > c->cap - c->used) {
 		c = grow(a, size);
 		if (!c)
 			return NULL;
@@ -218,7 +222,7 @@ size_t arena_reserved(const struct arena *a)
 
 struct arena_mark arena_mark(const struct arena *a)
 {
-	return (struct arena_mark){a->current, a->current->used};
+	return (struct arena_mark){a->current, a->current ? a->current->used : 0};
 }
 
 void arena_rewind(struct arena *a, struct arena_mark mark)
@@ -228,6 +232,8 @@ void arena_rewind(struct arena *a, struct arena_mark mark)
 	while (a->current != mark.chunk)
 		chunk_drop(a);
 	c = a->current;
+	if (!c)
+		return;
 	c->used = mark.used;
 	if (c->used < c->cap)
 		poison(c->data + c->used, c->cap - c->used);

@@ -11,8 +11,9 @@
 struct arena;
 
 /*
- * Makes an arena whose first chunk holds first_bytes and which never holds more than max_bytes in
- * all. Ownership: the caller's, arena_free(). Returns NULL when memory is short.
+ * Makes an arena whose first chunk, made when it is needed, holds first_bytes and which never holds
+ * more than max_bytes in all. Ownership: the caller's, arena_free(). Returns NULL when memory is
+ * short.
  */
 struct arena *arena_new(size_t first_bytes, size_t max_bytes);
 void arena_free(struct arena *a);
@@ -20,6 +21,9 @@ DEFINE_CLEANUP(struct arena *, arena_free)
 
 /* Forgets everything allocated; all chunks but the first go back to the system. */
 void arena_reset(struct arena *a);
+
+/* The same, but for the first chunk, which goes back too until something is allocated again. */
+void arena_release(struct arena *a);
 
 /* size bytes, aligned for any type, not zeroed. NULL when max_bytes would be exceeded. */
 void *arena_alloc(struct arena *a, size_t size) __attribute__((malloc, alloc_size(2)));

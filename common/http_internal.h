@@ -1,8 +1,8 @@
 /*
  * What the files of the HTTP server share: http_server.c (start, stop, connections), http_request.c
- * (one exchange up to the handler), http_reply.c (answers, suspended requests), http_keeper.c
- * (deadlines, clients that left, changed files), http_tls.c (certificates), http_transport.c (bytes
- * under TLS), http_listen.c, http_metrics.c.
+ * (one exchange up to the handler), http_reply.c (answers, suspended requests), http_pack.c (those
+ * made small), http_keeper.c (deadlines, clients that left, changed files), http_tls.c
+ * (certificates), http_transport.c (bytes under TLS), http_listen.c, http_metrics.c.
  *
  * Locking. Everything of a request belongs to libmicrohttpd's thread until http_suspend(), to the
  * worker until http_reply(), then to libmicrohttpd's thread again. http_server.conn_lock guards the
@@ -56,7 +56,7 @@ struct http_conn {
 	bool body_follows;	  /* the next record is an answer's head */
 	struct span held;	  /* that head, until the body comes */
 	struct arena *held_arena;
-	char client_name[HTTP_NAME_MAX]; /* "" when there is no verified certificate */
+	char *client_name; /* NULL when there is no verified certificate */
 	char peer[HTTP_PEER_MAX];
 };
 
@@ -96,7 +96,9 @@ struct http_request {
 	struct span path;
 	char *body;
 	size_t body_len, body_cap;
-	size_t reserved; /* of the budget of bytes in flight */
+	char *packed; /* the body, compressed: http_pack.c */
+	size_t packed_len;
+	size_t reserved;   /* of the budget of bytes in flight */
 	bool body_malloced;
 	bool bad_uri;
 	bool suspended;	  /* http_suspend() was called; never reset */

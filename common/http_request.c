@@ -99,6 +99,7 @@ void http_request_unref(struct http_request *r)
 		return;
 	if (r->body_malloced)
 		free(r->body);
+	free(r->packed);
 	release_bytes(r);
 	http_conn_unref(r->conn);
 	if (abandoned) {
@@ -292,10 +293,11 @@ static bool reserve(struct http_request *r, size_t bytes)
 	return true;
 }
 
-/* Room for a body of exactly len bytes and the NUL after it. */
+/* Room for a body of exactly len bytes and the NUL after it. Many bodies may be on their way at
+ * once: none makes an arena grow that holds nothing yet. */
 static bool allocate_body(struct http_request *r, size_t len)
 {
-	r->body_malloced = len > BODY_IN_ARENA;
+	r->body_malloced = len > BODY_IN_ARENA || arena_reserved(r->arena) == 0;
 	r->body = r->body_malloced ? malloc(len + 1) : arena_alloc(r->arena, len + 1);
 	r->body_cap = len;
 	if (!r->body)
@@ -368,6 +370,10 @@ static enum MHD_Result dispatch(struct http_request *r)
 								: refuse_busy(r);
 	if (r->body)
 		r->body[r->body_len] = 0;
+	/* Until here it was libmicrohttpd's. */
+	r->path.ptr = arena_strndup(r->arena, r->path.ptr, r->path.len);
+	if (!r->path.ptr)
+		return MHD_NO;
 	atomic_store(&r->state, REQ_HANDLING);
 	r->route->handler(r, r->route->userdata);
 	/* Once suspended, r is the worker's: only this thread's own flag may be looked at. */
@@ -390,10 +396,7 @@ static enum MHD_Result after_headers(struct http_request *r, const char *url, co
 		http_count_refusal(r->server, HTTP_REFUSED_FRAMING);
 		return refuse(r, MHD_HTTP_BAD_REQUEST, "ambiguous length of the body");
 	}
-	size_t url_len = strlen(url);
-	r->path = (struct span){arena_strndup(r->arena, url, url_len), url_len};
-	if (!r->path.ptr)
-		return MHD_NO;
+	r->path = span_of(url);
 	if (refused_by_route(r, method, &f, &ret))
 		return ret;
 	if (f.length > r->server->config.max_body_bytes)
@@ -465,7 +468,7 @@ struct span http_request_header(const struct http_request *r, const char *name)
 
 struct span http_request_client_name(const struct http_request *r)
 {
-	return r->conn->client_name[0] ? span_of(r->conn->client_name) : (struct span){0};
+	return span_of(r->conn->client_name);
 }
 
 struct span http_request_peer(const struct http_request *r)

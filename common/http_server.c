@@ -21,12 +21,10 @@
 #include "common/http_internal.h"
 #include "common/log.h"
 
-#define THREADS_MAX	  16
-#define CONNECTION_MEMORY (8 * 1024) /* of libmicrohttpd: headers, and the read buffer */
-#define CONNECTION_STEP	  1024
-#define LAST_ANSWERS_MS	  1000 /* at stop, for what was answered last to go out */
-#define OTHER_FILES	  256  /* descriptors besides connections */
-#define PRIORITY	  "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+#define THREADS_MAX	16
+#define LAST_ANSWERS_MS 1000 /* at stop, for what was answered last to go out */
+#define OTHER_FILES	256  /* descriptors besides connections */
+#define PRIORITY	"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
 /* ---- connections ---- */
 
@@ -48,6 +46,7 @@ void http_conn_unref(struct http_conn *c)
 	if (atomic_fetch_sub(&c->refs, 1) > 1)
 		return;
 	http_tls_creds_unref(c->creds);
+	free(c->client_name);
 	free(c);
 }
 
@@ -183,12 +182,13 @@ static int start_daemon(struct http_server *s, int fd, struct err *e)
 	const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG |
 			       MHD_ALLOW_SUSPEND_RESUME;
 	const unsigned threads = thread_count(c->threads);
+	const size_t head_bytes = c->max_head_bytes ? c->max_head_bytes : HTTP_HEAD_BYTES;
 	const struct MHD_OptionItem options[] = {{MHD_OPTION_LISTEN_SOCKET, fd, NULL},
 		{MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0, NULL},
 		{MHD_OPTION_CONNECTION_LIMIT, (intptr_t)c->max_connections * threads, NULL},
 		{MHD_OPTION_CONNECTION_TIMEOUT, c->idle_timeout_s, NULL},
-		{MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL},
-		{MHD_OPTION_CONNECTION_MEMORY_INCREMENT, CONNECTION_STEP, NULL},
+		{MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)head_bytes, NULL},
+		{MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (intptr_t)head_bytes / 2, NULL},
 		{MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)http_request_begin, s},
 		{MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)http_request_end, s},
 		{MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, s},

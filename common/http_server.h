@@ -31,6 +31,8 @@ struct http_route {
 	void *userdata;
 };
 
+#define HTTP_HEAD_BYTES ((size_t)8 << 10)
+
 struct http_server_config {
 	const char *name;	   /* for the log: "webhook", "metrics" */
 	const char *listen;	   /* "127.0.0.1:8443", "[::]:8443", ":8443"; port 0 chooses one */
@@ -41,6 +43,7 @@ struct http_server_config {
 	unsigned threads;	 /* 0: one a core, at most 16 */
 	unsigned max_connections;
 	unsigned max_suspended;
+	size_t max_head_bytes; /* request line and headers, about; 0: HTTP_HEAD_BYTES */
 	size_t max_body_bytes;
 	size_t max_inflight_bytes; /* all bodies being read or handled */
 	unsigned body_deadline_ms; /* from the first byte of the request to the last of the body */
@@ -94,6 +97,16 @@ void *http_request_data(const struct http_request *req);
 /* Keeps the request open without an answer. In the handler only. -1: too many are suspended: answer
  * at once. */
 int http_suspend(struct http_request *req) _must_check_;
+
+/*
+ * For a suspended request that will stay so for long: gives its arena back, with everything that
+ * was allocated in it, the path included, and keeps the body, compressed.
+ * Until http_request_unpack() only the answer may be asked of it. -1: no memory, nothing has
+ * changed.
+ */
+int http_request_pack(struct http_request *req) _must_check_;
+/* Makes the body readable again. -1: no memory, still packed. */
+int http_request_unpack(struct http_request *req) _must_check_;
 
 /* Has the client of a suspended request closed its connection? Known about a second later. */
 bool http_request_client_left(const struct http_request *req);

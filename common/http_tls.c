@@ -234,22 +234,23 @@ void http_tls_each_folder(
 static void take_client_name(struct http_conn *c, gnutls_session_t session)
 {
 	unsigned count = 0;
-	size_t len = sizeof(c->client_name);
+	char name[HTTP_NAME_MAX];
+	size_t len = sizeof(name);
 	gnutls_x509_crt_t crt;
 	const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &count);
 
-	c->client_name[0] = 0;
+	free(TAKE_PTR(c->client_name));
 	if (!chain || count == 0 || gnutls_x509_crt_init(&crt) < 0)
 		return;
 	if (gnutls_x509_crt_import(crt, &chain[0], GNUTLS_X509_FMT_DER) < 0 ||
-		gnutls_x509_crt_get_dn_by_oid(
-			crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0, c->client_name, &len) < 0)
+		gnutls_x509_crt_get_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0, name, &len) <
+			0)
 		len = 0;
 	gnutls_x509_crt_deinit(crt);
 	/* A name with a NUL in it would be read as another one. */
-	if (len >= sizeof(c->client_name) || memchr(c->client_name, 0, len))
-		len = 0;
-	c->client_name[len] = 0;
+	if (len == 0 || len >= sizeof(name) || memchr(name, 0, len))
+		return;
+	c->client_name = strndup(name, len);
 }
 
 static void log_refused(const struct http_conn *c, int rc, unsigned status)

@@ -439,6 +439,17 @@ int pg_pool_run(struct pg_pool *p, pg_job_fn fn, void *arg)
 	return 0;
 }
 
+unsigned pg_pool_queued(const struct pg_pool *p)
+{
+	struct pg_pool *q = (struct pg_pool *)p;
+	unsigned count;
+
+	pthread_mutex_lock(&q->lock);
+	count = q->count;
+	pthread_mutex_unlock(&q->lock);
+	return count;
+}
+
 bool pg_pool_is_up(const struct pg_pool *p)
 {
 	struct pg_pool *q = (struct pg_pool *)p;

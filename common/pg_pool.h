@@ -44,7 +44,8 @@ int pg_pool_submit(struct pg_pool *p, pg_job_fn fn, void *arg) _must_check_;
 /* The same and waits for it to end. Not from within a job. */
 int pg_pool_run(struct pg_pool *p, pg_job_fn fn, void *arg) _must_check_;
 
-bool pg_pool_is_up(const struct pg_pool *p); /* at least one live connection */
+unsigned pg_pool_queued(const struct pg_pool *p); /* jobs waiting */
+bool pg_pool_is_up(const struct pg_pool *p);	  /* at least one live connection */
 struct metric *const *pg_pool_metrics(size_t *ret_count);
 
 /* ---- inside a job, or on a connection of one's own ---- */

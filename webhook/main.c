@@ -28,7 +28,8 @@ struct options {
 	const char *mask_key_file, *mask_config, *notify_targets;
 	bool require_evidence, version;
 	int64_t threads, max_connections, max_waiting, max_values, new_holds_per_second;
-	int64_t max_body_bytes, max_inflight_bytes, body_deadline_ms, retry_after_ms;
+	int64_t max_head_bytes, max_body_bytes, max_inflight_bytes, body_deadline_ms,
+		retry_after_ms;
 	int64_t database_connections, database_queue;
 	int64_t record_queue, record_queue_bytes, record_linger_ms;
 	int64_t shutdown_delay_ms, shutdown_timeout_ms;
@@ -43,6 +44,7 @@ static struct options opt = {
 	.max_waiting = 10000,
 	.max_values = REVIEW_NODES_DEFAULT,
 	.new_holds_per_second = 20,
+	.max_head_bytes = 3 << 10,
 	.max_body_bytes = 16 << 20,
 	.max_inflight_bytes = 256 << 20,
 	.body_deadline_ms = 10000,
@@ -149,6 +151,14 @@ static const struct flag flags[] = {
 		.min = 1,
 		.max = 1000000,
 		.help = "Connections open at once."},
+	{.name = "max-head-bytes",
+		.type = FLAG_BYTES,
+		.value = &opt.max_head_bytes,
+		.arg = "BYTES",
+		.min = 2048,
+		.max = 65536,
+		.help = "Request line and headers, with 64 bytes more for each header; a larger "
+			"one gets 431. Every connection holds as much memory."},
 	{.name = "max-body-bytes",
 		.type = FLAG_BYTES,
 		.value = &opt.max_body_bytes,
@@ -321,6 +331,7 @@ static int start_api(struct parts *p, struct err *e)
 		.threads = (unsigned)opt.threads,
 		.max_connections = (unsigned)opt.max_connections,
 		.max_suspended = (unsigned)opt.max_waiting,
+		.max_head_bytes = (size_t)opt.max_head_bytes,
 		.max_body_bytes = (size_t)opt.max_body_bytes,
 		.max_inflight_bytes = (size_t)opt.max_inflight_bytes,
 		.body_deadline_ms = (unsigned)opt.body_deadline_ms,
