@@ -11,8 +11,7 @@ static struct exchange *read_review(
 
 	if (!x)
 		return NULL;
-	switch (review_read_admission(
-		http_request_body(req), w->max_nodes, x->arena, &x->review, &e)) {
+	switch (exchange_read(x, &e)) {
 	case REVIEW_OK:
 		return x;
 	case REVIEW_MALFORMED:

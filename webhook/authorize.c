@@ -32,8 +32,7 @@ void authorize_handle(struct http_request *req, void *userdata)
 
 	if (!x)
 		return;
-	if (review_read_access(http_request_body(req), w->max_nodes, x->arena, &x->review, &e) !=
-		REVIEW_OK) {
+	if (exchange_read(x, &e) != REVIEW_OK) {
 		http_reply_error(req, 400, "%s", e.msg);
 		return;
 	}

@@ -159,6 +159,11 @@ static struct span put_answer(struct exchange *x)
 					     : answer_put(&x->answer, x->arena);
 }
 
+void exchange_count_denied(enum exchange_kind kind)
+{
+	metric_add_at(&metrics[M_DENIED], kind, 1);
+}
+
 /* Answers and lets go: x is gone afterwards. */
 static void reply(struct exchange *x, struct span body)
 {
@@ -346,17 +351,32 @@ static void deny(struct exchange *x)
 	}
 }
 
-/* The policies in force from now on, and an answer to start from. */
-static void begin(struct exchange *x)
+enum review_outcome exchange_read(struct exchange *x, struct err *e)
+{
+	struct span body = http_request_body(x->http);
+	uint32_t max = x->webhook->max_nodes;
+
+	if (x->kind == EXCHANGE_AUTHORIZE)
+		return review_read_access(body, max, x->arena, &x->review, e);
+	return review_read_admission(body, max, x->arena, &x->review, e);
+}
+
+void exchange_begin_answer(struct exchange *x)
 {
 	const struct policy_request *q = &x->review.request;
 
-	x->set = policy_store_get(x->webhook->policies);
 	x->answer.uid = x->review.uid;
 	x->answer.allowed = true;
 	x->answer.group = q->group;
 	x->answer.resource = q->resource;
 	x->answer.name = q->name;
+}
+
+/* The policies in force from now on, and an answer to start from. */
+static void begin(struct exchange *x)
+{
+	x->set = policy_store_get(x->webhook->policies);
+	exchange_begin_answer(x);
 }
 
 static void refuse_undecided(struct exchange *x)

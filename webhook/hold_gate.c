@@ -20,6 +20,7 @@
 #define DEFAULT_TIMEOUT_MS 10000
 #define TIMEOUT_MARGIN_MS  2000 /* the answer must be back before the API server gives up */
 #define GROUPS_MAX	   256
+#define PARK_ABOVE	   64 /* jobs that wait for the database */
 
 static const char *const verdict_names[] = {"not_asked", "allow", "held", "denied", "limit", "rate",
 	"busy", "unavailable", "failed", NULL};
@@ -224,21 +225,6 @@ static void ask_database(struct exchange *x, struct pg_conn *conn)
 	buf_free(&p.change);
 }
 
-static void submit(struct exchange *x);
-
-static void waited(bool decided, void *arg)
-{
-	struct exchange *x = arg;
-
-	x->waited_us += monotonic_us() - x->wait_began_us;
-	if (decided) {
-		submit(x);
-		return;
-	}
-	x->hold.gave_up_waiting = true;
-	answer_now(x, HOLD_HELD);
-}
-
 /* When the request must be answered at the latest, or 0: it does not wait. For the handler: a
  * suspended request's query cannot be read. */
 static uint64_t wait_deadline(const struct exchange *x)
@@ -256,16 +242,59 @@ static uint64_t wait_deadline(const struct exchange *x)
 	return http_request_start_us(x->http) + (uint64_t)wait_ms * 1000;
 }
 
-/* Whether the request waits for a human now; it is no longer ours then. */
-static bool wait_for_human(struct exchange *x)
-{
-	uint64_t now = monotonic_us();
+/* ---- waiting ---- */
 
-	if (x->hold.verdict != HOLD_HELD || x->wait_until_us <= now || x->hold.id == 0)
-		return false;
-	x->wait_began_us = now;
-	return hold_wait_add(x->webhook->wait, x->hold.id, x->wait_until_us, waited, x) == 0;
+static void submit_parked(struct parked_exchange *p);
+
+/* The exchange again, or NULL: it has been denied for lack of memory. */
+static struct exchange *unpark(struct parked_exchange *p)
+{
+	struct exchange *x = exchange_unpark(p);
+
+	if (!x)
+		metric_add_at(&metrics[M_HOLDS], HOLD_FAILED, 1);
+	return x;
 }
+
+static void waited(bool decided, void *arg)
+{
+	struct parked_exchange *p = arg;
+	struct exchange *x;
+
+	p->waited_us += monotonic_us() - p->wait_began_us;
+	if (decided) {
+		submit_parked(p);
+		return;
+	}
+	x = unpark(p);
+	if (!x)
+		return;
+	x->hold.gave_up_waiting = true;
+	answer_now(x, HOLD_HELD);
+}
+
+static bool may_wait(const struct exchange *x)
+{
+	return x->hold.verdict == HOLD_HELD && x->hold.id != 0 && x->wait_until_us > monotonic_us();
+}
+
+/* Leaves a held request to hold_wait, or answers it when there is no room for it. */
+static void wait_for_human(struct exchange *x)
+{
+	struct hold_wait *wait = x->webhook->wait;
+	struct parked_exchange *p;
+
+	x->wait_began_us = monotonic_us();
+	p = exchange_park(x);
+	if (p && hold_wait_add(wait, p->hold_id, p->wait_until_us, waited, p) == 0)
+		return;
+	if (p)
+		x = unpark(p);
+	if (x)
+		answer_now(x, HOLD_HELD);
+}
+
+/* ---- jobs ---- */
 
 static void job(struct pg_conn *conn, bool usable, void *arg)
 {
@@ -276,13 +305,42 @@ static void job(struct pg_conn *conn, bool usable, void *arg)
 	else
 		x->hold.verdict = HOLD_UNAVAILABLE;
 	log_outcome(x);
-	if (!wait_for_human(x))
+	if (may_wait(x))
+		wait_for_human(x);
+	else
 		answer_now(x, x->hold.verdict);
 }
 
+static void job_parked(struct pg_conn *conn, bool usable, void *arg)
+{
+	struct exchange *x = unpark(arg);
+
+	if (x)
+		job(conn, usable, x);
+}
+
+static void submit_parked(struct parked_exchange *p)
+{
+	struct exchange *x;
+
+	if (pg_pool_submit(p->webhook->pool, job_parked, p) == 0)
+		return;
+	x = unpark(p);
+	if (x)
+		answer_now(x, HOLD_BUSY);
+}
+
+/* In a long queue a request is small; in a short one the work of making it so is not worth it. */
 static void submit(struct exchange *x)
 {
-	if (pg_pool_submit(x->webhook->pool, job, x) != 0)
+	struct pg_pool *pool = x->webhook->pool;
+	struct parked_exchange *p = NULL;
+
+	if (pg_pool_queued(pool) > PARK_ABOVE)
+		p = exchange_park(x);
+	if (p)
+		submit_parked(p);
+	else if (pg_pool_submit(pool, job, x) != 0)
 		answer_now(x, HOLD_BUSY);
 }
 

@@ -98,6 +98,37 @@ void exchange_decide(struct exchange *x);
 /* The same with the Mutate rules, and nothing else: answers with a patch, or without. */
 void exchange_mutate(struct exchange *x);
 
+/*
+ * An exchange that is suspended for long, made small: what cannot be read again from the body. A
+ * malloc of its own, because the arena has gone.
+ */
+struct parked_exchange {
+	struct webhook *webhook;
+	struct http_request *http;
+	struct policy_set *set; /* the exchange's reference */
+	enum exchange_kind kind;
+	int64_t now_us; /* what expressions took for now */
+	uint8_t fingerprint[SHA256_LEN];
+	uint64_t wait_until_us, wait_began_us, waited_us;
+	int64_t hold_id, approvals, min_approvals; /* as last seen */
+	char expires[32];
+	size_t uid_len;
+	char uid[]; /* for a denial when memory is too short to read the body again */
+};
+
+/* Parks a suspended exchange, whose x is gone then. NULL: no memory, x stays as it is. */
+struct parked_exchange *exchange_park(struct exchange *x);
+/* The exchange as it was before, decided once more over the same policies; p is gone. NULL: that
+ * could not be done, and the request has been denied. */
+struct exchange *exchange_unpark(struct parked_exchange *p);
+
+/* Reads the body as the kind says. */
+enum review_outcome exchange_read(struct exchange *x, struct err *e);
+/* The answer to start from. */
+void exchange_begin_answer(struct exchange *x);
+/* For a denial that does not come from exchange_finish(). */
+void exchange_count_denied(enum exchange_kind kind);
+
 /* Records the decision, answers, lets go of the exchange. */
 void exchange_finish(struct exchange *x);
 
