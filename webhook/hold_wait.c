@@ -190,17 +190,6 @@ struct look {
 	size_t count;
 };
 
-static bool is_waited_for(struct hold_wait *w, int64_t hold_id)
-{
-	bool found = false;
-
-	pthread_mutex_lock(&w->lock);
-	for (struct waiting *p = *bucket_of(w, hold_id); p && !found; p = p->next)
-		found = p->hold_id == hold_id;
-	pthread_mutex_unlock(&w->lock);
-	return found;
-}
-
 static struct span array_literal(const struct look *l, struct buf *out)
 {
 	buf_add_char(out, '{');
@@ -275,17 +264,18 @@ static int look_at(
 	return ask(w, conn, l);
 }
 
-/* Takes the notifications that are there: the first may be waited for. -1: connection lost. */
-static int take_notifications(struct hold_wait *w, struct pg_conn *conn, struct look *l)
+/*
+ * Takes the notifications that are there: the first may be waited for. Who is woken asks the
+ * database about its hold itself, so there is no need to look first: a false alarm only makes it
+ * wait once more. -1: connection lost.
+ */
+static int take_notifications(struct hold_wait *w, struct pg_conn *conn)
 {
 	char payload[NOTIFY_MAX];
 	int rc = pg_conn_wait_notify(conn, LISTEN_MS, payload, sizeof(payload));
 
 	while (rc > 0) {
-		int64_t id = strtoll(payload, NULL, 10);
-
-		if (is_waited_for(w, id) && add_to_look(w, conn, l, id) != 0)
-			return -1;
+		wake_hold(w, strtoll(payload, NULL, 10));
 		rc = pg_conn_wait_notify(conn, 0, payload, sizeof(payload));
 	}
 	return rc;
@@ -319,9 +309,7 @@ static void listen_on(struct hold_wait *w, struct pg_conn *conn, struct look *l)
 	int rc = 0;
 
 	while (rc == 0 && !is_stopping(w)) {
-		rc = take_notifications(w, conn, l);
-		if (rc == 0)
-			rc = ask(w, conn, l);
+		rc = take_notifications(w, conn);
 		if (rc == 0 && has_fresh(w))
 			rc = look_at(w, conn, l, false, 0, BUCKETS);
 		if (rc != 0 || monotonic_us() - looked_us < LISTEN_MS * 1000)

@@ -1,10 +1,18 @@
 /*
- * bench_holds CERTS ADDRESS DATABASE_URL WAITING SAMPLES: opens WAITING TLS connections with one
- * held request each (a rule with `wait`), then approves SAMPLES of them, one after the other, and
- * prints how long after the approval was sent the answer came: one JSON object. Memory is read from
- * /proc/PID of the environment's WEBHOOK_PID while all wait.
+ * The two tools of bench_holds.sh; each prints one JSON object:
+ *
+ *   bench_holds wait CERTS ADDRESS METRICS_URL DATABASE_URL WAITING SAMPLES REVIEW
+ *       opens WAITING TLS connections with one held request each (a rule with `wait`), then
+ *       approves SAMPLES of them, one after the other: how long after the approval was sent the
+ *       answer came, and how much of that the approval itself took. REVIEW is a file with an
+ *       AdmissionReview in which each request's number replaces "@N@". Memory is read from
+ *       /proc/PID of the environment's WEBHOOK_PID while all wait.
+ *   bench_holds roundtrip DATABASE_URL SECONDS
+ *       the time of an empty statement through a pool such as the webhook's: the part of a lookup
+ *       that is nobody's doing
  */
 #include <arpa/inet.h>
+#include <curl/curl.h>
 #include <libpq-fe.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
@@ -16,7 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/util.h"
+#include "common/buf.h"
+#include "common/pg_pool.h"
 
 static void die(const char *what)
 {
@@ -81,21 +90,43 @@ static SSL *connect_to(SSL_CTX *tls, const struct sockaddr_in *to, unsigned numb
 	return ssl;
 }
 
-static void send_held(SSL *ssl, unsigned number)
+static char *text_of(const char *path)
 {
-	char body[2048], request[4096];
-	int n = snprintf(body, sizeof(body),
-		"{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/v1\",\"request\":{"
-		"\"uid\":\"w-%u\",\"resource\":{\"group\":\"\",\"version\":\"v1\",\"resource\":"
-		"\"pods\"},\"name\":\"w-%u\",\"namespace\":\"prod\",\"operation\":\"DELETE\","
-		"\"userInfo\":{\"username\":\"agent\",\"groups\":[\"ai-agents\"]},\"object\":null,"
-		"\"oldObject\":{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":"
-		"\"w-%u\",\"namespace\":\"prod\",\"uid\":\"uid-%u\"},\"spec\":{\"containers\":[{"
-		"\"name\":\"c\",\"image\":\"busybox\"}]}},\"dryRun\":false}}",
-		number, number, number, number);
+	FILE *f = fopen(path, "r");
+	char *text = calloc(1, 65536);
+
+	if (!f || !text || fread(text, 1, 65535, f) == 0)
+		die("cannot read REVIEW");
+	fclose(f);
+	text[strcspn(text, "\n")] = '\0';
+	return text;
+}
+
+/* The review with its number in place of every "@N@". */
+static int body_of(const char *review, unsigned number, char *out, size_t cap)
+{
+	size_t n = 0;
+
+	for (const char *at = review; *at && n + 16 < cap;) {
+		if (strncmp(at, "@N@", 3) == 0) {
+			n += (size_t)snprintf(out + n, cap - n, "%u", number);
+			at += 3;
+		} else {
+			out[n++] = *at++;
+		}
+	}
+	out[n] = '\0';
+	return (int)n;
+}
+
+static void send_held(SSL *ssl, const char *review, unsigned number)
+{
+	char body[16384], request[20480];
+	int n = body_of(review, number, body, sizeof(body));
 	int len = snprintf(request, sizeof(request),
-		"POST /validate?timeout=60s HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
-		"application/json\r\nContent-Length: %d\r\n\r\n%s",
+		"POST /validate?timeout=60s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: "
+		"kube-apiserver-admission\r\nContent-Length: %d\r\nAccept: application/json, "
+		"*/*\r\nContent-Type: application/json\r\nAccept-Encoding: gzip\r\n\r\n%s",
 		n, body);
 
 	if (SSL_write(ssl, request, len) != len)
@@ -119,54 +150,94 @@ static uint64_t resident_bytes(void)
 	return kib * 1024;
 }
 
-static long long number_of(PGconn *pg, const char *sql)
-{
-	PGresult *r = PQexec(pg, sql);
-	long long n = PQntuples(r) == 1 ? strtoll(PQgetvalue(r, 0, 0), NULL, 10) : -1;
+/* ---- waiting ---- */
 
-	PQclear(r);
-	return n;
+static size_t take_page(char *data, size_t size, size_t n, void *page)
+{
+	buf_add(page, data, size * n);
+	return size * n;
 }
 
-static void wait_until_all_wait(PGconn *pg, unsigned waiting)
+/* A gauge on the webhook's /metrics. */
+static long gauge(CURL *curl, const char *name)
 {
-	for (unsigned i = 0; i < 250; i++) {
-		if (number_of(pg, "SELECT count(*) FROM holdpoint.hold WHERE state = 'pending' "
-				  "AND name LIKE 'w-%'") == (long long)waiting)
-			return;
+	_cleanup_(buf_free) struct buf page = BUF_INIT(1 << 20);
+	const char *line;
+
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_page);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &page);
+	if (curl_easy_perform(curl) != CURLE_OK)
+		die("cannot read the metrics");
+	line = strstr(buf_str(&page), name);
+	while (line && line != page.ptr && line[-1] != '\n')
+		line = strstr(line + 1, name);
+	return line ? strtol(line + strlen(name), NULL, 10) : -1;
+}
+
+static void wait_until_all_wait(const char *metrics_url, unsigned waiting)
+{
+	CURL *curl = curl_easy_init();
+
+	curl_easy_setopt(curl, CURLOPT_URL, metrics_url);
+	for (unsigned i = 0; gauge(curl, "holdpoint_webhook_holds_waiting ") != (long)waiting;
+		i++) {
+		if (i == 800)
+			die("not all requests came to wait in time");
 		usleep(100000);
 	}
-	die("not all requests came to wait in time");
+	curl_easy_cleanup(curl);
 }
 
-/* Approves the hold of request `number`; returns microseconds until its answer. */
-static uint32_t wake(PGconn *pg, SSL *ssl, unsigned number)
+/* The holds' numbers, by the number of their request. */
+static long long *holds_of(PGconn *pg, unsigned waiting)
 {
-	char sql[256], answer[8192];
+	PGresult *r = PQexec(pg, "SELECT substr(name, 3), id FROM holdpoint.hold WHERE state = "
+				 "'pending' AND name LIKE 'w-%'");
+	long long *ids = calloc(waiting, sizeof(*ids));
+
+	if (PQresultStatus(r) != PGRES_TUPLES_OK || !ids)
+		die(PQerrorMessage(pg));
+	for (int i = 0; i < PQntuples(r); i++) {
+		unsigned long number = strtoul(PQgetvalue(r, i, 0), NULL, 10);
+
+		if (number < waiting)
+			ids[number] = strtoll(PQgetvalue(r, i, 1), NULL, 10);
+	}
+	PQclear(r);
+	return ids;
+}
+
+struct sample {
+	uint32_t approve_us, wake_us;
+};
+
+/* Approves the hold of the request on this connection, and waits for its answer. */
+static struct sample wake(PGconn *pg, SSL *ssl, long long hold)
+{
+	char sql[128], answer[8192];
+	struct sample took;
 	uint64_t began;
 	PGresult *r;
-	int n;
+	int n, len = 0;
 
-	snprintf(sql, sizeof(sql),
-		"SELECT holdpoint.approve((SELECT id FROM holdpoint.hold WHERE cluster = 'bench' "
-		"AND name = 'w-%u' AND state = 'pending' AND username = 'agent'), 'bench')",
-		number);
+	snprintf(sql, sizeof(sql), "SELECT holdpoint.approve(%lld, 'bench')", hold);
 	began = now_us();
 	r = PQexec(pg, sql);
+	took.approve_us = (uint32_t)(now_us() - began);
 	if (PQresultStatus(r) != PGRES_TUPLES_OK)
 		die(PQerrorMessage(pg));
 	PQclear(r);
-	n = SSL_read(ssl, answer, sizeof(answer) - 1);
-	if (n <= 0)
-		die("the connection was lost");
-	answer[n] = '\0';
-	if (!strstr(answer, "\"allowed\":true"))
-		n = SSL_read(ssl, answer, sizeof(answer) - 1);
-	if (n > 0)
-		answer[n] = '\0';
+	do {
+		n = SSL_read(ssl, answer + len, (int)sizeof(answer) - 1 - len);
+		if (n <= 0)
+			die("the connection was lost");
+		len += n;
+		answer[len] = '\0';
+	} while (!strstr(answer, "\"allowed\":"));
+	took.wake_us = (uint32_t)(now_us() - began);
 	if (!strstr(answer, "\"allowed\":true"))
 		die("an approved request was not let through");
-	return (uint32_t)(now_us() - began);
+	return took;
 }
 
 static int compare_u32(const void *a, const void *b)
@@ -176,51 +247,121 @@ static int compare_u32(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-int main(int argc, char **argv)
+/* Sorts, and prints "NAME_p50_us":…,"NAME_p99_us":… */
+static void print_percentiles(const char *name, uint32_t *took, size_t count)
 {
-	unsigned waiting, samples;
-	SSL_CTX *tls;
-	struct sockaddr_in to;
-	uint64_t before, rss;
-	uint32_t *took;
-	PGconn *pg;
-	SSL **all;
+	qsort(took, count, sizeof(*took), compare_u32);
+	printf("\"%s_p50_us\":%u,\"%s_p99_us\":%u", name, took[count / 2], name,
+		took[count * 99 / 100]);
+}
 
-	if (argc != 6)
-		die("usage: see the top of bench_holds.c");
-	signal(SIGPIPE, SIG_IGN);
-	waiting = (unsigned)strtoul(argv[4], NULL, 10);
-	samples = (unsigned)strtoul(argv[5], NULL, 10);
+static void wake_some(
+	PGconn *pg, SSL *const *all, const long long *holds, unsigned waiting, unsigned samples)
+{
+	uint32_t *approve = calloc(samples, sizeof(*approve));
+	uint32_t *woken = calloc(samples, sizeof(*woken));
+
+	if (!approve || !woken)
+		die("out of memory");
+	for (unsigned i = 0; i < samples; i++) {
+		size_t n = (size_t)i * waiting / samples;
+		struct sample s = wake(pg, all[n], holds[n]);
+
+		approve[i] = s.approve_us;
+		woken[i] = s.wake_us;
+	}
+	print_percentiles("wake", woken, samples);
+	printf(",");
+	print_percentiles("approve", approve, samples);
+	free(approve);
+	free(woken);
+}
+
+static int wait_and_wake(char **argv)
+{
+	const unsigned waiting = (unsigned)strtoul(argv[4], NULL, 10);
+	const unsigned samples = (unsigned)strtoul(argv[5], NULL, 10);
+	SSL_CTX *tls = client_tls(argv[0]);
+	struct sockaddr_in to = address_of(argv[1]);
+	PGconn *pg = PQconnectdb(argv[3]);
+	char *review = text_of(argv[6]);
+	SSL **all = calloc(waiting, sizeof(*all));
+	uint64_t before = resident_bytes(), rss;
+	long long *holds;
+
 	setrlimit(RLIMIT_NOFILE, &(struct rlimit){waiting + 64, waiting + 64});
-	tls = client_tls(argv[1]);
-	to = address_of(argv[2]);
-	pg = PQconnectdb(argv[3]);
-	all = calloc(waiting, sizeof(*all));
-	took = calloc(samples + 1, sizeof(*took));
-	if (!all || !took || PQstatus(pg) != CONNECTION_OK || samples == 0 || samples > waiting)
+	if (!all || PQstatus(pg) != CONNECTION_OK || samples == 0 || samples > waiting)
 		die("cannot begin");
-	before = resident_bytes();
 	for (unsigned i = 0; i < waiting; i++)
 		all[i] = connect_to(tls, &to, i);
 	for (unsigned i = 0; i < waiting; i++)
-		send_held(all[i], i);
-	wait_until_all_wait(pg, waiting);
+		send_held(all[i], review, i);
+	wait_until_all_wait(argv[2], waiting);
 	rss = resident_bytes();
-	for (unsigned i = 0; i < samples; i++)
-		took[i] = wake(pg, all[(uint64_t)i * waiting / samples],
-			(unsigned)((uint64_t)i * waiting / samples));
-	qsort(took, samples, sizeof(*took), compare_u32);
-	printf("{\"waiting\":%u,\"samples\":%u,\"wake_p50_us\":%u,\"wake_p99_us\":%u,"
-	       "\"rss_bytes\":%llu,\"rss_before_bytes\":%llu}\n",
-		waiting, samples, took[samples / 2], took[samples * 99 / 100],
-		(unsigned long long)rss, (unsigned long long)before);
+	holds = holds_of(pg, waiting);
+	printf("{\"waiting\":%u,\"samples\":%u,\"rss_bytes\":%llu,\"rss_before_bytes\":%llu,",
+		waiting, samples, (unsigned long long)rss, (unsigned long long)before);
+	wake_some(pg, all, holds, waiting, samples);
+	printf("}\n");
 	for (unsigned i = 0; i < waiting; i++) {
 		close(SSL_get_fd(all[i]));
 		SSL_free(all[i]);
 	}
 	PQfinish(pg);
 	SSL_CTX_free(tls);
+	free(review);
+	free(holds);
 	free(all);
+	return 0;
+}
+
+/* ---- round trips ---- */
+
+static void select_1(struct pg_conn *conn, bool usable, void *arg)
+{
+	static const struct pg_stmt statement = {.name = "bench_nothing", .sql = "SELECT 1"};
+	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
+	struct err e;
+
+	(void)arg;
+	if (!usable || pg_exec(conn, &statement, NULL, &rows, NULL, &e) != PG_OK)
+		die("the database did not answer");
+}
+
+static int round_trips(const char *database_url, unsigned seconds)
+{
+	enum { MAX = 1 << 20 };
+	const struct pg_pool_config config = {.database_url = database_url,
+		.application_name = "bench_holds",
+		.connections = 4,
+		.queue_max = 16};
+	uint64_t end = now_us() + (uint64_t)seconds * 1000000;
+	uint32_t *took = calloc(MAX, sizeof(*took));
+	struct pg_pool *pool;
+	size_t count = 0;
+	struct err e;
+
+	if (!took || pg_pool_open(&config, true, &pool, &e) != 0)
+		die("cannot begin");
+	for (uint64_t began; (began = now_us()) < end && count < MAX; count++) {
+		if (pg_pool_run(pool, select_1, NULL) != 0)
+			die("the pool is full");
+		took[count] = (uint32_t)(now_us() - began);
+	}
+	printf("{\"count\":%zu,", count);
+	print_percentiles("roundtrip", took, count);
+	printf("}\n");
+	pg_pool_close(pool);
 	free(took);
 	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	signal(SIGPIPE, SIG_IGN);
+	if (argc == 9 && strcmp(argv[1], "wait") == 0)
+		return wait_and_wake(argv + 2);
+	if (argc == 4 && strcmp(argv[1], "roundtrip") == 0)
+		return round_trips(argv[2], (unsigned)strtoul(argv[3], NULL, 10));
+	die("usage: see the top of bench_holds.c");
 }

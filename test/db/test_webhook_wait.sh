@@ -40,6 +40,22 @@ wait "$client"
 equals false "$(field .response.allowed "$work/b")" "denied while waiting"
 matches 'was denied by .*alice' "$(field .response.status.message "$work/b")" "the denial"
 
+say "- many wait: some are approved, the others' clients leave, and the daemon stops"
+jq -c '.request.uid = "w-@N@" | .request.name = "w-@N@" | .request.oldObject.metadata |= (.name = "w-@N@"
+  | .uid = "uid-@N@")' "test/fixtures/admission/$pod" >"$work/waits.json"
+stack_login mass holdpoint_approver sre holdpoint_auditor >/dev/null
+"$HOLDPOINT_BIN/../bench/bench_holds" wait "$stack_dir/certs" "${stack_url[webhook]#https://}" \
+  "${stack_plain[webhook]}/metrics" "$(stack_database_url mass)" 300 30 "$work/waits.json" >"$work/many"
+equals 300 "$(field .waiting "$work/many")" "requests that waited at once"
+equals 30 "$(sql "SELECT count(*) FROM holdpoint.hold WHERE name LIKE 'w-%' AND state = 'used'")" "used"
+is_waiting 270 || fail "$(metric holdpoint_webhook_holds_waiting) wait still"
+daemon_stop webhook
+grep -q '"event":"stopped"' "$stack_dir/webhook.log" || fail "no orderly stop while many wait"
+equals 1 "$(sql "SELECT max(attempts) FROM holdpoint.hold WHERE name LIKE 'w-%' AND state = 'pending'")" \
+  "attempts of those who were not woken"
+equals 300 "$(sql "SELECT count(*) FROM holdpoint.decision WHERE name LIKE 'w-%'")" "records, one a request"
+webhook_start "$work/policy"
+
 say "- two seconds before the API server gives up"
 began=$(milliseconds)
 ask '/validate?timeout=4s' "$(review "$pod" "$(named c)")"
