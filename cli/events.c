@@ -1,120 +1,22 @@
 /*
  * holdpoint events: searches the audit events by what people ask for, follows new ones, and writes
- * them out for a SIEM as JSON lines or OCSF. The filters are one statement; NULL means "any".
+ * them out for a SIEM as JSON lines or OCSF.
  */
 #include <stdio.h>
 
 #include "cli/commands.h"
+#include "cli/events_sql.h"
 #include "cli/table.h"
 
 #define POLL_MS	 1000
 #define PAGE_MAX 1000
 
-/*
- * Naming the clusters makes the (cluster, …) indexes serve a search over all of them, and bounding
- * recorded_at leaves out whole days. An event is recorded when it happened or later, but for clocks
- * that differ: an hour is allowed for that.
- */
-#define FILTERED                                                                                   \
-	" FROM holdpoint.audit_event e WHERE e.cluster = ANY(CASE WHEN $9::text IS NULL THEN "     \
-	"(SELECT array_agg(s.cluster) FROM holdpoint.audit_cluster_seq s) ELSE ARRAY[$9::text] "   \
-	"END) AND ($1::text IS NULL OR e.username = $1) "                                          \
-	"AND ($2::text IS NULL OR e.verb = ANY(string_to_array($2, ','))) "                        \
-	"AND ($3::text IS NULL OR e.resource || CASE WHEN e.subresource <> '' THEN '/' || "        \
-	"e.subresource ELSE '' END = $3 OR e.resource = $3 OR e.resource || '.' || e.api_group = " \
-	"$3) AND ($4::text IS NULL OR e.namespace = $4) AND ($5::text IS NULL OR e.name = $5) "    \
-	"AND ($6::text IS NULL OR e.code::text LIKE replace($6, 'x', '_')) "                       \
-	"AND e.stage_timestamp >= clock_timestamp() - $7::bigint * interval '1 ms' "               \
-	"AND e.recorded_at >= clock_timestamp() - $7::bigint * interval '1 ms' - interval '1h' "   \
-	"AND ($8::bigint IS NULL OR e.stage_timestamp <= clock_timestamp() - $8::bigint * "        \
-	"interval '1 ms') AND ($10::text IS NULL OR lower(e.decision) = lower($10)) "              \
-	"AND ($11::bigint IS NULL OR e.hold_id = $11::bigint) "                                    \
-	"AND ($12::text IS NULL OR strpos(lower(e.body), lower($12)) > 0) "
-
-/* The newest first, for people; after a known number of each cluster, for programs that go on. */
-#define NEWEST "ORDER BY e.stage_timestamp DESC, e.seq DESC LIMIT $13::int"
-#define AFTER                                                                                      \
-	"AND e.seq > coalesce(($14::jsonb ->> e.cluster)::bigint, 0) ORDER BY e.cluster, e.seq "   \
-	"LIMIT $13::int"
-
-#define ROW                                                                                        \
-	"SELECT e.cluster, e.seq, to_char(e.stage_timestamp AT TIME ZONE 'UTC', "                  \
-	"'YYYY-MM-DD HH24:MI:SS') AS at, e.username || coalesce(' as ' || e.impersonated_user, "   \
-	"'') AS who, e.verb, coalesce(e.resource || CASE WHEN e.api_group <> '' THEN '.' || "      \
-	"e.api_group ELSE '' END || CASE WHEN e.subresource <> '' THEN '/' || e.subresource "      \
-	"ELSE '' END, '') AS what, coalesce(e.namespace, '') AS ns, coalesce(e.name, '') AS "      \
-	"name, "                                                                                   \
-	"e.code, coalesce(e.decision, '') AS decision, e.hold_id, e.stage, "                       \
-	"coalesce(e.request_uri, '') AS uri, "
-
-/* Everything that is kept of an event; the body as it is, or null once erased. */
-#define AS_EVENT                                                                                   \
-	"json_build_object('cluster', e.cluster, 'seq', e.seq, 'recordedAt', e.recorded_at, "      \
-	"'source', e.source, 'decision', e.decision, 'decisionID', e.decision_id, 'hold', "        \
-	"e.hold_id, 'masked', e.masked, 'event', e.body::json)::text AS line"
-
-/* Open Cybersecurity Schema Framework 1.3, class API Activity (6003). */
-#define AS_OCSF                                                                                    \
-	"json_build_object('class_uid', 6003, 'category_uid', 6, 'activity_id', a.id, "            \
-	"'type_uid', "                                                                             \
-	"600300 + a.id, 'time', (extract(epoch FROM e.stage_timestamp) * 1000)::bigint, "          \
-	"'severity_id', CASE WHEN e.failed_open THEN 4 WHEN e.code >= 400 THEN 2 ELSE 1 END, "     \
-	"'status_id', CASE WHEN e.code IS NULL THEN 0 WHEN e.code < 400 THEN 1 ELSE 2 END, "       \
-	"'status_code', e.code::text, 'metadata', json_build_object('version', '1.3.0', 'uid', "   \
-	"e.cluster || '/' || e.seq, 'correlation_uid', e.audit_id, 'product', json_build_object("  \
-	"'name', 'Holdpoint', 'vendor_name', 'Holdpoint')), 'actor', json_build_object('user', "   \
-	"json_build_object('name', e.username, 'credential_uid', e.credential_id, 'groups', "      \
-	"(SELECT json_agg(json_build_object('name', g)) FROM unnest(e.groups) AS g))), 'api', "    \
-	"json_build_object('operation', e.verb, 'version', e.api_version, 'service', "             \
-	"json_build_object('name', 'kubernetes'), 'request', json_build_object('uid', "            \
-	"e.audit_id), 'response', json_build_object('code', e.code)), 'src_endpoint', "            \
-	"json_build_object('ip', e.source_ips[1]), 'http_request', json_build_object("             \
-	"'user_agent', e.user_agent, 'url', json_build_object('path', e.request_uri)), "           \
-	"'resources', json_build_array(json_build_object('type', e.resource, 'name', e.name, "     \
-	"'namespace', e.namespace)), 'unmapped', json_build_object('cluster', e.cluster, "         \
-	"'subresource', e.subresource, 'decision', e.decision, 'hold', e.hold_id, 'stage', "       \
-	"e.stage, 'impersonated_user', e.impersonated_user))::text AS line"
-#define OCSF_ACTIVITY                                                                              \
-	" FROM holdpoint.audit_event e CROSS JOIN LATERAL (SELECT CASE WHEN e.verb = 'create' "    \
-	"THEN 1 WHEN e.verb IN ('get', 'list', 'watch') THEN 2 WHEN e.verb IN ('update', "         \
-	"'patch') THEN 3 WHEN e.verb IN ('delete', 'deletecollection') THEN 4 ELSE 99 END AS id) " \
-	"a JOIN page p ON p.cluster = e.cluster AND p.seq = e.seq AND p.recorded_at = "            \
-	"e.recorded_at ORDER BY p.n"
-#define PAGE(order)                                                                                \
-	"WITH page AS (SELECT row_number() OVER () AS n, f.* FROM (SELECT e.cluster, e.seq, "      \
-	"e.recorded_at" FILTERED order ") f) "
-
-static const struct pg_stmt statements[][2] = {
-	{{"events", ROW "'' AS line" FILTERED NEWEST, 13},
-		{"events_after", ROW "'' AS line" FILTERED AFTER, 14}},
-	{{"events_json", ROW AS_EVENT FILTERED NEWEST, 13},
-		{"events_json_after", ROW AS_EVENT FILTERED AFTER, 14}},
-	{{"events_ocsf", PAGE(NEWEST) ROW AS_OCSF OCSF_ACTIVITY, 13},
-		{"events_ocsf_after", PAGE(AFTER) ROW AS_OCSF OCSF_ACTIVITY, 14}},
-};
 static const struct pg_stmt position_stmt = {"position",
 	"SELECT coalesce(jsonb_object_agg(cluster, next_seq - 1), '{}') "
 	"FROM holdpoint.audit_cluster_seq",
 	0};
 static const struct pg_stmt advance_stmt = {
 	"advance", "SELECT $1::jsonb || jsonb_build_object($2::text, $3::bigint)", 3};
-
-enum {
-	C_CLUSTER,
-	C_SEQ,
-	C_TIME,
-	C_WHO,
-	C_VERB,
-	C_WHAT,
-	C_NAMESPACE,
-	C_NAME,
-	C_CODE,
-	C_DECISION,
-	C_HOLD,
-	C_STAGE,
-	C_URI,
-	C_LINE
-};
 
 enum format { FORMAT_TABLE, FORMAT_WIDE, FORMAT_JSON, FORMAT_JSONL, FORMAT_OCSF };
 static const char *const formats[] = {"wide", "json", "jsonl", "ocsf", NULL};
@@ -123,8 +25,9 @@ struct search {
 	const struct command *self;
 	struct pg_conn *conn;
 	enum format format;
-	struct span params[14];
-	char *position; /* {"cluster": last number shown} */
+	struct span params[EVENT_PARAMS];
+	struct pg_result *range; /* what the bounds of time in params point into */
+	char *position;		 /* {"cluster": last number shown} */
 };
 
 /* ---- printing ---- */
@@ -209,9 +112,11 @@ static void print_array(const struct pg_result *r)
 
 static const struct pg_stmt *statement(const struct search *s, bool after)
 {
-	int row = s->format == FORMAT_OCSF ? 2 : s->format >= FORMAT_JSON ? 1 : 0;
+	enum event_shape shape = s->format == FORMAT_OCSF   ? EVENT_AS_OCSF
+				 : s->format >= FORMAT_JSON ? EVENT_AS_JSON
+							    : EVENT_AS_ROW;
 
-	return &statements[row][after];
+	return &event_statements[shape][after];
 }
 
 /* Notes the last number of each cluster shown, so that the next page begins behind it. */
@@ -245,7 +150,7 @@ static int next_page(struct search *s, int *ret_rows)
 	int rc;
 
 	s->params[12] = SPAN("1000");
-	s->params[13] = span_of(s->position);
+	s->params[14] = span_of(s->position);
 	rc = cli_query(s->self, s->conn, statement(s, true), s->params, &r);
 	if (rc > 0)
 		return rc;
@@ -344,24 +249,65 @@ static enum format format_of(const char *output)
 	return FORMAT_TABLE;
 }
 
+/* Plans are made for the filters at hand, and run too briefly to be worth compiling. */
+static int tune(struct search *s)
+{
+	struct err e;
+
+	if (pg_exec_text(s->conn, "SET plan_cache_mode = force_custom_plan; SET jit = off", NULL,
+		    &e) != PG_OK)
+		return cli_error(s->self, CLI_FAILED, "%s", e.msg);
+	return 0;
+}
+
+static int find_range(struct search *s, const struct options *o)
+{
+	char since[24], until[24];
+	int rc;
+
+	rc = cli_query(s->self, s->conn, &event_range_stmt,
+		(struct span[]){
+			cli_param_int(o->since_ms, since), cli_param_positive(o->until_ms, until)},
+		&s->range);
+	if (rc > 0)
+		return rc;
+	s->params[6] = pg_result_span(s->range, 0, 0);
+	if (o->until_ms > 0)
+		s->params[7] = pg_result_span(s->range, 0, 1);
+	s->params[13] = pg_result_span(s->range, 0, 2);
+	return 0;
+}
+
+static int search(struct search *s, const struct options *o)
+{
+	int rc = tune(s);
+
+	if (rc == 0)
+		rc = find_range(s, o);
+	if (rc > 0)
+		return rc;
+	return o->follow ? follow(s) : o->all ? export_all(s) : search_once(s);
+}
+
 static int run_search(const struct command *self, const struct options *o)
 {
 	_cleanup_(pg_conn_closep) struct pg_conn *conn = NULL;
-	char since[24], until[24], hold[24], limit[24];
+	char hold[24], limit[24];
 	struct search s = {.self = self, .format = format_of(o->output)};
 	int rc = cli_connect(self, o->url, &conn);
 
 	if (rc > 0)
 		return rc;
 	s.conn = conn;
-	const struct span params[] = {cli_param(o->user), cli_param(o->verb),
-		cli_param(o->resource), cli_param(o->ns), cli_param(o->name), cli_param(o->code),
-		cli_param_int(o->since_ms, since), cli_param_positive(o->until_ms, until),
-		cli_param(o->cluster), cli_param(o->decision), cli_param_positive(o->hold, hold),
-		cli_param(o->text), cli_param_int(o->limit, limit)};
+	const struct span params[EVENT_PARAMS] = {cli_param(o->user), cli_param(o->verb),
+		cli_param(o->resource), cli_param(o->ns), cli_param(o->name),
+		cli_param(o->code), [8] = cli_param(o->cluster), cli_param(o->decision),
+		cli_param_positive(o->hold, hold), cli_param(o->text),
+		cli_param_int(o->limit, limit)};
 
 	memcpy(s.params, params, sizeof(params));
-	rc = o->follow ? follow(&s) : o->all ? export_all(&s) : search_once(&s);
+	rc = search(&s, o);
+	pg_result_free(s.range);
 	free(s.position);
 	return rc;
 }

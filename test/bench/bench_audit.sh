@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# usage: bench_audit.sh [-o json] [--seconds N] [--connections N] [--clusters N] [--rate N]
+# usage: bench_audit.sh [-o json] [--seconds N] [--connections N] [--clusters N] [--rate N] [--past N]
 # Events committed per second through holdpoint-auditsink over TLS, next to a bare COPY BINARY of the
 # very same rows into a table of the same shape (partition, indexes, compression), in one run: same
 # PostgreSQL with fsync on, same number of connections to it, 400 rows a request as API servers send
@@ -8,6 +8,13 @@
 # The fleet has one cluster for each connection (--clusters N for another number). The sequence
 # numbers of one cluster are taken under a lock until COMMIT, so one cluster alone keeps one
 # connection busy, whatever their number; that is measured beside it.
+#
+# With --past N (10000000, say) instead: the sink's events/s into a table that is nearly empty and
+# into one of N events from the last day (past.sql; 1.3 KB each, so 20 GB of disk and some twenty
+# minutes for ten million), and how long `holdpoint events` takes there with each of its filters,
+# from the start of the process to its end.
+#
+# HOLDPOINT_BENCH_UNDER: a command that each measurement is run under (flock, taskset …).
 set -euo pipefail
 : "${HOLDPOINT_BIN:?run it as ./dev bench audit}"
 source "$(dirname "${BASH_SOURCE[0]}")/../support/pg.sh"
@@ -16,7 +23,8 @@ source "$root/dev.d/certs.sh"
 # shellcheck source=../../dev.d/daemons.sh
 source "$root/dev.d/daemons.sh"
 
-json=0 seconds=10 connections=4 clusters='' rate=0 per_body=400
+json=0 seconds=10 connections=4 clusters='' rate=0 per_body=400 past=0
+read -ra under <<<"${HOLDPOINT_BENCH_UNDER:-}"
 while (($#)); do
   case $1 in
     -o) json=1 && [[ ${2:-} == json ]] || die "-o json is the only format" ;;
@@ -24,7 +32,8 @@ while (($#)); do
     --connections) connections=$2 ;;
     --clusters) clusters=$2 ;;
     --rate) rate=$2 ;;
-    *) die "usage: bench_audit.sh [-o json] [--seconds N] [--connections N] [--clusters N] [--rate N]" ;;
+    --past) past=$2 ;;
+    *) die "usage: bench_audit.sh [-o json] [--seconds N] [--connections N] [--clusters N] [--rate N] [--past N]" ;;
   esac
   shift 2
 done
@@ -53,17 +62,88 @@ rss() { awk '/VmRSS|VmHWM/ {printf "%s %.0f MiB  ", $1, $2 / 1024}' "/proc/${sta
 
 # send SECONDS RATE CLUSTERS: one line of figures.
 send() {
-  "$tools/bench_audit_send" "${stack_url[sink]#https://}" "$dir/certs/ca.crt" \
+  "${under[@]}" "$tools/bench_audit_send" "${stack_url[sink]#https://}" "$dir/certs/ca.crt" \
     "$dir/certs/audit.crt" "$dir/certs/audit.key" $((2 * connections)) "$per_body" "$1" "$2" \
     "$(paths "$3")" "$root"/test/fixtures/audit/*/*-eventlist.json
 }
 copy() {
-  "$tools/bench_audit_copy" "$HOLDPOINT_TEST_DATABASE_URL" holdpoint.bench_event "$connections" \
+  "${under[@]}" "$tools/bench_audit_copy" "$HOLDPOINT_TEST_DATABASE_URL" holdpoint.bench_event "$connections" \
     "$per_body" "$1" 40000
 }
 first() { awk '{print $1}' <<<"$1"; }
 divide() { awk -v a="$1" -v b="$2" 'BEGIN {printf "%.3f\n", a / b}'; }
 mean() { awk -v a="$1" -v b="$2" 'BEGIN {printf "%.0f\n", (a + b) / 2}'; }
+
+# ---- --past: what a long past costs ----
+
+# pg_set SETTING...: and start again with them.
+pg_set() {
+  pg_throwaway_stop
+  printf '%s\n' "$@" >>"$pg_dir/data/postgresql.conf"
+  pg_throwaway_start
+}
+
+# took ARGUMENTS...: milliseconds of `holdpoint events ARGUMENTS`, median of seven; and its lines.
+took() {
+  local i from to ms=()
+  for i in 1 2 3 4 5 6 7; do
+    from=${EPOCHREALTIME/./}
+    "$HOLDPOINT_BIN/holdpoint" events --database-url="$HOLDPOINT_TEST_DATABASE_URL" "$@" >"$dir/events" 2>&1
+    to=${EPOCHREALTIME/./}
+    ms+=("$((to - from))")
+  done
+  printf '%7.1f ms  %5d lines  events %s\n' \
+    "$(printf '%s\n' "${ms[@]}" | sort -n | sed -n 4p | awk '{print $1 / 1000}')" "$(wc -l <"$dir/events")" "$*"
+}
+
+took_all() {
+  local agent=claude-code@agents.example.com
+  took --user "$agent" --since 1h
+  took --user "$agent" --since 24h
+  took --user nobody@example.com --since 24h
+  took --since 1h
+  took --verb delete --since 1h
+  took --verb get,list --since 1h
+  took --resource secrets --since 1h
+  took --resource pods/exec --since 24h
+  took -n ns7 --since 1h
+  took -n ns7 --resource secrets --since 1h
+  took --name web-4711 --since 1h
+  took -n ns7 --name web-4711 --since 24h
+  took --code 4xx --since 1h
+  took --code 403 --user "$agent" --since 1h
+  took --decision Deny --since 1h
+  took --hold 400 --since 24h
+  took --cluster c2 --user "$agent" --since 1h -o ocsf
+  took --text no-such-text-anywhere --user "$agent" --since 10m
+  took --all -o jsonl --user "$agent" --since 1h
+}
+
+measure_past() {
+  local small1 small2 large1 large2
+  pg_set "shared_buffers = '2GB'" "max_wal_size = '8GB'" "autovacuum_naptime = '10s'"
+  send 1 10000 "$clusters" >/dev/null
+  say "$(sql 'SELECT count(*) FROM holdpoint.audit_event') events are there"
+  small1=$(send "$seconds" 0 "$clusters")
+  small2=$(send "$seconds" 0 "$clusters")
+  daemon_stop sink
+  pg_set "wal_level = minimal" "max_wal_senders = 0"
+  psql -q -X "$HOLDPOINT_TEST_DATABASE_URL" -v past="$past" -f "$root/test/bench/past.sql" >&2
+  pg_set "wal_level = replica"
+  say "$(sql 'SELECT count(*) FROM holdpoint.audit_event') events are there, $(sql "SELECT
+    pg_size_pretty(pg_database_size(current_database()))"), of which indexes $(sql "SELECT
+    pg_size_pretty(sum(pg_indexes_size(inhrelid))) FROM pg_inherits WHERE inhparent = 'holdpoint.audit_event'::regclass")"
+  sink_start --database-connections="$connections" "${sources[@]}"
+  send 1 10000 "$clusters" >/dev/null
+  large1=$(send "$seconds" 0 "$clusters")
+  large2=$(send "$seconds" 0 "$clusters")
+  sql "VACUUM ANALYZE holdpoint.audit_event"
+  say "events/s: nearly empty $(first "$small1"), $(first "$small2"); after $past events $(first "$large1"), $(first "$large2")"
+  say "ratio: $(divide "$(mean "$(first "$large1")" "$(first "$large2")")" "$(mean "$(first "$small1")" "$(first "$small2")")")"
+  export -f took took_all
+  export HOLDPOINT_TEST_DATABASE_URL HOLDPOINT_BIN dir
+  "${under[@]}" bash -c took_all
+}
 
 pg_throwaway --durable
 stack_sockets=$pg_sockets
@@ -72,6 +152,10 @@ sources=()
 for ((i = 1; i <= clusters; i++)); do sources+=("--source=audit-c1=c$i"); done
 sink_start --database-connections="$connections" "${sources[@]}"
 
+if ((past)); then
+  measure_past
+  exit 0
+fi
 if ((rate)); then
   send 2 "$rate" "$clusters" >/dev/null
   before=$(cpu)

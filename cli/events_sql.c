@@ -1,0 +1,98 @@
+#include "cli/events_sql.h"
+
+/*
+ * What was asked for, cluster by cluster and each no more than the limit: so every filter that has
+ * an index is read in the order of the answer and stops there, however much past there is. The
+ * bounds come as values and not as "now() - …", which leaves days out before anything is planned.
+ * An event is recorded when it happened or later, but for clocks that differ: what $14 allows for.
+ *
+ *   $1 user  $2 verbs  $3 resource  $4 namespace  $5 name  $6 code  $7 since  $8 until  $9 cluster
+ *   $10 decision  $11 hold  $12 text  $13 limit  $14 recorded since  $15 {"cluster": after}
+ *
+ * Some conditions say twice what is asked: once so that an index serves, once exactly; and one verb
+ * is asked for in another way than several, as a list of values is not read in order.
+ */
+#define FILTERED                                                                                   \
+	"SELECT e.* FROM holdpoint.audit_event e WHERE e.cluster = c.cluster "                     \
+	"AND ($1::text IS NULL OR e.username = $1) "                                               \
+	"AND ($2::text IS NULL OR CASE WHEN strpos($2, ',') = 0 THEN e.verb = $2 "                 \
+	"ELSE e.verb = ANY(string_to_array($2, ',')) END) "                                        \
+	"AND ($3::text IS NULL OR (e.resource = substring($3 FROM '^[^/.]*') AND "                 \
+	"$3 IN (e.resource, e.resource || '/' || e.subresource, "                                  \
+	"e.resource || '.' || e.api_group))) "                                                     \
+	"AND ($4::text IS NULL OR e.namespace = $4) AND ($5::text IS NULL OR e.name = $5) "        \
+	"AND ($6::text IS NULL OR (e.code BETWEEN replace($6, 'x', '0')::int AND "                 \
+	"replace($6, 'x', '9')::int AND e.code::text LIKE replace($6, 'x', '_'))) "                \
+	"AND e.stage_timestamp >= $7::timestamptz AND e.recorded_at >= $14::timestamptz "          \
+	"AND ($8::timestamptz IS NULL OR e.stage_timestamp <= $8) "                                \
+	"AND ($10::text IS NULL OR lower(e.decision) = lower($10)) "                               \
+	"AND ($11::bigint IS NULL OR e.hold_id = $11::bigint) "                                    \
+	"AND ($12::text IS NULL OR strpos(lower(e.body), lower($12)) > 0) "
+
+#define CLUSTERS                                                                                   \
+	" FROM holdpoint.audit_cluster_seq s WHERE $9::text IS NULL OR s.cluster = $9) c "         \
+	"CROSS JOIN LATERAL (" FILTERED
+
+/* The newest first, for people; after a known number of each cluster, for programs that go on. */
+#define BY_TIME "ORDER BY e.stage_timestamp DESC, e.seq DESC LIMIT $13::int"
+#define BY_SEQ	"ORDER BY e.cluster, e.seq LIMIT $13::int"
+#define NEWEST	" FROM (SELECT s.cluster" CLUSTERS BY_TIME ") e "
+#define AFTER                                                                                      \
+	" FROM (SELECT s.cluster, coalesce(($15::jsonb ->> s.cluster)::bigint, 0) AS "             \
+	"after" CLUSTERS "AND e.seq > c.after " BY_SEQ ") e "
+
+#define ROW                                                                                        \
+	"SELECT e.cluster, e.seq, to_char(e.stage_timestamp AT TIME ZONE 'UTC', "                  \
+	"'YYYY-MM-DD HH24:MI:SS') AS at, e.username || coalesce(' as ' || e.impersonated_user, "   \
+	"'') AS who, e.verb, coalesce(e.resource || CASE WHEN e.api_group <> '' THEN '.' || "      \
+	"e.api_group ELSE '' END || CASE WHEN e.subresource <> '' THEN '/' || e.subresource "      \
+	"ELSE '' END, '') AS what, coalesce(e.namespace, '') AS ns, coalesce(e.name, '') AS "      \
+	"name, "                                                                                   \
+	"e.code, coalesce(e.decision, '') AS decision, e.hold_id, e.stage, "                       \
+	"coalesce(e.request_uri, '') AS uri, "
+
+/* Everything that is kept of an event; the body as it is, or null once erased. */
+#define AS_EVENT                                                                                   \
+	"json_build_object('cluster', e.cluster, 'seq', e.seq, 'recordedAt', e.recorded_at, "      \
+	"'source', e.source, 'decision', e.decision, 'decisionID', e.decision_id, 'hold', "        \
+	"e.hold_id, 'masked', e.masked, 'event', e.body::json)::text AS line"
+
+/* Open Cybersecurity Schema Framework 1.3, class API Activity (6003). */
+#define AS_OCSF                                                                                    \
+	"json_build_object('class_uid', 6003, 'category_uid', 6, 'activity_id', a.id, "            \
+	"'type_uid', "                                                                             \
+	"600300 + a.id, 'time', (extract(epoch FROM e.stage_timestamp) * 1000)::bigint, "          \
+	"'severity_id', CASE WHEN e.failed_open THEN 4 WHEN e.code >= 400 THEN 2 ELSE 1 END, "     \
+	"'status_id', CASE WHEN e.code IS NULL THEN 0 WHEN e.code < 400 THEN 1 ELSE 2 END, "       \
+	"'status_code', e.code::text, 'metadata', json_build_object('version', '1.3.0', 'uid', "   \
+	"e.cluster || '/' || e.seq, 'correlation_uid', e.audit_id, 'product', json_build_object("  \
+	"'name', 'Holdpoint', 'vendor_name', 'Holdpoint')), 'actor', json_build_object('user', "   \
+	"json_build_object('name', e.username, 'credential_uid', e.credential_id, 'groups', "      \
+	"(SELECT json_agg(json_build_object('name', g)) FROM unnest(e.groups) AS g))), 'api', "    \
+	"json_build_object('operation', e.verb, 'version', e.api_version, 'service', "             \
+	"json_build_object('name', 'kubernetes'), 'request', json_build_object('uid', "            \
+	"e.audit_id), 'response', json_build_object('code', e.code)), 'src_endpoint', "            \
+	"json_build_object('ip', e.source_ips[1]), 'http_request', json_build_object("             \
+	"'user_agent', e.user_agent, 'url', json_build_object('path', e.request_uri)), "           \
+	"'resources', json_build_array(json_build_object('type', e.resource, 'name', e.name, "     \
+	"'namespace', e.namespace)), 'unmapped', json_build_object('cluster', e.cluster, "         \
+	"'subresource', e.subresource, 'decision', e.decision, 'hold', e.hold_id, 'stage', "       \
+	"e.stage, 'impersonated_user', e.impersonated_user))::text AS line"
+#define OCSF_ACTIVITY                                                                              \
+	"CROSS JOIN LATERAL (SELECT CASE WHEN e.verb = 'create' THEN 1 WHEN e.verb IN ('get', "    \
+	"'list', 'watch') THEN 2 WHEN e.verb IN ('update', 'patch') THEN 3 WHEN e.verb IN "        \
+	"('delete', 'deletecollection') THEN 4 ELSE 99 END AS id) a "
+
+const struct pg_stmt event_statements[EVENT_SHAPES][2] = {
+	{{"events", ROW "'' AS line" NEWEST BY_TIME, 14},
+		{"events_after", ROW "'' AS line" AFTER BY_SEQ, 15}},
+	{{"events_json", ROW AS_EVENT NEWEST BY_TIME, 14},
+		{"events_json_after", ROW AS_EVENT AFTER BY_SEQ, 15}},
+	{{"events_ocsf", ROW AS_OCSF NEWEST OCSF_ACTIVITY BY_TIME, 14},
+		{"events_ocsf_after", ROW AS_OCSF AFTER OCSF_ACTIVITY BY_SEQ, 15}},
+};
+
+const struct pg_stmt event_range_stmt = {"range",
+	"SELECT now() - $1::bigint * interval '1 ms', now() - $2::bigint * interval '1 ms', "
+	"now() - $1::bigint * interval '1 ms' - interval '1 hour'",
+	2};
