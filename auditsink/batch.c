@@ -1,6 +1,7 @@
 #include "auditsink/batch.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #include "auditsink/copy_binary.h"
 #include "auditsink/quarantine.h"
@@ -38,6 +39,16 @@ static int add_broken(void *userdata, int position, struct span bytes, const cha
 	return w->b->quarantine_rows.failed;
 }
 
+static void note_time(struct batch *b, int64_t stage_us)
+{
+	if (b->events == 1 || stage_us < b->oldest_us)
+		b->oldest_us = stage_us;
+	if (b->events == 1 || stage_us > b->newest_us)
+		b->newest_us = stage_us;
+	b->late += stage_us < b->received_us - BATCH_LATE_US;
+	b->ahead += stage_us > b->received_us + BATCH_AHEAD_US;
+}
+
 static int add_event(void *userdata, int position, const struct json_doc *d)
 {
 	struct builder *w = userdata;
@@ -53,20 +64,22 @@ static int add_event(void *userdata, int position, const struct json_doc *d)
 	b->events++;
 	b->truncated += facts.truncated;
 	b->masked += facts.masked;
-	if (facts.stage_us > b->newest_us)
-		b->newest_us = facts.stage_us;
+	note_time(b, facts.stage_us);
 	return b->rows.failed || b->seq_at.failed;
 }
 
 static struct batch *batch_new(struct span body, const char *cluster, const char *source)
 {
 	struct batch *b = calloc(1, sizeof(*b));
+	struct timespec now;
 
 	if (!b)
 		return NULL;
 	snprintf(b->cluster, sizeof(b->cluster), "%s", cluster);
 	snprintf(b->source, sizeof(b->source), "%s", source);
 	b->size_bytes = body.len;
+	clock_gettime(CLOCK_REALTIME, &now);
+	b->received_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 	b->rows = BUF_INIT(ROWS_BYTES_MAX);
 	b->seq_at = BUF_INIT(EVENT_LIST_EVENTS_MAX * sizeof(uint32_t));
 	b->quarantine_rows = BUF_INIT(ROWS_BYTES_MAX);

@@ -11,6 +11,11 @@
 #define CLUSTER_NAME_MAX 253
 #define SOURCE_NAME_MAX	 253
 
+/* An event is late when it happened this long before it came, which no healthy API server needs,
+ * and ahead when it has yet to happen, by more than clocks that are kept in step may differ. */
+#define BATCH_LATE_US  (5 * 60 * INT64_C(1000000))
+#define BATCH_AHEAD_US (5 * INT64_C(1000000))
+
 struct batch {
 	char cluster[CLUSTER_NAME_MAX + 1];
 	char source[SOURCE_NAME_MAX + 1];
@@ -22,10 +27,12 @@ struct batch {
 	struct buf seq_at;	    /* uint32_t for each event: offset in rows of its number */
 	struct buf quarantine_rows; /* of audit_quarantine, likewise */
 
-	/* For metrics. */
+	/* When it came, and when what it tells of happened (microseconds since 1970). */
+	int64_t received_us;
+	int64_t oldest_us, newest_us; /* stageTimestamps; only with events */
+	uint32_t late, ahead;	      /* events: see BATCH_LATE_US, BATCH_AHEAD_US */
 	uint32_t truncated;
 	uint64_t masked;
-	int64_t newest_us; /* the latest stageTimestamp, 0 without events */
 
 	int64_t first_seq; /* once it is stored */
 

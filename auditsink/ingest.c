@@ -76,22 +76,29 @@ static void answer_stored(struct http_request *req, const struct batch *b, int o
 
 /* ---- what is counted once a batch is safe ---- */
 
+static void count_times(const struct batch *b, struct span source)
+{
+	int64_t delay_us = b->received_us - b->oldest_us;
+
+	if (b->events == 0)
+		return;
+	metric_observe_us(&sink_metrics[SINK_DELAY_SECONDS], delay_us > 0 ? (uint64_t)delay_us : 0);
+	metric_set_for(&sink_metrics[SINK_LAST_EVENT], source, b->newest_us / 1000000);
+	metric_set_for(&sink_metrics[SINK_LAG], source, (b->received_us - b->newest_us) / 1000000);
+	metric_add_for(&sink_metrics[SINK_LATE], source, b->late);
+	metric_add_for(&sink_metrics[SINK_AHEAD], source, b->ahead);
+}
+
 static void count_batch(const struct batch *b)
 {
 	struct span source = span_of(b->source);
-	struct timespec now;
 
 	metric_add_for(&sink_metrics[SINK_EVENTS], span_of(b->cluster), b->events);
 	metric_add(&sink_metrics[SINK_MASKED], (int64_t)b->masked);
 	metric_add(&sink_metrics[SINK_BYTES], (int64_t)b->size_bytes);
 	if (b->truncated > 0)
 		metric_add_for(&sink_metrics[SINK_TRUNCATED], source, b->truncated);
-	if (b->events > 0) {
-		clock_gettime(CLOCK_REALTIME, &now);
-		metric_set_for(&sink_metrics[SINK_LAST_EVENT], source, b->newest_us / 1000000);
-		metric_set_for(
-			&sink_metrics[SINK_LAG], source, now.tv_sec - b->newest_us / 1000000);
-	}
+	count_times(b, source);
 	if (b->quarantined > 0) {
 		metric_add_for(&sink_metrics[SINK_QUARANTINED], source, b->quarantined);
 		log_warn("audit_events_quarantined", LOG_STR("cluster", b->cluster),
@@ -129,6 +136,7 @@ static void refuse(const struct post *p, struct span body, const struct err *e)
 	sha256_of(body.ptr, body.len, sha256);
 	hex_put(&digest, sha256, sizeof(sha256));
 	count_result(SINK_RESULT_REFUSED);
+	metric_add_for(&sink_metrics[SINK_REJECTED], p->source, 1);
 	log_warn("audit_body_refused", LOG_SPAN("source", p->source),
 		LOG_SPAN("cluster", p->cluster), LOG_STR("error", e->msg),
 		LOG_INT("body_bytes", body.len), LOG_SPAN("sha256", buf_span(&digest)));

@@ -65,6 +65,14 @@ static void refuse_source(
 			SPAN_FMT(m->name));
 }
 
+static int64_t now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
 static void post_audit(struct http_request *req, void *userdata)
 {
 	struct sink *s = userdata;
@@ -76,6 +84,7 @@ static void post_audit(struct http_request *req, void *userdata)
 		refuse_source(req, verdict, &m);
 		return;
 	}
+	source_seen(s->sources, &m, now_us());
 	if (!s->ready || http_suspend(req) < 0) {
 		ingest_answer_unavailable(req, "stopping, or too much is under way");
 		return;

@@ -10,7 +10,7 @@ static const char *const results[SINK_RESULT_COUNT + 1] = {
 	[SINK_RESULT_UNAVAILABLE] = "unavailable",
 };
 
-static struct metric_histogram batch_histogram, write_histogram;
+static struct metric_histogram batch_histogram, write_histogram, delay_histogram;
 
 struct metric sink_metrics[SINK_METRICS_COUNT + 1] = {
 	[SINK_REQUESTS] = {.name = "holdpoint_audit_requests_total",
@@ -91,6 +91,33 @@ struct metric sink_metrics[SINK_METRICS_COUNT + 1] = {
 	[SINK_LAG] = {.name = "holdpoint_audit_lag_seconds",
 		.help = "Our clock less the newest stageTimestamp of the last batch, by source: "
 			"batching delay, or clock skew when negative or large.",
+		.type = METRIC_GAUGE,
+		.label = "source"},
+	[SINK_DELAY_SECONDS] = {.name = "holdpoint_audit_delay_seconds",
+		.help = "How long the oldest event of each body had been on its way.",
+		.type = METRIC_HISTOGRAM,
+		.histogram = &delay_histogram},
+	[SINK_LATE] = {.name = "holdpoint_audit_late_events_total",
+		.help = "Events that had happened more than 5 minutes before they came, by source.",
+		.type = METRIC_COUNTER,
+		.label = "source"},
+	[SINK_AHEAD] = {.name = "holdpoint_audit_ahead_events_total",
+		.help = "Events that had yet to happen, by more than 5 seconds, when they came, by "
+			"source: a clock is wrong.",
+		.type = METRIC_COUNTER,
+		.label = "source"},
+	[SINK_REJECTED] = {.name = "holdpoint_audit_rejected_total",
+		.help = "Bodies answered 400, as they were no EventList, by source: their events "
+			"are lost.",
+		.type = METRIC_COUNTER,
+		.label = "source"},
+	[SINK_LAST_BODY] = {.name = "holdpoint_audit_last_body_timestamp_seconds",
+		.help = "When a source last posted, by source; 0: not since the start.",
+		.type = METRIC_GAUGE,
+		.label = "source"},
+	[SINK_LONGEST_PAUSE] = {.name = "holdpoint_audit_longest_pause_seconds",
+		.help = "The longest that a source was not heard of, between two bodies, since the "
+			"start, by source.",
 		.type = METRIC_GAUGE,
 		.label = "source"},
 	{.name = NULL},

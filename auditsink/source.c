@@ -1,6 +1,9 @@
 #include "auditsink/source.h"
 
+#include <stdatomic.h>
+
 #include "auditsink/batch.h"
+#include "auditsink/sink_metrics.h"
 #include "common/crypto.h"
 #include "common/flags.h"
 
@@ -9,6 +12,9 @@
 struct source {
 	struct span name;
 	struct span cluster;
+	size_t namesake; /* the first of this name: a source is one, whatever clusters it posts for
+			  */
+	_Atomic int64_t last_us, pause_us;
 };
 
 struct source_table {
@@ -34,22 +40,34 @@ static bool is_cluster_name(struct span s)
 	return true;
 }
 
+static void append(struct source_table *t, struct span name, struct span cluster)
+{
+	struct source *s = &t->items[t->count];
+
+	s->name = name;
+	s->cluster = cluster;
+	while (!span_eq(t->items[s->namesake].name, name))
+		s->namesake++;
+	t->count++;
+	metric_set_for(&sink_metrics[SINK_LAST_BODY], name, 0);
+}
+
 static int add_source(struct source_table *t, const char *text, struct err *e)
 {
 	const char *equals = strrchr(text, '='); /* a certificate's name may hold one */
-	struct source s;
+	struct span name, cluster;
 
 	if (!equals)
 		return err_set(e, "--source %s: expected NAME=CLUSTER", text);
-	s.name = (struct span){text, (size_t)(equals - text)};
-	s.cluster = span_of(equals + 1);
-	if (s.name.len == 0 || s.name.len > SOURCE_NAME_MAX)
+	name = (struct span){text, (size_t)(equals - text)};
+	cluster = span_of(equals + 1);
+	if (name.len == 0 || name.len > SOURCE_NAME_MAX)
 		return err_set(
 			e, "--source %s: the name must have 1 to %d bytes", text, SOURCE_NAME_MAX);
-	if (!is_cluster_name(s.cluster))
+	if (!is_cluster_name(cluster))
 		return err_set(e, "--source %s: a cluster's name has 1 to %d of A-Z a-z 0-9 - _ .",
 			text, CLUSTER_NAME_MAX);
-	t->items[t->count++] = s;
+	append(t, name, cluster);
 	return 0;
 }
 
@@ -72,8 +90,7 @@ static int add_default(struct source_table *t, struct err *e)
 	if (t->client_certificates)
 		return err_set(e, "--client-ca-file needs --source NAME=CLUSTER: which certificate "
 				  "may post events for which cluster");
-	t->items[t->count++] = (struct source){
-		t->has_token ? SPAN("bearer-token") : SPAN("loopback"), t->default_cluster};
+	append(t, t->has_token ? SPAN("bearer-token") : SPAN("loopback"), t->default_cluster);
 	return 0;
 }
 
@@ -162,9 +179,25 @@ enum source_verdict source_check(const struct source_table *t, struct span clien
 		return SOURCE_NO_CLUSTER;
 	for (size_t i = 0; i < t->count; i++) {
 		if (span_eq(ret->name, t->items[i].name) && span_eq(cluster, t->items[i].cluster)) {
-			*ret = (struct source_match){t->items[i].name, t->items[i].cluster};
+			*ret = (struct source_match){t->items[i].name, t->items[i].cluster, i};
 			return SOURCE_OK;
 		}
 	}
 	return SOURCE_FORBIDDEN;
+}
+
+void source_seen(struct source_table *t, const struct source_match *m, int64_t now_us)
+{
+	struct source *s = &t->items[t->items[m->index].namesake];
+	int64_t last_us = atomic_exchange(&s->last_us, now_us);
+	int64_t pause_us = atomic_load(&s->pause_us);
+
+	metric_set_for(&sink_metrics[SINK_LAST_BODY], m->name, now_us / 1000000);
+	while (last_us > 0 && now_us - last_us > pause_us) {
+		if (!atomic_compare_exchange_weak(&s->pause_us, &pause_us, now_us - last_us))
+			continue;
+		metric_set_for(
+			&sink_metrics[SINK_LONGEST_PAUSE], m->name, (now_us - last_us) / 1000000);
+		return;
+	}
 }

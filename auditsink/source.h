@@ -40,6 +40,7 @@ enum source_verdict {
 struct source_match {
 	struct span name;
 	struct span cluster; /* points into the table */
+	size_t index;	     /* in the table; for source_seen() */
 };
 
 /*
@@ -48,3 +49,7 @@ struct source_match {
  */
 enum source_verdict source_check(const struct source_table *t, struct span client_name,
 	struct span authorization, struct span path, struct source_match *ret);
+
+/* Notes that the matched source posted, for metrics: when, and how long it had not. Threads: any.
+ */
+void source_seen(struct source_table *t, const struct source_match *m, int64_t now_us);

@@ -9,19 +9,23 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Raised when the columns of event_row.c change: old rows would not fit the new list. */
-#define FORMAT 1
+/* Raised when the columns of event_row.c change, as old rows would not fit the new list, or those
+ * of this file. */
+#define FORMAT 2
 
 #define REFUSALS_MAX 3
 
 enum statement { S_PUT, S_PEEK, S_REMOVE, S_REFUSE, S_COUNT };
 
 static const char *const sql[S_COUNT] = {
-	[S_PUT] = ("INSERT OR IGNORE INTO batch (cluster, source, sha256, size_bytes, events, "
-		   "quarantined, taken_us, rows, seq_at, quarantine_rows) "
-		   "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"),
+	[S_PUT] =
+		("INSERT OR IGNORE INTO batch (cluster, source, sha256, size_bytes, events, "
+		 "quarantined, taken_us, rows, seq_at, quarantine_rows, received_us, oldest_us, "
+		 "newest_us, late, ahead, truncated) "
+		 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"),
 	[S_PEEK] = ("SELECT id, cluster, source, sha256, size_bytes, events, quarantined, rows, "
-		    "seq_at, quarantine_rows FROM batch WHERE refused < ?1 ORDER BY id"),
+		    "seq_at, quarantine_rows, received_us, oldest_us, newest_us, late, ahead, "
+		    "truncated FROM batch WHERE refused < ?1 ORDER BY id"),
 	[S_REMOVE] = "DELETE FROM batch WHERE id = ?1",
 	[S_REFUSE] = "UPDATE batch SET refused = refused + 1 WHERE id = ?1",
 };
@@ -33,6 +37,8 @@ static const char schema[] =
 	" size_bytes INTEGER NOT NULL, events INTEGER NOT NULL, quarantined INTEGER NOT NULL,"
 	" taken_us INTEGER NOT NULL, refused INTEGER NOT NULL DEFAULT 0,"
 	" rows BLOB NOT NULL, seq_at BLOB NOT NULL, quarantine_rows BLOB NOT NULL,"
+	" received_us INTEGER NOT NULL, oldest_us INTEGER NOT NULL, newest_us INTEGER NOT NULL,"
+	" late INTEGER NOT NULL, ahead INTEGER NOT NULL, truncated INTEGER NOT NULL,"
 	" UNIQUE (cluster, source, sha256));"
 	"UPDATE batch SET refused = 0 WHERE refused > 0";
 
@@ -215,6 +221,12 @@ static int put_one(struct spool *s, const struct batch *b, int64_t now, struct e
 	bind_buf(q, 8, &b->rows);
 	bind_buf(q, 9, &b->seq_at);
 	bind_buf(q, 10, &b->quarantine_rows);
+	sqlite3_bind_int64(q, 11, b->received_us);
+	sqlite3_bind_int64(q, 12, b->oldest_us);
+	sqlite3_bind_int64(q, 13, b->newest_us);
+	sqlite3_bind_int64(q, 14, b->late);
+	sqlite3_bind_int64(q, 15, b->ahead);
+	sqlite3_bind_int64(q, 16, b->truncated);
 	return finish(s, q, e);
 }
 
@@ -289,6 +301,12 @@ static int fill_batch(sqlite3_stmt *q, struct batch *b)
 	b->size_bytes = (size_t)sqlite3_column_int64(q, 4);
 	b->events = (uint32_t)sqlite3_column_int64(q, 5);
 	b->quarantined = (uint32_t)sqlite3_column_int64(q, 6);
+	b->received_us = sqlite3_column_int64(q, 10);
+	b->oldest_us = sqlite3_column_int64(q, 11);
+	b->newest_us = sqlite3_column_int64(q, 12);
+	b->late = (uint32_t)sqlite3_column_int64(q, 13);
+	b->ahead = (uint32_t)sqlite3_column_int64(q, 14);
+	b->truncated = (uint32_t)sqlite3_column_int64(q, 15);
 	if (read_buf(q, 7, &b->rows) < 0 || read_buf(q, 8, &b->seq_at) < 0 ||
 		read_buf(q, 9, &b->quarantine_rows) < 0)
 		return -1;

@@ -8,26 +8,39 @@
 
 enum store_table { STORE_EVENTS, STORE_QUARANTINE };
 
+/* A parameter is text. */
+struct number {
+	char text[24];
+};
+
+static struct span number(struct number *n, int64_t v)
+{
+	snprintf(n->text, sizeof(n->text), "%lld", (long long)v);
+	return span_of(n->text);
+}
+
 static enum pg_status begin_batch(
 	struct pg_conn *c, struct batch *b, char *ret_sqlstate, struct err *e)
 {
 	static const struct pg_stmt stmt = {"audit_begin_batch",
 		"SELECT already_stored, first_seq FROM holdpoint.audit_begin_batch($1, $2, $3, $4, "
-		"$5, $6)",
-		6};
+		"$5, $6, $7, $8, $9, $10, $11, $12)",
+		12};
 	_cleanup_(pg_result_freep) struct pg_result *r = NULL;
 	_cleanup_(buf_free) struct buf sha256 = BUF_INIT(80);
-	char events[16], quarantined[16], size[24];
+	struct number n[9];
 	enum pg_status status;
 
 	buf_add_str(&sha256, "\\x");
 	hex_put(&sha256, b->sha256, sizeof(b->sha256));
-	snprintf(events, sizeof(events), "%u", b->events);
-	snprintf(quarantined, sizeof(quarantined), "%u", b->quarantined);
-	snprintf(size, sizeof(size), "%zu", b->size_bytes);
 	status = pg_exec(c, &stmt,
 		(const struct span[]){span_of(b->cluster), span_of(b->source), buf_span(&sha256),
-			span_of(events), span_of(quarantined), span_of(size)},
+			number(&n[0], b->events), number(&n[1], b->quarantined),
+			number(&n[2], (int64_t)b->size_bytes), number(&n[3], b->received_us),
+			b->events ? number(&n[4], b->oldest_us) : (struct span){NULL, 0},
+			b->events ? number(&n[5], b->newest_us) : (struct span){NULL, 0},
+			number(&n[6], b->late), number(&n[7], b->ahead),
+			number(&n[8], b->truncated)},
 		&r, ret_sqlstate, e);
 	if (status != PG_OK)
 		return status;

@@ -56,6 +56,12 @@ const struct command commands[] = {
 		.examples = "  holdpoint events --user claude-code@agents.example.com --since 1h\n"
 			    "  holdpoint events --resource secrets --code 2xx -n prod\n"
 			    "  holdpoint events --since 24h --all -o ocsf > events.jsonl\n"},
+	{.name = "sources",
+		.args = "",
+		.run = cli_sources,
+		.summary = "Show who sends audit events, and what may be missing",
+		.examples = "  holdpoint sources\n"
+			    "  holdpoint sources --since 7d --unfinished -o json\n"},
 	{.name = "import",
 		.args = "FILE…",
 		.run = cli_import,

@@ -17,6 +17,7 @@ int cli_approve(const struct command *self, int argc, char **argv);
 int cli_deny(const struct command *self, int argc, char **argv);
 int cli_withdraw(const struct command *self, int argc, char **argv);
 int cli_sessions(const struct command *self, int argc, char **argv);
+int cli_sources(const struct command *self, int argc, char **argv);
 int cli_replay(const struct command *self, int argc, char **argv);
 int cli_events(const struct command *self, int argc, char **argv);
 int cli_retention(const struct command *self, int argc, char **argv);

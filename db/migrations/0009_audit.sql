@@ -31,9 +31,16 @@ CREATE TABLE holdpoint.audit_batch (
   quarantined int NOT NULL CHECK (quarantined >= 0),
   size_bytes bigint NOT NULL,
   recorded_at timestamptz NOT NULL DEFAULT now(),
+  received_at timestamptz NOT NULL DEFAULT now(),
+  oldest_event timestamptz,
+  newest_event timestamptz,
+  late int NOT NULL DEFAULT 0,
+  ahead int NOT NULL DEFAULT 0,
+  truncated int NOT NULL DEFAULT 0,
   PRIMARY KEY (cluster, source, sha256)
 );
 CREATE INDEX audit_batch_time ON holdpoint.audit_batch (recorded_at);
+CREATE INDEX audit_batch_source ON holdpoint.audit_batch (cluster, source, received_at);
 COMMENT ON TABLE holdpoint.audit_batch IS
   'Append-only: every body stored. A body that comes again is found here and not stored twice.';
 COMMENT ON COLUMN holdpoint.audit_batch.cluster IS 'The cluster in the request''s path.';
@@ -45,6 +52,15 @@ COMMENT ON COLUMN holdpoint.audit_batch.events IS 'How many events were stored.'
 COMMENT ON COLUMN holdpoint.audit_batch.quarantined IS 'How many could not be read, or stored.';
 COMMENT ON COLUMN holdpoint.audit_batch.size_bytes IS 'Size of the body as received.';
 COMMENT ON COLUMN holdpoint.audit_batch.recorded_at IS 'When; the same as in its events.';
+COMMENT ON COLUMN holdpoint.audit_batch.received_at IS
+  'When a sink had it, by the sink''s clock: earlier than recorded_at by its time in a spool.';
+COMMENT ON COLUMN holdpoint.audit_batch.oldest_event IS 'The earliest stageTimestamp in it.';
+COMMENT ON COLUMN holdpoint.audit_batch.newest_event IS 'The latest stageTimestamp in it.';
+COMMENT ON COLUMN holdpoint.audit_batch.late IS
+  'How many events had happened more than 5 minutes before it was received.';
+COMMENT ON COLUMN holdpoint.audit_batch.ahead IS
+  'How many events had yet to happen, by more than 5 seconds, when it was received.';
+COMMENT ON COLUMN holdpoint.audit_batch.truncated IS 'How many bodies the API server had cut.';
 SELECT holdpoint.make_append_only('holdpoint.audit_batch');
 
 -- Searched columns compare by bytes (COLLATE "C"): in most locales that is several times faster,
@@ -101,6 +117,8 @@ CREATE INDEX audit_event_write ON holdpoint.audit_event (cluster, verb, stage_ti
   WHERE verb NOT IN ('get', 'list', 'watch');
 CREATE INDEX audit_event_failed ON holdpoint.audit_event (cluster, stage_timestamp)
   WHERE code >= 400;
+CREATE INDEX audit_event_begun ON holdpoint.audit_event (cluster, stage_timestamp)
+  WHERE stage IN ('RequestReceived', 'ResponseStarted');
 CREATE INDEX audit_event_decided ON holdpoint.audit_event
   (cluster, lower(decision), stage_timestamp) WHERE decision IS NOT NULL;
 CREATE INDEX audit_event_audit_id ON holdpoint.audit_event (cluster, audit_id);
@@ -229,10 +247,19 @@ COMMENT ON COLUMN holdpoint.audit_quarantine.username IS 'user.username, where i
 SELECT holdpoint.make_append_only('holdpoint.audit_quarantine');
 SELECT holdpoint.make_append_only('holdpoint.audit_quarantine_default', true);
 
+CREATE FUNCTION holdpoint.time_of_us(us bigint) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE STRICT
+BEGIN ATOMIC
+  SELECT timestamptz '1970-01-01 00:00:00+00' + us * interval '1 microsecond';
+END;
+
 -- Takes the numbers for a batch. already_stored: this body is here, answer 200 and roll back or
 -- go on with the next body. recorded_at is what the events get by default in this transaction.
+-- Times are microseconds since 1970.
 CREATE FUNCTION holdpoint.audit_begin_batch(p_cluster text, p_source text, p_sha256 bytea,
-  p_events int, p_quarantined int, p_size_bytes bigint,
+  p_events int, p_quarantined int, p_size_bytes bigint, p_received_us bigint DEFAULT NULL,
+  p_oldest_us bigint DEFAULT NULL, p_newest_us bigint DEFAULT NULL, p_late int DEFAULT 0,
+  p_ahead int DEFAULT 0, p_truncated int DEFAULT 0,
   OUT already_stored boolean, OUT first_seq bigint, OUT recorded_at timestamptz)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
@@ -254,9 +281,11 @@ BEGIN
   already_stored := false;
   recorded_at := now();
   INSERT INTO holdpoint.audit_batch (cluster, source, sha256, first_seq, events, quarantined,
-    size_bytes)
+    size_bytes, received_at, oldest_event, newest_event, late, ahead, truncated)
   VALUES (p_cluster, p_source, p_sha256, audit_begin_batch.first_seq, p_events,
-    p_quarantined, p_size_bytes)
+    p_quarantined, p_size_bytes, coalesce(holdpoint.time_of_us(p_received_us), now()),
+    holdpoint.time_of_us(p_oldest_us), holdpoint.time_of_us(p_newest_us), p_late, p_ahead,
+    p_truncated)
   ON CONFLICT (cluster, source, sha256) DO NOTHING;
   IF NOT FOUND THEN -- another replica stored it while we waited for the lock
     SELECT true, b.first_seq, b.recorded_at INTO already_stored, first_seq, recorded_at

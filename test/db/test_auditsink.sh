@@ -153,6 +153,16 @@ if curl -sS --max-time 10 --cacert "$stack_dir/certs/ca.crt" -o /dev/null --data
 answers 200 '"result":"duplicate"' "$dir/a" /audit
 equals 1 "$(metric 'holdpoint_audit_forbidden_total{source="kube-apiserver"}')" "forbidden source counted"
 
+at "gaps and clocks, by source"
+soon=$(date -u -d '+1 hour' +%FT%TZ)
+list "$(event ahead | sed "s/2026-01-02T03:04:05.678901Z/$soon/")" >"$dir/ahead" && answers 200 '"events":1' "$dir/ahead"
+equals 1 "$(metric 'holdpoint_audit_ahead_events_total{source="audit-replay"}')" "an event from the future"
+equals 3 "$(metric 'holdpoint_audit_rejected_total{source="audit-replay"}')" "bodies that were no EventList"
+(($(metric 'holdpoint_audit_late_events_total{source="audit-replay"}') > 200)) || fail "recorded events are late"
+(($(date +%s) - $(metric 'holdpoint_audit_last_body_timestamp_seconds{source="audit-replay"}') < 60)) || fail "last body"
+(($(metric 'holdpoint_audit_delay_seconds_count') >= ${#files[@]})) || fail "delays"
+equals "ahead|1|t|t" "$(sql "SELECT state, ahead, late > 200, quarantined > 3 FROM holdpoint.audit_sources() WHERE source = 'audit-replay'")" "as SQL"
+
 at "large bodies"
 big() { # a list with one event of about $1 MB
   { printf '{"kind":"EventList","apiVersion":"audit.k8s.io/v1","items":[{"level":"Request","auditID":"big%s",' "$1"
@@ -194,6 +204,7 @@ database() { # off|on: as far as the sink can tell
 sink_start --spool-file="$dir/spool" --spool-max-bytes=1Mi
 before=$(sql 'SELECT count(*) FROM holdpoint.audit_event')
 database off
+spool_from=$(date +%s)
 for ((i = 0; i < 30; i++)); do
   list "$(event "spooled$i" ',"requestObject":{"kind":"Secret","data":{"p":"aHVudGVyMi1wbGFpbg=="}}')" >"$dir/s$i"
   answers 200 '"result":"spooled"' "$dir/s$i"
@@ -216,6 +227,8 @@ done
 equals "$((before + 30))" "$(sql 'SELECT count(*) FROM holdpoint.audit_event')" "events after the outage"
 equals "$(seq -f 'spooled%g' 0 29)" "$(sql "SELECT audit_id FROM holdpoint.audit_event WHERE audit_id ~ '^spooled' ORDER BY seq")" "their order"
 equals "$((before + 30))" "$(sql 'SELECT max(seq) FROM holdpoint.audit_event')" "numbers have no gaps"
+equals 30 "$(sql "SELECT count(*) FROM holdpoint.audit_batch WHERE received_at < recorded_at - interval '100 ms'
+  AND received_at >= to_timestamp($spool_from - 1) AND newest_event = '2026-01-02 03:04:05.678901+00' AND late = 1")" "what the spool keeps of a batch"
 answers 200 '"result":"duplicate"' "$dir/s7"
 answers 200 '"result":"stored"' "$dir/full"
 daemon_stop sink

@@ -92,6 +92,12 @@ expect 0 1 out '"event" : null' -- events --verb delete --cluster default -o jso
 expect 0 0 err 'Nothing is older' -- retention --keep 400d --database-url="$admin"
 expect 2 0 err '--keep=5h' -- retention --keep 5h --database-url="$admin"
 
+expect 0 3 out '^default +api-1 +ok .* 5 ' -- sources "${auditor[@]}"
+expect 0 2 out '^other +api-1 +ok .* 2500 .* 0$' -- sources --cluster other --unfinished "${auditor[@]}"
+expect 0 - out '"unfinished": ?0' -- sources --unfinished -o json "${auditor[@]}"
+expect 0 0 err 'No source has sent' -- sources --cluster nowhere "${auditor[@]}"
+expect 1 0 err 'permission denied' -- sources --database-url="$sink"
+
 # -f prints what comes after it began, once.
 "$HOLDPOINT_BIN/holdpoint" events -f -o jsonl "${auditor[@]}" >"$out" 2>"$err" &
 follower=$!

@@ -1,5 +1,6 @@
 #include <check.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "auditsink/batch.h"
 #include "auditsink/copy_binary.h"
@@ -187,6 +188,48 @@ START_TEST(batch__places_of_numbers_must_ascend)
 }
 END_TEST
 
+/* Events that happened so many seconds before now. */
+static struct batch *make_at(const int *ago_s, size_t count)
+{
+	_cleanup_(buf_free) struct buf body = BUF_INIT(65536);
+	struct batch *b = NULL;
+	struct err e;
+
+	buf_add_str(
+		&body, "{\"kind\":\"EventList\",\"apiVersion\":\"audit.k8s.io/v1\",\"items\":[");
+	for (size_t i = 0; i < count; i++) {
+		time_t at = time(NULL) - ago_s[i];
+		char text[32];
+
+		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", gmtime(&at));
+		buf_printf(&body,
+			"%s{\"level\":\"Metadata\",\"auditID\":\"a\",\"stage\":\"Panic\","
+			"\"stageTimestamp\":\"%s\"}",
+			i ? "," : "", text);
+	}
+	buf_add_str(&body, "]}");
+	ck_assert_int_eq(
+		batch_build(buf_span(&body), "c", "s", masker, &scratch, &b, &e), BATCH_OK);
+	return b;
+}
+
+START_TEST(batch__knows_when_its_events_happened)
+{
+	static const int ago_s[] = {60, 290, 310, 86400, 0, -2, -10, -3600};
+	struct batch *b = make_at(ago_s, ARRAY_LEN(ago_s));
+
+	ck_assert_uint_eq(b->late, 2);
+	ck_assert_uint_eq(b->ahead, 2);
+	ck_assert_int_le(llabs(b->received_us - b->oldest_us - 86400 * INT64_C(1000000)), 2000000);
+	ck_assert_int_le(llabs(b->newest_us - b->received_us - 3600 * INT64_C(1000000)), 2000000);
+	batch_free(b);
+	b = make_at((const int[]){31536000 * 60}, 1); /* before 1970 */
+	ck_assert_int_lt(b->newest_us, 0);
+	ck_assert_int_eq(b->newest_us, b->oldest_us);
+	batch_free(b);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("batch");
@@ -198,6 +241,7 @@ int main(void)
 	tcase_add_loop_test(t, batch__set_aside_table, 0, ARRAY_LEN(cases));
 	tcase_add_test(t, batch__set_aside_keeps_size_digest_and_reason);
 	tcase_add_test(t, batch__bare_quarantine_says_nothing_of_the_event);
+	tcase_add_test(t, batch__knows_when_its_events_happened);
 	tcase_add_test(t, batch__places_of_numbers_must_ascend);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
