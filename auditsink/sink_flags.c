@@ -104,7 +104,7 @@ void sink_flags(struct sink_options *o, struct flag table[SINK_FLAGS_MAX])
 			.value = &c->spool_max_bytes,
 			.arg = "SIZE",
 			.help = "Most that may wait in the spool (503 above)",
-			.min = MIB,
+			.min = MIB / 16,
 			.max = 1024 * 1024 * MIB},
 		{.name = "mask-key-file",
 			.type = FLAG_STRING,

@@ -16,7 +16,12 @@ dev_soak() {
   [[ -x $root/test/bench/soak.sh ]] || die "there is no test/bench/soak.sh"
   apt_install "Install what builds and runs Holdpoint" "${packages_build[@]}" "${packages_run[@]}"
   build_preset release holdpoint holdpoint-webhook holdpoint-auditsink test/bench/all
-  HOLDPOINT_BIN=$root/build/release/bin exec "$root/test/bench/soak.sh" "$@"
+  export HOLDPOINT_BIN=$root/build/release/bin
+  case ${1:-} in
+    outage) HOLDPOINT_OUTAGE_SECONDS=${2:-360} exec "$root/test/e2e/test_audit_outage.sh" ;;
+    kills) HOLDPOINT_KILL_SECONDS=${2:-600} exec "$root/test/e2e/test_audit_kills.sh" ;;
+    *) exec "$root/test/bench/soak.sh" "$@" ;;
+  esac
 }
 
 # New inputs go to .dev/fuzz/NAME; what is worth keeping goes by hand to test/fuzz/corpus/NAME.

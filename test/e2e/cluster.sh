@@ -5,12 +5,13 @@
 # Sourced (in the main shell, not in $(...): the servers die with the shell that started them):
 #   source test/e2e/cluster.sh
 #   cluster_start DIR [--webhook-url URL --sink-url URL --certs DIR] [--cluster NAME]
-#                     [--audit-policy FILE] [--authorize] [--detach]
+#                     [--audit-policy FILE] [--audit-log FILE] [--authorize] [--detach]
 #     --webhook-url, --sink-url  Holdpoint's daemons, running already (https://127.0.0.1:PORT);
 #                    leave one out and the API server knows nothing of it
 #     --certs        the folder of cert_stack (dev.d/certs.sh): ca.crt, apiserver.*, audit.*
 #     --cluster      its name in Holdpoint's records (default "e2e"; certs must be made for it)
 #     --audit-policy default test/e2e/audit-policy.yaml: everything
+#     --audit-log    the API server also writes every event into this file by itself
 #     --authorize    reads ask the webhook too (/authorize), those of the group ai-agents
 #     --detach       keeps running when the shell ends; cluster_stop DIR then stops it
 #   cluster_register  registers the webhook configurations and waits until they are in force
@@ -35,7 +36,8 @@ source "$root/dev.d/certs.sh"
 
 cluster_start() {
   cluster_dir=$1 cluster_webhook='' cluster_sink='' cluster_certs='' cluster_name=e2e
-  cluster_audit_policy=$root/test/e2e/audit-policy.yaml cluster_authorize=0 cluster_detach=0
+  cluster_audit_policy=$root/test/e2e/audit-policy.yaml cluster_audit_log='' cluster_authorize=0
+  cluster_detach=0
   shift
   while (($#)); do
     case $1 in
@@ -46,6 +48,7 @@ cluster_start() {
       --certs) cluster_certs=$2 ;;
       --cluster) cluster_name=$2 ;;
       --audit-policy) cluster_audit_policy=$2 ;;
+      --audit-log) cluster_audit_log=$2 ;;
       *) die "cluster_start: unknown option $1" ;;
     esac
     shift 2
@@ -146,6 +149,7 @@ cluster_apiserver_args() {
       --audit-webhook-config-file="$hp/audit-webhook.kubeconfig"
       --audit-webhook-batch-max-wait=1s --audit-webhook-truncate-enabled=true)
   fi
+  [[ $cluster_audit_log ]] && args+=(--audit-log-path="$cluster_audit_log")
   [[ $cluster_webhook ]] && args+=(--admission-control-config-file="$hp/admission-control.yaml")
   cluster_authorization_args
 }

@@ -3,7 +3,8 @@
 #
 #   source "$(dirname "$0")/harness.sh"
 #   e2e_begin [--policy FILE]... [--authorize] [--durable] [--no-cluster]
-#             [--webhook-flag FLAG]... [--sink-flag FLAG]...
+#             [--webhook-flag FLAG]... [--sink-flag FLAG]... [--audit-log]
+#     --audit-log: the API server's own log of events, in $e2e_dir/audit.log
 #   as agent delete pod web        # kubectl as agent, ci, sre, admin (cluster.sh)
 #   …
 #   e2e_passed                     # the last line: without it the test has failed
@@ -20,12 +21,13 @@ source "$root/dev.d/daemons.sh"
 
 e2e_begin() {
   e2e_policies=() e2e_cluster=1 e2e_done=0
-  local durable=() cluster_args=() webhook_flags=() sink_flags=()
+  local durable=() cluster_args=() webhook_flags=() sink_flags=() audit_log=0
   while (($#)); do
     case $1 in
       --authorize) cluster_args+=(--authorize) && shift && continue ;;
       --durable) durable=(--durable) && shift && continue ;;
       --no-cluster) e2e_cluster=0 && shift && continue ;;
+      --audit-log) audit_log=1 && shift && continue ;;
       --policy) e2e_policies+=("$2") ;;
       --webhook-flag) webhook_flags+=("$2") ;;
       --sink-flag) sink_flags+=("$2") ;;
@@ -35,6 +37,7 @@ e2e_begin() {
   done
   ((${#e2e_policies[@]})) || e2e_policies=("$root/test/e2e/policy.yaml")
   e2e_dir=$(mktemp -d /tmp/holdpoint-e2e.XXXXXX)
+  ((audit_log)) && cluster_args+=(--audit-log "$e2e_dir/audit.log")
   trap e2e_end EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM
