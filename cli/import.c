@@ -158,6 +158,21 @@ static bool is_object(struct import *im, struct span line)
 	return ok;
 }
 
+/* A log's line says what it is; an event in a list does not. Without that the two are the same
+ * text, so that an event that came both ways is seen to be one. */
+static struct span as_item(struct span line)
+{
+	static const char type[] = "{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\",";
+	const size_t len = sizeof(type) - 1;
+
+	if (line.len <= len || memcmp(line.ptr, type, len) != 0)
+		return line;
+	line.len -= len - 1;
+	line.ptr += len - 1;
+	((char *)line.ptr)[0] = '{';
+	return line;
+}
+
 /* A line that begins at `from` and ends at `at`. */
 static int take_line(struct import *im, struct span line, off_t from, off_t at)
 {
@@ -166,6 +181,7 @@ static int take_line(struct import *im, struct span line, off_t from, off_t at)
 	if (line.len == 0)
 		return 0;
 	if (is_object(im, line)) {
+		line = as_item(line);
 		if (im->lines > 0 && im->list.len + line.len > LIST_BYTES &&
 			(rc = flush_list(im, from)) > 0)
 			return rc;

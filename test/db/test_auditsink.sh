@@ -153,15 +153,39 @@ if curl -sS --max-time 10 --cacert "$stack_dir/certs/ca.crt" -o /dev/null --data
 answers 200 '"result":"duplicate"' "$dir/a" /audit
 equals 1 "$(metric 'holdpoint_audit_forbidden_total{source="kube-apiserver"}')" "forbidden source counted"
 
+at "what the API server cut is marked"
+list "$(event cut ',"annotations":{"audit.k8s.io/truncated":"true"}'),$(event uncut ',"annotations":{"audit.k8s.io/truncated":"false"}')" >"$dir/cut"
+answers 200 '"events":2' "$dir/cut"
+equals "cut" "$(sql 'SELECT string_agg(audit_id, $$ $$) FROM holdpoint.audit_event WHERE truncated')" "truncated events"
+equals 1 "$(metric 'holdpoint_audit_truncated_total{source="audit-replay"}')" "truncated events counted"
+
+at "odd values are stored as they are"
+far() { event "$1" ",\"x\":1" | sed "s/2026-01-02T03:04:05.678901Z/$2/; s/\"ResponseComplete\"/\"${3:-ResponseComplete}\"/"; }
+long=$(head -c 1000000 /dev/zero | tr '\0' y)
+printf '%s' "$(event odd5 ",\"userAgent\":\"$long\",\"objectRef\":{\"resource\":\"$long\",\"name\":\"$long\",\"namespace\":\"$long\"},\"responseStatus\":{\"code\":123456789012345678901234567890}")" >"$dir/odd5"
+list "$(far odd1 0001-01-01T00:00:00Z),$(far odd2 9999-12-31T23:59:59.999999Z),$(far odd3 2026-01-02T03:04:05+14:00 Reticulated),$(far odd4 tomorrow),$(<"$dir/odd5")" >"$dir/odd"
+answers 200 '"events":4,"quarantined":1' "$dir/odd"
+equals "odd1|0001-01-01 00:00:00+00 odd2|9999-12-31 23:59:59.999999+00 odd3|2026-01-01 13:04:05+00 odd5|2026-01-02 03:04:05.678901+00" \
+  "$(sql "SELECT string_agg(audit_id || '|' || stage_timestamp, ' ' ORDER BY seq) FROM holdpoint.audit_event WHERE audit_id ~ '^odd'")" "times"
+equals "1024 1024 t t" "$(sql "SELECT length(resource) || ' ' || length(name) || ' ' || CASE WHEN code IS NULL THEN 't' END || ' ' ||
+  CASE WHEN length(body) > 4000000 THEN 't' END FROM holdpoint.audit_event WHERE audit_id = 'odd5'")" "long strings"
+cli() { HOLDPOINT_DATABASE_URL=$(stack_database_url auditor) "$stack_bin/holdpoint" "$@"; }
+for format in jsonl ocsf; do
+  cli events --since 3000d --all -o "$format" >"$dir/exported"
+  # jq wants no lone surrogate, which JSON may hold as an escape: one event has one.
+  equals "$(sql "SELECT count(*) FROM holdpoint.audit_event WHERE stage_timestamp > now() - interval '3000 days'")" \
+    "$(sed 's/\\ud800/x/' "$dir/exported" | jq -c . | wc -l)" "lines of $format that are JSON"
+done
+
 at "gaps and clocks, by source"
 soon=$(date -u -d '+1 hour' +%FT%TZ)
 list "$(event ahead | sed "s/2026-01-02T03:04:05.678901Z/$soon/")" >"$dir/ahead" && answers 200 '"events":1' "$dir/ahead"
-equals 1 "$(metric 'holdpoint_audit_ahead_events_total{source="audit-replay"}')" "an event from the future"
+equals 2 "$(metric 'holdpoint_audit_ahead_events_total{source="audit-replay"}')" "an event from the future"
 equals 3 "$(metric 'holdpoint_audit_rejected_total{source="audit-replay"}')" "bodies that were no EventList"
 (($(metric 'holdpoint_audit_late_events_total{source="audit-replay"}') > 200)) || fail "recorded events are late"
 (($(date +%s) - $(metric 'holdpoint_audit_last_body_timestamp_seconds{source="audit-replay"}') < 60)) || fail "last body"
 (($(metric 'holdpoint_audit_delay_seconds_count') >= ${#files[@]})) || fail "delays"
-equals "ahead|1|t|t" "$(sql "SELECT state, ahead, late > 200, quarantined > 3 FROM holdpoint.audit_sources() WHERE source = 'audit-replay'")" "as SQL"
+equals "ahead|2|t|t" "$(sql "SELECT state, ahead, late > 200, quarantined > 3 FROM holdpoint.audit_sources() WHERE source = 'audit-replay'")" "as SQL"
 
 at "large bodies"
 big() { # a list with one event of about $1 MB
