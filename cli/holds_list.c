@@ -9,7 +9,8 @@
 	"',')) AND (h.live OR NOT string_to_array($1, ',') <@ '{pending,approved}')) AND "         \
 	"($2::text IS NULL OR h.requester = $2) AND ($3::text IS NULL OR h.namespace "             \
 	"= $3) AND ($4::text IS NULL OR h.cluster = $4) AND ($5::text IS NULL OR h.policy || '/' " \
-	"|| h.rule = $5 OR h.rule = $5) ORDER BY h.id DESC LIMIT $6::int"
+	"|| h.rule = $5 OR h.rule = $5 OR h.rules @> "                                             \
+	"jsonb_build_array(jsonb_build_object('rule', $5))) ORDER BY h.id DESC LIMIT $6::int"
 
 enum {
 	C_ID,
@@ -27,7 +28,8 @@ enum {
 
 static const struct pg_stmt as_rows = {"holds",
 	"SELECT h.id, extract(epoch FROM clock_timestamp() - h.created_at)::bigint, h.state, "
-	"h.requester, h.operation, h.resource, h.namespace, h.name, h.rule, "
+	"h.requester, h.operation, h.resource, h.namespace, h.name, h.rule || "
+	"coalesce(' +' || jsonb_array_length(h.rules) - 1, ''), "
 	"h.approvals || '/' || h.min_approvals, CASE WHEN h.state IN ('pending', 'approved') THEN "
 	"extract(epoch FROM h.expires_at - clock_timestamp())::bigint END" FILTERED,
 	6};

@@ -34,13 +34,12 @@ enum {
 
 static const struct pg_stmt hold_stmt = {"hold",
 	"SELECT h.state, h.cluster, h.requester, array_to_string(h.requester_groups, ', '), "
-	"h.operation, h.resource, h.namespace, h.name, h.policy || '/' || h.rule, h.message, "
+	"h.operation, h.resource, h.namespace, h.name, h.rule_names, h.message, "
 	"to_char(h.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC'), "
 	"extract(epoch FROM clock_timestamp() - h.created_at)::bigint, h.attempts, "
 	"to_char(h.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC'), "
 	"extract(epoch FROM h.expires_at - clock_timestamp())::bigint, h.approvals, "
-	"h.min_approvals, CASE WHEN cardinality(h.approvers) = 0 THEN 'any approver' ELSE "
-	"array_to_string(h.approvers, ', ') END, h.require_reason, h.grant_kind || "
+	"h.min_approvals, h.approver_names, h.require_reason, h.grant_kind || "
 	"coalesce(' of ' || h.window_length, '') || coalesce(', at most ' || h.max_uses || "
 	"' uses', '') || coalesce(', only in namespace ' || h.only_namespace, '') || "
 	"coalesce(', only ' || h.only_name, ''), h.uses, h.change, h.change_cut, "

@@ -15,9 +15,10 @@ static const struct pg_stmt last_stmt = {
 static const struct pg_stmt news_stmt = {"news",
 	"SELECT e.id, to_char(e.at AT TIME ZONE 'UTC', 'HH24:MI:SS'), e.hold_id, e.action, "
 	"e.state_after, e.who, h.requester, h.operation, h.resource, h.namespace, h.name, "
-	"h.policy || '/' || h.rule, coalesce(e.reason, ''), (to_jsonb(e) || jsonb_build_object("
+	"h.rule_names, coalesce(e.reason, ''), (to_jsonb(e) || jsonb_build_object("
 	"'requester', h.requester, 'operation', h.operation, 'resource', h.resource, "
-	"'namespace', h.namespace, 'name', h.name, 'policy', h.policy, 'rule', h.rule))::text "
+	"'namespace', h.namespace, 'name', h.name, 'policy', h.policy, 'rule', h.rule, 'rules', "
+	"h.rules))::text "
 	"FROM holdpoint.hold_event e JOIN holdpoint.holds h ON h.cluster = e.cluster AND h.id = "
 	"e.hold_id WHERE e.id > $1::bigint ORDER BY e.id LIMIT 1000",
 	1};

@@ -175,8 +175,8 @@ int deciding_start(struct deciding *d, const struct policy_set *s, const struct 
 }
 
 /*
- * One approval is asked for, so of several Hold rules the one that asks for most must be it: more
- * people, named ones, for this change only, with a reason. Of equals the first.
+ * All Hold rules must be satisfied; the decision names the one that asks for most: more people,
+ * named ones, for this change only, with a reason. Of equals the first.
  */
 static bool asks_for_more(const struct policy_hold *a, const struct policy_hold *b)
 {
@@ -222,6 +222,45 @@ int policy_decide(const struct policy_set *s, const struct policy_request *r, st
 			return -1;
 	deciding_finish(&d, ret);
 	return 0;
+}
+
+/* ---- what several Hold rules ask for together ---- */
+
+/* 0 is no limit. */
+static int64_t lesser_limit(int64_t a, int64_t b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+static void tighten(struct policy_hold *all, const struct policy_hold *h)
+{
+	if (h->min_approvals > all->min_approvals)
+		all->min_approvals = h->min_approvals;
+	if (h->expires_ms < all->expires_ms)
+		all->expires_ms = h->expires_ms;
+	if (h->wait_ms > all->wait_ms)
+		all->wait_ms = h->wait_ms;
+	all->window_ms = lesser_limit(all->window_ms, h->window_ms);
+	all->max_uses = (unsigned)lesser_limit(all->max_uses, h->max_uses);
+	if (h->grant == POLICY_GRANT_ONCE)
+		all->grant = POLICY_GRANT_ONCE;
+	all->retry |= h->retry;
+	all->require_reason |= h->require_reason;
+}
+
+struct policy_hold policy_decision_hold(const struct policy_decision *d, size_t *ret_count)
+{
+	struct policy_hold all = *d->decisive->rule->hold;
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->match_count; i++) {
+		if (d->matches[i].effective != POLICY_HOLD)
+			continue;
+		tighten(&all, d->matches[i].rule->hold);
+		n++;
+	}
+	*ret_count = n;
+	return all;
 }
 
 /* ---- reasons ---- */

@@ -142,6 +142,14 @@ struct policy_decision {
 int policy_decide(const struct policy_set *s, const struct policy_request *r, struct arena *arena,
 	struct policy_decision *ret) _must_check_;
 
+/*
+ * What all effective Hold rules ask for together: the strictest of each term (the most approvals,
+ * the shortest times, Once before Window, a reason if any asks for one), the longest wait, retry if
+ * any says so. Whose approvals they need is not among it: each rule's own, all of them.
+ * ret_count: how many Hold rules there are. For a decision whose action is POLICY_HOLD.
+ */
+struct policy_hold policy_decision_hold(const struct policy_decision *d, size_t *ret_count);
+
 /* All reasons of matches whose effective action is `action`, one a line, shortest first. */
 struct span policy_decision_reasons(
 	const struct policy_decision *d, enum policy_action action, struct arena *arena);

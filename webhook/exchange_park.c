@@ -49,7 +49,10 @@ static int restore(struct exchange *x, const struct parked_exchange *p)
 	exchange_begin_answer(x);
 	if (policy_decide(x->set, &x->review.request, x->arena, &x->decision) != 0)
 		return -1;
-	return x->decision.action == POLICY_HOLD ? 0 : -1;
+	if (x->decision.action != POLICY_HOLD)
+		return -1;
+	x->terms = policy_decision_hold(&x->decision, &x->hold_rule_count);
+	return 0;
 }
 
 static void deny_unreadable(struct parked_exchange *p)

@@ -151,8 +151,8 @@ static int put_differences(struct view *v, const struct policy_request *r)
 	json_put_key(v->out, "changes");
 	buf_add_char(v->out, '[');
 	if (change_walk((struct change_side){&v->before, JSON_ROOT},
-		    (struct change_side){&v->after, JSON_ROOT},
-		    change_counts_status(r), v->arena, put_difference, v) != 0)
+		    (struct change_side){&v->after, JSON_ROOT}, change_counts_status(r), v->arena,
+		    put_difference, v) != 0)
 		return -1;
 	buf_add_char(v->out, ']');
 	return 0;

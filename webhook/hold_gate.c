@@ -21,6 +21,7 @@
 #define TIMEOUT_MARGIN_MS  2000 /* the answer must be back before the API server gives up */
 #define GROUPS_MAX	   256
 #define PARK_ABOVE	   64 /* jobs that wait for the database */
+#define RULES_MAX	   ((size_t)256 << 10)
 
 static const char *const verdict_names[] = {"not_asked", "allow", "held", "denied", "limit", "rate",
 	"busy", "unavailable", "failed", NULL};
@@ -68,10 +69,11 @@ static void answer_now(struct exchange *x, enum hold_verdict verdict)
 static const struct pg_stmt find_or_create = {.name = "hold_find_or_create",
 	.sql = "SELECT verdict, hold_id, state, is_new, is_repeat, to_char(expires_at AT TIME ZONE "
 	       "'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), approvals, min_approvals, decided_by, "
-	       "decided_reason FROM holdpoint.hold_find_or_create($1, $2, $3, $4, $5, $6, $7, $8, "
+	       "decided_reason, approver_names FROM holdpoint.hold_find_or_create($1, $2, $3, $4, "
+	       "$5, $6, $7, $8, "
 	       "$9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, "
-	       "$25, $26, $27)",
-	.param_count = 27};
+	       "$25, $26, $27, $28)",
+	.param_count = 28};
 
 /* What the rules say, free of secrets: a messageExpression may have quoted the object. */
 static int masked_reasons(struct exchange *x, struct buf *out)
@@ -86,9 +88,9 @@ static int masked_reasons(struct exchange *x, struct buf *out)
 }
 
 struct question {
-	struct buf reasons, change;
+	struct buf reasons, change, rules;
 	bool cut;
-	struct span params[27];
+	struct span params[28];
 };
 
 /*
@@ -103,11 +105,49 @@ static struct span repeats_of(const struct exchange *x)
 	return fingerprint_makes_name(&x->review.request, x->arena) ? SPAN("0") : (struct span){0};
 }
 
+static void put_rule(struct buf *b, const struct policy_rule_info *rule)
+{
+	const struct policy_hold *h = rule->hold;
+
+	buf_add_char(b, '{');
+	json_put_key(b, "policy");
+	json_put_string(b, span_of(rule->policy));
+	json_put_key(b, "rule");
+	json_put_string(b, span_of(rule->rule));
+	json_put_key(b, "minApprovals");
+	json_put_int(b, h->min_approvals > 0 ? h->min_approvals : 1);
+	json_put_key(b, "approvers");
+	buf_add_char(b, '[');
+	for (size_t i = 0; i < h->approver_count; i++) {
+		if (i > 0)
+			buf_add_char(b, ',');
+		json_put_string(b, h->approvers[i]);
+	}
+	buf_add_str(b, "]}");
+}
+
+/* When several rules hold the request: all of them, each with those whose approval it asks for. */
+static int put_rules(const struct exchange *x, struct buf *b)
+{
+	const struct policy_decision *d = &x->decision;
+
+	if (x->hold_rule_count < 2)
+		return 0;
+	for (size_t i = 0; i < d->match_count; i++) {
+		if (d->matches[i].effective != POLICY_HOLD)
+			continue;
+		buf_add_char(b, b->len == 0 ? '[' : ',');
+		put_rule(b, d->matches[i].rule);
+	}
+	buf_add_char(b, ']');
+	return b->failed ? -1 : 0;
+}
+
 static void put_params(struct exchange *x, struct question *p)
 {
 	const struct policy_request *q = &x->review.request;
 	const struct policy_rule_info *rule = x->decision.decisive->rule;
-	const struct policy_hold *h = rule->hold;
+	const struct policy_hold *h = &x->terms;
 	size_t groups = q->group_count < GROUPS_MAX ? q->group_count : GROUPS_MAX;
 	bool window = h->grant == POLICY_GRANT_WINDOW;
 	struct arena *a = x->arena;
@@ -124,7 +164,7 @@ static void put_params(struct exchange *x, struct question *p)
 		window ? SPAN("Window") : SPAN("Once"), sql_text_interval(a, h->window_ms),
 		h->max_uses > 0 ? arena_printf(a, "%u", h->max_uses) : (struct span){0},
 		q->dry_run ? SPAN("t") : SPAN("f"), x->review.uid.ptr ? x->review.uid : SPAN(""),
-		repeats_of(x)};
+		repeats_of(x), p->rules.len > 0 ? buf_span(&p->rules) : (struct span){0}};
 
 	_Static_assert(ARRAY_LEN(params) == ARRAY_LEN(p->params), "one a parameter");
 	memcpy(p->params, params, sizeof(params));
@@ -168,6 +208,7 @@ static void read_outcome(struct exchange *x, const struct pg_result *r)
 	h->min_approvals = pg_result_int(r, 0, 7);
 	copy_text(h->decided_by, sizeof(h->decided_by), r, 8);
 	copy_text(h->reason, sizeof(h->reason), r, 9);
+	h->approvers = arena_printf(x->arena, "%s", pg_result_str(r, 0, 10));
 }
 
 static void log_outcome(const struct exchange *x)
@@ -191,8 +232,12 @@ static void log_outcome(const struct exchange *x)
 
 static int prepare(struct exchange *x, struct question *p)
 {
-	*p = (struct question){
-		.reasons = BUF_INIT(16 << 10), .change = BUF_INIT(HOLD_CHANGE_MAX + 4096)};
+	*p = (struct question){.reasons = BUF_INIT(16 << 10),
+		.change = BUF_INIT(HOLD_CHANGE_MAX + 4096),
+		.rules = BUF_INIT(RULES_MAX)};
+	if (put_rules(x, &p->rules) != 0)
+		return err_set(&x->hold.error, "%zu rules hold it, which are too many to keep",
+			x->hold_rule_count);
 	if (masked_reasons(x, &p->reasons) != 0 ||
 		hold_change_put(
 			x->webhook->masker, &x->review.request, x->arena, &p->change, &p->cut) != 0)
@@ -223,15 +268,15 @@ static void ask_database(struct exchange *x, struct pg_conn *conn)
 	}
 	buf_free(&p.reasons);
 	buf_free(&p.change);
+	buf_free(&p.rules);
 }
 
 /* When the request must be answered at the latest, or 0: it does not wait. For the handler: a
  * suspended request's query cannot be read. */
 static uint64_t wait_deadline(const struct exchange *x)
 {
-	const struct policy_hold *h = x->decision.decisive->rule->hold;
 	struct span timeout = http_request_query(x->http, "timeout");
-	int64_t timeout_ms = DEFAULT_TIMEOUT_MS, wait_ms = h->wait_ms;
+	int64_t timeout_ms = DEFAULT_TIMEOUT_MS, wait_ms = x->terms.wait_ms;
 
 	if (timeout.ptr && duration_parse_ms(timeout, &timeout_ms) != 0)
 		timeout_ms = DEFAULT_TIMEOUT_MS;
@@ -367,6 +412,7 @@ static bool is_over_rate(struct webhook *w)
 
 void hold_gate_ask(struct exchange *x)
 {
+	x->terms = policy_decision_hold(&x->decision, &x->hold_rule_count);
 	if (is_over_rate(x->webhook)) {
 		answer_now(x, HOLD_RATE);
 		return;

@@ -18,15 +18,23 @@ static struct span in_arena(struct exchange *x, struct buf *b)
 	return copy ? span_of(copy) : SPAN("held for approval");
 }
 
-static void put_rule(struct buf *b, const struct exchange *x)
+/* "rule agents/deletes"; "rules agents/deletes, prod/freeze" */
+static void put_rules(struct buf *b, const struct exchange *x)
 {
-	const struct policy_rule_info *r = x->decision.decisive->rule;
+	const char *before = x->hold_rule_count > 1 ? "rules " : "rule ";
 
-	buf_printf(b, "%s/%s", r->policy, r->rule);
+	for (size_t i = 0; i < x->decision.match_count; i++) {
+		const struct policy_match *m = &x->decision.matches[i];
+
+		if (m->effective != POLICY_HOLD)
+			continue;
+		buf_printf(b, "%s%s/%s", before, m->rule->policy, m->rule->rule);
+		before = ", ";
+	}
 }
 
-/* "sre, oncall" or "any approver" */
-static void put_approvers(struct buf *b, const struct policy_hold *h)
+/* "sre, oncall"; "any approver" */
+static void put_groups(struct buf *b, const struct policy_hold *h)
 {
 	if (h->approver_count == 0)
 		buf_add_str(b, "any approver");
@@ -34,11 +42,29 @@ static void put_approvers(struct buf *b, const struct policy_hold *h)
 		buf_printf(b, "%s%.*s", i > 0 ? ", " : "", SPAN_FMT(h->approvers[i]));
 }
 
+/* Of several rules, what the database says is missing; without its word, those of each. */
+static void put_approvers(struct buf *b, const struct exchange *x)
+{
+	const char *before = "";
+
+	if (x->hold.approvers.len > 0) {
+		buf_add_span(b, x->hold.approvers);
+		return;
+	}
+	for (size_t i = 0; i < x->decision.match_count; i++) {
+		if (x->decision.matches[i].effective != POLICY_HOLD)
+			continue;
+		buf_add_str(b, before);
+		put_groups(b, x->decision.matches[i].rule->hold);
+		before = " and ";
+	}
+}
+
 static struct span approvers_of(struct exchange *x)
 {
 	struct buf b = BUF_INIT(MESSAGE_MAX);
 
-	put_approvers(&b, x->decision.decisive->rule->hold);
+	put_approvers(&b, x);
 	return in_arena(x, &b);
 }
 
@@ -54,7 +80,7 @@ static void put_reasons(struct buf *b, struct exchange *x)
 static void put_commands(struct buf *b, const struct exchange *x)
 {
 	long long id = x->hold.id;
-	bool reason = x->decision.decisive->rule->hold->require_reason;
+	bool reason = x->terms.require_reason;
 	const char *why = reason ? " --reason '…'" : "";
 
 	buf_printf(b,
@@ -66,18 +92,19 @@ static void put_commands(struct buf *b, const struct exchange *x)
 
 static struct span held_text(struct exchange *x)
 {
-	const struct policy_hold *h = x->decision.decisive->rule->hold;
 	struct buf b = BUF_INIT(MESSAGE_MAX);
 
 	buf_printf(&b, "hold %lld waits for approval%s\n", (long long)x->hold.id,
 		x->hold.gave_up_waiting ? ": nobody has decided yet" : "");
 	put_reasons(&b, x);
-	buf_add_str(&b, "\nHeld by rule ");
-	put_rule(&b, x);
-	buf_add_str(&b, "; may be approved by ");
-	put_approvers(&b, h);
-	buf_printf(&b, " (%lld of %lld approvals); expires %s.\n", (long long)x->hold.approvals,
-		(long long)x->hold.min_approvals, x->hold.expires);
+	buf_add_str(&b, "\nHeld by ");
+	put_rules(&b, x);
+	buf_printf(&b, "; %s be approved by ", x->hold_rule_count > 1 ? "must" : "may");
+	put_approvers(&b, x);
+	if (x->hold_rule_count < 2)
+		buf_printf(&b, " (%lld of %lld approvals)", (long long)x->hold.approvals,
+			(long long)x->hold.min_approvals);
+	buf_printf(&b, "; expires %s.\n", x->hold.expires);
 	put_commands(&b, x);
 	buf_add_str(&b, "Then repeat the request unchanged.");
 	return in_arena(x, &b);
@@ -93,10 +120,10 @@ static struct span dry_run_text(struct exchange *x)
 	else
 		buf_add_str(&b, "dry run: this change would be held for approval\n");
 	put_reasons(&b, x);
-	buf_add_str(&b, "\nRule ");
-	put_rule(&b, x);
-	buf_add_str(&b, "; may be approved by ");
-	put_approvers(&b, x->decision.decisive->rule->hold);
+	buf_add_str(&b, "\nHeld by ");
+	put_rules(&b, x);
+	buf_printf(&b, "; %s be approved by ", x->hold_rule_count > 1 ? "must" : "may");
+	put_approvers(&b, x);
 	buf_add_str(&b, ". A dry run makes no hold: send the request itself to ask for approval.");
 	return in_arena(x, &b);
 }
@@ -146,8 +173,8 @@ static struct span unanswered_text(struct exchange *x)
 		break;
 	}
 	put_reasons(&b, x);
-	buf_add_str(&b, "\nHeld by rule ");
-	put_rule(&b, x);
+	buf_add_str(&b, "\nHeld by ");
+	put_rules(&b, x);
 	if (x->hold.verdict == HOLD_LIMIT)
 		buf_add_str(&b, ". Have some of them approved, denied or withdrawn first "
 				"(`holdpoint holds`).");
@@ -159,12 +186,11 @@ static struct span unanswered_text(struct exchange *x)
 static void add_hold_causes(struct exchange *x, const char *reason)
 {
 	struct answer *a = &x->answer;
-	const struct policy_rule_info *r = x->decision.decisive->rule;
+	const struct policy_decision *d = &x->decision;
 
 	if (x->hold.id > 0)
 		answer_add_cause(
 			a, reason, "hold", arena_printf(x->arena, "%lld", (long long)x->hold.id));
-	answer_add_cause(a, reason, "rule", arena_printf(x->arena, "%s/%s", r->policy, r->rule));
 	answer_add_cause(a, reason, "approvers", approvers_of(x));
 	if (x->hold.expires[0])
 		answer_add_cause(a, reason, "expires", span_of(x->hold.expires));
@@ -172,6 +198,11 @@ static void add_hold_causes(struct exchange *x, const char *reason)
 		answer_add_cause(a, reason, "approvals",
 			arena_printf(x->arena, "%lld/%lld", (long long)x->hold.approvals,
 				(long long)x->hold.min_approvals));
+	for (size_t i = 0; i < d->match_count; i++) /* last: there may be more than have room */
+		if (d->matches[i].effective == POLICY_HOLD)
+			answer_add_cause(a, reason, "rule",
+				arena_printf(x->arena, "%s/%s", d->matches[i].rule->policy,
+					d->matches[i].rule->rule));
 }
 
 static void deny(struct exchange *x, unsigned code, const char *reason, const char *cause,
@@ -186,11 +217,10 @@ static void deny(struct exchange *x, unsigned code, const char *reason, const ch
 
 static void put_held(struct exchange *x)
 {
-	const struct policy_hold *h = x->decision.decisive->rule->hold;
 	bool dry_run = x->review.request.dry_run;
 	struct span *warning;
 
-	if (!dry_run && h->retry) {
+	if (!dry_run && x->terms.retry) {
 		deny(x, 429, "TooManyRequests", "HoldPending", held_text(x));
 		x->answer.retry_after_s = x->webhook->retry_after_s;
 		return;

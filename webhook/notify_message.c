@@ -48,21 +48,6 @@ static void put_member(const struct payload *p, const char *before, const char *
 	put_escaped(p->text, s);
 }
 
-static void put_approvers(const struct payload *p)
-{
-	json_ref list = json_get_str(p->d, JSON_ROOT, "approvers");
-	bool first = true;
-
-	buf_add_str(p->text, "\nMay be decided by: ");
-	json_foreach (v, p->d, list) {
-		buf_add_str(p->text, first ? "" : ", ");
-		first = false;
-		put_escaped(p->text, json_string(p->d, v, p->arena));
-	}
-	if (first)
-		buf_add_str(p->text, "any approver");
-}
-
 static void put_slack_text(const struct payload *p, const struct notify_event *ev)
 {
 	bool pending = strcmp(ev->event, "hold.pending") == 0;
@@ -78,14 +63,13 @@ static void put_slack_text(const struct payload *p, const struct notify_event *e
 	put_member(p, "/", "name");
 	put_member(p, " by ", "requester");
 	put_member(p, "\n", "message");
-	put_member(p, "\nRule: ", "policy");
-	put_member(p, "/", "rule");
+	put_member(p, "\nRule: ", "rules");
 	put_member(p, "\nCluster: ", "cluster");
 	put_member(p, "\nDecided by: ", "decidedBy");
 	put_member(p, "\nReason: ", "reason");
 	if (!pending)
 		return;
-	put_approvers(p);
+	put_member(p, "\nMay be decided by: ", "approverNames");
 	put_member(p, "\nExpires: ", "expiresAt");
 	buf_printf(p->text, "\n`holdpoint approve %lld`  `kubectl holdpoint approve %lld`",
 		(long long)ev->hold_id, (long long)ev->hold_id);

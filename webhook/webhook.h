@@ -58,6 +58,7 @@ struct hold_outcome {
 	char state[16];
 	char expires[32]; /* 2026-01-02T03:04:05Z */
 	int64_t approvals, min_approvals;
+	struct span approvers; /* who must approve, for people; absent when nobody was asked */
 	char decided_by[256];
 	char reason[512];
 	struct err error;
@@ -76,6 +77,8 @@ struct exchange {
 	/* The hold gate's. */
 	uint8_t fingerprint[SHA256_LEN];
 	struct hold_outcome hold;
+	struct policy_hold terms; /* of all rules that hold it */
+	size_t hold_rule_count;
 	bool suspended;
 	uint64_t wait_until_us;		   /* CLOCK_MONOTONIC; 0: does not wait for a human */
 	uint64_t wait_began_us, waited_us; /* for a human: not part of the latency */

@@ -83,6 +83,7 @@ CREATE TABLE holdpoint.hold (
   -- under which rule, on which terms
   policy text NOT NULL CHECK (octet_length(policy) BETWEEN 1 AND 253),
   rule text NOT NULL CHECK (octet_length(rule) BETWEEN 1 AND 253),
+  rules jsonb CHECK (jsonb_array_length(rules) BETWEEN 2 AND 64),
   policy_digest bytea CHECK (octet_length(policy_digest) = 32),
   message text NOT NULL CHECK (octet_length(message) <= 16384),
   approvers text[] NOT NULL CHECK (cardinality(approvers) <= 64
@@ -102,6 +103,7 @@ CREATE TABLE holdpoint.hold (
   attempts bigint NOT NULL DEFAULT 1,
   last_attempt_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   approvals int NOT NULL DEFAULT 0,
+  rule_approvals int[],
   approved_at timestamptz,
   only_namespace text,
   only_name text,
@@ -113,7 +115,8 @@ CREATE TABLE holdpoint.hold (
   PRIMARY KEY (cluster, id),
   CHECK (grant_kind = 'Window' OR (max_uses IS NULL AND window_length IS NULL)),
   CHECK (max_uses IS NULL OR uses <= max_uses),
-  CHECK ((ended_at IS NULL) = (state IN ('pending', 'approved')))
+  CHECK ((ended_at IS NULL) = (state IN ('pending', 'approved'))),
+  CHECK (cardinality(rule_approvals) IS NOT DISTINCT FROM jsonb_array_length(rules))
 ) WITH (fillfactor = 85);
 CREATE INDEX hold_number ON holdpoint.hold (id);
 CREATE INDEX hold_past ON holdpoint.hold (cluster, fingerprint, id DESC);
@@ -146,11 +149,14 @@ COMMENT ON COLUMN holdpoint.hold.subresource IS 'Subresource, or empty.';
 COMMENT ON COLUMN holdpoint.hold.namespace IS 'Namespace, or empty.';
 COMMENT ON COLUMN holdpoint.hold.name IS 'Name of the object, or the non-resource path.';
 COMMENT ON COLUMN holdpoint.hold.policy IS 'Policy of the rule.';
-COMMENT ON COLUMN holdpoint.hold.rule IS 'Rule that holds it.';
+COMMENT ON COLUMN holdpoint.hold.rule IS 'Rule that holds it; of several the one that asks for most.';
+COMMENT ON COLUMN holdpoint.hold.rules IS
+  'When several rules hold it, all of them: [{policy, rule, approvers, minApprovals}]. '
+  'Its other terms are the strictest of theirs.';
 COMMENT ON COLUMN holdpoint.hold.policy_digest IS 'Policies in force then, see policy_version.';
 COMMENT ON COLUMN holdpoint.hold.message IS 'What the rule says.';
 COMMENT ON COLUMN holdpoint.hold.approvers IS
-  'Groups whose members may decide; empty: any approver.';
+  'Groups whose members may decide; empty: any approver. Of several rules: of any of them.';
 COMMENT ON COLUMN holdpoint.hold.min_approvals IS 'How many different people must approve.';
 COMMENT ON COLUMN holdpoint.hold.require_reason IS 'A decision needs a reason.';
 COMMENT ON COLUMN holdpoint.hold.grant_kind IS
@@ -168,6 +174,7 @@ COMMENT ON COLUMN holdpoint.hold.request_uid IS 'uid of the request that made it
 COMMENT ON COLUMN holdpoint.hold.attempts IS 'How often it was asked for.';
 COMMENT ON COLUMN holdpoint.hold.last_attempt_at IS 'When it was last asked for.';
 COMMENT ON COLUMN holdpoint.hold.approvals IS 'How many people have approved.';
+COMMENT ON COLUMN holdpoint.hold.rule_approvals IS 'How many of them count for each of the rules.';
 COMMENT ON COLUMN holdpoint.hold.approved_at IS 'When the last needed approval came.';
 COMMENT ON COLUMN holdpoint.hold.only_namespace IS
   'An approver narrowed a Window to this namespace.';
@@ -194,6 +201,7 @@ CREATE TABLE holdpoint.hold_event (
   groups text[],
   reason text CHECK (octet_length(reason) <= 4096),
   terms jsonb,
+  counts_for int[],
   fingerprint bytea,
   request_uid text CHECK (octet_length(request_uid) <= 253),
   database_user text NOT NULL DEFAULT session_user,
@@ -224,6 +232,8 @@ COMMENT ON COLUMN holdpoint.hold_event.person IS 'For decisions: who that is by 
 COMMENT ON COLUMN holdpoint.hold_event.groups IS 'Kubernetes groups of who decided.';
 COMMENT ON COLUMN holdpoint.hold_event.reason IS 'The reason given.';
 COMMENT ON COLUMN holdpoint.hold_event.terms IS 'How an approver narrowed it.';
+COMMENT ON COLUMN holdpoint.hold_event.counts_for IS
+  'For an approval of a hold of several rules: for which of them it counts.';
 COMMENT ON COLUMN holdpoint.hold_event.fingerprint IS
   'For a use or repeat: of the change that passed.';
 COMMENT ON COLUMN holdpoint.hold_event.request_uid IS 'uid of the admission request it came with.';
@@ -245,11 +255,57 @@ END;
 COMMENT ON FUNCTION holdpoint.hold_state IS
   'The state a hold really is in at a time: expiry is written down only later.';
 
+-- The rules of a hold one by one, as rows; one row for a hold of one rule.
+CREATE FUNCTION holdpoint.hold_rules(h holdpoint.hold)
+RETURNS TABLE (number int, policy text, rule text, approvers text[], min_approvals int,
+  approvals int)
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+  SELECT 1, h.policy, h.rule, h.approvers, h.min_approvals, h.approvals WHERE h.rules IS NULL
+  UNION ALL
+  SELECT r.number::int, r.value->>'policy', r.value->>'rule',
+    ARRAY(SELECT jsonb_array_elements_text(r.value->'approvers')),
+    (r.value->>'minApprovals')::int, h.rule_approvals[r.number]
+  FROM jsonb_array_elements(h.rules) WITH ORDINALITY AS r(value, number);
+END;
+COMMENT ON FUNCTION holdpoint.hold_rules IS
+  'The rules that hold it, with who must approve for each, and how many have.';
+
+CREATE FUNCTION holdpoint.hold_rule_names(h holdpoint.hold) RETURNS text
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+  SELECT CASE WHEN h.rules IS NULL THEN h.policy || '/' || h.rule
+    ELSE (SELECT string_agg(r.policy || '/' || r.rule, ', ' ORDER BY r.number)
+      FROM holdpoint.hold_rules(h) AS r) END;
+END;
+COMMENT ON FUNCTION holdpoint.hold_rule_names IS 'policy/rule, of several: all of them.';
+
+CREATE FUNCTION holdpoint.group_names(groups text[]) RETURNS text
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+  SELECT CASE WHEN cardinality(groups) = 0 THEN 'any approver'
+    ELSE array_to_string(groups, ', ') END;
+END;
+COMMENT ON FUNCTION holdpoint.group_names IS 'Approver groups for people to read.';
+
+-- Whose approval it takes; of a hold of several rules: still takes, with the counts.
+CREATE FUNCTION holdpoint.hold_approver_names(h holdpoint.hold) RETURNS text
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+  SELECT CASE WHEN h.rules IS NULL OR h.state <> 'pending' THEN holdpoint.group_names(h.approvers)
+    ELSE (SELECT string_agg(needed, ' and ' ORDER BY needed) FROM (
+      SELECT DISTINCT format('%s (%s/%s)', holdpoint.group_names(r.approvers), r.approvals,
+        r.min_approvals) AS needed
+      FROM holdpoint.hold_rules(h) AS r WHERE r.approvals < r.min_approvals) AS missing) END;
+END;
+COMMENT ON FUNCTION holdpoint.hold_approver_names IS
+  'Who may decide: the groups, or what each of several rules still needs.';
+
 CREATE FUNCTION holdpoint.hold_guard() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
-  approved_by bigint;
+  unmet record;
 BEGIN
   IF NEW.expires_at > OLD.expires_at OR NEW.uses < OLD.uses
     OR NEW.approvals < OLD.approvals THEN
@@ -269,11 +325,15 @@ BEGIN
       USING ERRCODE = 'HP010';
   END IF;
   IF NEW.state = 'approved' THEN
-    SELECT count(DISTINCT e.person) INTO approved_by FROM holdpoint.hold_event e
-    WHERE e.cluster = NEW.cluster AND e.hold_id = NEW.id AND e.action = 'approve';
-    IF approved_by < NEW.min_approvals THEN
-      RAISE EXCEPTION 'hold %: % of % approvals', OLD.id, approved_by,
-        NEW.min_approvals USING ERRCODE = 'HP010';
+    SELECT r.rule, r.min_approvals, given.people INTO unmet
+    FROM holdpoint.hold_rules(NEW) AS r, LATERAL (
+      SELECT count(DISTINCT e.person) AS people FROM holdpoint.hold_event e
+      WHERE e.cluster = NEW.cluster AND e.hold_id = NEW.id AND e.action = 'approve'
+        AND (NEW.rules IS NULL OR r.number = ANY(e.counts_for))) AS given
+    WHERE given.people < r.min_approvals LIMIT 1;
+    IF FOUND THEN
+      RAISE EXCEPTION 'hold %: rule % has % of % approvals', OLD.id, unmet.rule, unmet.people,
+        unmet.min_approvals USING ERRCODE = 'HP010';
     END IF;
   END IF;
   RETURN NEW;
@@ -283,7 +343,7 @@ CREATE TRIGGER hold_guard BEFORE UPDATE ON holdpoint.hold
   FOR EACH ROW EXECUTE FUNCTION holdpoint.hold_guard();
 -- What was asked for never changes: no statement may even name these columns.
 CREATE TRIGGER refuse_change BEFORE UPDATE OF cluster, id, fingerprint, username, groups, operation,
-  api_group, api_version, resource, subresource, namespace, name, policy, rule, policy_digest,
+  api_group, api_version, resource, subresource, namespace, name, policy, rule, rules, policy_digest,
   message, approvers, min_approvals, require_reason, grant_kind, window_length, change,
   change_cut, created_at, request_uid ON holdpoint.hold
   FOR EACH ROW EXECUTE FUNCTION holdpoint.refuse_change();
@@ -343,10 +403,9 @@ CREATE VIEW holdpoint.pending_holds WITH (security_invoker = true) AS
     holdpoint.resource_name(h.api_group, h.resource, h.subresource) AS resource,
     h.namespace,
     h.name,
-    h.policy || '/' || h.rule AS rule,
+    holdpoint.hold_rule_names(h) AS rule,
     h.approvals || '/' || h.min_approvals AS approvals,
-    CASE WHEN cardinality(h.approvers) = 0 THEN 'any approver'
-      ELSE array_to_string(h.approvers, ', ') END AS approvers,
+    holdpoint.hold_approver_names(h) AS approvers,
     date_trunc('second', h.expires_at) AS expires,
     h.message,
     h.attempts,
@@ -373,9 +432,13 @@ CREATE VIEW holdpoint.holds WITH (security_invoker = true) AS
     h.name,
     h.policy,
     h.rule,
+    holdpoint.hold_rule_names(h) AS rule_names,
+    h.rules,
     h.message,
     h.approvers,
+    holdpoint.hold_approver_names(h) AS approver_names,
     h.approvals,
+    h.rule_approvals,
     h.min_approvals,
     h.require_reason,
     h.grant_kind,
@@ -404,7 +467,8 @@ COMMENT ON VIEW holdpoint.holds IS
 
 GRANT EXECUTE ON FUNCTION holdpoint.hold_state(holdpoint.hold, timestamptz),
   holdpoint.is_group_member(text[]), holdpoint.login_groups(), holdpoint.resource_name(text, text,
-    text)
+    text), holdpoint.hold_rules(holdpoint.hold), holdpoint.hold_rule_names(holdpoint.hold),
+  holdpoint.group_names(text[]), holdpoint.hold_approver_names(holdpoint.hold)
   TO holdpoint_approver, holdpoint_auditor;
 GRANT SELECT ON holdpoint.hold, holdpoint.hold_event, holdpoint.pending_holds, holdpoint.holds,
   holdpoint.approver_identity

@@ -29,7 +29,8 @@ CREATE TYPE holdpoint.hold_answer AS (
   max_uses int,
   attempts bigint,
   decided_by text,
-  decided_reason text
+  decided_reason text,
+  approver_names text
 );
 COMMENT ON TYPE holdpoint.hold_answer IS
   'verdict: allow, held, denied, or limit (too many holds wait; hold_id is null).';
@@ -41,7 +42,7 @@ LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
   SELECT ROW(p_verdict, h.id, h.state, is_new, is_repeat, h.created_at, h.expires_at,
     h.approvals, h.min_approvals, h.uses, h.max_uses, h.attempts, h.decided_by,
-    h.decided_reason)::holdpoint.hold_answer;
+    h.decided_reason, holdpoint.hold_approver_names(h))::holdpoint.hold_answer;
 END;
 
 -- What a notification says of a hold.
@@ -52,7 +53,9 @@ BEGIN ATOMIC
     'requester', h.username, 'operation', h.operation,
     'resource', holdpoint.resource_name(h.api_group, h.resource, h.subresource),
     'namespace', h.namespace, 'name', h.name, 'policy', h.policy, 'rule', h.rule,
+    'rules', holdpoint.hold_rule_names(h),
     'message', h.message, 'approvers', to_jsonb(h.approvers),
+    'approverNames', holdpoint.hold_approver_names(h),
     'approvals', h.approvals, 'minApprovals', h.min_approvals, 'grant', h.grant_kind,
     'createdAt', h.created_at, 'expiresAt', h.expires_at,
     'decidedBy', h.decided_by, 'reason', h.decided_reason);
@@ -84,9 +87,9 @@ DECLARE
   state_before text;
 BEGIN
   INSERT INTO holdpoint.hold_event (cluster, hold_id, action, state_after, channel, who,
-    person, groups, reason, terms, fingerprint, request_uid)
+    person, groups, reason, terms, counts_for, fingerprint, request_uid)
   VALUES (h.cluster, h.id, e.action, h.state, e.channel, e.who,
-    e.person, e.groups, e.reason, e.terms, e.fingerprint, e.request_uid);
+    e.person, e.groups, e.reason, e.terms, e.counts_for, e.fingerprint, e.request_uid);
 
   IF e.action = 'create' THEN -- its row is as it shall be
     PERFORM holdpoint.hold_announce(h);
@@ -99,7 +102,7 @@ BEGIN
   END IF;
   UPDATE holdpoint.hold o
   SET state = h.state, expires_at = h.expires_at, approvals = h.approvals,
-    approved_at = h.approved_at, only_namespace = h.only_namespace,
+    rule_approvals = h.rule_approvals, approved_at = h.approved_at, only_namespace = h.only_namespace,
     only_name = h.only_name, max_uses = h.max_uses, uses = h.uses,
     repeats = h.repeats, ended_at = h.ended_at, attempts = h.attempts,
     last_attempt_at = h.last_attempt_at, decided_by = h.decided_by,
@@ -166,6 +169,17 @@ BEGIN
 END
 $$;
 
+-- Whether two holds are of the same rules, and `h` asks for as much as `want` for each of them.
+CREATE FUNCTION holdpoint.hold_same_rules(h holdpoint.hold, want holdpoint.hold) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+  SELECT jsonb_array_length(h.rules) IS NOT DISTINCT FROM jsonb_array_length(want.rules)
+    AND (h.rules = want.rules OR NOT EXISTS (SELECT FROM holdpoint.hold_rules(want) AS w
+      WHERE NOT EXISTS (SELECT FROM holdpoint.hold_rules(h) AS r
+        WHERE r.policy = w.policy AND r.rule = w.rule AND r.approvers = w.approvers
+          AND r.min_approvals >= w.min_approvals)));
+END;
+
 -- Whether a hold was asked for on (at least) the terms the rule sets today. A rule that has become
 -- stricter, or asks other people, must not be satisfied by what was asked before.
 CREATE FUNCTION holdpoint.hold_same_terms(h holdpoint.hold, want holdpoint.hold) RETURNS boolean
@@ -173,7 +187,8 @@ LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
   SELECT h.policy = want.policy AND h.rule = want.rule AND h.approvers = want.approvers
     AND h.grant_kind = want.grant_kind AND h.min_approvals >= want.min_approvals
-    AND (h.require_reason OR NOT want.require_reason);
+    AND (h.require_reason OR NOT want.require_reason)
+    AND (h.rules IS NULL AND want.rules IS NULL OR holdpoint.hold_same_rules(h, want));
 END;
 
 -- Whether an approved Window, as narrowed, covers the request.
@@ -343,14 +358,15 @@ DECLARE
   e holdpoint.hold_event;
 BEGIN
   INSERT INTO holdpoint.hold (cluster, fingerprint, username, groups, operation, api_group,
-    api_version, resource, subresource, namespace, name, policy, rule, policy_digest,
+    api_version, resource, subresource, namespace, name, policy, rule, rules, policy_digest,
     message, approvers, min_approvals, require_reason, grant_kind, window_length,
-    max_uses, change, change_cut, expires_at, request_uid)
+    max_uses, change, change_cut, expires_at, request_uid, rule_approvals)
   VALUES (want.cluster, want.fingerprint, want.username, want.groups, want.operation,
     want.api_group, want.api_version, want.resource, want.subresource, want.namespace,
-    want.name, want.policy, want.rule, want.policy_digest, want.message, want.approvers,
+    want.name, want.policy, want.rule, want.rules, want.policy_digest, want.message, want.approvers,
     want.min_approvals, want.require_reason, want.grant_kind, want.window_length,
-    want.max_uses, want.change, want.change_cut, want.expires_at, want.request_uid)
+    want.max_uses, want.change, want.change_cut, want.expires_at, want.request_uid,
+    want.rule_approvals)
   ON CONFLICT (cluster, fingerprint) WHERE ended_at IS NULL DO NOTHING
   RETURNING * INTO h;
   IF NOT FOUND THEN
@@ -413,9 +429,9 @@ BEGIN
     IF w.id IS NOT NULL THEN
       RETURN holdpoint.hold_answer_of('denied', w);
     END IF;
-    h.expires_at := want.expires_at;
-    h.approvals := 0;
-    h.min_approvals := want.min_approvals;
+    want.state := 'pending';
+    want.approvals := 0;
+    RETURN holdpoint.hold_answer_of('held', want);
   END IF;
   RETURN holdpoint.hold_answer_of('held', h);
 END
@@ -470,6 +486,33 @@ BEGIN
 END
 $$;
 
+-- A hold of several rules: each is satisfied as it would be alone, and the same approvals may count
+-- for several. So `approvers`, whom it is shown to and who may decide, are those of all rules, but
+-- for rules that are satisfied whenever another one is.
+CREATE FUNCTION holdpoint.hold_combine(want holdpoint.hold, p_rules jsonb) RETURNS holdpoint.hold
+LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+DECLARE
+  named text[];
+  anybody int;
+BEGIN
+  IF jsonb_array_length(p_rules) > 64 THEN
+    RAISE EXCEPTION '% rules hold this one request, at most 64 may',
+      jsonb_array_length(p_rules) USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  want.rules := p_rules;
+  want.rule_approvals := array_fill(0, ARRAY[jsonb_array_length(p_rules)]);
+  SELECT max(r.min_approvals), max(r.min_approvals) FILTER (WHERE cardinality(r.approvers) = 0),
+    ARRAY(SELECT DISTINCT g FROM holdpoint.hold_rules(want) AS n, unnest(n.approvers) AS g
+      ORDER BY g)
+  INTO want.min_approvals, anybody, named FROM holdpoint.hold_rules(want) AS r;
+  want.approvers := CASE WHEN anybody > (SELECT coalesce(max(r.min_approvals), 0)
+      FROM holdpoint.hold_rules(want) AS r WHERE cardinality(r.approvers) > 0)
+    THEN '{}' ELSE named END;
+  RETURN want;
+END
+$$;
+
 CREATE FUNCTION holdpoint.hold_find_or_create(
   p_cluster text, p_fingerprint bytea, p_username text, p_groups text[],
   p_operation text, p_api_group text, p_api_version text, p_resource text,
@@ -478,7 +521,8 @@ CREATE FUNCTION holdpoint.hold_find_or_create(
   p_change text, p_change_cut boolean,
   p_approvers text[], p_min_approvals int, p_require_reason boolean, p_expires interval,
   p_grant text, p_window interval, p_max_uses int,
-  p_dry_run boolean, p_request_uid text, p_max_repeats int DEFAULT NULL)
+  p_dry_run boolean, p_request_uid text, p_max_repeats int DEFAULT NULL,
+  p_rules jsonb DEFAULT NULL)
 RETURNS holdpoint.hold_answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
@@ -519,6 +563,10 @@ BEGIN
   END IF;
   want.request_uid := coalesce(left(p_request_uid, 63), '');
 
+  IF jsonb_array_length(p_rules) > 1 THEN
+    want := holdpoint.hold_combine(want, p_rules);
+  END IF;
+
   IF p_dry_run THEN
     RETURN holdpoint.hold_would(want);
   END IF;
@@ -535,7 +583,8 @@ $$;
 COMMENT ON FUNCTION holdpoint.hold_find_or_create IS
   'Answers one request that a Hold rule selects: '
   'allow (and use), held (made or found), denied, limit. '
-  'p_max_repeats: fewer repeats than config.max_repeats, for what takes effect each time.';
+  'p_max_repeats: fewer repeats than config.max_repeats, for what takes effect each time. '
+  'p_rules: when several rules hold it, all of them, as in hold.rules.';
 
 -- For waiting requests: the state of holds as of now. A notification on channel holdpoint_hold
 -- (payload: the number) is a hint to look; this is the look, and the polling behind it.

@@ -105,16 +105,36 @@ $$;
 -- A hold that names no groups may be decided by any approver: any login that was granted
 -- holdpoint_approver, any Kubernetes user who is enrolled (being allowed to create HoldReviews is
 -- not enough: cluster administrators of any kind are).
-CREATE FUNCTION holdpoint.is_approver(h holdpoint.hold, a holdpoint.approver) RETURNS boolean
+CREATE FUNCTION holdpoint.is_approver_of(approvers text[], a holdpoint.approver, p_cluster text)
+RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
   SELECT CASE
     WHEN a.channel = 'database' THEN
       holdpoint.is_group_member(ARRAY['holdpoint_approver'])
-      AND (cardinality(h.approvers) = 0 OR holdpoint.is_group_member(h.approvers))
-    WHEN cardinality(h.approvers) = 0 THEN
-      holdpoint.is_mapped('kubernetes', a.who, h.cluster)
-    ELSE coalesce(h.approvers && a.groups, false) END
+      AND (cardinality(approvers) = 0 OR holdpoint.is_group_member(approvers))
+    WHEN cardinality(approvers) = 0 THEN
+      holdpoint.is_mapped('kubernetes', a.who, p_cluster)
+    ELSE coalesce(approvers && a.groups, false) END
+$$;
+
+CREATE FUNCTION holdpoint.is_approver(h holdpoint.hold, a holdpoint.approver) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+  SELECT holdpoint.is_approver_of(h.approvers, a, h.cluster)
+$$;
+
+-- For which of several rules somebody's approval counts: those whose groups they are in. Who counts
+-- for one that names groups is an approver, and counts for those that ask for any approver.
+CREATE FUNCTION holdpoint.hold_counts_for(h holdpoint.hold, a holdpoint.approver) RETURNS int[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+  WITH r AS (SELECT number, cardinality(approvers) > 0 AS named,
+      holdpoint.is_approver_of(approvers, a, h.cluster) AS is_one
+    FROM holdpoint.hold_rules(h))
+  SELECT ARRAY(SELECT r.number FROM r
+    WHERE r.is_one OR NOT r.named AND EXISTS (SELECT FROM r AS o WHERE o.named AND o.is_one)
+    ORDER BY r.number)
 $$;
 
 CREATE FUNCTION holdpoint.hold_check_approver(h holdpoint.hold, a holdpoint.approver) RETURNS void
@@ -281,16 +301,21 @@ BEGIN
   PERFORM holdpoint.hold_check_reason(h, p_reason);
   PERFORM holdpoint.hold_check_distinct(h, a);
   h := holdpoint.hold_narrow(h, n);
+  e := holdpoint.hold_event_of('approve', a, p_reason, h.cluster);
+  e.terms := nullif(jsonb_strip_nulls(to_jsonb(n)), '{}');
   h.approvals := h.approvals + 1;
+  IF h.rules IS NOT NULL THEN
+    e.counts_for := holdpoint.hold_counts_for(h, a);
+    h.rule_approvals := ARRAY(SELECT r.approvals + (r.number = ANY(e.counts_for))::int
+      FROM holdpoint.hold_rules(h) AS r ORDER BY r.number);
+  END IF;
   h.decided_by := a.who;
   h.decided_reason := nullif(p_reason, '');
-  IF h.approvals >= h.min_approvals THEN
+  IF NOT EXISTS (SELECT FROM holdpoint.hold_rules(h) AS r WHERE r.approvals < r.min_approvals) THEN
     h.state := 'approved';
     h.approved_at := clock_timestamp();
     h.expires_at := least(h.expires_at, h.approved_at + h.window_length);
   END IF;
-  e := holdpoint.hold_event_of('approve', a, p_reason, h.cluster);
-  e.terms := nullif(jsonb_strip_nulls(to_jsonb(n)), '{}');
   RETURN holdpoint.hold_step(h, e);
 END
 $$;
@@ -389,8 +414,10 @@ CREATE FUNCTION holdpoint.hold_sentence(h holdpoint.hold) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
   SELECT format('hold %s %s: %s %s %s by %s', h.id,
-    CASE h.state WHEN 'pending' THEN format('has %s of %s approvals',
-      h.approvals, h.min_approvals) ELSE h.state END,
+    CASE WHEN h.state <> 'pending' THEN h.state
+      WHEN h.rules IS NULL THEN format('has %s of %s approvals', h.approvals, h.min_approvals)
+      ELSE format('has %s approval%s and still needs %s', h.approvals,
+        CASE h.approvals WHEN 1 THEN '' ELSE 's' END, holdpoint.hold_approver_names(h)) END,
     h.operation, holdpoint.resource_name(h.api_group, h.resource, h.subresource),
     concat_ws('/', nullif(h.namespace, ''), nullif(h.name, '')), h.username)
     || CASE h.state WHEN 'approved'

@@ -178,6 +178,106 @@ SELECT t.expect('HP007', 'alice_admin', format('SELECT holdpoint.approve(%s)', :
 SELECT t.answer('bob', format('SELECT holdpoint.approve(%s)', :h)) \g /dev/null
 SELECT t.is('approved', t.state(:h), 'two people');
 
+-- Several rules hold one change: each must be satisfied as it would be alone.
+CREATE ROLE erin LOGIN IN ROLE holdpoint_approver, sre, security;
+CREATE ROLE frank LOGIN IN ROLE holdpoint_approver; -- in no group
+CREATE FUNCTION t.rules(VARIADIC terms text[]) RETURNS jsonb -- 'rule:minimum:groups'
+LANGUAGE sql
+AS $$
+  SELECT jsonb_agg(jsonb_build_object('policy', 'p', 'rule', split_part(term, ':', 1),
+    'minApprovals', split_part(term, ':', 2)::int,
+    'approvers', to_jsonb(string_to_array(split_part(term, ':', 3), ',')))) FROM unnest(terms) term
+$$;
+-- Approves as each of `logins` ("x@groups": by HoldReview); each one's answer, and what it led to.
+CREATE FUNCTION t.approve_all(p_name text, p_rules jsonb, VARIADIC logins text[]) RETURNS text
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  h bigint := (SELECT hold_id FROM t.ask(jsonb_build_object('name', p_name, 'rules', p_rules)));
+  login text;
+  got text;
+  answers text := '';
+BEGIN
+  FOREACH login IN ARRAY logins LOOP
+    got := CASE WHEN login LIKE '%@%' THEN t.answer('wh', format(
+        'SELECT holdpoint.approve_as_kubernetes(''c1'', %s, %L, %L, %L)', h,
+        split_part(login, '@', 1), '{' || split_part(login, '@', 2) || '}', h || login))
+      ELSE t.answer(login, format('SELECT holdpoint.approve(%s)', h)) END;
+    answers := answers || CASE WHEN got LIKE 'hold %' THEN 'ok ' ELSE got || ' ' END;
+  END LOOP;
+  RETURN answers || t.state(h);
+END
+$$;
+\set both 't.rules(''a:1:sre'', ''b:1:security'')'
+\set more 't.rules(''a:2:sre'', ''b:1:security'')'
+\set open 't.rules(''a:1:sre'', ''b:1:'')'
+\set wide 't.rules(''a:1:sre'', ''b:2:'')'
+SELECT t.is(v.expected, t.approve_all('rules ' || v.n, v.rules, VARIADIC v.logins),
+  v.rules::text || v.logins::text)
+FROM (VALUES
+  (1, 'ok pending', :both, '{alice}'::text[]),
+  (2, 'ok pending', :both, '{carol}'),
+  (3, 'ok ok approved', :both, '{alice,carol}'),
+  (4, 'ok ok ok approved', :both, '{alice,bob,carol}'),
+  (5, 'ok approved', :both, '{erin}'),
+  (6, 'HP003 pending', :both, '{frank}'),
+  (7, 'ok ok pending', :more, '{alice,bob}'),
+  (8, 'ok ok approved', :more, '{alice,erin}'),
+  (9, 'ok HP007 pending', :more, '{erin,erin}'),
+  (10, 'ok ok pending', :more, '{carol,erin}'),
+  (11, 'HP003 ok approved', :open, '{carol,alice}'),
+  (12, 'ok ok approved', :wide, '{frank,alice}'),
+  (13, 'ok ok pending', :wide, '{frank,carol}'),
+  (14, 'ok approved', :both, '{"sue@sre,security"}'),
+  (15, 'ok HP007 pending', :both, '{sue@sre,sue@security}'), -- one person, another token
+  (16, 'ok approved', :open, '{sue@sre}'),
+  (17, 'HP003 pending', :both, '{sue@dev}')
+) AS v(n, expected, rules, logins);
+UPDATE holdpoint.approver_identity SET name = 'bob' WHERE kind = 'kubernetes' AND person = 'bob';
+SELECT t.is('ok HP007 pending', t.approve_all('rules by two names', :both, 'bob', 'bob@security'),
+  'one person in two groups through two channels');
+UPDATE holdpoint.approver_identity SET name = 'bob@example.com'
+WHERE kind = 'kubernetes' AND person = 'bob';
+SELECT hold_id AS h, approver_names FROM t.ask(jsonb_build_object('name', 'named', 'rules',
+  :both)) \gset
+SELECT t.is('security (0/1) and sre (0/1)', :'approver_names', 'the requester learns whom it takes');
+SELECT t.expect(format('hold %s has 1 approval and still needs security (0/1): '
+  'DELETE deployments.apps prod/named by agent', :h), 'alice',
+  format('SELECT holdpoint.approve(%s)', :h));
+SELECT t.is('p/a, p/b|security (0/1)|security,sre', concat_ws('|', p.rule, p.approvers,
+  array_to_string(h.approvers, ',')), 'and an approver which rules')
+FROM holdpoint.pending_holds p JOIN holdpoint.hold h USING (id) WHERE p.id = :h;
+SELECT t.expect(v.expected, v.login, format('SELECT count(*) FROM holdpoint.pending_holds WHERE id = %s',
+  :h))
+FROM (VALUES ('1', 'alice'), ('1', 'carol'), ('0', 'frank')) AS v(expected, login);
+SELECT t.expect(format('hold %s denied: DELETE deployments.apps prod/named by agent', :h), 'carol',
+  format('SELECT holdpoint.deny(%s)', :h), 'one denial ends it');
+-- The terms must stay the same, rule for rule.
+SELECT hold_id AS h FROM t.ask(jsonb_build_object('name', 'same', 'rules', :more)) \gset
+SELECT t.is(v.expected, (hold_id = :h)::text, v.rules::text)
+FROM (VALUES
+  ('true', :more),
+  ('true', t.rules('b:1:security', 'a:2:sre')),
+  ('true', :both), -- laxer
+  ('false', t.rules('a:2:sre', 'c:1:security'))
+) AS v(expected, rules), t.ask(jsonb_build_object('name', 'same', 'rules', v.rules));
+SELECT t.is(v.expected, t.state((t.ask(jsonb_build_object('name', v.name, 'rules',
+  v.before))).hold_id) || ' ' || (t.ask(jsonb_build_object('name', v.name, 'rules',
+  v.after))).is_new, v.name)
+FROM (VALUES
+  ('withdrawn true', 'one rule fewer', :both, NULL),
+  ('withdrawn true', 'one rule more', NULL, :both),
+  ('withdrawn true', 'another group', :both, t.rules('a:1:sre', 'b:1:dev')),
+  ('withdrawn true', 'stricter', :both, :more)
+) AS v(expected, name, before, after);
+SELECT hold_id AS h FROM t.ask('{"name": "w1", "rule": "many", "grant": "Window"}') \gset
+SELECT holdpoint.approve(:h) \g /dev/null
+SELECT t.is('held', verdict, 'a window under one rule is none under two')
+FROM t.ask(jsonb_build_object('name', 'w2', 'rule', 'many', 'grant', 'Window', 'rules', :both));
+SELECT t.expect('22023', 'postgres', format('SELECT verdict FROM t.ask(%L)',
+  jsonb_build_object('rules', (SELECT jsonb_agg((:both)->0) FROM generate_series(1, 65)))),
+  'more rules than one hold keeps');
+
 -- Channels can be limited to those enrolled, or closed.
 SELECT hold_id AS h FROM t.ask('{"name": "channels"}') \gset
 UPDATE holdpoint.config SET kubernetes_approvals = 'mapped', database_approvals = 'off';

@@ -71,7 +71,8 @@ BEGIN
     ARRAY(SELECT jsonb_array_elements_text(a->'approvers')), (a->>'min')::int,
     (a->>'reason')::boolean, (a->>'expires')::interval, a->>'grant',
     (a->>'window')::interval, (a->>'max_uses')::int, (a->>'dry_run')::boolean,
-    a->>'uid', (a->>'max_repeats')::int);
+    a->>'uid', (a->>'max_repeats')::int,
+    nullif(a->'rules', 'null'));
   PERFORM set_config('session_authorization', 'postgres', true);
   RETURN NEXT answer;
 END

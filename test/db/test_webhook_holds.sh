@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What one approval lets through: repeats by the kind of change.
+# What one approval lets through: repeats by the kind of change; and what it takes where several rules
+# hold one change.
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/webhook_stack.sh"
 
@@ -16,7 +17,18 @@ spec:
     action: Hold
     message: "an agent's writes are looked at"
     hold: {approvers: ["sre"], expires: 1h}
+  - name: deletes
+    match: [{apiGroups: ["*"], resources: ["*/*"], operations: ["DELETE"]}]
+    action: Hold
+    message: "deletions need an operator"
+    hold: {approvers: ["sre"], expires: 1h, grant: Window}
+  - name: secrets
+    match: [{apiGroups: [""], resources: ["secrets"], operations: ["*"]}]
+    action: Hold
+    message: "Secrets are security's"
+    hold: {approvers: ["security"], expires: 30m, requireReason: true}
 YAML
+sql "CREATE ROLE security; CREATE ROLE carol LOGIN IN ROLE holdpoint_approver, security"
 webhook_start "$work/policy.yaml"
 
 # answers FIXTURE [FILTER]: asks eight times after an approval; prints what passed (+) and what not (-).
@@ -40,4 +52,32 @@ done <<'TABLE'
 +------- v1.36/027-validate-create-pods.json
 ++------ v1.36/037-validate-connect-pods-exec.json .request.namespace = "dev"
 TABLE
+
+say "- two rules hold one change: both are told, both must be satisfied"
+secret=v1.36/072-validate-delete-secrets.json
+ask /validate "$(review "$secret" '.request.dryRun = true')"
+matches 'Held by rules all/deletes, all/secrets; must be approved by security \(0/1\) and sre \(0/1\)' \
+  "$(field .response.status.message "$answer")" "a dry run's message"
+ask /validate "$(review "$secret")"
+hold=$(field .response.auditAnnotations.hold "$answer")
+message=$(field .response.status.message "$answer")
+matches $'\ndeletions need an operator\n' "$message" "one reason"
+matches $'\nSecrets are security.s\n' "$message" "the other"
+matches 'Held by rules all/deletes, all/secrets; must be approved by security \(0/1\) and sre \(0/1\); expires' \
+  "$message" "the rules"
+equals 'all/deletes all/secrets' "$(field '[.response.status.details.causes[]
+  | select(.field == "rule").message] | join(" ")' "$answer")" "causes"
+equals 'Once|t|30' "$(sql "SELECT grant_kind, require_reason,
+  round(extract(epoch FROM expires_at - created_at) / 60) FROM holdpoint.hold WHERE id = $hold")" \
+  "the strictest terms of both"
+sql_as alice "SELECT holdpoint.approve($hold, 'go')" >/dev/null
+ask /validate "$(review "$secret")"
+equals false "$(field .response.allowed "$answer")" "approved under one of the rules"
+matches 'must be approved by security \(0/1\); expires' "$(field .response.status.message "$answer")" \
+  "what is missing"
+matches 'Rule: *all/deletes, all/secrets' "$(HOLDPOINT_DATABASE_URL=$(stack_database_url alice) \
+  "$HOLDPOINT_BIN/holdpoint" holds show "$hold")" "what the approver sees"
+sql "SET SESSION AUTHORIZATION carol; SELECT holdpoint.approve($hold, 'go')" >/dev/null
+ask /validate "$(review "$secret")"
+equals true "$(field .response.allowed "$answer")" "approved under both ($(<"$answer"))"
 passed=1

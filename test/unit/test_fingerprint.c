@@ -548,8 +548,7 @@ int main(void)
 	tcase_add_loop_test(
 		t, fingerprint__nothing_posted_to_a_subresource_is_generated, 0, ARRAY_LEN(posted));
 	tcase_add_loop_test(t, fingerprint__generated_volume, 0, ARRAY_LEN(pods));
-	tcase_add_loop_test(
-		t, fingerprint__knows_a_name_that_is_made_up, 0, ARRAY_LEN(made_names));
+	tcase_add_loop_test(t, fingerprint__knows_a_name_that_is_made_up, 0, ARRAY_LEN(made_names));
 	tcase_add_test(t, fingerprint__generated_debug_container);
 	tcase_add_test(t, fingerprint__fields_are_delimited);
 	tcase_add_test(t, fingerprint__full_arena_is_an_error);

@@ -381,6 +381,40 @@ START_TEST(policy_decide__messages_and_hold_settings)
 }
 END_TEST
 
+START_TEST(policy_decide__several_holds_ask_for_the_strictest_of_each)
+{
+	_cleanup_(policy_set_unrefp) struct policy_set *set = load_or_fail(
+		POLICY("p") "  rules:\n"
+			    "  - {name: a, action: Hold, " ALL ", hold: {approvers: [sre], "
+			    "minApprovals: 2, expires: 1h, grant: Window, window: 20m, wait: 5s}}\n"
+			    "  - {name: b, action: Hold, " ALL ", hold: {approvers: [dba], "
+			    "expires: 30m, grant: Window, window: 10m, maxUses: 7, retry: true}}\n"
+			    "  - {name: c, action: Hold, " ALL ", hold: {expires: 2h, "
+			    "grant: Window, maxUses: 9, wait: 20s, requireReason: true}}\n"
+			    "---\n" POLICY("q") "  enforcement: DryRun\n"
+						"  rules:\n"
+						"  - {name: d, action: Hold, " ALL
+						", hold: {expires: 1m, minApprovals: 9}}\n");
+	_cleanup_(arena_freep) struct arena *arena = arena_new(65536, 1 << 20);
+	struct policy_request r = request_of("DELETE /pods ns n u", arena);
+	struct policy_decision d;
+	struct policy_hold h;
+	size_t count;
+
+	ck_assert_int_eq(policy_decide(set, &r, arena, &d), 0);
+	ck_assert_str_eq(d.decisive->rule->rule, "a");
+	h = policy_decision_hold(&d, &count);
+	ck_assert_uint_eq(count, 3);
+	ck_assert_uint_eq(h.min_approvals, 2);
+	ck_assert_int_eq(h.expires_ms, 1800000);
+	ck_assert_int_eq(h.grant, POLICY_GRANT_WINDOW);
+	ck_assert_int_eq(h.window_ms, 600000);
+	ck_assert_uint_eq(h.max_uses, 7);
+	ck_assert_int_eq(h.wait_ms, 20000);
+	ck_assert(h.retry && h.require_reason);
+}
+END_TEST
+
 /* ---- the index finds what a look at every rule finds ---- */
 
 static unsigned next_random(unsigned *state)
@@ -570,6 +604,7 @@ int main(void)
 	tcase_add_test(t, policy_decide__enforcement_turns_down);
 	tcase_add_test(t, policy_decide__record_all_concerns_subjects_only);
 	tcase_add_test(t, policy_decide__messages_and_hold_settings);
+	tcase_add_test(t, policy_decide__several_holds_ask_for_the_strictest_of_each);
 	tcase_add_test(t, policy_decide__index_and_full_scan_agree);
 	tcase_add_test(t, policy_decide__hundreds_of_rules_apply_at_once);
 	tcase_add_test(t, policy_decide__recorded_reviews);
