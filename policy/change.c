@@ -475,6 +475,11 @@ static int diff(struct walk *w, json_ref before, json_ref after, struct span pla
 {
 	int type = json_type(w->after, after), equal;
 
+	/* Member by member, for somebody else may have made the object before us by the next time.
+	 */
+	if (before == JSON_NONE && type == JSON_OBJECT && json_node(w->after, after)->count > 0 &&
+		!place.ptr && w->depth < CHANGE_DEPTH_MAX)
+		return diff_objects(w, before, after);
 	if (before == JSON_NONE || after == JSON_NONE || type != json_type(w->before, before) ||
 		w->depth >= CHANGE_DEPTH_MAX)
 		return emit_value(w, before, after, place);

@@ -5,7 +5,8 @@
  * Both need the same notion of "one change": made of what the requester set, wherever it stands in
  * a list by then, and of nothing that somebody else changed in between.
  *
- * Members of objects are compared by key, in any order; numbers by value. The elements of a list
+ * Members of objects are compared by key, in any order; numbers by value. Of an object that is new
+ * its members are the differences, as if it had been there without them. The elements of a list
  * are matched by their identifying member (name, mountPath, containerPort …) when every element of
  * both lists has it and no two share it; an element that is new is told with its place, and a
  * different order of those that stayed is a difference of its own. Any other list is one value:
