@@ -16,12 +16,15 @@
 #     --detach       keeps running when the shell ends; cluster_stop DIR then stops it
 #   cluster_register  registers the webhook configurations and waits until they are in force
 #   cluster_stop DIR  from your own EXIT trap
-#   as agent|ci|sre|admin ARGS...   kubectl as that identity:
+#   as agent|ci|sre|admin|oidc|stranger ARGS...   kubectl as that identity:
 #     agent  claude-code@agents.example.com   group ai-agents   cluster-admin by RBAC, so that
 #     ci     deploy-bot@ci.example.com        group ci          it is Holdpoint that stops them
 #     sre    alice@example.com                group sre
 #     admin  admin                            group system:masters
-#   Kubeconfigs: DIR/kube/{agent,ci,sre,admin}.kubeconfig. Logs: DIR/etcd.log, DIR/apiserver.log.
+#   and with a bearer token, as users of an identity provider come:
+#     oidc      oidc:dana@corp.example.com    group sre
+#     stranger  oidc:eve@corp.example.com     group guests  cluster-admin, and no approver
+#   Kubeconfigs: DIR/kube/{agent,ci,sre,admin,oidc,stranger}.kubeconfig. Logs: DIR/etcd.log, DIR/apiserver.log.
 #
 # As a program, a shell in a bare cluster:  test/e2e/cluster.sh [COMMAND...]
 #
@@ -83,6 +86,10 @@ cluster_keys() {
   cert_issue "$dir" cluster-ca agent clientAuth "/O=ai-agents/CN=claude-code@agents.example.com"
   cert_issue "$dir" cluster-ca ci clientAuth "/O=ci/CN=deploy-bot@ci.example.com"
   cert_issue "$dir" cluster-ca sre clientAuth "/O=sre/CN=alice@example.com"
+  [[ -s $dir/tokens.csv ]] || (umask 077 && cat >"$dir/tokens.csv") <<CSV
+$(openssl rand -hex 16),oidc:dana@corp.example.com,1,"sre"
+$(openssl rand -hex 16),oidc:eve@corp.example.com,2,"guests"
+CSV
   [[ -s $dir/sa.key ]] || (umask 077 && openssl genpkey -algorithm EC \
     -pkeyopt ec_paramgen_curve:P-256 -out "$dir/sa.key" 2>/dev/null &&
     openssl pkey -in "$dir/sa.key" -pubout -out "$dir/sa.pub")
@@ -137,7 +144,7 @@ cluster_apiserver_args() {
   args=(--etcd-servers="$cluster_etcd_url" --bind-address=127.0.0.1 --secure-port="$cluster_port"
     --advertise-address=127.0.0.1 --endpoint-reconciler-type=none --cert-dir="$kube" --allow-privileged=true
     --tls-cert-file="$kube/server.crt" --tls-private-key-file="$kube/server.key"
-    --client-ca-file="$kube/cluster-ca.crt" --service-cluster-ip-range=10.0.0.0/24
+    --client-ca-file="$kube/cluster-ca.crt" --token-auth-file="$kube/tokens.csv" --service-cluster-ip-range=10.0.0.0/24
     --service-account-issuer=https://kubernetes.default.svc
     --service-account-key-file="$kube/sa.pub" --service-account-signing-key-file="$kube/sa.key"
     # No controllers: nobody would make the service accounts that pods ask for.
@@ -206,23 +213,30 @@ free_port() {
 }
 
 cluster_kubeconfigs() {
-  local who
+  local who dir=$cluster_dir/kube
   for who in agent ci sre admin; do
-    (umask 077 && cat >"$cluster_dir/kube/$who.kubeconfig") <<YAML
+    cluster_kubeconfig "$who" "client-certificate: $who.crt, client-key: $who.key"
+  done
+  cluster_kubeconfig oidc "token: $(sed -n '1s/,.*//p' "$dir/tokens.csv")"
+  cluster_kubeconfig stranger "token: $(sed -n '2s/,.*//p' "$dir/tokens.csv")"
+}
+
+# cluster_kubeconfig NAME CREDENTIAL
+cluster_kubeconfig() {
+  (umask 077 && cat >"$cluster_dir/kube/$1.kubeconfig") <<YAML
 apiVersion: v1
 kind: Config
 clusters:
 - name: $cluster_name
   cluster: {server: "$cluster_url", certificate-authority: cluster-ca.crt}
 users:
-- name: $who
-  user: {client-certificate: $who.crt, client-key: $who.key}
+- name: $1
+  user: {$2}
 contexts:
-- name: $who
-  context: {cluster: $cluster_name, user: $who}
-current-context: $who
+- name: $1
+  context: {cluster: $cluster_name, user: $1}
+current-context: $1
 YAML
-  done
 }
 
 # kubectl's cache of what a server can do goes with the cluster, not into somebody's home.
@@ -243,6 +257,7 @@ subjects:
 - {apiGroup: rbac.authorization.k8s.io, kind: Group, name: ai-agents}
 - {apiGroup: rbac.authorization.k8s.io, kind: Group, name: ci}
 - {apiGroup: rbac.authorization.k8s.io, kind: Group, name: sre}
+- {apiGroup: rbac.authorization.k8s.io, kind: Group, name: guests}
 YAML
 }
 
