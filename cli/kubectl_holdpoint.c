@@ -1,17 +1,15 @@
 /*
- * kubectl holdpoint approve|deny|list: the same decisions by creating a HoldReview, as the user of
- * the current kubeconfig. The API server says who that is, the webhook whether they may.
+ * kubectl holdpoint approve|deny|reviews: the same decisions by creating a HoldReview, as the user
+ * of the current kubeconfig. The API server says who that is, the webhook whether they may. What
+ * waits for them: kubectl_holds.c.
  */
+#include "cli/kubectl_holdpoint.h"
+
 #include <stdio.h>
 #include <time.h>
 
 #include "cli/commands.h"
 #include "cli/holds.h"
-#include "cli/kube_client.h"
-#include "common/json.h"
-
-#define REVIEWS_PATH "/apis/holdpoint.dev/v1alpha1/holdreviews"
-#define ARENA_MAX    ((size_t)64 << 20)
 
 struct options {
 	const struct command *self;
@@ -20,35 +18,41 @@ struct options {
 	struct cli_narrowing narrow;
 };
 
-#define KUBE_FLAGS(o)                                                                              \
-	CLI_FLAG_TEXT(                                                                             \
-		"kubeconfig", (o).kube.kubeconfig, "FILE", "kubeconfig instead of kubectl's"),     \
-		CLI_FLAG_TEXT("context", (o).kube.context, "NAME", "context of the kubeconfig"),   \
-		CLI_FLAG_OUTPUT((o).output)
-
-static const struct json_limits limits = {
+const struct json_limits kubectl_limits = {
 	.max_bytes = 16 << 20, .max_depth = 64, .max_nodes = 1 << 20};
 
 /* ---- answers ---- */
 
-/* The API server's Status as one line, and the exit code that it means. */
-static int explain(const struct options *o, const struct kube_answer *answer, struct arena *arena)
+int kubectl_explain(
+	const struct command *self, const struct kube_answer *answer, struct arena *arena)
 {
 	struct span text = buf_span(&answer->body), message = {0};
 	struct json_doc doc;
 
 	if (answer->status == 404)
-		return cli_error(o->self, CLI_FAILED,
+		return cli_error(self, CLI_FAILED,
 			"this cluster knows no HoldReviews: kubectl apply -f "
 			"manifests/base/holdreview.yaml");
-	if (json_read(text.ptr, text.len, &limits, arena, &doc, NULL) == 0)
+	if (json_read(text.ptr, text.len, &kubectl_limits, arena, &doc, NULL) == 0)
 		message = json_string(&doc, json_get_str(&doc, JSON_ROOT, "message"), arena);
-	return cli_error(o->self,
+	return cli_error(self,
 		answer->status == 403 || answer->status == 409 || answer->status == 422
 			? CLI_NO
 			: CLI_FAILED,
 		"%.*s (HTTP %ld)", SPAN_FMT(message.len ? message : SPAN("no reason given")),
 		answer->status);
+}
+
+const char *kubectl_field(
+	const struct json_doc *d, json_ref object, const char *pointer, struct arena *arena)
+{
+	json_ref r = json_pointer(d, object, span_of(pointer));
+	struct span s = json_type(d, r) == JSON_STRING ? json_string(d, r, arena)
+			: r != JSON_NONE	       ? json_text(d, r)
+						       : (struct span){0};
+	const char *copy = s.ptr ? arena_strndup(arena, s.ptr, s.len) : NULL;
+
+	return copy ? copy : "";
 }
 
 /* ---- deciding ---- */
@@ -113,8 +117,8 @@ static int decide_one(const struct options *o, const struct kube_config *config,
 	put_review(&body, o, id, approve);
 	if (!buf_str(&body))
 		return cli_error(o->self, CLI_USAGE, "--reason: too long");
-	if (kube_request(config, REVIEWS_PATH "?fieldManager=kubectl-holdpoint", body.ptr, &answer,
-		    &e) < 0)
+	if (kube_request(config, KUBECTL_REVIEWS_PATH "?fieldManager=kubectl-holdpoint", body.ptr,
+		    &answer, &e) < 0)
 		return cli_error(o->self, CLI_FAILED, "%s", e.msg);
 	buf_str(&answer.body);
 	if (answer.warnings.len > 0) {
@@ -124,7 +128,7 @@ static int decide_one(const struct options *o, const struct kube_config *config,
 	if (answer.status == 201)
 		print_decided(o, &answer, id, approve);
 	else
-		rc = explain(o, &answer, arena);
+		rc = kubectl_explain(o->self, &answer, arena);
 	buf_free(&answer.body);
 	buf_free(&answer.warnings);
 	return rc;
@@ -132,9 +136,10 @@ static int decide_one(const struct options *o, const struct kube_config *config,
 
 static int decide(const struct command *self, int argc, char **argv, bool approve)
 {
-	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 16, ARENA_MAX);
+	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 16, KUBECTL_ARENA_MAX);
 	struct options o = {.self = self};
-	const struct flag all[] = {KUBE_FLAGS(o), CLI_FLAG_REASON(o.reason, false),
+	const struct flag all[] = {KUBECTL_FLAGS(o.kube, o.output),
+		CLI_FLAG_REASON(o.reason, false),
 		/* From here on only for approve. */
 		CLI_FLAGS_NARROW(o.narrow), {0}};
 	struct flag flags[ARRAY_LEN(all)] = {0};
@@ -173,18 +178,6 @@ static int kubectl_deny(const struct command *self, int argc, char **argv)
 
 /* ---- listing ---- */
 
-static const char *field(
-	const struct json_doc *d, json_ref object, struct span pointer, struct arena *arena)
-{
-	json_ref r = json_pointer(d, object, pointer);
-	struct span s = json_type(d, r) == JSON_STRING ? json_string(d, r, arena)
-			: r != JSON_NONE	       ? json_text(d, r)
-						       : (struct span){0};
-	const char *copy = s.ptr ? arena_strndup(arena, s.ptr, s.len) : NULL;
-
-	return copy ? copy : "";
-}
-
 static int print_reviews(const struct options *o, struct span text, struct arena *arena)
 {
 	static const struct table_column columns[] = {{.title = "HOLD", .right = true},
@@ -197,25 +190,25 @@ static int print_reviews(const struct options *o, struct span text, struct arena
 	struct json_doc doc;
 	unsigned count = 0;
 
-	if (json_read(text.ptr, text.len, &limits, arena, &doc, NULL) < 0)
+	if (json_read(text.ptr, text.len, &kubectl_limits, arena, &doc, NULL) < 0)
 		return cli_error(o->self, CLI_FAILED, "the API server's answer is not JSON");
 	json_foreach (review, &doc, json_get_str(&doc, JSON_ROOT, "items")) {
 		for (size_t i = 0; i < ARRAY_LEN(pointers); i++)
-			table_add(t, field(&doc, review, span_of(pointers[i]), arena), NULL);
+			table_add(t, kubectl_field(&doc, review, pointers[i], arena), NULL);
 		count++;
 	}
 	if (count > 0)
 		table_print(t, stdout);
 	else
-		fputs("No HoldReviews found. What waits: holdpoint holds\n", stderr);
+		fputs("No HoldReviews found. What waits: kubectl holdpoint list\n", stderr);
 	return CLI_OK;
 }
 
-static int kubectl_list(const struct command *self, int argc, char **argv)
+static int kubectl_reviews(const struct command *self, int argc, char **argv)
 {
-	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 16, ARENA_MAX);
+	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 16, KUBECTL_ARENA_MAX);
 	struct options o = {.self = self};
-	const struct flag flags[] = {KUBE_FLAGS(o), {0}};
+	const struct flag flags[] = {KUBECTL_FLAGS(o.kube, o.output), {0}};
 	struct kube_config config;
 	struct kube_answer answer;
 	struct err e;
@@ -225,10 +218,10 @@ static int kubectl_list(const struct command *self, int argc, char **argv)
 		return rc;
 	if (!arena || kube_config_load(&o.kube, arena, &config, &e) < 0)
 		return cli_error(self, CLI_FAILED, "%s", arena ? e.msg : "out of memory");
-	if (kube_request(&config, REVIEWS_PATH "?limit=500", NULL, &answer, &e) < 0)
+	if (kube_request(&config, KUBECTL_REVIEWS_PATH "?limit=500", NULL, &answer, &e) < 0)
 		return cli_error(self, CLI_FAILED, "%s", e.msg);
 	if (answer.status != 200)
-		rc = explain(&o, &answer, arena);
+		rc = kubectl_explain(self, &answer, arena);
 	else if (cli_wants_json(o.output) && buf_str(&answer.body))
 		cli_print_json(answer.body.ptr), rc = CLI_OK;
 	else
@@ -252,6 +245,14 @@ const struct command kubectl_commands[] = {
 	{.name = "list",
 		.args = "",
 		.run = kubectl_list,
+		.summary = "List the holds that wait for you"},
+	{.name = "show",
+		.args = "HOLD",
+		.run = kubectl_show,
+		.summary = "Show one of them, with the change"},
+	{.name = "reviews",
+		.args = "",
+		.run = kubectl_reviews,
 		.summary = "List the decisions made with kubectl"},
 	{.name = NULL},
 };

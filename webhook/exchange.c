@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "webhook/hold_gate.h"
 #include "webhook/holdreview.h"
+#include "webhook/holdreview_list.h"
 #include "webhook/webhook.h"
 
 #define RECORDED_MESSAGE_MAX ((size_t)1 << 20)
@@ -393,6 +394,10 @@ void exchange_mutate(struct exchange *x)
 	struct policy_mutation m = {0};
 
 	begin(x);
+	if (q->dry_run && holdreview_list_is(x)) {
+		holdreview_list_ask(x);
+		return;
+	}
 	/* What the API server would refuse, and what cannot be changed anyway. */
 	if (!policy_set_mutates(x->set) || q->op == POLICY_OP_DELETE || q->object == JSON_NONE) {
 		exchange_finish(x);

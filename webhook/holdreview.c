@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "common/log.h"
+#include "webhook/holdreview_list.h"
 #include "webhook/sql_text.h"
 #include "webhook/webhook.h"
 
@@ -26,18 +27,23 @@ bool holdreview_is(const struct exchange *x)
 {
 	const struct policy_request *q = &x->review.request;
 
-	return x->kind == EXCHANGE_VALIDATE && q->op == POLICY_OP_CREATE &&
+	return x->kind != EXCHANGE_AUTHORIZE && q->op == POLICY_OP_CREATE &&
 	       q->subresource.len == 0 && span_eq(q->group, SPAN("holdpoint.dev")) &&
 	       span_eq(q->resource, SPAN("holdreviews"));
 }
 
-static void refuse(struct exchange *x, unsigned code, const char *reason, struct span message)
+void holdreview_refuse(struct exchange *x, unsigned code, const char *reason, struct span message)
 {
 	x->answer.allowed = false;
 	x->answer.code = code;
 	x->answer.reason = reason;
 	x->answer.message = message;
 	answer_add_cause(&x->answer, "HoldReviewRefused", "spec", message);
+}
+
+static void refuse(struct exchange *x, unsigned code, const char *reason, struct span message)
+{
+	holdreview_refuse(x, code, reason, message);
 	exchange_finish(x);
 }
 
@@ -80,7 +86,7 @@ static const char *read_wish(const struct exchange *x, struct wish *ret)
 
 	ret->approve = json_string_is(d, decision, SPAN("Approve"));
 	if (!ret->approve && !json_string_is(d, decision, SPAN("Deny")))
-		return "spec.decision must be Approve or Deny";
+		return "spec.decision must be Approve, Deny or List";
 	if (read_number(x, spec, "hold", &ret->hold) != 0 || !ret->hold.ptr)
 		return "spec.hold must be the number of a hold";
 	if (read_text(x, spec, "reason", &ret->reason) != 0)
@@ -165,11 +171,26 @@ static void job(struct pg_conn *conn, bool usable, void *arg)
 		record_decision(x, conn, &w);
 }
 
+/* It was answered at /mutate. */
+static void list(struct exchange *x)
+{
+	if (x->review.request.dry_run)
+		exchange_finish(x);
+	else
+		refuse(x, 422, "Invalid",
+			SPAN("spec.decision List only asks what waits: create it with "
+			     "--dry-run=server"));
+}
+
 void holdreview_ask(struct exchange *x)
 {
 	struct wish w = {0};
 	const char *wrong = read_wish(x, &w);
 
+	if (holdreview_list_is(x)) {
+		list(x);
+		return;
+	}
 	if (!x->webhook->caller_is_verified) {
 		refuse(x, 403, "Forbidden",
 			SPAN("holds can be decided by HoldReview only where holdpoint-webhook "

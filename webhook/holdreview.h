@@ -13,10 +13,15 @@
 
 #include <stdbool.h>
 
+#include "common/util.h"
+
 struct exchange;
 
-/* Is this the creation of a HoldReview? */
+/* Is this the creation of a HoldReview, at /validate or /mutate? */
 bool holdreview_is(const struct exchange *x);
+
+/* Makes the answer a denial. */
+void holdreview_refuse(struct exchange *x, unsigned code, const char *reason, struct span message);
 
 /* Takes over an exchange that the policies let pass; answers it sooner or later. */
 void holdreview_ask(struct exchange *x);

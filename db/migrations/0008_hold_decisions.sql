@@ -484,9 +484,54 @@ $$;
 COMMENT ON FUNCTION holdpoint.deny_as_kubernetes IS
   'Denies for the creator of a HoldReview, as the API server authenticated them.';
 
+-- What waits for somebody who has kubectl alone: the holds that a HoldReview of theirs may decide,
+-- newest first; with p_hold_id that one, and its change. The webhook, which passes on who asks, has
+-- seen all of it before.
+CREATE FUNCTION holdpoint.holds_as_kubernetes(p_cluster text, p_username text, p_groups text[],
+  p_request_uid text, p_hold_id bigint DEFAULT NULL, p_limit int DEFAULT 100) RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+DECLARE
+  a holdpoint.approver :=
+    holdpoint.kubernetes_approver(p_cluster, p_username, p_groups, p_request_uid);
+  me text := holdpoint.person_of('kubernetes', p_username, p_cluster);
+  at timestamptz := clock_timestamp();
+  rule text := (SELECT c.kubernetes_approvals FROM holdpoint.config c);
+  found_holds jsonb;
+BEGIN
+  IF rule = 'off' OR rule = 'mapped'
+    AND NOT holdpoint.is_mapped('kubernetes', p_username, p_cluster) THEN
+    RAISE EXCEPTION '% cannot decide on holds through kubernetes here', p_username
+      USING ERRCODE = 'HP009';
+  END IF;
+  SELECT jsonb_agg(w.summary ORDER BY w.id DESC) INTO found_holds FROM (
+    SELECT h.id, holdpoint.hold_summary(h) || jsonb_build_object(
+        'message', left(h.message, 1024), 'name', left(h.name, 253),
+        'requireReason', h.require_reason, 'attempts', h.attempts,
+        'ageSeconds', extract(epoch FROM at - h.created_at)::bigint,
+        'expiresInSeconds', extract(epoch FROM h.expires_at - at)::bigint)
+      || CASE WHEN p_hold_id IS NULL THEN '{}'
+        ELSE jsonb_build_object('change', h.change, 'changeCut', h.change_cut) END AS summary
+    FROM holdpoint.hold h
+    WHERE h.cluster = p_cluster AND h.state = 'pending' AND h.ended_at IS NULL
+      AND h.expires_at > at AND (p_hold_id IS NULL OR h.id = p_hold_id)
+      AND (cardinality(h.approvers) = 0 OR h.approvers && p_groups)
+      AND holdpoint.is_approver(h, a)
+      AND holdpoint.person_of('kubernetes', h.username, h.cluster) <> me
+    ORDER BY h.id DESC LIMIT least(greatest(p_limit, 1), 1000) + 1) AS w;
+  RETURN jsonb_build_object(
+    'holds', coalesce(jsonb_path_query_array(found_holds, '$[0 to $last]',
+      jsonb_build_object('last', least(greatest(p_limit, 1), 1000) - 1)), '[]'),
+    'more', coalesce(jsonb_array_length(found_holds), 0) > least(greatest(p_limit, 1), 1000));
+END
+$$;
+COMMENT ON FUNCTION holdpoint.holds_as_kubernetes IS
+  'The pending holds that this user of the API server may decide: {holds: [...], more}.';
+
 GRANT EXECUTE ON FUNCTION holdpoint.approve(bigint, text, timestamptz, int, text, text),
   holdpoint.deny(bigint, text) TO holdpoint_approver;
 GRANT EXECUTE ON FUNCTION holdpoint.withdraw(bigint, text)
   TO holdpoint_approver, holdpoint_webhook;
-GRANT EXECUTE ON FUNCTION holdpoint.approve_as_kubernetes, holdpoint.deny_as_kubernetes
+GRANT EXECUTE ON FUNCTION holdpoint.approve_as_kubernetes, holdpoint.deny_as_kubernetes,
+  holdpoint.holds_as_kubernetes
   TO holdpoint_webhook;

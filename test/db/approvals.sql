@@ -380,4 +380,33 @@ SELECT t.expect(v.expected, v.login,
   format('SELECT count(*) FROM holdpoint.hold_event WHERE hold_id >= %s', :hsre))
 FROM (VALUES ('2', 'alice'), ('2', 'carol'), ('3', 'auditor')) AS v(expected, login);
 
+-- The same for who comes by kubectl: what a HoldReview of theirs could decide, and no more.
+SELECT hold_id AS hown FROM t.ask('{"name": "sue''s own", "user": "sue"}') \gset
+SELECT t.answer('owner', $$SELECT holdpoint.map_approver('frank', 'frank@example.com')$$) \g /dev/null
+SELECT t.expect(v.expected, v.login, format($$SELECT (SELECT string_agg(w->>'name', ',' ORDER BY w->>'name')
+  FROM jsonb_array_elements(holdpoint.holds_as_kubernetes(%s, 'r')->'holds') w
+  WHERE (w->>'hold')::bigint >= %s)$$, v.who, :hsre), v.who)
+FROM (VALUES
+  ('for sre', 'wh', $$'c1', 'sue', '{sre}'$$),
+  ('for sre,sue''s own', 'wh', $$'c1', 'jim', '{sre}'$$),
+  ('for security', 'wh', $$'c1', 'sue', '{security}'$$),
+  ('ok', 'wh', $$'c1', 'sue', '{dev}'$$),
+  ('ok', 'wh', $$'c1', 'sue', NULL$$),
+  ('ok', 'wh', $$'c2', 'sue', '{sre}'$$),
+  ('for all', 'wh', $$'c1', 'frank@example.com', '{}'$$),
+  ('HP003', 'wh', $$'c1', 'system:anonymous', '{sre}'$$),
+  ('42501', 'alice', $$'c1', 'sue', '{sre}'$$)
+) AS v(expected, login, who);
+SELECT t.is('1 true x', jsonb_array_length(j->'holds') || ' ' || (j->>'more') || ' '
+  || coalesce(j->'holds'->0->>'change', 'x'), 'limited, and without the changes')
+FROM holdpoint.holds_as_kubernetes('c1', 'jim', '{sre}', 'r', NULL, 1) AS j;
+SELECT t.is('1 false x', jsonb_array_length(j->'holds') || ' ' || (j->>'more') || ' '
+  || (j->'holds'->0->>'change'), 'one, with its change')
+FROM holdpoint.holds_as_kubernetes('c1', 'jim', '{sre}', 'r', :hsre) AS j;
+SELECT t.is('[]', (holdpoint.holds_as_kubernetes('c1', 'jim', '{sre}', 'r', :hsec)->'holds')::text,
+  'not by its number either');
+UPDATE holdpoint.config SET kubernetes_approvals = 'mapped';
+SELECT t.expect('HP009', 'wh', $$SELECT holdpoint.holds_as_kubernetes('c1', 'jim', '{sre}', 'r')$$);
+UPDATE holdpoint.config SET kubernetes_approvals = DEFAULT;
+
 SELECT t.done();

@@ -98,10 +98,34 @@ refused 'kubectl holdpoint' with stranger approve "$hold"
 kubeconfig token '{"token": "not-a-token"}'
 refused 'HTTP 401' with token approve "$hold"
 
-step_is "the list, and what is said when the API server cannot be reached"
+step_is "what waits: only for those who may decide, and the change to be seen"
+held five
 plugin sre list >"$e2e_dir/list"
-equals 4 "$(grep -cE ' (Approve|Deny) ' "$e2e_dir/list")" "decisions in the list"
-plugin sre list -o json | jq -e '.items | length == 4' >/dev/null || fail "list -o json"
+equals "$hold" "$(awk 'NR > 1 { print $1 }' "$e2e_dir/list")" "the holds that wait ($(<"$e2e_dir/list"))"
+grep -q 'claude-code.*DELETE pods prod/five .*agents/.* sre ' "$e2e_dir/list" ||
+  fail "the list says: $(<"$e2e_dir/list")"
+equals "$hold" "$(plugin oidc list -o json | jq '.[].hold')" "for another person of the group"
+for who in agent ci stranger; do
+  passes plugin "$who" list
+  equals 'Nothing waits for you.' "$output" "for $who"
+  refused "hold $hold does not wait for you" plugin "$who" show "$hold"
+done
+plugin sre show "$hold" >"$e2e_dir/show"
+grep -q 'registry.example.com/web:1' "$e2e_dir/show" || fail "show says: $(<"$e2e_dir/show")"
+step_is "with plain kubectl: a dry run asks, and only a dry run"
+printf '%s' '{"apiVersion":"holdpoint.dev/v1alpha1","kind":"HoldReview","metadata":{"name":"q"},
+  "spec":{"decision":"List"}}' >"$e2e_dir/list.json"
+equals "$hold" "$(as sre create -f "$e2e_dir/list.json" --dry-run=server -o json | jq '.status.holds[].hold')" \
+  "holds of a dry run"
+refused 'create it with --dry-run=server' as sre create -f "$e2e_dir/list.json"
+passes plugin sre approve "$hold"
+passes plugin sre list
+equals 'Nothing waits for you.' "$output" "after the approval"
+
+step_is "the decisions, and what is said when the API server cannot be reached"
+plugin sre reviews >"$e2e_dir/list"
+equals 5 "$(grep -cE ' (Approve|Deny) ' "$e2e_dir/list")" "decisions in the list"
+plugin sre reviews -o json | jq -e '.items | length == 5' >/dev/null || fail "reviews -o json"
 jq '.clusters[].cluster.server = "https://127.0.0.1:9"' "$e2e_dir/exec.kubeconfig" >"$e2e_dir/gone.kubeconfig"
 refused 'https://127.0.0.1:9' with gone approve "$hold"
 

@@ -1,0 +1,28 @@
+/* What the commands of kubectl holdpoint share. */
+#pragma once
+
+#include "cli/command.h"
+#include "cli/kube_client.h"
+#include "common/json.h"
+
+#define KUBECTL_REVIEWS_PATH "/apis/holdpoint.dev/v1alpha1/holdreviews"
+#define KUBECTL_ARENA_MAX    ((size_t)64 << 20)
+
+#define KUBECTL_FLAGS(kube, output)                                                                \
+	CLI_FLAG_TEXT("kubeconfig", (kube).kubeconfig, "FILE", "kubeconfig instead of kubectl's"), \
+		CLI_FLAG_TEXT("context", (kube).context, "NAME", "context of the kubeconfig"),     \
+		CLI_FLAG_OUTPUT(output)
+
+extern const struct json_limits kubectl_limits;
+
+/* Says the API server's Status in one line; returns the exit code that it means. */
+int kubectl_explain(
+	const struct command *self, const struct kube_answer *answer, struct arena *arena);
+
+/* The text at a pointer of an object; "" when there is none, or the arena is full. */
+const char *kubectl_field(
+	const struct json_doc *d, json_ref object, const char *pointer, struct arena *arena);
+
+/* kubectl holdpoint list, show (kubectl_holds.c) */
+int kubectl_list(const struct command *self, int argc, char **argv);
+int kubectl_show(const struct command *self, int argc, char **argv);

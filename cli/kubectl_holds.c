@@ -1,0 +1,187 @@
+/*
+ * kubectl holdpoint list|show: what waits for the user of the current kubeconfig. The question is a
+ * HoldReview that is created as a dry run, with `decision: List`; the webhook puts the answer into
+ * its status.
+ */
+#include <stdio.h>
+
+#include "cli/change.h"
+#include "cli/holds.h"
+#include "cli/kubectl_holdpoint.h"
+
+struct question {
+	const struct command *self;
+	struct kube_options kube;
+	const char *output;
+	const char *hold; /* one hold's number; NULL: all */
+	struct arena *arena;
+};
+
+/* The answer's document, holds and all; the exit code when there is none. */
+static int ask(const struct question *q, struct kube_answer *ret, struct json_doc *ret_doc)
+{
+	_cleanup_(buf_free) struct buf body = BUF_INIT(4096);
+	struct kube_config config;
+	struct err e;
+
+	buf_printf(&body,
+		"{\"apiVersion\":\"holdpoint.dev/v1alpha1\",\"kind\":\"HoldReview\","
+		"\"metadata\":{\"generateName\":\"list-\"},\"spec\":{\"decision\":\"List\"%s%s}}",
+		q->hold ? ",\"hold\":" : "", q->hold ? q->hold : "");
+	if (!q->arena || kube_config_load(&q->kube, q->arena, &config, &e) < 0)
+		return cli_error(q->self, CLI_FAILED, "%s", q->arena ? e.msg : "out of memory");
+	if (kube_request(&config, KUBECTL_REVIEWS_PATH "?dryRun=All", buf_str(&body), ret, &e) < 0)
+		return cli_error(q->self, CLI_FAILED, "%s", e.msg);
+	if (ret->status != 201)
+		return kubectl_explain(q->self, ret, q->arena);
+	if (json_read(ret->body.ptr, ret->body.len, &kubectl_limits, q->arena, ret_doc, NULL) < 0)
+		return cli_error(q->self, CLI_FAILED, "the API server's answer is not JSON");
+	if (json_type(ret_doc, json_pointer_str(ret_doc, JSON_ROOT, "/status/holds")) != JSON_ARRAY)
+		return cli_error(q->self, CLI_FAILED,
+			"the answer holds no list: is Holdpoint's mutating webhook registered, and "
+			"manifests/base/holdreview.yaml as new as this program?");
+	return CLI_OK;
+}
+
+static int64_t number(const struct question *q, const struct json_doc *d, json_ref h, const char *p)
+{
+	return strtoll(kubectl_field(d, h, p, q->arena), NULL, 10);
+}
+
+static void put_what_of(
+	const struct question *q, const struct json_doc *d, json_ref h, struct buf *out)
+{
+	put_what(out, kubectl_field(d, h, "/operation", q->arena),
+		kubectl_field(d, h, "/resource", q->arena),
+		kubectl_field(d, h, "/namespace", q->arena),
+		kubectl_field(d, h, "/name", q->arena));
+}
+
+/* ---- list ---- */
+
+static void add_row(struct table *t, const struct question *q, const struct json_doc *d, json_ref h)
+{
+	_cleanup_(buf_free) struct buf what = BUF_INIT(8192);
+	char text[24];
+
+	put_what_of(q, d, h, &what);
+	table_add(t, kubectl_field(d, h, "/hold", q->arena), NULL);
+	table_add(t, age_text(number(q, d, h, "/ageSeconds"), text), NULL);
+	table_add(t, kubectl_field(d, h, "/requester", q->arena), NULL);
+	table_add(t, buf_str(&what), NULL);
+	table_add(t, kubectl_field(d, h, "/rules", q->arena), NULL);
+	table_add(t, kubectl_field(d, h, "/approverNames", q->arena), NULL);
+	table_add(t, age_text(number(q, d, h, "/expiresInSeconds"), text), NULL);
+}
+
+static void print_list(const struct question *q, const struct json_doc *d)
+{
+	static const struct table_column columns[] = {{.title = "HOLD", .right = true},
+		{.title = "AGE", .right = true}, {.title = "REQUESTER", .shrinks = 1},
+		{.title = "WHAT", .shrinks = 2}, {.title = "RULE", .shrinks = 1},
+		{.title = "APPROVERS", .shrinks = 1}, {.title = "EXPIRES", .right = true}};
+	_cleanup_(table_freep) struct table *t =
+		table_new(columns, ARRAY_LEN(columns), q->output != NULL);
+	bool any = false;
+
+	json_foreach (h, d, json_pointer_str(d, JSON_ROOT, "/status/holds")) {
+		add_row(t, q, d, h);
+		any = true;
+	}
+	if (!any) {
+		fputs("Nothing waits for you.\n", stderr);
+		return;
+	}
+	table_print(t, stdout);
+	if (json_type(d, json_pointer_str(d, JSON_ROOT, "/status/more")) == JSON_TRUE)
+		fputs("There are more: only the newest are shown.\n", stderr);
+}
+
+int kubectl_list(const struct command *self, int argc, char **argv)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 16, KUBECTL_ARENA_MAX);
+	struct question q = {.self = self, .arena = arena};
+	const struct flag flags[] = {KUBECTL_FLAGS(q.kube, q.output), {0}};
+	struct kube_answer answer = {0};
+	struct json_doc d;
+	int rc = cli_parse(self, flags, argc, argv, 0, 0, NULL, NULL);
+
+	if (rc >= 0)
+		return rc;
+	rc = ask(&q, &answer, &d);
+	if (rc == CLI_OK && cli_wants_json(q.output))
+		cli_print_json(kubectl_field(&d, JSON_ROOT, "/status/holds", arena));
+	else if (rc == CLI_OK)
+		print_list(&q, &d);
+	buf_free(&answer.body);
+	buf_free(&answer.warnings);
+	return rc;
+}
+
+/* ---- show ---- */
+
+static void print_field(const char *title, const char *text)
+{
+	printf("%-12s", title);
+	print_printable(stdout, text);
+	putchar('\n');
+}
+
+static void print_hold(const struct question *q, const struct json_doc *d, json_ref h)
+{
+	static const struct {
+		const char *title, *pointer;
+	} fields[] = {{"Requester:", "/requester"}, {"Cluster:", "/cluster"}, {"Rule:", "/rules"},
+		{"Says:", "/message"}, {"Approvers:", "/approverNames"}, {"Grant:", "/grant"}};
+	_cleanup_(buf_free) struct buf what = BUF_INIT(8192);
+	const char *change = kubectl_field(d, h, "/change", q->arena);
+	char age[24], left[24];
+
+	printf("%-12s%s, %s of %s approvals, asked %s ago, %s time(s), expires in %s\n",
+		"Hold:", kubectl_field(d, h, "/hold", q->arena),
+		kubectl_field(d, h, "/approvals", q->arena),
+		kubectl_field(d, h, "/minApprovals", q->arena),
+		age_text(number(q, d, h, "/ageSeconds"), age),
+		kubectl_field(d, h, "/attempts", q->arena),
+		age_text(number(q, d, h, "/expiresInSeconds"), left));
+	put_what_of(q, d, h, &what);
+	print_field("Wants:", buf_str(&what));
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+		print_field(fields[i].title, kubectl_field(d, h, fields[i].pointer, q->arena));
+	if (*change) {
+		puts("\nChange:");
+		print_change(stdout, span_of(change));
+	}
+}
+
+int kubectl_show(const struct command *self, int argc, char **argv)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 16, KUBECTL_ARENA_MAX);
+	struct question q = {.self = self, .arena = arena};
+	const struct flag flags[] = {KUBECTL_FLAGS(q.kube, q.output), {0}};
+	struct kube_answer answer = {0};
+	const char *id;
+	char hold[1][24];
+	struct json_doc d;
+	size_t count;
+	json_ref h;
+	int rc = cli_parse(self, flags, argc, argv, 1, 1, &id, &count);
+
+	if (rc >= 0)
+		return rc;
+	rc = hold_numbers_parse(self, &id, 1, hold);
+	if (rc > 0)
+		return rc;
+	q.hold = hold[0];
+	rc = ask(&q, &answer, &d);
+	h = rc == CLI_OK ? json_pointer_str(&d, JSON_ROOT, "/status/holds/0") : JSON_NONE;
+	if (rc == CLI_OK && h == JSON_NONE)
+		rc = cli_error(self, CLI_NO, "hold %s does not wait for you", q.hold);
+	else if (rc == CLI_OK && cli_wants_json(q.output))
+		cli_print_json(kubectl_field(&d, h, "", arena));
+	else if (rc == CLI_OK)
+		print_hold(&q, &d, h);
+	buf_free(&answer.body);
+	buf_free(&answer.warnings);
+	return rc;
+}
