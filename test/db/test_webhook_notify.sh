@@ -105,16 +105,39 @@ eventually 20 waiting_is 0
 equals 2 "$(sql "SELECT count(*) FROM holdpoint.outbox_delivery WHERE state = 'given-up'")" "given up"
 echo 200 >"$inbox/status"
 
+crash() {
+  kill -KILL "${stack_pid[webhook]}"
+  wait "${stack_pid[webhook]}" 2>/dev/null || true
+  rm -f "$stack_dir/webhook.pid"
+}
 say "- nothing twice after a crash"
 before=$(count)
 new_hold four
 eventually 10 waiting_is 0
-kill -KILL "${stack_pid[webhook]}"
-wait "${stack_pid[webhook]}" 2>/dev/null || true
-rm -f "$stack_dir/webhook.pid"
+crash
 start
 sleep 2
 equals $((before + 2)) "$(count)" "messages after the crash"
+
+# What nobody can know is sent again, once, when the claim of the dead has run out.
+say "- a crash between sending and knowing: once more, with the same id, and no sooner"
+before=$(count)
+echo hold >"$inbox/status"
+new_hold unknown
+eventually 10 received $((before + 1))
+crash
+echo 200 >"$inbox/status"
+start
+eventually 10 received $((before + 2)) # the other target's, which nobody had claimed
+sleep 2
+equals $((before + 2)) "$(count)" "messages while the claim of the dead holds"
+equals '1 true' "$(sql "SELECT count(*) || ' ' || (min(due_at) > now() + '30 seconds')
+  FROM holdpoint.outbox_delivery WHERE state = 'waiting'")" "the claim"
+sql "UPDATE holdpoint.outbox_delivery SET due_at = now() WHERE state = 'waiting'"
+eventually 20 waiting_is 0
+sleep 1
+equals $((before + 3)) "$(count)" "the one that nobody knew of, once more"
+equals 1 "$(jq -r "select(.data.hold == $hold).id" "$inbox"/*.body | sort -u | wc -l)" "ids of the messages to the bot"
 
 say "- no private address unasked"
 sed -i 's/, allowPrivate: true//; /allowPrivate: true/d' "$work/targets.yaml"

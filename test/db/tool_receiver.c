@@ -1,7 +1,8 @@
 /*
  * tool_receiver CERTS FOLDER: an HTTPS server on a free loopback port that keeps each POST it gets
  * as FOLDER/NNN.head ("path", then "name: value" lines, names in lower case) and FOLDER/NNN.body,
- * and answers with the status in FOLDER/status. Prints where it listens, ends with its stdin.
+ * and answers with the status in FOLDER/status, once that is a number. Prints where it listens,
+ * ends with its stdin.
  */
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -78,17 +79,30 @@ static void keep(struct MHD_Connection *c, const char *url, const struct post *p
 	rename(from, to);
 }
 
+/* Waits for it: until the file holds a number, who sent does not know whether it arrived. */
+static unsigned status_to_send(void)
+{
+	unsigned code = 0;
+
+	while (code == 0) {
+		char *status = read_all(folder, "status");
+
+		code = (unsigned)strtoul(status, NULL, 10);
+		free(status);
+		if (code == 0)
+			usleep(20000);
+	}
+	return code;
+}
+
 static enum MHD_Result answer(struct MHD_Connection *c)
 {
-	char *status = read_all(folder, "status");
-	unsigned code = (unsigned)strtoul(status, NULL, 10);
 	struct MHD_Response *r =
 		MHD_create_response_from_buffer(2, (void *)"ok", MHD_RESPMEM_PERSISTENT);
 	enum MHD_Result rc;
 
-	free(status);
 	MHD_add_response_header(r, "Location", "https://127.0.0.1:1/elsewhere");
-	rc = MHD_queue_response(c, code ? code : 200, r);
+	rc = MHD_queue_response(c, status_to_send(), r);
 	MHD_destroy_response(r);
 	return rc;
 }
