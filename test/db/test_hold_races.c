@@ -13,7 +13,11 @@ static void setup(void)
 	      " CREATE ROLE sre; CREATE ROLE wh LOGIN IN ROLE holdpoint_webhook;"
 	      " CREATE ROLE alice LOGIN IN ROLE holdpoint_approver, sre;"
 	      " CREATE ROLE bob LOGIN IN ROLE holdpoint_approver, sre;"
+	      " CREATE ROLE security; CREATE ROLE carol LOGIN IN ROLE holdpoint_approver, security;"
+	      " CREATE ROLE alice_admin LOGIN IN ROLE holdpoint_approver, sre, security;"
 	      " PERFORM holdpoint.map_approver('alice', 'alice@example.com');"
+	      " INSERT INTO holdpoint.approver_identity (kind, name, person)"
+	      " VALUES ('database', 'alice_admin', 'Alice');"
 	      " END IF; END $$");
 	admin("UPDATE holdpoint.config SET repeat_window = DEFAULT, denial_stands = '0'");
 }
@@ -265,6 +269,103 @@ START_TEST(hold_races__one_person_never_counts_twice)
 }
 END_TEST
 
+/* Two logins and a Kubernetes user, who is in other groups by every other token. */
+START_TEST(hold_races__one_person_of_many_names_never_counts_twice)
+{
+	const unsigned n = 60;
+	long hold = make_hold("names", ONCE_TWO);
+
+	for (unsigned i = 0; i < n; i += 3) {
+		racer_set(i, "alice", "SELECT holdpoint.approve(%ld)", hold);
+		racer_set(i + 1, "alice_admin", "SELECT holdpoint.approve(%ld)", hold);
+		racer_set(i + 2, "wh",
+			"SELECT holdpoint.approve_as_kubernetes('c1', %ld, 'alice@example.com',"
+			" '{%s}', 'r%u')",
+			hold, i % 2 ? "sre,security" : "sre", i);
+	}
+	race(racers, n);
+	ck_assert_uint_eq(answers(racers, n, "HP007"), n - 1);
+	ck_assert_str_eq(admin("SELECT state || ' ' || approvals FROM holdpoint.hold"
+			       " WHERE id = %ld",
+				 hold),
+		"pending 1");
+	racers_close(racers, n);
+}
+END_TEST
+
+/* A login and a Kubernetes user of whom nobody knows whether they are one person. */
+START_TEST(hold_races__who_may_be_one_person_never_counts_twice)
+{
+	const unsigned n = 40;
+	long hold = make_hold("perhaps", ONCE_TWO);
+
+	for (unsigned i = 0; i < n; i += 2) {
+		racer_set(i, "bob", "SELECT holdpoint.approve(%ld)", hold);
+		racer_set(i + 1, "wh",
+			"SELECT holdpoint.approve_as_kubernetes('c1', %ld, 'sue', '{sre}', 'r%u')",
+			hold, i);
+	}
+	race(racers, n);
+	ck_assert_uint_eq(answers(racers, n, "HP006"), n / 2);
+	ck_assert_uint_eq(answers(racers, n, "HP007"), n / 2 - 1);
+	ck_assert_str_eq(admin("SELECT state || ' ' || approvals FROM holdpoint.hold"
+			       " WHERE id = %ld",
+				 hold),
+		"pending 1");
+	racers_close(racers, n);
+}
+END_TEST
+
+#define TWO_RULES                                                                                  \
+	"1, false, '1 hour', 'Once', NULL, NULL, false, 'uid', NULL,"                              \
+	" '[{\"policy\": \"p\", \"rule\": \"a\", \"approvers\": [\"sre\"], \"minApprovals\": 2},"  \
+	" {\"policy\": \"p\", \"rule\": \"b\", \"approvers\": [\"security\"], \"minApprovals\": "  \
+	"1}]'"
+
+/* Two of sre and one of security: alice is both, but one person; then bob makes it two. */
+START_TEST(hold_races__each_of_two_rules_gets_its_own_people)
+{
+	const unsigned n = 40;
+
+	for (int round = 0; round < 10; round++) {
+		char name[32], answer[128];
+		snprintf(name, sizeof(name), "rules%d", round);
+		PGconn *conn = race_connect("wh");
+		char sql[1024];
+		snprintf(sql, sizeof(sql),
+			"SELECT hold_id FROM holdpoint.hold_find_or_create('c1', sha256('%s'),"
+			" 'agent', '{ai}', 'DELETE', 'apps', 'v1', 'deployments', '', 'prod', '%s',"
+			" 'agents', 'deletes', NULL, 'needs', '{}', false, '{}', " TWO_RULES ")",
+			name, name);
+		race_run(conn, sql, answer);
+		PQfinish(conn);
+		long hold = strtol(answer, NULL, 10);
+		ck_assert_msg(hold > 0, "%s", answer);
+
+		for (unsigned i = 0; i < n; i += 4) {
+			racer_set(i, "alice", "SELECT holdpoint.approve(%ld)", hold);
+			racer_set(i + 1, "alice_admin", "SELECT holdpoint.approve(%ld)", hold);
+			racer_set(i + 2, "carol", "SELECT holdpoint.approve(%ld)", hold);
+			racer_set(i + 3, "wh",
+				"SELECT holdpoint.approve_as_kubernetes('c1', %ld,"
+				" 'alice@example.com', '{sre,security}', 'r%u')",
+				hold, i);
+		}
+		race(racers, n);
+		racers_close(racers, n);
+		ck_assert_str_eq(
+			admin("SELECT state || ' ' || approvals || ' ' || rule_approvals[1]"
+			      " FROM holdpoint.hold WHERE id = %ld",
+				hold),
+			"pending 2 1");
+		admin("SET SESSION AUTHORIZATION bob; SELECT holdpoint.approve(%ld)", hold);
+		ck_assert_str_eq(
+			admin("SELECT state FROM holdpoint.hold WHERE id = %ld", hold), "approved");
+		check_events_tell_state(hold);
+	}
+}
+END_TEST
+
 START_TEST(hold_races__two_people_count_as_two)
 {
 	const unsigned n = 40;
@@ -317,6 +418,9 @@ int main(void)
 	tcase_add_test(tcase, hold_races__decisions_end_in_one_state);
 	tcase_add_test(tcase, hold_races__expiry_wins_or_loses_but_not_both);
 	tcase_add_test(tcase, hold_races__one_person_never_counts_twice);
+	tcase_add_test(tcase, hold_races__one_person_of_many_names_never_counts_twice);
+	tcase_add_test(tcase, hold_races__who_may_be_one_person_never_counts_twice);
+	tcase_add_test(tcase, hold_races__each_of_two_rules_gets_its_own_people);
 	tcase_add_test(tcase, hold_races__two_people_count_as_two);
 	tcase_add_test(tcase, hold_races__a_repeated_review_counts_once);
 	return run_tests(tcase);
