@@ -2,11 +2,12 @@
 # kube-apiserver that asks the one and reports to the other. Sourced by test_*.sh:
 #
 #   source "$(dirname "$0")/harness.sh"
-#   e2e_begin [--policy FILE]... [--authorize] [--durable] [--no-cluster]
+#   e2e_begin [--policy FILE]... [--mounted] [--authorize] [--durable] [--no-cluster]
 #             [--webhook-flag FLAG]... [--sink-flag FLAG]... [--audit-log]
 #     --audit-log: the API server's own log of events, in $e2e_dir/audit.log
 #   as agent delete pod web        # kubectl as agent, ci, sre, admin (cluster.sh)
 #   …
+#   policies_are FILE...           # with --mounted: swaps them as a ConfigMap's mount does
 #   e2e_passed                     # the last line: without it the test has failed
 #
 # Everything is gone when the test ends; with E2E_KEEP=1 the logs stay, and their folder is named.
@@ -20,11 +21,12 @@ source "$root/test/e2e/cluster.sh"
 source "$root/dev.d/daemons.sh"
 
 e2e_begin() {
-  e2e_policies=() e2e_cluster=1 e2e_done=0
+  e2e_policies=() e2e_cluster=1 e2e_done=0 e2e_mounted=0 e2e_swaps=0
   local durable=() cluster_args=() webhook_flags=() sink_flags=() audit_log=0
   while (($#)); do
     case $1 in
       --authorize) cluster_args+=(--authorize) && shift && continue ;;
+      --mounted) e2e_mounted=1 && shift && continue ;;
       --durable) durable=(--durable) && shift && continue ;;
       --no-cluster) e2e_cluster=0 && shift && continue ;;
       --audit-log) audit_log=1 && shift && continue ;;
@@ -45,6 +47,10 @@ e2e_begin() {
   stack_dir=$e2e_dir/stack stack_sockets=$pg_sockets stack_cluster=e2e stack_detach=0
   stack_bin=${HOLDPOINT_BIN:-$root/build/dev/bin}
   stack_prepare
+  if ((e2e_mounted)); then
+    policies_swap "${e2e_policies[@]}"
+    e2e_policies=("$e2e_dir/policies")
+  fi
   webhook_start "${e2e_policies[@]}" -- "${webhook_flags[@]}"
   sink_start "${sink_flags[@]}"
   if ((e2e_cluster)); then
@@ -81,6 +87,31 @@ e2e_show_logs() {
 e2e_passed() {
   e2e_done=1
   say "passed"
+}
+
+# policies_swap FILE...: what a kubelet does when a ConfigMap changes. The files that a pod sees are
+# links through the link ..data, and that one is replaced in one step.
+policies_swap() {
+  local mount=$e2e_dir/policies new=..$((++e2e_swaps)) old
+  old=$(readlink "$mount/..data" || true)
+  mkdir -p "$mount/$new"
+  awk 'FNR == 1 {print "---"} {print}' "$@" >"$mount/$new/policies.yaml"
+  ln -s "$new" "$mount/..data_tmp"
+  mv -T "$mount/..data_tmp" "$mount/..data"
+  ln -sf ..data/policies.yaml "$mount/policies.yaml"
+  [[ -z $old ]] || rm -r "${mount:?}/$old"
+}
+
+# policies_are FILE...: swaps them and waits until the webhook says that they are in force.
+policies_are() {
+  policies_swap "$@"
+  e2e_digest=$("$stack_bin/holdpoint" policy check -o json "$e2e_dir/policies" | jq -r .digest)
+  [[ $e2e_digest == sha256:* ]] || fail "no digest of: $*"
+  eventually 20 policies_in_force
+}
+
+policies_in_force() {
+  [[ $(grep -F '"event":"policy_loaded"' "$stack_dir/webhook.log" | tail -n 1) == *"$e2e_digest"* ]]
 }
 
 # step_is TEXT: what the test is at; shown when it fails.
