@@ -255,18 +255,25 @@ static void report_same(struct compiler *c, struct named *list, size_t count, co
 				list[i - 1].rule->at->line);
 }
 
+static void check_names(struct compiler *c, const struct policy *p, const struct source_spec *s)
+{
+	const struct source_rule *items = s->rules.items;
+	struct named *names = compiler_alloc(c, p->root, p->rule_count, sizeof *names);
+	if (!names)
+		return;
+	for (size_t i = 0; i < p->rule_count; i++)
+		names[i] = (struct named){
+			items[i].name.at ? items[i].name.s : (struct span){0}, &p->rules[i]};
+	report_same(c, names, p->rule_count, "has the name of");
+}
+
 static void check_conflicts(struct compiler *c, const struct policy *p)
 {
-	struct named *names = compiler_alloc(c, p->root, p->rule_count, sizeof *names);
 	struct named *bodies = compiler_alloc(c, p->root, p->rule_count, sizeof *bodies);
-	if (!names || !bodies)
+	if (!bodies)
 		return;
-	for (size_t i = 0; i < p->rule_count; i++) {
-		const struct rule *r = &p->rules[i];
-		names[i] = (struct named){span_of(r->info.rule), r};
-		bodies[i] = (struct named){rule_body(c, r), r};
-	}
-	report_same(c, names, p->rule_count, "has the name of");
+	for (size_t i = 0; i < p->rule_count; i++)
+		bodies[i] = (struct named){rule_body(c, &p->rules[i]), &p->rules[i]};
 	report_same(c, bodies, p->rule_count, "is the same as");
 
 	for (size_t a = 0; a < p->rule_count; a++) {
@@ -338,6 +345,7 @@ static void compile_rules(struct compiler *c, struct policy *p, const struct sou
 	const struct node *at = s->rules.at->first;
 	for (size_t i = 0; i < p->rule_count; i++, at = at->next)
 		compile_rule(c, p, &items[i], at, &p->rules[i]);
+	check_names(c, p, s);
 }
 
 static void compile_spec(struct compiler *c, struct policy *p, const struct source_spec *s)

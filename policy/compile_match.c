@@ -181,6 +181,32 @@ static void compile_operations(struct compiler *c, const struct source_match *m,
 		ret->operations |= compile_operation(c, &items[i]);
 }
 
+/*
+ * A cluster may have verbs of its own; one that is almost one of Kubernetes' is a slip, and a rule
+ * that never applies. "*" in it makes it one's own: "gets*".
+ */
+static void check_verb(struct compiler *c, const struct yaml_str *s)
+{
+	static const char *const known[] = {"get", "list", "watch", "create", "update", "patch",
+		"delete", "deletecollection", "post", "put", "head", "options", "impersonate",
+		"bind", "escalate", "approve", "sign", "attest", "use", "proxy",
+		"request-serviceaccounts-token-audience", NULL};
+	const char *close = schema_slip_of(s->s, known);
+	if (close && !memchr(s->s.ptr, '*', s->s.len))
+		errors_add_at(c->errors, s->at,
+			"verb \"%.*s\" is not one of Kubernetes'; did you mean \"%s\"? (a verb of "
+			"your own: \"%.*s*\")",
+			SPAN_FMT(s->s), close, SPAN_FMT(s->s));
+}
+
+static bool has_upper_case(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (s.ptr[i] >= 'A' && s.ptr[i] <= 'Z')
+			return true;
+	return false;
+}
+
 static void compile_verbs(struct compiler *c, const struct source_match *m, struct match *ret)
 {
 	const struct yaml_str *items = m->verbs.items;
@@ -191,13 +217,10 @@ static void compile_verbs(struct compiler *c, const struct source_match *m, stru
 			errors_add_at(c->errors, items[i].at,
 				"authorization asks with the verb of the HTTP request (\"get\" or "
 				"\"create\" on pods/exec), not with CONNECT");
+		else if (has_upper_case(items[i].s))
+			errors_add_at(c->errors, items[i].at, "verbs are written in lower case");
 		else
-			for (size_t k = 0; k < items[i].s.len; k++)
-				if (items[i].s.ptr[k] >= 'A' && items[i].s.ptr[k] <= 'Z') {
-					errors_add_at(c->errors, items[i].at,
-						"verbs are written in lower case");
-					break;
-				}
+			check_verb(c, &items[i]);
 	}
 }
 
@@ -219,14 +242,9 @@ static void compile_resource(
 			"name");
 	else if (!len || (slash && !ret->subresource.len))
 		errors_add_at(c->errors, s->at, "write a resource as \"pods\" or \"pods/exec\"");
-	else
-		for (size_t i = 0; i < s->s.len; i++)
-			if (s->s.ptr[i] >= 'A' && s->s.ptr[i] <= 'Z') {
-				errors_add_at(c->errors, s->at,
-					"write the plural resource name in lower case (\"pods\", "
-					"not \"Pod\")");
-				break;
-			}
+	else if (has_upper_case(s->s))
+		errors_add_at(c->errors, s->at,
+			"write the plural resource name in lower case (\"pods\", not \"Pod\")");
 }
 
 static void compile_resources(struct compiler *c, const struct source_match *m, struct match *ret)

@@ -56,10 +56,10 @@ static unsigned distance(struct span a, struct span b)
 	return last[b.len];
 }
 
-const char *schema_closest(struct span wrong, const char *const *names)
+/* The nearest name that is less than best_distance away. */
+static const char *nearest(struct span wrong, const char *const *names, unsigned best_distance)
 {
 	const char *best = NULL;
-	unsigned best_distance = wrong.len > 8 ? 4 : wrong.len > 3 ? 3 : 2;
 	for (; *names; names++) {
 		unsigned d = distance(wrong, span_of(*names));
 		if (d < best_distance) {
@@ -68,6 +68,17 @@ const char *schema_closest(struct span wrong, const char *const *names)
 		}
 	}
 	return best;
+}
+
+const char *schema_closest(struct span wrong, const char *const *names)
+{
+	return nearest(wrong, names, wrong.len > 8 ? 4 : wrong.len > 3 ? 3 : 2);
+}
+
+const char *schema_slip_of(struct span wrong, const char *const *names)
+{
+	const char *name = nearest(wrong, names, 2);
+	return name && distance(wrong, span_of(name)) == 1 ? name : NULL;
 }
 
 static void unknown_key(struct context *c, const struct kind *kind, const struct node *key)
@@ -350,13 +361,36 @@ static void set_default(const struct field *f, char *value)
 	}
 }
 
+/* "name: x" without its colon is the text "name x". */
+static const char *field_without_colon(const struct kind *kind, const struct node *n)
+{
+	for (const struct field *f = kind->fields; n->type == NODE_SCALAR && f->name; f++) {
+		size_t len = strlen(f->name);
+		if (n->text.len >= len && !memcmp(n->text.ptr, f->name, len) &&
+			(n->text.len == len || memchr(" :=", n->text.ptr[len], 3)))
+			return f->name;
+	}
+	return NULL;
+}
+
+static void not_an_object(struct context *c, const struct kind *kind, const struct node *n)
+{
+	const char *field = field_without_colon(kind, n);
+	if (!field) {
+		wrong_type(c, n, kind->name, "an object");
+		return;
+	}
+	fail(c);
+	errors_add_at(c->errors, n,
+		"%s must be an object, not %s; is the colon and a space missing after \"%s\"?",
+		kind->name, node_kind_name(n), field);
+}
+
 static void read_object(
 	struct context *c, const struct kind *kind, const struct node *n, void *value)
 {
 	if (n->type != NODE_MAP) {
-		char name[80];
-		snprintf(name, sizeof name, "%s", kind->name);
-		wrong_type(c, n, name, "an object");
+		not_an_object(c, kind, n);
 		return;
 	}
 	for (const struct field *f = kind->fields; f->name; f++) {

@@ -88,6 +88,8 @@ int schema_read(const struct kind *kind, const struct node *n, void *value, stru
 
 /* The closest of `names` to a misspelt one; NULL if none is close. Ends with NULL. */
 const char *schema_closest(struct span wrong, const char *const *names);
+/* Only one that is a single slip of the finger away, where other words are allowed too. */
+const char *schema_slip_of(struct span wrong, const char *const *names);
 
 /* Appends kind and all kinds below it as Markdown, each once. */
 void schema_put_markdown(struct buf *out, const struct kind *kind);

@@ -384,6 +384,35 @@ static int take_event(struct reader *r, const yaml_event_t *event)
 	}
 }
 
+/* Is there a tab in the space that this line (from 0) begins with? */
+static bool indented_with_tab(struct span text, size_t line)
+{
+	const char *p = text.ptr, *end = text.ptr + text.len;
+	for (; line && p; line--) {
+		p = memchr(p, '\n', (size_t)(end - p));
+		p = p ? p + 1 : NULL;
+	}
+	while (p && p < end && *p == ' ')
+		p++;
+	return p && p < end && *p == '\t';
+}
+
+/* libyaml's words are about its scanner; what people did is one of a few things. */
+static const char *syntax_hint(struct reader *r)
+{
+	const char *problem = r->yaml.problem ? r->yaml.problem : "";
+	if (indented_with_tab(r->file->text, r->yaml.problem_mark.line))
+		return "; this line is indented with a tab: YAML wants spaces";
+	if (strstr(problem, "mapping values are not allowed"))
+		return "; is a colon missing on the line above, or a text with \": \" not quoted?";
+	if (strstr(problem, "could not find expected ':'"))
+		return "; is a colon missing, or the space behind it?";
+	if (strstr(problem, "did not find expected key") ||
+		strstr(problem, "block sequence entries are not allowed"))
+		return "; is this line indented like those above it?";
+	return "";
+}
+
 static void report_syntax_error(struct reader *r)
 {
 	const yaml_parser_t *y = &r->yaml;
@@ -393,8 +422,8 @@ static void report_syntax_error(struct reader *r)
 		return;
 	}
 	errors_add(r->errors, r->file, (uint32_t)y->problem_mark.line + 1,
-		(uint32_t)y->problem_mark.column + 1, "%s%s%s", problem, y->context ? " " : "",
-		y->context ? y->context : "");
+		(uint32_t)y->problem_mark.column + 1, "%s%s%s%s", problem, y->context ? " " : "",
+		y->context ? y->context : "", syntax_hint(r));
 }
 
 static bool empty_document(const struct node *root)
@@ -503,9 +532,11 @@ void node_position(const struct node *n, size_t offset, uint32_t *ret_line, uint
 			step(text, &at, &line, &column);
 	else if (quote)
 		step(text, &at, &line, &column);
+	/* What is missing at the end is missing right behind the last character. */
+	bool end = offset >= n->text.len;
 	while (at < text.len) {
 		char c = text.ptr[at];
-		if (!is_space(c) && !wanted)
+		if (!wanted && (end || !is_space(c)))
 			break;
 		wanted -= !is_space(c);
 		step(text, &at, &line, &column);

@@ -216,7 +216,10 @@ struct cel_token cel_lex(struct span source, uint32_t off)
 		t.what = skip_quoted_ident(&c);
 		t.kind = t.what ? CEL_TOK_BAD : CEL_TOK_QUOTED_IDENT;
 	} else if (!operator_token(&c, &t)) {
-		t.what = "a character that CEL has no use for";
+		t.what = *c.p == '='   ? "'=' is no operator: equality is '=='"
+			 : *c.p == '&' ? "'&' is no operator: and is '&&'"
+			 : *c.p == '|' ? "'|' is no operator: or is '||'"
+				       : "a character that CEL has no use for";
 		c.p++;
 	}
 	t.end = (uint32_t)((c.p > c.end ? c.end : c.p) - source.ptr);

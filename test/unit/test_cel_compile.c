@@ -65,7 +65,8 @@ START_TEST(cel__mistakes_are_found_at_load_with_their_place)
 		{1, 1, "unknown function '_in_'", "_in_()"}, /* once the operator's name */
 		{1, 5, "unknown method '_in_'", "[1]._in_(1)"},
 		{1, 1, "'for' is a reserved word", "for"},
-		{1, 3, "a character that CEL has no use for", "1 = 2"},
+		{1, 3, "'=' is no operator: equality is '=='", "1 = 2"},
+		{1, 3, "a character that CEL has no use for", "1 # 2"},
 		{1, 1, "unknown variable 'x'", "x.all(y, true)"},
 	};
 	struct cel_test t;

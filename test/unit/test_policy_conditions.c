@@ -18,6 +18,12 @@ static const struct {
 } refusals[] = {
 	{"t.yaml:10:7: unknown variable 'objet'; did you mean 'object'?",
 		HEAD RULE "    when:\n    - objet.spec == 1\n"},
+	{"t.yaml:10:22: the expression ends where ')' should follow",
+		HEAD RULE "    when:\n    - has(object.spec\n    - object.a\n"},
+	{"t.yaml:10:16: '=' is no operator: equality is '=='",
+		HEAD RULE "    when:\n    - object.a = 1\n"},
+	{"t.yaml:10:16: '&' is no operator: and is '&&'",
+		HEAD RULE "    when:\n    - object.a & true\n"},
 	{"t.yaml:11:22: unknown function 'siz'", HEAD RULE
 		"    when:\n    - object.a == 1\n    - object.spec && siz(object.x) > 1\n"},
 	{"t.yaml:12:9: unknown variable 'b'",

@@ -28,6 +28,21 @@ struct refusal {
 static const struct refusal refusals[] = {
 	/* YAML itself */
 	{"t.yaml:2:1: did not find expected node content while parsing a flow node", "a: [\n"},
+	{"t.yaml:2:1: found character that cannot start any token while scanning for the next token"
+	 "; this line is indented with a tab: YAML wants spaces",
+		"metadata:\n\tname: x\n"},
+	{"t.yaml:3:11: mapping values are not allowed in this context; is a colon missing on the "
+	 "line above, or a text with \": \" not quoted?",
+		"spec:\n  metadata\n    labels: x\n"},
+	{"t.yaml:3:1: could not find expected ':' while scanning a simple key; is a colon missing, "
+	 "or the space behind it?",
+		"kind: x\nname:x\nspec: 1\n"},
+	{"t.yaml:3:2: did not find expected key while parsing a block mapping; is this line "
+	 "indented like those above it?",
+		"spec:\n  a: 1\n b: 2\n"},
+	{"t.yaml:4:3: metadata must be an object, not a string; is the colon and a space missing "
+	 "after \"name\"?",
+		"apiVersion: holdpoint.dev/v1alpha1\nkind: GuardrailPolicy\nmetadata:\n  name p\n"},
 	{"t.yaml:1:4: anchors and aliases are not supported: write the value out", "a: &x 1\n"},
 	{"t.yaml:1:4: anchors and aliases are not supported: write the value out", "a: *x\n"},
 	{"t.yaml:1:4: tags are not supported: leave it out", "a: !!str 1\n"},
@@ -155,7 +170,20 @@ static const struct refusal refusals[] = {
 	{"t.yaml:8:13: a Mutate rule needs \"mutate\"",
 		HEAD "  rules:\n  - name: r\n    action: Mutate\n    match: [" MATCH "]\n"},
 
-	/* between rules */
+	/* verbs: those of Kubernetes, and one's own that are not almost those */
+	{"t.yaml:10:55: verb \"gte\" is not one of Kubernetes'; did you mean \"get\"? (a verb of "
+	 "your "
+	 "own: \"gte*\")",
+		HEAD
+		"  rules:\n  - name: r\n    action: Deny\n    match:\n"
+		"    - {apiGroups: [''], resources: [secrets], verbs: [gte, publish, 'gets*']}\n"},
+	{"t.yaml:10:55: verbs are written in lower case",
+		HEAD "  rules:\n  - name: r\n    action: Deny\n    match:\n"
+		     "    - {apiGroups: [''], resources: [secrets], verbs: [Get]}\n"},
+
+	/* between rules, also beside other mistakes */
+	{"t.yaml:11:5: rule \"r\" has the name of the rule at line 7",
+		HEAD RULE "  - name: r\n    action: warn\n    match: [" MATCH "]\n"},
 	{"t.yaml:11:5: rule \"r\" has the name of the rule at line 7",
 		HEAD RULE "  - name: r\n    action: Warn\n    match: [" MATCH "]\n"},
 	{"t.yaml:11:5: rule \"s\" is the same as the rule at line 7",
