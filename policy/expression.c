@@ -9,6 +9,15 @@
 
 /* ---- environments ---- */
 
+/* Of an AdmissionRequest, and of what stands for it at authorization. */
+static const char *const request_fields[] = {"uid", "kind", "kind.group", "kind.version",
+	"kind.kind", "resource", "resource.group", "resource.version", "resource.resource",
+	"subResource", "requestKind", "requestKind.group", "requestKind.version",
+	"requestKind.kind", "requestResource", "requestResource.group", "requestResource.version",
+	"requestResource.resource", "requestSubResource", "name", "namespace", "operation",
+	"userInfo", "userInfo.username", "userInfo.uid", "userInfo.groups", "userInfo.extra",
+	"object", "oldObject", "dryRun", "options", "verb", "path", "subresource", NULL};
+
 static int declare(struct expressions *x)
 {
 	static const char *const json_patch_fields[] = {"op", "path", "from", "value", NULL};
@@ -27,6 +36,7 @@ static int declare(struct expressions *x)
 			slot != i)
 			return -1;
 	}
+	cel_env_declare_fields(x->env, SLOT_REQUEST, request_fields);
 	return cel_env_declare_record(x->env, SPAN("JSONPatch"), json_patch_fields, NULL);
 }
 

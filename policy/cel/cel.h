@@ -189,6 +189,13 @@ int cel_env_declare(
 	struct cel_env *env, struct span name, const char *type, uint32_t *ret_slot, struct err *e);
 
 /*
+ * Says which fields a variable has: another one is a compile error. The NULL-terminated list has
+ * paths ("userInfo", "userInfo.groups"); below one that has none under it, anything goes. fields
+ * must outlive the environment.
+ */
+void cel_env_declare_fields(struct cel_env *env, uint32_t slot, const char *const *fields);
+
+/*
  * Lets `NAME{field: value, …}` be written for a map with these string keys, as Kubernetes does for
  * JSONPatch: a field that is not in the NULL-terminated list is a compile error. name and fields
  * must outlive the environment's programs.

@@ -285,6 +285,7 @@ char *cel_string_room(struct cel_ev *ev, size_t len);
 struct cel_variable {
 	struct span name;
 	const struct cel_type *type;
+	const char *const *fields; /* see cel_env_declare_fields(); NULL: any */
 };
 
 #define CEL_MAX_RECORDS 4

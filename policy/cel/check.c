@@ -87,6 +87,59 @@ static bool has_declared(struct cel_checker *ck, struct cel_node *n)
 	return true;
 }
 
+/* ---- fields of variables that say which they have ---- */
+
+/* The path that n selects, "userInfo.groups", and whose it is; NULL if that is not known. */
+static const struct cel_variable *selected_path(
+	const struct cel_checker *ck, const struct cel_node *n, struct buf *path)
+{
+	const struct cel_node *chain[8];
+	size_t depth = 0;
+
+	for (; n->op == CEL_N_SELECT && depth < ARRAY_LEN(chain); n = n->args[0])
+		chain[depth++] = n;
+	if (n->op != CEL_N_VAR || !ck->c->env->vars[n->slot].fields)
+		return NULL;
+	while (depth-- > 0) {
+		if (path->len > 0)
+			buf_add_char(path, '.');
+		buf_add_span(path, chain[depth]->name);
+	}
+	return buf_str(path) ? &ck->c->env->vars[n->slot] : NULL;
+}
+
+/* Is the field one right below the path's parent? parent includes the final dot. */
+static bool is_sibling(const char *field, struct span parent)
+{
+	return strlen(field) > parent.len && !memcmp(field, parent.ptr, parent.len) &&
+	       !strchr(field + parent.len, '.');
+}
+
+static void check_declared_field(struct cel_checker *ck, const struct cel_node *n)
+{
+	char text[256];
+	struct buf path = {.ptr = text, .cap = sizeof text, .max = sizeof text - 1};
+	const struct cel_variable *v = selected_path(ck, n, &path);
+	struct cel_hint hint = {.wanted = n->name};
+	bool closed = false;
+
+	if (!v)
+		return;
+	struct span parent = {path.ptr, path.len - n->name.len};
+	for (const char *const *f = v->fields; *f; f++) {
+		if (span_eq_str(buf_span(&path), *f))
+			return;
+		if (is_sibling(*f, parent)) {
+			closed = true;
+			cel_hint_offer(&hint, span_of(*f + parent.len));
+		}
+	}
+	if (closed)
+		cel_issue_at(ck->c, n->pos, "%.*s%s%.*s has no field '%.*s'%s", SPAN_FMT(v->name),
+			parent.len ? "." : "", (int)(parent.len ? parent.len - 1 : 0), parent.ptr,
+			SPAN_FMT(n->name), cel_hint_text(&hint));
+}
+
 static const struct cel_type *check_select(struct cel_checker *ck, struct cel_node *n)
 {
 	if (n->test && has_declared(ck, n))
@@ -99,6 +152,7 @@ static const struct cel_type *check_select(struct cel_checker *ck, struct cel_no
 	ck->select_above = n->args[0]->op == CEL_N_IDENT ? n : NULL;
 	t = cel_check_node(ck, n->args[0]);
 	ck->select_above = above;
+	check_declared_field(ck, n);
 	const struct cel_type *of = cel_type_resolve(&ck->u, t);
 	t = field_type(ck, n, of);
 	if (n->test)

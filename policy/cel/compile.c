@@ -191,11 +191,17 @@ int cel_env_declare(
 			return err_set(e, "variable '%.*s' is declared already", SPAN_FMT(name));
 	if (!room_for_variable(env) || !keep(env->arena, &name))
 		return err_set(e, "too many variables");
-	env->vars[env->var_count] = (struct cel_variable){name, t};
+	env->vars[env->var_count] = (struct cel_variable){name, t, NULL};
 	if (ret_slot)
 		*ret_slot = env->var_count;
 	env->var_count++;
 	return 0;
+}
+
+void cel_env_declare_fields(struct cel_env *env, uint32_t slot, const char *const *fields)
+{
+	if (slot < env->var_count)
+		env->vars[slot].fields = fields;
 }
 
 int cel_env_declare_record(
