@@ -210,7 +210,8 @@ static char outer_quote(const struct pair *p)
 static void find_unquoted_value(struct pair *p, bool spaced)
 {
 	char outer = outer_quote(p), sep = p->text[p->sep];
-	char stops[8] = {outer, 0};
+	/* Without a quote around, the first NUL ends them. */
+	const char word[] = {outer, 0}, parameter[] = {'&', ';', outer, 0};
 
 	if (sep == '>') {
 		const char *close = memchr(p->text + p->value, '<', p->end - p->value);
@@ -228,8 +229,7 @@ static void find_unquoted_value(struct pair *p, bool spaced)
 		}
 		return;
 	}
-	strcat(stops, sep == '=' ? "&;" : "");
-	p->value_end = end_of_word(p, p->value, stops);
+	p->value_end = end_of_word(p, p->value, sep == '=' ? parameter : word);
 }
 
 /* A quoted value: the quotes stay, what is between them goes. */
