@@ -1,10 +1,10 @@
 #include "auditsink/batch.h"
 
 #include <stdio.h>
-#include <time.h>
 
 #include "auditsink/copy_binary.h"
 #include "auditsink/quarantine.h"
+#include "common/clock.h"
 
 #define NONCES_AT_ONCE 64
 
@@ -71,15 +71,13 @@ static int add_event(void *userdata, int position, const struct json_doc *d)
 static struct batch *batch_new(struct span body, const char *cluster, const char *source)
 {
 	struct batch *b = calloc(1, sizeof(*b));
-	struct timespec now;
 
 	if (!b)
 		return NULL;
 	snprintf(b->cluster, sizeof(b->cluster), "%s", cluster);
 	snprintf(b->source, sizeof(b->source), "%s", source);
 	b->size_bytes = body.len;
-	clock_gettime(CLOCK_REALTIME, &now);
-	b->received_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+	b->received_us = realtime_us();
 	b->rows = BUF_INIT(ROWS_BYTES_MAX);
 	b->seq_at = BUF_INIT(EVENT_LIST_EVENTS_MAX * sizeof(uint32_t));
 	b->quarantine_rows = BUF_INIT(ROWS_BYTES_MAX);

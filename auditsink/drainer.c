@@ -1,10 +1,10 @@
 #include "auditsink/drainer.h"
 
 #include <pthread.h>
-#include <time.h>
 
 #include "auditsink/sink_metrics.h"
 #include "auditsink/writer.h"
+#include "common/clock.h"
 #include "common/log.h"
 
 #define GROUP_MAX	32
@@ -99,29 +99,23 @@ static int drain_some(struct drainer *d)
 static void show_state(struct drainer *d)
 {
 	struct spool_state state;
-	struct timespec now;
 
 	spool_get_state(d->spool, &state);
-	clock_gettime(CLOCK_REALTIME, &now);
 	metric_set(&sink_metrics[SINK_SPOOL_BATCHES], (int64_t)state.batches);
 	metric_set(&sink_metrics[SINK_SPOOL_BYTES], (int64_t)state.bytes);
 	metric_set(&sink_metrics[SINK_SPOOL_REFUSED], (int64_t)state.refused);
 	metric_set(&sink_metrics[SINK_SPOOL_AGE],
-		state.oldest_us ? now.tv_sec - state.oldest_us / 1000000 : 0);
+		state.oldest_us ? (realtime_us() - state.oldest_us) / 1000000 : 0);
 }
 
 /* False when it is to stop. */
 static bool pause_for(struct drainer *d, long ms)
 {
-	struct timespec until;
+	int64_t until_us = monotonic_us() + ms * 1000;
 	bool stopping;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += ms % 1000 * 1000000;
-	until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
 	pthread_mutex_lock(&d->lock);
-	while (!d->stopping && ms > 0 && pthread_cond_timedwait(&d->stopped, &d->lock, &until) == 0)
+	while (!d->stopping && ms > 0 && wait_until_us(&d->stopped, &d->lock, until_us) == 0)
 		;
 	stopping = d->stopping;
 	pthread_mutex_unlock(&d->lock);
@@ -150,7 +144,6 @@ int drainer_start(struct pg_pool *pool, struct spool *spool, struct writer *writ
 	struct drainer **ret, struct err *e)
 {
 	struct drainer *d = calloc(1, sizeof(*d));
-	pthread_condattr_t attr;
 	int rc;
 
 	if (!d)
@@ -159,10 +152,7 @@ int drainer_start(struct pg_pool *pool, struct spool *spool, struct writer *writ
 	d->spool = spool;
 	d->writer = writer;
 	pthread_mutex_init(&d->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&d->stopped, &attr);
-	pthread_condattr_destroy(&attr);
+	pthread_cond_init(&d->stopped, NULL);
 	rc = pthread_create(&d->thread, NULL, drainer_main, d);
 	if (rc != 0) {
 		free(d);

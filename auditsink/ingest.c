@@ -2,9 +2,9 @@
 
 #include <pthread.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "auditsink/sink_metrics.h"
+#include "common/clock.h"
 #include "common/log.h"
 
 /* An API server repeats a body 10 times for each of its 5 attempts when it is told to come back in
@@ -53,14 +53,6 @@ void ingest_answer_unavailable(struct http_request *req, const char *why)
 			.status = 503, .body = {body, (size_t)n}, .retry_after_s = RETRY_AFTER_S});
 }
 
-static uint64_t now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
 static void answer_stored(struct http_request *req, const struct batch *b, int outcome)
 {
 	char body[128];
@@ -70,7 +62,8 @@ static void answer_stored(struct http_request *req, const struct batch *b, int o
 		: outcome == WRITE_SPOOLED ? "spooled"
 					   : "stored");
 
-	metric_observe_us(&sink_metrics[SINK_BATCH_SECONDS], now_us() - http_request_start_us(req));
+	metric_observe_us(
+		&sink_metrics[SINK_BATCH_SECONDS], monotonic_us() - http_request_start_us(req));
 	http_reply(req, &(struct http_answer){.status = 200, .body = {body, (size_t)n}});
 }
 

@@ -3,13 +3,13 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "auditsink/drainer.h"
 #include "auditsink/ingest.h"
 #include "auditsink/sink_metrics.h"
 #include "auditsink/source.h"
+#include "common/clock.h"
 #include "common/log.h"
 
 #define METRICS_MAX	    ((size_t)1 << 20)
@@ -65,14 +65,6 @@ static void refuse_source(
 			SPAN_FMT(m->name));
 }
 
-static int64_t now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
-
 static void post_audit(struct http_request *req, void *userdata)
 {
 	struct sink *s = userdata;
@@ -84,7 +76,7 @@ static void post_audit(struct http_request *req, void *userdata)
 		refuse_source(req, verdict, &m);
 		return;
 	}
-	source_seen(s->sources, &m, now_us());
+	source_seen(s->sources, &m, realtime_us());
 	if (!s->ready || http_suspend(req) < 0) {
 		ingest_answer_unavailable(req, "stopping, or too much is under way");
 		return;
@@ -223,16 +215,11 @@ static void sweep(struct sink *s)
 /* Sleeps; false when the sink stops. */
 static bool sleep_unless_stopping(struct sink *s, int64_t ms)
 {
-	struct timespec until;
+	int64_t until_us = monotonic_us() + ms * 1000;
 	bool stopping;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += ms / 1000;
-	until.tv_nsec += ms % 1000 * 1000000;
-	until.tv_sec += until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
 	pthread_mutex_lock(&s->lock);
-	while (!s->stopping && pthread_cond_timedwait(&s->stopping_cond, &s->lock, &until) == 0)
+	while (!s->stopping && wait_until_us(&s->stopping_cond, &s->lock, until_us) == 0)
 		;
 	stopping = s->stopping;
 	pthread_mutex_unlock(&s->lock);
@@ -406,16 +393,12 @@ static int start_all(struct sink *s, struct err *e)
 int sink_start(const struct sink_config *config, struct sink **ret, struct err *e)
 {
 	struct sink *s = calloc(1, sizeof(*s));
-	pthread_condattr_t attr;
 
 	if (!s)
 		return err_set(e, "out of memory");
 	s->config = *config;
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->stopping_cond, &attr);
-	pthread_condattr_destroy(&attr);
+	pthread_cond_init(&s->stopping_cond, NULL);
 	if (start_all(s, e) < 0) {
 		sink_stop(s);
 		return -1;

@@ -6,8 +6,9 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "common/clock.h"
 
 /* Raised when the columns of event_row.c change, as old rows would not fit the new list, or those
  * of this file. */
@@ -54,14 +55,6 @@ struct spool {
 static int fail(struct spool *s, struct err *e, const char *what)
 {
 	return err_set(e, "spool %s: %s: %s", s->path, what, sqlite3_errmsg(s->db));
-}
-
-static int64_t now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
 static int run(struct spool *s, const char *text, struct err *e)
@@ -233,7 +226,7 @@ static int put_one(struct spool *s, const struct batch *b, int64_t now, struct e
 static int put_all(struct spool *s, const struct batch *list, int outcome,
 	struct spool_state *state, struct err *e)
 {
-	int64_t now = now_us();
+	int64_t now = realtime_us();
 
 	for (const struct batch *b = list; b; b = b->next) {
 		if (b->outcome != outcome)

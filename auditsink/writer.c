@@ -2,11 +2,11 @@
 
 #include <pthread.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "auditsink/refused.h"
 #include "auditsink/sink_metrics.h"
 #include "auditsink/store.h"
+#include "common/clock.h"
 #include "common/log.h"
 
 #define LANES_MAX	 256
@@ -35,14 +35,6 @@ struct writer {
 	unsigned batches; /* queued or being written */
 	size_t bytes;
 };
-
-static int64_t now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
 
 static void set_outcome(struct batch *group, int outcome)
 {
@@ -133,9 +125,10 @@ static enum pg_status store(
 	struct pg_conn *c, struct batch *group, char *ret_sqlstate, struct err *e)
 {
 	enum pg_status status = PG_RETRY;
-	int64_t start = now_us();
+	int64_t start = monotonic_us();
 
-	for (int i = 0; i < ATTEMPTS && status == PG_RETRY && now_us() - start < PATIENCE_US; i++)
+	for (int i = 0; i < ATTEMPTS && status == PG_RETRY && monotonic_us() - start < PATIENCE_US;
+		i++)
 		status = store_batches(c, group, ret_sqlstate, e);
 	if (status == PG_REFUSED && pg_fault_of(ret_sqlstate) != PG_FAULT_CONTENT)
 		status = PG_RETRY;
@@ -163,14 +156,14 @@ static enum pg_status store_without_refused(
 
 enum pg_status writer_write(struct writer *w, struct pg_conn *c, struct batch *group)
 {
-	int64_t start = now_us();
+	int64_t start = monotonic_us();
 	char sqlstate[6];
 	struct err e;
 	enum pg_status status = store(c, group, sqlstate, &e);
 
 	if (status == PG_REFUSED && !group->next)
 		status = store_without_refused(c, group, sqlstate, &e);
-	metric_observe_us(&sink_metrics[SINK_WRITE_SECONDS], (uint64_t)(now_us() - start));
+	metric_observe_us(&sink_metrics[SINK_WRITE_SECONDS], (uint64_t)(monotonic_us() - start));
 	if (status == PG_OK) {
 		metric_add(&sink_metrics[SINK_TRANSACTIONS], 1);
 		note_written(w, group);
@@ -330,12 +323,11 @@ int writer_submit(struct writer *w, struct batch *b)
 
 bool writer_drain(struct writer *w, unsigned timeout_ms)
 {
-	int64_t at = now_us() + (int64_t)timeout_ms * 1000;
-	struct timespec ts = {.tv_sec = at / 1000000, .tv_nsec = at % 1000000 * 1000};
+	int64_t at = monotonic_us() + (int64_t)timeout_ms * 1000;
 	bool empty;
 
 	pthread_mutex_lock(&w->lock);
-	while (w->batches > 0 && pthread_cond_timedwait(&w->idle, &w->lock, &ts) == 0)
+	while (w->batches > 0 && wait_until_us(&w->idle, &w->lock, at) == 0)
 		;
 	empty = w->batches == 0;
 	pthread_mutex_unlock(&w->lock);
@@ -345,16 +337,12 @@ bool writer_drain(struct writer *w, unsigned timeout_ms)
 int writer_new(const struct writer_config *config, struct writer **ret, struct err *e)
 {
 	struct writer *w = calloc(1, sizeof(*w));
-	pthread_condattr_t attr;
 
 	if (!w)
 		return err_set(e, "out of memory");
 	w->config = *config;
 	pthread_mutex_init(&w->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&w->idle, &attr);
-	pthread_condattr_destroy(&attr);
+	pthread_cond_init(&w->idle, NULL);
 	*ret = w;
 	return 0;
 }

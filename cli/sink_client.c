@@ -3,9 +3,9 @@
 
 #include <curl/curl.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/crypto.h"
 
 #define ANSWER_MAX	4096
@@ -111,14 +111,6 @@ void sink_client_free(struct sink_client *c)
 	free(c);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 enum outcome { STORED, TRY_AGAIN, REFUSED };
 
 /* One attempt. *ret_wait_ms: how long the sink wants us to wait, or 0. */
@@ -155,7 +147,7 @@ static enum outcome post_once(
 
 int sink_client_post(struct sink_client *c, struct span list, struct err *e)
 {
-	int64_t deadline = now_ms() + c->patience_ms, backoff_ms = 250;
+	int64_t deadline = monotonic_ms() + c->patience_ms, backoff_ms = 250;
 
 	for (;;) {
 		int64_t wait_ms;
@@ -165,7 +157,7 @@ int sink_client_post(struct sink_client *c, struct span list, struct err *e)
 			return 0;
 		if (wait_ms == 0)
 			wait_ms = backoff_ms;
-		if (outcome == REFUSED || now_ms() + wait_ms > deadline)
+		if (outcome == REFUSED || monotonic_ms() + wait_ms > deadline)
 			return -1;
 		usleep((useconds_t)(wait_ms * 1000));
 		backoff_ms = backoff_ms * 2 < BACKOFF_MAX_MS ? backoff_ms * 2 : BACKOFF_MAX_MS;

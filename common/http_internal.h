@@ -161,8 +161,6 @@ struct http_framing {
 	bool length_bad;
 };
 
-uint64_t http_now_us(void);
-
 /* ---- keeper, listen ---- */
 
 int http_keeper_start(struct http_server *s, struct err *e);

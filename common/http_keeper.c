@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/http_internal.h"
 #include "common/log.h"
 
@@ -33,7 +34,7 @@ struct http_keeper {
 
 static void cut_late(struct http_server *s)
 {
-	uint64_t now = http_now_us();
+	uint64_t now = monotonic_us();
 
 	pthread_mutex_lock(&s->conn_lock);
 	for (struct http_conn *c = s->conns; c; c = c->next) {

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "common/clock.h"
 #include "common/http_internal.h"
 #include "common/json.h"
 
@@ -45,7 +46,7 @@ enum MHD_Result http_reply_queue(struct http_request *r)
 	if (!r->response) /* memory was short: nothing but closing is left */
 		return MHD_NO;
 	struct MHD_Response *response = TAKE_PTR(r->response);
-	http_count_reply(r->server, r->status, http_now_us() - r->start_us);
+	http_count_reply(r->server, r->status, monotonic_us() - r->start_us);
 	if (r->body_follows)
 		http_transport_expect_body(r->conn, r->arena);
 	enum MHD_Result rc = MHD_queue_response(r->mhd, r->status, response);

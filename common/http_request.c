@@ -8,8 +8,8 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <strings.h>
-#include <time.h>
 
+#include "common/clock.h"
 #include "common/http_internal.h"
 #include "common/log.h"
 
@@ -18,13 +18,6 @@
 #define BODY_IN_ARENA 1024
 #define CHUNKED_FIRST (16 * 1024)
 #define RETRY_AFTER_S 1
-
-uint64_t http_now_us(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 /* ---- life ---- */
 
@@ -123,7 +116,7 @@ void *http_request_begin(void *server, const char *uri, struct MHD_Connection *m
 	atomic_store_explicit(&r->refs, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
 	atomic_fetch_add(&s->active, 1);
-	r->start_us = http_now_us();
+	r->start_us = monotonic_us();
 	/* A NUL in the path would end it early, and another route would be taken. */
 	r->bad_uri = strstr(uri, "%00") != NULL;
 	http_conn_set_deadline(c);

@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/http_internal.h"
 #include "common/log.h"
 
@@ -53,7 +54,7 @@ void http_conn_unref(struct http_conn *c)
 void http_conn_set_deadline(struct http_conn *c)
 {
 	atomic_store(&c->deadline_us,
-		http_now_us() + (uint64_t)c->server->config.body_deadline_ms * 1000);
+		monotonic_us() + (uint64_t)c->server->config.body_deadline_ms * 1000);
 }
 
 static struct http_conn *conn_new(struct http_server *s, struct MHD_Connection *mhd)
@@ -67,7 +68,7 @@ static struct http_conn *conn_new(struct http_server *s, struct MHD_Connection *
 	c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 	atomic_store(&c->refs, 1);
 	/* Handshake and first line must come in the time that a body has. */
-	atomic_store(&c->deadline_us, http_now_us() + (uint64_t)s->config.body_deadline_ms * 1000);
+	atomic_store(&c->deadline_us, monotonic_us() + (uint64_t)s->config.body_deadline_ms * 1000);
 	name_peer(c, mhd);
 	pthread_mutex_lock(&s->conn_lock);
 	c->next = s->conns;

@@ -9,8 +9,8 @@
 #include <libpq-fe.h>
 #include <poll.h>
 #include <stdio.h>
-#include <time.h>
 
+#include "common/clock.h"
 #include "common/pg_conn_internal.h"
 
 #define PREPARED_MAX 64
@@ -444,21 +444,13 @@ static int take_notify(struct pg_conn *c, char *ret_payload, size_t payload_cap)
 	return 1;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 int pg_conn_wait_notify(struct pg_conn *c, int timeout_ms, char *ret_payload, size_t payload_cap)
 {
-	int64_t deadline = now_ms() + timeout_ms;
+	int64_t deadline = monotonic_ms() + timeout_ms;
 
 	for (;;) {
 		struct pollfd fd = {.fd = PQsocket(c->pg), .events = POLLIN};
-		int64_t left = deadline - now_ms();
+		int64_t left = deadline - monotonic_ms();
 		int n;
 
 		if (take_notify(c, ret_payload, payload_cap))

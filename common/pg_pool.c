@@ -12,8 +12,8 @@
 #include "common/pg_pool.h"
 
 #include <pthread.h>
-#include <time.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/pg_conn_internal.h"
 
@@ -84,21 +84,6 @@ struct metric *const *pg_pool_metrics(size_t *ret_count)
 	return tables;
 }
 
-static int64_t now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
-
-static void wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t at_us)
-{
-	struct timespec ts = {.tv_sec = at_us / 1000000, .tv_nsec = at_us % 1000000 * 1000};
-
-	pthread_cond_timedwait(cond, lock, &ts);
-}
-
 /* ---- the ring; the lock is held ---- */
 
 static struct job take_job(struct pg_pool *p)
@@ -147,7 +132,7 @@ static struct pg_conn *connect_until_closing(struct pg_pool *p)
 			LOG_INT("retry_ms", backoff_ms));
 		pthread_mutex_lock(&p->lock);
 		if (!p->closing)
-			wait_until(&p->stopped, &p->lock, now_us() + backoff_ms * 1000);
+			wait_until_us(&p->stopped, &p->lock, monotonic_us() + backoff_ms * 1000);
 		closing = p->closing;
 		pthread_mutex_unlock(&p->lock);
 		if (closing)
@@ -174,7 +159,7 @@ static bool serve(struct pg_pool *p, struct pg_conn *c)
 
 		pthread_mutex_lock(&p->lock);
 		while (p->count == 0 && !p->closing && pg_conn_is_alive(c))
-			wait_until(&p->work, &p->lock, now_us() + IDLE_CHECK_MS * 1000);
+			wait_until_us(&p->work, &p->lock, monotonic_us() + IDLE_CHECK_MS * 1000);
 		if (p->count == 0) {
 			bool closing = p->closing;
 			pthread_mutex_unlock(&p->lock);
@@ -187,7 +172,7 @@ static bool serve(struct pg_pool *p, struct pg_conn *c)
 			return false;
 		}
 		pthread_mutex_unlock(&p->lock);
-		metric_observe_us(&metrics[M_WAIT], (uint64_t)(now_us() - job.queued_us));
+		metric_observe_us(&metrics[M_WAIT], (uint64_t)(monotonic_us() - job.queued_us));
 		metric_add(&metrics[M_JOBS], 1);
 		job.fn(c, true, job.arg);
 		if (!leave_clean(c))
@@ -237,12 +222,12 @@ static bool next_stranded(struct pg_pool *p, struct job *ret)
 			continue;
 		}
 		due_us = p->ring[p->head].queued_us + GRACE_MS * 1000;
-		if (p->closing || now_us() >= due_us) {
+		if (p->closing || monotonic_us() >= due_us) {
 			*ret = take_job(p);
 			found = true;
 			break;
 		}
-		wait_until(&p->work, &p->lock, due_us);
+		wait_until_us(&p->work, &p->lock, due_us);
 	}
 	pthread_mutex_unlock(&p->lock);
 	return found;
@@ -265,16 +250,12 @@ static void *bouncer_main(void *arg)
 static struct pg_pool *pool_new(const struct pg_pool_config *config)
 {
 	struct pg_pool *p = calloc(1, sizeof(*p));
-	pthread_condattr_t attr;
 
 	if (!p)
 		return NULL;
 	pthread_mutex_init(&p->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&p->work, &attr);
-	pthread_cond_init(&p->stopped, &attr);
-	pthread_condattr_destroy(&attr);
+	pthread_cond_init(&p->work, NULL);
+	pthread_cond_init(&p->stopped, NULL);
 	/* One place for each worker to put a job back: see untake_job(). */
 	p->ring_size = config->queue_max + config->connections;
 	p->ring = calloc(p->ring_size, sizeof(*p->ring));
@@ -326,12 +307,12 @@ static int probe(const struct pg_pool *p, struct err *e)
 /* The first worker's connection, which follows a probe that went well. */
 static int wait_live(struct pg_pool *p, struct err *e)
 {
-	int64_t until_us = now_us() + 2 * (int64_t)p->settings.connect_timeout_s * 1000000;
+	int64_t until_us = monotonic_us() + 2 * (int64_t)p->settings.connect_timeout_s * 1000000;
 	bool up;
 
 	pthread_mutex_lock(&p->lock);
-	while (p->live == 0 && now_us() < until_us)
-		wait_until(&p->work, &p->lock, until_us);
+	while (p->live == 0 && monotonic_us() < until_us)
+		wait_until_us(&p->work, &p->lock, until_us);
 	up = p->live > 0;
 	pthread_mutex_unlock(&p->lock);
 	return up ? 0 : err_set(e, "--database-url: the database went away while starting");
@@ -390,7 +371,7 @@ int pg_pool_submit(struct pg_pool *p, pg_job_fn fn, void *arg)
 	pthread_mutex_lock(&p->lock);
 	if (!p->closing && p->count + spare < p->ring_size) {
 		p->ring[(p->head + p->count) % p->ring_size] =
-			(struct job){.fn = fn, .arg = arg, .queued_us = now_us()};
+			(struct job){.fn = fn, .arg = arg, .queued_us = monotonic_us()};
 		p->count++;
 		metric_set(&metrics[M_QUEUED], p->count);
 		/* Workers and the bouncer wait on one condition: one signal might wake the wrong

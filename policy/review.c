@@ -1,18 +1,9 @@
 /* What both kinds of reviews have in common; see review.h and review_impl.h. */
+#include "common/clock.h"
 #include "policy/review_impl.h"
-
-#include <time.h>
 
 /* Bytes are limited by whoever holds them. */
 #define BODY_MAX ((size_t)1 << 30)
-
-static int64_t now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
 
 int review_begin(struct span body, uint32_t max_nodes, struct arena *arena, struct review *ret,
 	struct json_error *ret_error)
@@ -24,7 +15,7 @@ int review_begin(struct span body, uint32_t max_nodes, struct arena *arena, stru
 				       .request = JSON_NONE,
 				       .object = JSON_NONE,
 				       .old_object = JSON_NONE,
-				       .now_us = now_us(),
+				       .now_us = realtime_us(),
 				       .group = SPAN(""),
 				       .version = SPAN(""),
 				       .resource = SPAN(""),

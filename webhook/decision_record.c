@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/pg_pool.h"
 #include "webhook/decision_row.h"
@@ -74,14 +75,6 @@ struct metric *const *recorder_metrics(size_t *ret_count)
 
 	*ret_count = ARRAY_LEN(tables);
 	return tables;
-}
-
-static int64_t monotonic_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 /* ---- the queue ---- */
@@ -290,15 +283,8 @@ static bool may_try_again(struct recorder *r)
 		return false;
 	pthread_mutex_lock(&r->lock);
 	again = !r->stopping || monotonic_ms() + RETRY_MS < r->give_up_ms;
-	if (again) {
-		struct timespec until;
-
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_nsec += RETRY_MS * 1000000L;
-		until.tv_sec += until.tv_nsec / 1000000000;
-		until.tv_nsec %= 1000000000;
-		pthread_cond_timedwait(&r->more, &r->lock, &until);
-	}
+	if (again)
+		wait_until_us(&r->more, &r->lock, monotonic_us() + RETRY_MS * INT64_C(1000));
 	pthread_mutex_unlock(&r->lock);
 	return again;
 }
@@ -415,7 +401,6 @@ int recorder_open(const struct recorder_config *config, struct recorder **ret, s
 		.statement_timeout_ms = STATEMENT_MS,
 		.connect_timeout_s = 5};
 	struct recorder *r = calloc(1, sizeof(*r));
-	pthread_condattr_t monotonic;
 	int rc;
 
 	if (!r)
@@ -423,10 +408,7 @@ int recorder_open(const struct recorder_config *config, struct recorder **ret, s
 	r->config = *config;
 	r->drop_logged_ms = INT64_MIN / 2;
 	pthread_mutex_init(&r->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&r->more, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	pthread_cond_init(&r->more, NULL);
 	batch_init(&r->filling, config);
 	batch_init(&r->writing, config);
 	if (pg_pool_open(&pool, false, &r->pool, e) != 0) {

@@ -1,8 +1,8 @@
 /*
  * The life of one request between its handler and its answer; see webhook.h.
  */
-#include <time.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "webhook/hold_gate.h"
 #include "webhook/holdreview.h"
@@ -53,14 +53,6 @@ struct metric *const *exchange_metrics(size_t *ret_count)
 
 	*ret_count = ARRAY_LEN(tables);
 	return tables;
-}
-
-static uint64_t monotonic_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
 static bool may_ask(const struct webhook *w, const struct http_request *http)

@@ -6,8 +6,8 @@
 
 #include <pthread.h>
 #include <stdio.h>
-#include <time.h>
 
+#include "common/clock.h"
 #include "common/flags.h"
 #include "common/log.h"
 #include "policy/fingerprint.h"
@@ -46,14 +46,6 @@ struct metric *const *hold_gate_metrics(size_t *ret_count)
 
 	*ret_count = ARRAY_LEN(tables);
 	return tables;
-}
-
-static uint64_t monotonic_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
 static void answer_now(struct exchange *x, enum hold_verdict verdict)
@@ -320,7 +312,8 @@ static void waited(bool decided, void *arg)
 
 static bool may_wait(const struct exchange *x)
 {
-	return x->hold.verdict == HOLD_HELD && x->hold.id != 0 && x->wait_until_us > monotonic_us();
+	return x->hold.verdict == HOLD_HELD && x->hold.id != 0 &&
+	       x->wait_until_us > (uint64_t)monotonic_us();
 }
 
 /* Leaves a held request to hold_wait, or answers it when there is no room for it. */

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "common/buf.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/pg_pool.h"
 
@@ -64,14 +65,6 @@ struct metric *const *hold_wait_metrics(size_t *ret_count)
 
 	*ret_count = ARRAY_LEN(tables);
 	return tables;
-}
-
-static uint64_t monotonic_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
 static struct waiting **bucket_of(struct hold_wait *w, int64_t hold_id)
@@ -177,7 +170,7 @@ static void *watch_clock(void *arg)
 		pthread_mutex_unlock(&w->lock);
 		if (!stopping)
 			nanosleep(&(struct timespec){.tv_nsec = TICK_MS * 1000000L}, NULL);
-		wake_overdue(w, stopping ? UINT64_MAX : monotonic_us());
+		wake_overdue(w, stopping ? UINT64_MAX : (uint64_t)monotonic_us());
 	} while (!stopping);
 	return NULL;
 }

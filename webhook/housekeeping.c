@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 
 #define ROUND_S		 10 /* between two sweeps, and two attempts to record the policies */
@@ -123,14 +124,11 @@ void housekeeping_policy_loaded(const struct policy_set *set, void *userdata)
 /* True until it is time to stop. */
 static bool wait_a_round(struct housekeeping *h)
 {
-	struct timespec until;
 	bool go_on;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += ROUND_S;
 	pthread_mutex_lock(&h->lock);
 	if (!h->stopping && !h->fresh)
-		pthread_cond_timedwait(&h->wake, &h->lock, &until);
+		wait_until_us(&h->wake, &h->lock, monotonic_us() + ROUND_S * INT64_C(1000000));
 	h->fresh = false;
 	go_on = !h->stopping;
 	pthread_mutex_unlock(&h->lock);

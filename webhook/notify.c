@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/pg_pool.h"
 #include "webhook/notify_send.h"
@@ -81,16 +82,9 @@ static bool is_stopping(struct notifier *n)
 
 static void pause_ms(struct notifier *n, int64_t ms)
 {
-	struct timespec until;
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += ms / 1000;
-	until.tv_nsec += ms % 1000 * 1000000;
-	until.tv_sec += until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
 	pthread_mutex_lock(&n->lock);
 	if (!n->stopping)
-		pthread_cond_timedwait(&n->wake, &n->lock, &until);
+		wait_until_us(&n->wake, &n->lock, monotonic_us() + ms * 1000);
 	pthread_mutex_unlock(&n->lock);
 }
 
