@@ -1,35 +1,8 @@
 #!/usr/bin/env bash
 # The audit sink as a whole: the real daemon, real TLS, a real PostgreSQL, the recorded traffic of two
 # API servers. Every event is stored once, in order, and no planted secret is found anywhere after.
-set -euo pipefail
-# shellcheck source=../../dev.d/lib.sh
-source "$HOLDPOINT_SOURCE_DIR/dev.d/lib.sh"
-source "$root/dev.d/postgres.sh"
-source "$root/dev.d/certs.sh"
-source "$root/dev.d/daemons.sh"
-source "$root/test/support/planted.sh"
-
-dir=$(mktemp -d /tmp/holdpoint-sink.XXXXXX)
-stack_dir=$dir/stack stack_sockets=$HOLDPOINT_TEST_PG_SOCKETS stack_bin=$HOLDPOINT_BIN
-stack_cluster=replay stack_detach=0
-passed=0
-finish() {
-  local rc=$?
-  trap - EXIT
-  daemon_stop sink
-  if grep -lE 'ERROR: (Address|Leak|Thread)Sanitizer|runtime error:' "$stack_dir"/sink.log* 2>/dev/null; then
-    rc=1
-  fi
-  ((passed && rc == 0)) || { rc=1 && note "failed at: ${at:-start}" && tail -n 30 "$stack_dir/sink.log" >&2; }
-  rm -rf "$dir"
-  exit "$rc"
-}
-trap finish EXIT
-
-at() { at=$* && say "- $*"; }
-fail() { note "$*" && exit 1; }
-equals() { [[ $2 == "$1" ]] || fail "$3: expected '$1', got '$2'"; }
-sql() { psql -q -X -tA -v ON_ERROR_STOP=1 "$HOLDPOINT_TEST_DATABASE_URL" -c "$1"; }
+# shellcheck source=test/db/sink_stack.sh
+source "$HOLDPOINT_SOURCE_DIR/test/db/sink_stack.sh"
 
 # send FILE [PATH [CERTIFICATE [CURL-OPTION...]]]: sets $code and $answer.
 send() {
@@ -54,7 +27,6 @@ event() {
   printf '{"level":"Metadata","auditID":"%s","stage":"ResponseComplete","requestURI":"/x","verb":"get",' "$1"
   printf '"user":{"username":"alice"},"stageTimestamp":"2026-01-02T03:04:05.678901Z"%s}' "${2:-}"
 }
-metric() { curl -fsS "${stack_plain[sink]}/metrics" | awk -v name="$1" '$1 == name {print $2}'; }
 
 at "start"
 stack_prepare >/dev/null

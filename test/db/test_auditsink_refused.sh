@@ -3,35 +3,9 @@
 # neighbours are stored, each once, numbered without a gap; through the spool, too. For a fault of
 # the database's own (no disk, no grant, a schema that takes nothing) no event is set aside: the
 # list is answered 503, or spooled, and stored when that is mended.
-set -euo pipefail
-# shellcheck source=../../dev.d/lib.sh
-source "$HOLDPOINT_SOURCE_DIR/dev.d/lib.sh"
-source "$root/dev.d/postgres.sh"
-source "$root/dev.d/certs.sh"
-source "$root/dev.d/daemons.sh"
-
-dir=$(mktemp -d /tmp/holdpoint-refused.XXXXXX)
-stack_dir=$dir/stack stack_sockets=$HOLDPOINT_TEST_PG_SOCKETS stack_bin=$HOLDPOINT_BIN
-stack_cluster=c1 stack_detach=0
-passed=0 limited=''
-finish() {
-  local rc=$?
-  trap - EXIT
-  daemon_stop sink
-  if grep -lE 'ERROR: (Address|Leak|Thread)Sanitizer|runtime error:' "$stack_dir"/sink.log* 2>/dev/null; then
-    rc=1
-  fi
-  ((passed && rc == 0)) || { rc=1 && note "failed at: ${at:-start}" && tail -n 30 "$stack_dir/sink.log" >&2; }
-  rm -rf "$dir"
-  exit "$rc"
-}
-trap finish EXIT
-
-at() { at=$* && say "- $*"; }
-fail() { note "$*" && exit 1; }
-equals() { [[ $2 == "$1" ]] || fail "$3: expected '$1', got '$2'"; }
-sql() { psql -q -X -tA -v ON_ERROR_STOP=1 "$HOLDPOINT_TEST_DATABASE_URL" -c "$1"; }
-metric() { curl -fsS "${stack_plain[sink]}/metrics" | awk -v name="$1" '$1 == name {print $2}'; }
+# shellcheck source=test/db/sink_stack.sh
+source "$HOLDPOINT_SOURCE_DIR/test/db/sink_stack.sh"
+stack_cluster=c1 limited=''
 
 # put NAME EVENT...: a list of them, as file $dir/NAME.
 put() {

@@ -1,23 +1,7 @@
 #!/usr/bin/env bash
 # The CLI's commands about audit events, sessions and retention, as auditor and owner.
-set -euo pipefail
-cd "$HOLDPOINT_SOURCE_DIR"
-# shellcheck source=../../dev.d/lib.sh
-source dev.d/lib.sh
-# shellcheck source=../../dev.d/postgres.sh
-source dev.d/postgres.sh
-out=$(mktemp) err=$(mktemp) passes=$(mktemp)
-trap 'rm -f "$out" "$err" "$passes"' EXIT
-unset HOLDPOINT_DATABASE_URL PGHOST PGDATABASE PGSERVICE
-
-admin=$HOLDPOINT_TEST_DATABASE_URL
-sockets=$HOLDPOINT_TEST_PG_SOCKETS
-hp() { "$HOLDPOINT_BIN/holdpoint" "$@"; }
-sql() { psql -qXAt -v ON_ERROR_STOP=1 "$@"; }
-fail() {
-  printf 'FAILED: %s\n--- stdout\n%s\n--- stderr\n%s\n' "$1" "$(<"$out")" "$(<"$err")" >&2
-  exit 1
-}
+# shellcheck source=test/db/cli_support.sh
+source "$HOLDPOINT_SOURCE_DIR/test/db/cli_support.sh"
 
 # expect CODE LINES STREAM PATTERN -- ARGUMENTS...: exit code, lines on stdout (- any), a match.
 expect() {
@@ -33,8 +17,8 @@ hp db migrate --database-url="$admin" >"$out"
 pg_login "$sockets" holdpoint "$passes" auditor holdpoint_auditor
 pg_login "$sockets" holdpoint "$passes" sink holdpoint_auditsink
 pg_login "$sockets" holdpoint "$passes" nobody
-auditor=(--database-url="$(pg_url "$sockets" holdpoint auditor "$passes")")
-sink=$(pg_url "$sockets" holdpoint sink "$passes")
+auditor=(--database-url="$(as auditor)")
+sink=$(as sink)
 
 # store CLUSTER COUNT: events 1, 2, 3 … of an agent, a minute apart, the third of which is denied.
 store() {

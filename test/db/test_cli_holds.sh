@@ -1,24 +1,7 @@
 #!/usr/bin/env bash
 # The CLI's commands about holds, as approver, auditor and outsider, on a real database.
-set -euo pipefail
-cd "$HOLDPOINT_SOURCE_DIR"
-# shellcheck source=../../dev.d/lib.sh
-source dev.d/lib.sh
-# shellcheck source=../../dev.d/postgres.sh
-source dev.d/postgres.sh
-out=$(mktemp) err=$(mktemp) passes=$(mktemp)
-trap 'rm -f "$out" "$err" "$passes"' EXIT
-unset HOLDPOINT_DATABASE_URL PGHOST PGDATABASE PGSERVICE
-
-admin=$HOLDPOINT_TEST_DATABASE_URL
-sockets=$HOLDPOINT_TEST_PG_SOCKETS
-as() { pg_url "$sockets" holdpoint "$1" "$passes"; }
-hp() { "$HOLDPOINT_BIN/holdpoint" "$@"; }
-sql() { psql -qXAt -v ON_ERROR_STOP=1 "$@"; }
-fail() {
-  printf 'FAILED: %s\n--- stdout\n%s\n--- stderr\n%s\n' "$1" "$(<"$out")" "$(<"$err")" >&2
-  exit 1
-}
+# shellcheck source=test/db/cli_support.sh
+source "$HOLDPOINT_SOURCE_DIR/test/db/cli_support.sh"
 
 # expect CODE STREAM PATTERN -- ARGUMENTS...: exit code first, then what a stream must hold.
 expect() {

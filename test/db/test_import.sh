@@ -1,32 +1,8 @@
 #!/usr/bin/env bash
 # holdpoint import: audit log files through the real sink into a real PostgreSQL; each event once,
 # however often a file is imported, in which pieces it grew, and whenever the sink was away.
-set -euo pipefail
-# shellcheck source=../../dev.d/lib.sh
-source "$HOLDPOINT_SOURCE_DIR/dev.d/lib.sh"
-source "$root/dev.d/postgres.sh"
-source "$root/dev.d/certs.sh"
-source "$root/dev.d/daemons.sh"
-source "$root/test/support/planted.sh"
-
-dir=$(mktemp -d /tmp/holdpoint-import.XXXXXX)
-stack_dir=$dir/stack stack_sockets=$HOLDPOINT_TEST_PG_SOCKETS stack_bin=$HOLDPOINT_BIN
-stack_cluster=replay stack_detach=0
-passed=0
-finish() {
-  local rc=$?
-  trap - EXIT
-  daemon_stop sink
-  ((passed && rc == 0)) || { rc=1 && note "failed at: ${at:-start}" && tail -n 30 "$dir/out" "$stack_dir/sink.log" >&2; }
-  rm -rf "$dir"
-  exit "$rc"
-}
-trap finish EXIT
-
-at() { at=$* && say "- $*"; }
-fail() { note "$*" && exit 1; }
-equals() { [[ $2 == "$1" ]] || fail "$3: expected '$1', got '$2'"; }
-sql() { psql -q -X -tA -v ON_ERROR_STOP=1 "$HOLDPOINT_TEST_DATABASE_URL" -c "$1"; }
+# shellcheck source=test/db/sink_stack.sh
+source "$HOLDPOINT_SOURCE_DIR/test/db/sink_stack.sh"
 stored() { sql 'SELECT count(*) FROM holdpoint.audit_event'; }
 # import CODE FILE [FLAG...]
 import() {
