@@ -18,14 +18,27 @@ struct mutating {
 
 /* ---- one rule ---- */
 
+/* Of objects and patches alike. */
+static const struct json_limits limits = {
+	.max_bytes = EDIT_MAX_BYTES, .max_depth = EDIT_MAX_DEPTH, .max_nodes = 1u << 20};
+
+/* A patch that was written here, as a document in the arena. */
+static int read_patch(const struct buf *text, struct arena *a, struct json_doc *ret, struct err *e)
+{
+	struct json_error je;
+	char *copy = text->failed ? NULL : arena_strndup(a, buf_span(text).ptr, text->len);
+	if (!copy)
+		return err_set(e, "the patch needs too much memory");
+	if (json_read(copy, text->len, &limits, a, ret, &je) < 0)
+		return json_error_to_err(&je, e);
+	return 0;
+}
+
 /* The merge patch with its templates filled in, as a document. */
 static int build_merge_patch(const struct mutation *m, struct evaluation *ev, struct arena *a,
 	struct json_doc *ret, struct err *e)
 {
 	_cleanup_(buf_free) struct buf text = BUF_INIT(EDIT_MAX_BYTES);
-	static const struct json_limits limits = {
-		.max_bytes = EDIT_MAX_BYTES, .max_depth = EDIT_MAX_DEPTH, .max_nodes = 1u << 20};
-	struct json_error je;
 	for (size_t i = 0; i < m->piece_count; i++) {
 		buf_add_span(&text, m->pieces[i].literal);
 		if (!m->pieces[i].value)
@@ -36,12 +49,7 @@ static int build_merge_patch(const struct mutation *m, struct evaluation *ev, st
 		if (cel_put_json(&text, v, e) < 0)
 			return -1;
 	}
-	char *copy = text.failed ? NULL : arena_strndup(a, buf_span(&text).ptr, text.len);
-	if (!copy)
-		return err_set(e, "the patch needs too much memory");
-	if (json_read(copy, text.len, &limits, a, ret, &je) < 0)
-		return json_error_to_err(&je, e);
-	return 0;
+	return read_patch(&text, a, ret, e);
 }
 
 static struct edit_value *run_merge_patch(
@@ -62,21 +70,13 @@ static struct edit_value *run_merge_patch(
 static int read_operations(
 	struct cel_value list, struct arena *a, struct json_doc *ret, struct err *e)
 {
-	static const struct json_limits limits = {
-		.max_bytes = EDIT_MAX_BYTES, .max_depth = EDIT_MAX_DEPTH, .max_nodes = 1u << 20};
 	_cleanup_(buf_free) struct buf text = BUF_INIT(EDIT_MAX_BYTES);
-	struct json_error je;
 	if (list.kind != CEL_LIST || cel_size(list) > MAX_OPERATIONS)
 		return err_set(e, "jsonPatch must give a list of at most %u operations, not %s",
 			MAX_OPERATIONS, cel_type_name(list));
 	if (cel_put_json(&text, list, e) < 0)
 		return -1;
-	char *copy = text.failed ? NULL : arena_strndup(a, buf_span(&text).ptr, text.len);
-	if (!copy)
-		return err_set(e, "the patch needs too much memory");
-	if (json_read(copy, text.len, &limits, a, ret, &je) < 0)
-		return json_error_to_err(&je, e);
-	return 0;
+	return read_patch(&text, a, ret, e);
 }
 
 static struct edit_value *run_json_patch(
@@ -218,8 +218,6 @@ static int look_at_rule(struct mutating *m, const struct rule *rule)
 /* The object alone, as a document of its own: patches count from its root. */
 static const struct json_doc *object_alone(const struct policy_request *r, struct arena *a)
 {
-	static const struct json_limits limits = {
-		.max_bytes = EDIT_MAX_BYTES, .max_depth = EDIT_MAX_DEPTH, .max_nodes = 1u << 20};
 	struct json_doc *d = arena_alloc(a, sizeof *d);
 	struct span text = json_text(r->doc, r->object);
 	if (!d || json_read(text.ptr, text.len, &limits, a, d, NULL) < 0)
