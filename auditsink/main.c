@@ -32,7 +32,7 @@ static int print_help(const struct flag *table)
 {
 	_cleanup_(buf_free) struct buf out = BUF_INIT(65536);
 
-	buf_add_str(&out, "Usage: holdpoint-auditsink --database-url URL [flags]\n\n"
+	buf_add_str(&out, "Usage: holdpoint-auditsink [FLAGS]\n\n"
 			  "Takes audit events of Kubernetes API servers, masks secrets in them and "
 			  "stores\neach once in PostgreSQL.\n\n");
 	flags_put_help(&out, table);

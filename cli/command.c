@@ -170,7 +170,7 @@ int cli_parse(const struct command *c, const struct flag *flags, int argc, char 
 		return cli_error(c, CLI_USAGE, "%s", e.msg);
 	if (count < min_args)
 		return cli_error(
-			c, CLI_USAGE, "what about %s? See %s %s --help", c->args, program, c->name);
+			c, CLI_USAGE, "%s is missing; see %s %s --help", c->args, program, c->name);
 	if (ret_count)
 		*ret_count = count;
 	return -1;

@@ -254,29 +254,29 @@ int cli_mask(const struct command *self, int argc, char **argv)
 			.type = FLAG_STRING,
 			.value = &key_file,
 			.arg = "FILE",
-			.help = "The sink's key, for the marks that it makes; without it the marks "
-				"are of this run only."},
+			.help = "the sink's key, for the marks that it makes; without it the marks "
+				"are of this run only"},
 		{.name = "mask-config",
 			.type = FLAG_STRING,
 			.value = &config,
 			.arg = "FILE",
-			.help = "Own patterns and paths (YAML), beside the built-in rules."},
+			.help = "own patterns and paths (YAML), beside the built-in rules"},
 		{.name = "explain",
 			.type = FLAG_BOOL,
 			.value = &explain,
 			.no_env = true,
-			.help = "Also say, on standard error, which rule masked which place."},
+			.help = "also say, on standard error, which rule masked which place"},
 		{.name = "marks",
 			.type = FLAG_BOOL,
 			.value = &marks,
 			.no_env = true,
-			.help = "The input is one secret: print its marks, to search stored "
+			.help = "the input is one secret: print its marks, to search stored "
 				"events for. Needs --mask-key-file."},
 		{.name = "rules",
 			.type = FLAG_BOOL,
 			.value = &rules,
 			.no_env = true,
-			.help = "Print the built-in rules as a Markdown table."},
+			.help = "print the built-in rules as a Markdown table"},
 		{0},
 	};
 	int rc = cli_parse(self, flags, argc, argv, 0, FILES_MAX, files, &count);

@@ -79,14 +79,8 @@ int cli_policy_bench(const struct command *self, int argc, char **argv)
 			.no_env = true,
 			.required = true,
 			.help = "AdmissionReview or SubjectAccessReview, as JSON"},
-		{.name = "for",
-			.type = FLAG_DURATION_MS,
-			.value = &for_ms,
-			.arg = "TIME",
-			.no_env = true,
-			.min = 50,
-			.max = 600000,
-			.help = "how long each review is decided again and again"},
+		CLI_FLAG_DURATION("for", for_ms, 50, 600000,
+			"how long each review is decided again and again"),
 		{0}};
 	int rc = cli_parse(self, flags, argc, argv, 1, ARRAY_LEN(files), files, &count);
 

@@ -44,6 +44,7 @@ expect 0 err 'No holds found' -- holds --user nobody "${alice[@]}"
 expect 2 err '--state=gone: "gone" is none of pending' -- holds --state gone "${alice[@]}"
 expect 2 err '"x42" is not a hold' -- holds show x42 "${alice[@]}"
 expect 2 err 'which database\? Give --database-url' -- holds
+expect 2 err 'HOLD… is missing; see holdpoint approve --help' -- approve "${alice[@]}"
 expect 3 err 'no hold 9999' -- holds show 9999 "${alice[@]}"
 expect 3 err 'no hold' -- holds show "$first" --database-url="$(as bob)"
 expect 0 out '"kind": "Deployment"' -- holds show "$first" "${alice[@]}"
