@@ -3,6 +3,7 @@
 #include "auditsink/copy_binary.h"
 #include "auditsink/event_list.h"
 #include "auditsink/rfc3339.h"
+#include "common/utf8.h"
 
 const char event_row_columns[] =
 	"cluster, seq, source, stage, level, stage_timestamp, received_timestamp, audit_id, verb, "
@@ -150,15 +151,9 @@ static void find_all(struct event *e, const struct json_doc *d)
 
 /* ---- fields ---- */
 
-/* Cut where no UTF-8 sequence is torn. */
 static struct span cut(struct span s)
 {
-	if (s.len > EVENT_COLUMN_MAX) {
-		s.len = EVENT_COLUMN_MAX;
-		while (s.len > 0 && ((unsigned char)s.ptr[s.len] & 0xc0) == 0x80)
-			s.len--;
-	}
-	return s;
+	return utf8_cut(s, EVENT_COLUMN_MAX);
 }
 
 struct span event_column_text(const struct json_doc *d, json_ref r, struct arena *arena)

@@ -5,6 +5,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "common/utf8.h"
+
 #define COLUMNS_MAX 16
 #define CELL_MAX    (1 << 20)
 #define GAP	    2
@@ -30,17 +32,13 @@ struct table {
 static size_t decode(const char *s, size_t left, uint32_t *ret)
 {
 	const unsigned char *u = (const unsigned char *)s;
-	size_t n = u[0] < 0x80 ? 1 : u[0] >= 0xf0 ? 4 : u[0] >= 0xe0 ? 3 : u[0] >= 0xc2 ? 2 : 0;
-	uint32_t cp = n == 1 ? u[0] : u[0] & (0x7fu >> n);
+	size_t n = utf8_sequence(s, s + left);
 
-	if (n == 0 || n > left || u[0] > 0xf4)
+	if (n == 0)
 		return 0;
-	for (size_t i = 1; i < n; i++) {
-		if ((u[i] & 0xc0) != 0x80)
-			return 0;
-		cp = cp << 6 | (u[i] & 0x3f);
-	}
-	*ret = cp;
+	*ret = n == 1 ? u[0] : u[0] & (0x7fu >> n);
+	for (size_t i = 1; i < n; i++)
+		*ret = *ret << 6 | (u[i] & 0x3f);
 	return n;
 }
 
@@ -78,7 +76,7 @@ static unsigned width_of(const char *text)
 	unsigned n = 0;
 
 	for (; *text; text++)
-		n += ((unsigned char)*text & 0xc0) != 0x80;
+		n += !utf8_is_tail(*text);
 	return n;
 }
 
@@ -236,7 +234,7 @@ static void print_cell(const struct cell *c, const struct table_column *column, 
 		for (unsigned n = 0; n + 1 < width; n++)
 			do
 				end++;
-			while (((unsigned char)*end & 0xc0) == 0x80);
+			while (utf8_is_tail(*end));
 	} else {
 		end = c->text + strlen(c->text);
 	}

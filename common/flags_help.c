@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "common/flags_value.h"
+#include "common/utf8.h"
 
 #define HELP_WIDTH  80
 #define HELP_INDENT 30 /* where the sentence begins */
@@ -11,7 +12,7 @@ static size_t text_width(struct span s)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < s.len; i++)
-		n += ((unsigned char)s.ptr[i] & 0xc0) != 0x80;
+		n += !utf8_is_tail(s.ptr[i]);
 	return n;
 }
 

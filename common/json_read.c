@@ -9,6 +9,7 @@
 
 #include "common/json_internal.h"
 #include "common/json_scan.h"
+#include "common/utf8.h"
 
 #define LINEAR_MEMBERS	24 /* up to here keys are compared one by one */
 #define FIRST_NODES_MAX 8192
@@ -355,21 +356,16 @@ static int check_large_objects(struct reader *r)
 static void put_what(const struct reader *r, struct json_error *je)
 {
 	const struct json_node *key;
-	size_t len;
+	struct span text;
 
 	if (r->twice == JSON_NONE) {
 		snprintf(je->what, sizeof(je->what), "%s", r->fault.what);
 		return;
 	}
 	key = &r->d.nodes[r->twice];
-	len = key->len;
-	if (len > sizeof(je->what) - 24) { /* cut it, but no UTF-8 sequence */
-		len = sizeof(je->what) - 24;
-		while (len > 0 && is_continuation(r->d.text[key->off + len]))
-			len--;
-	}
-	snprintf(je->what, sizeof(je->what), "%s \"%.*s%s\"", r->fault.what, (int)len,
-		r->d.text + key->off, len < key->len ? "…" : "");
+	text = utf8_cut((struct span){r->d.text + key->off, key->len}, sizeof(je->what) - 24);
+	snprintf(je->what, sizeof(je->what), "%s \"%.*s%s\"", r->fault.what, SPAN_FMT(text),
+		text.len < key->len ? "…" : "");
 }
 
 static void fill_error(const struct reader *r, struct json_error *je)

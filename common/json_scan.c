@@ -1,5 +1,6 @@
 /* Strings with more in them than plain ASCII: escapes, UTF-8. */
 #include "common/json_scan.h"
+#include "common/utf8.h"
 
 struct scan {
 	const char *end;
@@ -12,28 +13,6 @@ static __attribute__((noinline, cold)) const char *fail(
 {
 	*s->fault = (struct json_fault){where, what};
 	return NULL;
-}
-
-/* Length of the UTF-8 sequence at p (Unicode 15, table 3-7), 0 if it is none. */
-static size_t utf8_sequence(const char *p, const char *end)
-{
-	unsigned char c = (unsigned char)p[0], c1;
-	size_t left = (size_t)(end - p);
-
-	if (left < 2 || !is_continuation(p[1]))
-		return 0;
-	if (c >= 0xc2 && c <= 0xdf)
-		return 2;
-	c1 = (unsigned char)p[1];
-	if (left < 3 || !is_continuation(p[2]))
-		return 0;
-	if (c >= 0xe0 && c <= 0xef)
-		return (c == 0xe0 && c1 < 0xa0) || (c == 0xed && c1 > 0x9f) ? 0 : 3;
-	if (left < 4 || !is_continuation(p[3]))
-		return 0;
-	if (c >= 0xf0 && c <= 0xf4)
-		return (c == 0xf0 && c1 < 0x90) || (c == 0xf4 && c1 > 0x8f) ? 0 : 4;
-	return 0;
 }
 
 /* Four hex digits at p, -1 if they are not there. */

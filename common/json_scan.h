@@ -66,11 +66,6 @@ hot const char *skip_plain(const char *p, const char *end)
 	return p;
 }
 
-hot bool is_continuation(char c)
-{
-	return ((unsigned char)c & 0xc0) == 0x80;
-}
-
 /*
  * A string's text from p on, where skip_plain() stopped. Returns the closing quote; NULL and *fault
  * when it is none. *ret_escaped becomes 1 when there is a backslash in it.

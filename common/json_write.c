@@ -1,24 +1,6 @@
 /* Writing JSON text: small documents of our own, and a tape's text with some values replaced. */
 #include "common/json.h"
-
-/* Length of the valid UTF-8 sequence at s[0], 0 if it is none. */
-static size_t utf8_len(const unsigned char *s, size_t left)
-{
-	size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] < 0xc2 || s[0] > 0xf4 || n > left)
-		return 0;
-	for (size_t i = 1; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-		(s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
-}
+#include "common/utf8.h"
 
 static void put_escaped(struct buf *out, unsigned char c)
 {
@@ -41,7 +23,7 @@ void json_put_string(struct buf *out, struct span s)
 
 	buf_add_char(out, '"');
 	while (i < s.len) {
-		size_t n = utf8_len(p + i, s.len - i);
+		size_t n = utf8_sequence(s.ptr + i, s.ptr + s.len);
 
 		if (n > 0 && p[i] >= 0x20 && p[i] != '"' && p[i] != '\\') {
 			i += n;

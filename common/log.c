@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/utf8.h"
+
 #define LINE_MAX_BYTES 8192
 #define LINE_TAIL      sizeof(",\"cut\":true}\n")
 
@@ -41,21 +43,6 @@ static void put_str(struct line *l, const char *s)
 	put(l, s, strlen(s));
 }
 
-/* Length of the well-formed UTF-8 sequence at s (RFC 3629), 0 if there is none. */
-static size_t utf8_sequence(const unsigned char *s, size_t len)
-{
-	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-	if (n == 0 || n > len || s[0] > 0xf4)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-		(s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
-}
-
 /* Control characters, C1 ones too: a terminal would obey them. */
 static void put_control(struct line *l, unsigned code)
 {
@@ -66,7 +53,7 @@ static void put_control(struct line *l, unsigned code)
 
 static size_t put_char(struct line *l, const unsigned char *s, size_t len)
 {
-	size_t n = utf8_sequence(s, len);
+	size_t n = utf8_sequence((const char *)s, (const char *)s + len);
 	if (n == 0) {
 		put_str(l, "\xef\xbf\xbd");
 		return 1;
@@ -89,10 +76,8 @@ static size_t put_char(struct line *l, const unsigned char *s, size_t len)
 static void put_string(struct line *l, struct span s)
 {
 	bool cut = s.len > LOG_STRING_MAX;
-	size_t end = cut ? LOG_STRING_MAX : s.len;
-	/* Not in the middle of a character. */
-	while (cut && end > LOG_STRING_MAX - 4 && ((unsigned char)s.ptr[end] & 0xc0) == 0x80)
-		end--;
+	size_t end = utf8_cut(s, LOG_STRING_MAX).len;
+
 	put_str(l, "\"");
 	for (size_t i = 0; i < end;)
 		i += put_char(l, (const unsigned char *)s.ptr + i, end - i);

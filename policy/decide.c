@@ -4,6 +4,8 @@
  */
 #include "policy/decide.h"
 
+#include "common/utf8.h"
+
 const char *policy_action_name(enum policy_action a)
 {
 	static const char *const names[] = {
@@ -66,12 +68,7 @@ enum verdict test_conditions(const struct rule *rule, struct evaluation *ev, str
 /* Messages end on a screen: at most SET_MAX_MESSAGE bytes, cut between characters. */
 static struct span shortened(struct span s)
 {
-	if (s.len <= SET_MAX_MESSAGE)
-		return s;
-	s.len = SET_MAX_MESSAGE;
-	while (s.len && ((unsigned char)s.ptr[s.len] & 0xc0) == 0x80)
-		s.len--;
-	return s;
+	return utf8_cut(s, SET_MAX_MESSAGE);
 }
 
 static int rule_message(const struct rule *rule, struct deciding *d, struct span *ret)

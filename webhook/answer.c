@@ -5,6 +5,7 @@
 #include "webhook/answer.h"
 
 #include "common/crypto.h"
+#include "common/utf8.h"
 
 #include <stdio.h>
 
@@ -27,29 +28,18 @@ void answer_annotate(struct answer *a, const char *key, struct span value)
 		a->annotations[a->annotation_count++] = (struct answer_annotation){key, value};
 }
 
-/* Cut at max bytes, not within a UTF-8 character. */
-static struct span cut(struct span s, size_t max)
-{
-	if (s.len <= max)
-		return s;
-	s.len = max;
-	while (s.len > 0 && ((unsigned char)s.ptr[s.len] & 0xc0) == 0x80)
-		s.len--;
-	return s;
-}
-
 static size_t bound_of(const struct answer *a)
 {
 	size_t n = a->uid.len + FRAME;
 
-	n += ESCAPED_MAX * (cut(a->message, ANSWER_MESSAGE_MAX).len + a->group.len +
+	n += ESCAPED_MAX * (utf8_cut(a->message, ANSWER_MESSAGE_MAX).len + a->group.len +
 				   a->resource.len + a->name.len);
 	for (size_t i = 0; i < a->cause_count; i++)
 		n += ESCAPED_MAX * a->causes[i].message.len + FRAME;
 	for (size_t i = 0; i < a->annotation_count; i++)
 		n += ESCAPED_MAX * a->annotations[i].value.len + 80;
 	for (size_t i = 0; i < a->warning_count; i++)
-		n += ESCAPED_MAX * cut(a->warnings[i], WARNINGS_MAX).len + 4;
+		n += ESCAPED_MAX * utf8_cut(a->warnings[i], WARNINGS_MAX).len + 4;
 	return n + a->patch.len * 4 / 3 + 8;
 }
 
@@ -95,7 +85,7 @@ static void put_status(struct buf *b, const struct answer *a)
 {
 	json_put_key(b, "status");
 	buf_add_str(b, "{\"status\":\"Failure\"");
-	put_text(b, "message", cut(a->message, ANSWER_MESSAGE_MAX));
+	put_text(b, "message", utf8_cut(a->message, ANSWER_MESSAGE_MAX));
 	put_text(b, "reason", span_of(a->reason));
 	put_details(b, a);
 	json_put_key(b, "code");
@@ -120,7 +110,7 @@ static void put_warnings(struct buf *b, const struct answer *a)
 	for (size_t i = 0; i < a->warning_count; i++) {
 		if (i > 0)
 			buf_add_char(b, ',');
-		json_put_string(b, cut(a->warnings[i], WARNINGS_MAX));
+		json_put_string(b, utf8_cut(a->warnings[i], WARNINGS_MAX));
 	}
 	buf_add_char(b, ']');
 }

@@ -3,6 +3,8 @@
 
 #include <time.h>
 
+#include "common/utf8.h"
+
 #define MESSAGE_MAX 4096
 #define GROUPS_MAX  256 /* of one row; a user of more groups is recorded with these */
 #define RULES_MAX   64
@@ -162,13 +164,8 @@ static void put_outcome(struct buf *b, const struct decision_record *r)
 {
 	const struct policy_rule_info *rule =
 		r->decision->decisive ? r->decision->decisive->rule : NULL;
-	struct span message = r->message;
+	struct span message = utf8_cut(r->message, MESSAGE_MAX);
 
-	if (message.len > MESSAGE_MAX) {
-		message.len = MESSAGE_MAX;
-		while (message.len > 0 && ((unsigned char)message.ptr[message.len] & 0xc0) == 0x80)
-			message.len--;
-	}
 	put_field(b, span_of(rule ? rule->policy : NULL));
 	put_field(b, span_of(rule ? rule->rule : NULL));
 	put_rules(b, r->decision);

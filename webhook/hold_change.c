@@ -5,6 +5,7 @@
  */
 #include "webhook/hold_change.h"
 
+#include "common/utf8.h"
 #include "policy/change.h"
 
 #define MASKED_MAX ((size_t)32 << 20)
@@ -17,17 +18,6 @@ struct view {
 	unsigned omitted;
 	bool cut;
 };
-
-/* Cut at max bytes, not within a UTF-8 character. */
-static struct span head_of(struct span s, size_t max)
-{
-	if (s.len <= max)
-		return s;
-	s.len = max;
-	while (s.len > 0 && ((unsigned char)s.ptr[s.len] & 0xc0) == 0x80)
-		s.len--;
-	return s;
-}
 
 /* A value as it stands, or the beginning of it when it is too large. */
 static void put_value(struct view *v, const char *key, const struct json_doc *d, json_ref r)
@@ -43,7 +33,8 @@ static void put_value(struct view *v, const char *key, const struct json_doc *d,
 	v->cut = true;
 	buf_add_str(v->out, "{\"cut\":");
 	json_put_string(v->out,
-		head_of(text, HOLD_CHANGE_VALUE_MAX < room / 8 ? HOLD_CHANGE_VALUE_MAX : room / 8));
+		utf8_cut(
+			text, HOLD_CHANGE_VALUE_MAX < room / 8 ? HOLD_CHANGE_VALUE_MAX : room / 8));
 	buf_add_char(v->out, '}');
 }
 
@@ -87,7 +78,7 @@ static void put_path(struct view *v, const struct change *c)
 		}
 	}
 	json_put_key(v->out, "path");
-	json_put_string(v->out, head_of(buf_span(&path), 1024));
+	json_put_string(v->out, utf8_cut(buf_span(&path), 1024));
 	buf_free(&path);
 }
 
@@ -188,7 +179,7 @@ static void put_whole(struct view *v, const char *key, struct buf *text)
 	}
 	v->cut = true;
 	buf_add_str(v->out, "{\"cut\":");
-	json_put_string(v->out, head_of(buf_span(text), room / 8));
+	json_put_string(v->out, utf8_cut(buf_span(text), room / 8));
 	buf_add_char(v->out, '}');
 }
 

@@ -1,0 +1,72 @@
+#include "common/utf8.h"
+#include "support/run_tests.h"
+
+static const struct {
+	size_t expected;
+	struct span text;
+} sequences[] = {
+	{1, SPAN("a")},
+	{1, SPAN("\0")},
+	{1, SPAN("\x7f")},
+	{2, SPAN("\xc2\x80")},
+	{2, SPAN("\xdf\xbf and more")},
+	{3, SPAN("\xe0\xa0\x80")},
+	{3, SPAN("\xed\x9f\xbf")},
+	{3, SPAN("\xef\xbf\xbf")},
+	{4, SPAN("\xf0\x90\x80\x80")},
+	{4, SPAN("\xf4\x8f\xbf\xbf")},
+	/* a tail, longer than need be, a surrogate, beyond U+10FFFF, no such byte */
+	{0, SPAN("\x80")},
+	{0, SPAN("\xc0\x80")},
+	{0, SPAN("\xc1\xbf")},
+	{0, SPAN("\xe0\x9f\xbf")},
+	{0, SPAN("\xf0\x8f\xbf\xbf")},
+	{0, SPAN("\xed\xa0\x80")},
+	{0, SPAN("\xf4\x90\x80\x80")},
+	{0, SPAN("\xf5\x80\x80\x80")},
+	{0, SPAN("\xff")},
+	/* torn */
+	{0, SPAN("\xc2")},
+	{0, SPAN("\xe2\x82")},
+	{0, SPAN("\xf0\x9f\x98")},
+	{0, SPAN("\xc2z")},
+	{0, SPAN("\xe2\x82z")},
+	{0, SPAN("\xf0\x9f\x98z")},
+};
+
+START_TEST(utf8__sequence)
+{
+	struct span t = sequences[_i].text;
+
+	ck_assert_uint_eq(utf8_sequence(t.ptr, t.ptr + t.len), sequences[_i].expected);
+}
+END_TEST
+
+static const struct {
+	const char *expected;
+	struct span text;
+	size_t max;
+} cuts[] = {
+	{"", SPAN("abc"), 0}, {"ab", SPAN("abc"), 2}, {"abc", SPAN("abc"), 3},
+	{"abc", SPAN("abc"), 4}, {"a", SPAN("a\xc3\xa9z"), 2}, {"a\xc3\xa9", SPAN("a\xc3\xa9z"), 3},
+	{"a", SPAN("a\xf0\x9f\x98\x80z"), 4}, {"a\xf0\x9f\x98\x80", SPAN("a\xf0\x9f\x98\x80z"), 5},
+	{"", SPAN("\xf0\x9f\x98\x80"), 3},
+	{"\x80\x80", SPAN("\x80\x80\x80\x80\x80\x80"), 5}, /* no text: cut all the same */
+};
+
+START_TEST(utf8__cut)
+{
+	struct span got = utf8_cut(cuts[_i].text, cuts[_i].max);
+
+	ck_assert_msg(span_eq_str(got, cuts[_i].expected), "row %d: %.*s", _i, SPAN_FMT(got));
+}
+END_TEST
+
+int main(void)
+{
+	TCase *t = tcase_create("utf8");
+
+	tcase_add_loop_test(t, utf8__sequence, 0, ARRAY_LEN(sequences));
+	tcase_add_loop_test(t, utf8__cut, 0, ARRAY_LEN(cuts));
+	return run_tests(t);
+}
