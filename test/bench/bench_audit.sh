@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# usage: bench_audit.sh [-o json] [--seconds N] [--connections N] [--clusters N] [--rate N] [--past N]
+# usage: bench_audit.sh [-o json] [--seconds N] [--connections N] [--clusters N] [--rate N] [--past N [--bodies small]]
 # Events committed per second through holdpoint-auditsink over TLS, next to a bare COPY BINARY of the
 # very same rows into a table of the same shape (partition, indexes, compression), in one run: same
 # PostgreSQL with fsync on, same number of connections to it, 400 rows a request as API servers send
@@ -9,10 +9,10 @@
 # numbers of one cluster are taken under a lock until COMMIT, so one cluster alone keeps one
 # connection busy, whatever their number; that is measured beside it.
 #
-# With --past N (10000000, say) instead: the sink's events/s into a table that is nearly empty and
-# into one of N events from the last day (past.sql; 1.3 KB each, so 20 GB of disk and some twenty
-# minutes for ten million), and how long `holdpoint events` takes there with each of its filters,
-# from the start of the process to its end.
+# With --past N (10000000, say) instead: the sink's events/s into a database that is nearly empty and
+# into one of N events from the last day, in turns (past.sql; 2.1 KB each, so 24 GB of disk and half
+# an hour for ten million; with --bodies small 0.5 KB), and how long `holdpoint events` takes there
+# with each of its filters, from the start of the process to its end.
 #
 # HOLDPOINT_BENCH_UNDER: a command that each measurement is run under (flock, taskset …).
 set -euo pipefail
@@ -23,7 +23,7 @@ source "$root/dev.d/certs.sh"
 # shellcheck source=../../dev.d/daemons.sh
 source "$root/dev.d/daemons.sh"
 
-json=0 seconds=10 connections=4 clusters='' rate=0 per_body=400 past=0
+json=0 seconds=10 connections=4 clusters='' rate=0 per_body=400 past=0 body=s.body
 read -ra under <<<"${HOLDPOINT_BENCH_UNDER:-}"
 while (($#)); do
   case $1 in
@@ -33,7 +33,8 @@ while (($#)); do
     --clusters) clusters=$2 ;;
     --rate) rate=$2 ;;
     --past) past=$2 ;;
-    *) die "usage: bench_audit.sh [-o json] [--seconds N] [--connections N] [--clusters N] [--rate N] [--past N]" ;;
+    --bodies) [[ $2 == small ]] && body="'{\"kind\":\"Event\",\"stage\":\"ResponseComplete\"}'" ;;
+    *) die "usage: bench_audit.sh [-o json] [--seconds N] [--connections N] [--clusters N] [--rate N] [--past N [--bodies small]]" ;;
   esac
   shift 2
 done
@@ -119,27 +120,41 @@ took_all() {
   took --all -o jsonl --user "$agent" --since 1h
 }
 
-measure_past() {
-  local small1 small2 large1 large2
-  pg_set "shared_buffers = '2GB'" "max_wal_size = '8GB'" "autovacuum_naptime = '10s'"
+# into DATABASE: what the sink stores there.
+into() {
+  local result
+  sink_start --database-connections="$connections" "${sources[@]}" \
+    --database-url="$(pg_url "$pg_sockets" "$1" auditsink "$stack_dir/passfile")" 2>/dev/null
   send 1 10000 "$clusters" >/dev/null
-  say "$(sql 'SELECT count(*) FROM holdpoint.audit_event') events are there"
-  small1=$(send "$seconds" 0 "$clusters")
-  small2=$(send "$seconds" 0 "$clusters")
+  result=$(send "$seconds" 0 "$clusters")
   daemon_stop sink
-  pg_set "wal_level = minimal" "max_wal_senders = 0"
-  psql -q -X "$HOLDPOINT_TEST_DATABASE_URL" -v past="$past" -f "$root/test/bench/past.sql" >&2
+  first "$result"
+}
+
+fill_past() {
+  daemon_stop sink
+  pg_set "wal_level = minimal" "max_wal_senders = 0" "shared_buffers = '2GB'" "max_wal_size = '8GB'"
+  psql -q -X "$HOLDPOINT_TEST_DATABASE_URL" -v past="$past" -v body="$body" -f "$root/test/bench/past.sql" >&2
   pg_set "wal_level = replica"
   say "$(sql 'SELECT count(*) FROM holdpoint.audit_event') events are there, $(sql "SELECT
     pg_size_pretty(pg_database_size(current_database()))"), of which indexes $(sql "SELECT
     pg_size_pretty(sum(pg_indexes_size(inhrelid))) FROM pg_inherits WHERE inhparent = 'holdpoint.audit_event'::regclass")"
-  sink_start --database-connections="$connections" "${sources[@]}"
+}
+
+measure_past() {
+  local round few many few_all=0 many_all=0
   send 1 10000 "$clusters" >/dev/null
-  large1=$(send "$seconds" 0 "$clusters")
-  large2=$(send "$seconds" 0 "$clusters")
+  fill_past
+  pg_database "$pg_sockets" nearly_empty
+  "$HOLDPOINT_BIN/holdpoint" db migrate --migrations "$root/db/migrations" \
+    --database-url="$(pg_url "$pg_sockets" nearly_empty)" >/dev/null
+  for round in 1 2 3; do
+    few=$(into nearly_empty) many=$(into holdpoint)
+    say "events/s, round $round: into few $few, into $past $many"
+    few_all=$((few_all + few)) many_all=$((many_all + many))
+  done
+  say "ratio: $(divide "$many_all" "$few_all")"
   sql "VACUUM ANALYZE holdpoint.audit_event"
-  say "events/s: nearly empty $(first "$small1"), $(first "$small2"); after $past events $(first "$large1"), $(first "$large2")"
-  say "ratio: $(divide "$(mean "$(first "$large1")" "$(first "$large2")")" "$(mean "$(first "$small1")" "$(first "$small2")")")"
   export -f took took_all
   export HOLDPOINT_TEST_DATABASE_URL HOLDPOINT_BIN dir
   "${under[@]}" bash -c took_all

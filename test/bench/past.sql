@@ -3,7 +3,8 @@
 -- clusters, with names spread as they are in a cluster: 5 in 100 by one agent, the others by 1,000
 -- service accounts; 300 namespaces, 50,000 names, 6 in 100 refused or not found, 1 in 10 with a
 -- decision, of which few deny or hold. Partitions are filled without indexes and in one transaction
--- with their making, so that nothing goes through the WAL; the indexes are built afterwards.
+-- with their making, so that nothing goes through the WAL; the indexes are built afterwards. :body is
+-- the body of a row: s.body, or something smaller where disk or time are short.
 \set ON_ERROR_STOP on
 SET synchronous_commit = off;
 SET maintenance_work_mem = '512MB';
@@ -14,7 +15,7 @@ CREATE TABLE holdpoint.bench_sample AS
 CREATE INDEX ON holdpoint.bench_sample (n);
 ANALYZE holdpoint.bench_sample;
 
-CREATE FUNCTION holdpoint.bench_fill(target text, first bigint, last bigint, all_rows bigint, upto timestamptz) RETURNS void
+CREATE FUNCTION holdpoint.bench_fill(target text, first bigint, last bigint, all_rows bigint, upto timestamptz, body text) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
   samples int := (SELECT count(*) FROM holdpoint.bench_sample);
@@ -33,10 +34,10 @@ BEGIN
     CASE WHEN q * 7919 %% 100 < 6 THEN 403 + q %% 2 ELSE s.code END, s.authorization_decision,
     CASE WHEN q %% 10 = 0 THEN CASE WHEN q %% 1000 = 0 THEN ''Deny'' WHEN q %% 5000 = 10 THEN ''Hold'' ELSE ''Allow'' END END,
     CASE WHEN q %% 10 = 0 THEN gen_random_uuid() END, CASE WHEN q %% 5000 = 10 THEN q / 5000 END,
-    false, false, s.masking_version, s.masked, s.body, s.body_nonce, s.body_digest
+    false, false, s.masking_version, s.masked, %s, s.body_nonce, s.body_digest
   FROM generate_series($1::bigint, $2) AS g
   CROSS JOIN LATERAL (SELECT $5 - ($3 - g) * interval ''86400 seconds'' / $3 AS at, g / 4 AS q) AS t
-  JOIN holdpoint.bench_sample s ON s.n = g %% $4', target) USING first, last, all_rows, samples, upto;
+  JOIN holdpoint.bench_sample s ON s.n = g %% $4', target, body) USING first, last, all_rows, samples, upto;
 END
 $$;
 
@@ -55,14 +56,14 @@ BEGIN;
 SET LOCAL ROLE holdpoint_owner;
 CREATE TABLE holdpoint.:yesterday (LIKE holdpoint.audit_event INCLUDING ALL EXCLUDING INDEXES);
 RESET ROLE;
-SELECT holdpoint.bench_fill(:'yesterday', 0, :midnight - 1, :past, :'upto') \g /dev/null
+SELECT holdpoint.bench_fill(:'yesterday', 0, :midnight - 1, :past, :'upto', :'body') \g /dev/null
 COMMIT;
 \echo filling today
 BEGIN;
 SET LOCAL ROLE holdpoint_owner;
 CREATE TABLE holdpoint.:today (LIKE holdpoint.audit_event INCLUDING ALL EXCLUDING INDEXES);
 RESET ROLE;
-SELECT holdpoint.bench_fill(:'today', :midnight, :past - 1, :past, :'upto') \g /dev/null
+SELECT holdpoint.bench_fill(:'today', :midnight, :past - 1, :past, :'upto', :'body') \g /dev/null
 COMMIT;
 \echo building the indexes
 SET ROLE holdpoint_owner;

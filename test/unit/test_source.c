@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "auditsink/sink_metrics.h"
 #include "auditsink/source.h"
 #include "common/flags.h"
 #include "support/run_tests.h"
@@ -153,12 +154,52 @@ START_TEST(source__an_empty_or_public_token_is_refused)
 }
 END_TEST
 
+static bool metrics_hold(const char *line)
+{
+	static struct metric *const tables[] = {sink_metrics};
+	_cleanup_(buf_free) struct buf out = BUF_INIT(1 << 20);
+
+	metrics_put(&out, tables, 1);
+	return strstr(buf_str(&out), line) != NULL;
+}
+
+/* A source is one, whatever clusters it posts for; its longest pause stays. */
+START_TEST(source__pauses_are_seen)
+{
+	struct source_match first, second, other;
+	struct source_table *t;
+	struct err e;
+
+	ck_assert_int_eq(make("watched=a watched=b other=a", true, false, &t, &e), 0);
+	ck_assert(metrics_hold("last_body_timestamp_seconds{source=\"watched\"} 0\n"));
+	ck_assert_int_eq(
+		source_check(t, SPAN("watched"), (struct span){NULL, 0}, SPAN("/audit/a"), &first),
+		SOURCE_OK);
+	ck_assert_int_eq(
+		source_check(t, SPAN("watched"), (struct span){NULL, 0}, SPAN("/audit/b"), &second),
+		SOURCE_OK);
+	ck_assert_int_eq(
+		source_check(t, SPAN("other"), (struct span){NULL, 0}, SPAN("/audit/a"), &other),
+		SOURCE_OK);
+	source_seen(t, &first, 1000000000);
+	source_seen(t, &other, 1001000000);
+	source_seen(t, &second, 1040000000);
+	source_seen(t, &first, 1050000000);
+	source_seen(t, &other, 1003000000);
+	ck_assert(metrics_hold("last_body_timestamp_seconds{source=\"watched\"} 1050\n"));
+	ck_assert(metrics_hold("longest_pause_seconds{source=\"watched\"} 40\n"));
+	ck_assert(metrics_hold("longest_pause_seconds{source=\"other\"} 2\n"));
+	source_table_free(t);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = tcase_create("source");
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, source__table, 0, ARRAY_LEN(rows));
+	tcase_add_test(t, source__pauses_are_seen);
 	tcase_add_test(t, source__bad_settings_name_the_flag);
 	tcase_add_test(t, source__an_empty_or_public_token_is_refused);
 	return run_tests(t);
