@@ -173,7 +173,7 @@ refused_review 'sre' "not in the approvers' group"
 ask /validate "$(hold_review 999999 Approve carol@example.com sre)"
 refused_review '999999' "no such hold"
 ask /validate "$(hold_review "$hold" Maybe carol@example.com sre)"
-refused_review 'Approve or Deny' "another decision"
+refused_review 'Approve, Deny or List' "another decision"
 ask /validate "$(hold_review "$hold" Approve carol@example.com sre '.request.object.spec.hold = -1')"
 refused_review 'number of a hold' "a bad number"
 ask /validate "$(hold_review "$hold" Approve carol@example.com sre '.request.dryRun = true')"
@@ -195,8 +195,40 @@ ask /validate "$(hold_review "$hold" Deny carol@example.com sre)"
 equals true "$(field .response.allowed "$answer")" "a denial is admitted"
 equals denied "$(sql "SELECT state FROM holdpoint.hold WHERE id = $hold")" "after a denial"
 
+say "- what waits, by HoldReview"
+new_hold review-3
+# listed USER GROUP [JQ-FILTER]: the numbers of the holds that they are shown
+listed() {
+  ask /mutate "$(hold_review 1 List "$1" "$2" ".request.dryRun = true | del(.request.object.spec.hold) | ${3:-.}")"
+  field .response.patch "$answer" | base64 -d | jq -r '.[0].value.holds[].hold'
+}
+listed carol@example.com sre | grep -qx "$hold" || fail "hold $hold is not shown: $(<"$answer")"
+equals '' "$(listed eve@example.com devs)" "the holds of another group"
+if listed claude-code@agents.example.com sre | grep -qx "$hold"; then fail "one's own is shown"; fi
+equals "$hold" "$(listed carol@example.com sre ".request.object.spec.hold = $hold")" "one hold"
+equals DELETE "$(field .response.patch "$answer" | base64 -d | jq -r '.[0].value.holds[0].change | fromjson.operation')" \
+  "with its change"
+ask /mutate "$(hold_review -1 List carol@example.com sre '.request.dryRun = true')"
+refused_review 'number of a hold' "a bad number"
+ask /mutate "$(hold_review "$hold" List carol@example.com sre)"
+equals null "$(field .response.patch "$answer")" "no answer but to a dry run"
+ask /validate "$(hold_review "$hold" List carol@example.com sre)"
+refused_review 'dry-run=server' "not a dry run"
+ask /validate "$(hold_review "$hold" List carol@example.com sre '.request.dryRun = true')"
+equals true "$(field .response.allowed "$answer")" "a dry run"
+sql "UPDATE holdpoint.config SET kubernetes_approvals = 'off'"
+ask /mutate "$(hold_review "$hold" List carol@example.com sre '.request.dryRun = true')"
+refused_review 'cannot decide on holds through kubernetes' "the channel switched off"
+sql "UPDATE holdpoint.config SET kubernetes_approvals = DEFAULT"
+
 say "- only callers of the right name"
 grep -q '"event":"callers_of_any_name"' "$stack_dir/webhook.log" || fail "no warning about --client-name"
+daemon_stop webhook
+daemon_start webhook "$stack_bin/holdpoint-webhook" --policy=test/e2e/policy.yaml --cluster="$stack_cluster" \
+  --tls-cert-file="$stack_dir/certs/webhook.crt" --tls-private-key-file="$stack_dir/certs/webhook.key" \
+  --database-url="$(stack_database_url webhook)"
+ask /mutate "$(hold_review "$hold" List carol@example.com sre '.request.dryRun = true')"
+refused_review 'runs with --client-ca-file' "an API server that nobody verifies"
 daemon_stop webhook
 webhook_start test/e2e/policy.yaml -- --client-name=somebody-else
 equals 403 "$(post_code /validate "$(review "$agent_delete")" "$work/bad.out")" "another common name"
