@@ -382,7 +382,7 @@ static int read_class_rune(struct translation *t, uint32_t *ret)
 
 static int translate_range(struct translation *t)
 {
-	uint32_t low, high;
+	uint32_t low = 0, high = 0;
 
 	if (read_class_rune(t, &low) < 0)
 		return -1;
