@@ -229,9 +229,9 @@ struct options {
 
 static int check_options(const struct command *self, const struct options *o)
 {
-	size_t len = o->code ? strlen(o->code) : 0;
+	size_t digits = o->code ? strspn(o->code, "0123456789") : 0;
 
-	if (o->code && (len != 3 || strspn(o->code, "0123456789x") != 3))
+	if (o->code && (strlen(o->code) != 3 || digits + strspn(o->code + digits, "x") != 3))
 		return cli_error(self, CLI_USAGE, "--code=%.16s: must be like 403 or 4xx", o->code);
 	if (o->all &&
 		!(o->output && strcmp(o->output, "wide") != 0 && strcmp(o->output, "json") != 0))

@@ -21,8 +21,8 @@
 	"$3 IN (e.resource, e.resource || '/' || e.subresource, "                                  \
 	"e.resource || '.' || e.api_group))) "                                                     \
 	"AND ($4::text IS NULL OR e.namespace = $4) AND ($5::text IS NULL OR e.name = $5) "        \
-	"AND ($6::text IS NULL OR (e.code BETWEEN replace($6, 'x', '0')::int AND "                 \
-	"replace($6, 'x', '9')::int AND e.code::text LIKE replace($6, 'x', '_'))) "                \
+	"AND ($6::text IS NULL OR e.code BETWEEN replace($6, 'x', '0')::int "                      \
+	"AND replace($6, 'x', '9')::int) "                                                         \
 	"AND e.stage_timestamp >= $7::timestamptz AND e.recorded_at >= $14::timestamptz "          \
 	"AND ($8::timestamptz IS NULL OR e.stage_timestamp <= $8) "                                \
 	"AND ($10::text IS NULL OR lower(e.decision) = lower($10)) "                               \
