@@ -12,7 +12,7 @@ struct report {
 	unsigned passed, failed;
 };
 
-static void put_json_case(struct report *r, const struct test_result *t)
+static void put_json_case(struct report *r, const struct case_result *t)
 {
 	struct buf *b = &r->cases;
 
@@ -30,7 +30,7 @@ static void put_json_case(struct report *r, const struct test_result *t)
 }
 
 /* The diff: what was expected above what came. */
-static void print_difference(const struct test_result *t)
+static void print_difference(const struct case_result *t)
 {
 	_cleanup_(buf_free) struct buf line = BUF_INIT(1u << 20);
 
@@ -43,7 +43,7 @@ static void print_difference(const struct test_result *t)
 	fputs(buf_str(&line), stdout);
 }
 
-static void print_case(struct report *r, const struct test_result *t)
+static void print_case(struct report *r, const struct case_result *t)
 {
 	_cleanup_(buf_free) struct buf name = BUF_INIT(65536);
 
@@ -63,7 +63,7 @@ static void print_case(struct report *r, const struct test_result *t)
 		print_difference(t);
 }
 
-static void take_result(const struct test_result *t, void *userdata)
+static void take_result(const struct case_result *t, void *userdata)
 {
 	struct report *r = userdata;
 
@@ -102,6 +102,9 @@ int cli_policy_test(const struct command *self, int argc, char **argv)
 	if (r.json) {
 		printf("{\"passed\":%u,\"failed\":%u,\"errors\":%u,\"cases\":[%s]}\n", r.passed,
 			r.failed, errors.count, buf_str(&r.cases));
+	} else if (errors.count) {
+		printf("%u passed, %u failed, %u error%s in the files\n", r.passed, r.failed,
+			errors.count, errors.count == 1 ? "" : "s");
 	} else {
 		printf("%u passed, %u failed\n", r.passed, r.failed);
 	}

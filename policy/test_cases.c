@@ -146,7 +146,7 @@ struct running {
 	struct arena *arena;   /* of the files */
 	struct arena *scratch; /* of one case */
 	struct policy_errors *errors;
-	test_result_fn report;
+	case_result_fn report;
 	void *userdata;
 	const struct source_test *test;
 	struct policy_set *set;
@@ -370,7 +370,7 @@ static void run_case(struct running *r, const struct source_case *c, int64_t now
 		buf_reset(&got);
 		passed = check_patch(r, &q, x, &expected, &got) == 0;
 	}
-	struct test_result result = {.file = c->name.at->file->path,
+	struct case_result result = {.file = c->name.at->file->path,
 		.name = c->name.s.ptr,
 		.line = c->name.at->line,
 		.passed = passed,
@@ -453,7 +453,7 @@ static void run_document(const struct node *root, void *arg)
 	r->set = NULL;
 }
 
-int test_cases_run(const char *const *paths, size_t path_count, test_result_fn report,
+int test_cases_run(const char *const *paths, size_t path_count, case_result_fn report,
 	void *userdata, struct policy_errors *errors)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new(1u << 16, ARENA_MAX_BYTES);
@@ -475,5 +475,6 @@ int test_cases_run(const char *const *paths, size_t path_count, test_result_fn r
 		errors_add(errors, NULL, 0, 0, "no test file found");
 	for (size_t i = 0; i < count; i++)
 		tree_read(&files[i], arena, errors, run_document, &r);
+	errors_sort(errors);
 	return errors->count ? -1 : 0;
 }

@@ -7,7 +7,7 @@
 #include "policy/language.h"
 
 /* What came out of one case. Lives until the callback returns. */
-struct test_result {
+struct case_result {
 	const char *file;
 	const char *name;
 	uint32_t line; /* of the case */
@@ -16,14 +16,14 @@ struct test_result {
 	struct span got;      /* the same of what happened */
 };
 
-typedef void (*test_result_fn)(const struct test_result *result, void *userdata);
+typedef void (*case_result_fn)(const struct case_result *result, void *userdata);
 
 /*
  * Runs the test files, and reports each case. A file that cannot be used at all is an error.
  * Errors: -1 with everything that is wrong with the files, and the policies that they name, in
  * errors (free with buf_free(&errors->text)); cases of good files are run all the same.
  */
-int test_cases_run(const char *const *paths, size_t path_count, test_result_fn report,
+int test_cases_run(const char *const *paths, size_t path_count, case_result_fn report,
 	void *userdata, struct policy_errors *errors) _must_check_;
 
 /* The kind of a test document: for documentation. */
