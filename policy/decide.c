@@ -148,6 +148,16 @@ bool deciding_enter(struct deciding *d, const struct rule *rule)
 	return d->concerned;
 }
 
+/* A policy's rules often share the matches of its spec, and then follow each other. */
+static bool rule_applies(const struct rule *rule, struct deciding *d)
+{
+	if (rule->matches != d->looked_at) {
+		d->looked_at = rule->matches;
+		d->applies = rule_matches(rule, d->request);
+	}
+	return d->applies;
+}
+
 static int look_at_rule(const struct rule *rule, struct deciding *d)
 {
 	if (!deciding_enter(d, rule))
@@ -156,7 +166,7 @@ static int look_at_rule(const struct rule *rule, struct deciding *d)
 		d->record_all = true;
 		return 0;
 	}
-	if (d->exempt || rule->info.action == POLICY_MUTATE || !rule_matches(rule, d->request))
+	if (d->exempt || rule->info.action == POLICY_MUTATE || !rule_applies(rule, d))
 		return 0;
 	return apply_rule(rule, d);
 }

@@ -10,6 +10,8 @@ struct deciding {
 	const struct policy *policy;   /* the one whose rules are being looked at */
 	bool concerned;		       /* is the request one of its subjects'? */
 	bool exempt;		       /* an Allow rule of it matched */
+	const struct match *looked_at; /* matches that rules share are compared once, … */
+	bool applies;		       /* … with this result */
 	struct policy_match *matches;
 	size_t match_count;
 	bool record_all;

@@ -119,6 +119,34 @@ static struct cel_value select_optional(
 	}
 }
 
+/* a.?b, and a.?b.c, which is an optional as well. */
+static bool is_optional_path(const struct cel_node *n)
+{
+	return n->op == CEL_N_SELECT && !n->test && (n->optional || is_optional_path(n->args[0]));
+}
+
+/*
+ * The value of an optional path without making an optional of each step. 1 and *ret; 0: there is
+ * none; -1: *ret is the error.
+ */
+static int find_path(const struct cel_node *n, struct cel_ev *ev, struct cel_value *ret)
+{
+	struct cel_value of;
+
+	if (is_optional_path(n->args[0])) {
+		int found = find_path(n->args[0], ev, &of);
+		if (found < 0)
+			*ret = of;
+		if (found <= 0)
+			return found;
+	} else {
+		of = eval(n->args[0], ev);
+		if (of.kind == CEL_OPTIONAL && !cel_optional_value(of, &of))
+			return 0;
+	}
+	return find_field(n, ev, of, ret);
+}
+
 static struct cel_value eval_select(const struct cel_node *n, struct cel_ev *ev)
 {
 	struct cel_value of = eval(n->args[0], ev), v;
@@ -131,7 +159,10 @@ static struct cel_value eval_select(const struct cel_node *n, struct cel_ev *ev)
 
 static struct cel_value eval_select_optional(const struct cel_node *n, struct cel_ev *ev)
 {
-	return select_optional(n, ev, eval(n->args[0], ev));
+	struct cel_value v;
+	int found = find_path(n, ev, &v);
+
+	return found > 0 ? make_optional(ev, n, v) : found == 0 ? none : v;
 }
 
 static struct cel_value eval_has(const struct cel_node *n, struct cel_ev *ev)
@@ -408,12 +439,22 @@ static struct cel_value eval_alternative(const struct cel_node *n, struct cel_ev
 	return cel_is_error(a[1]) ? a[1] : n->fn(ev, n, a, 2);
 }
 
+/* a.?b.?c.orValue(d): what most conditions on Kubernetes objects are made of. */
+static struct cel_value eval_path_or_value(const struct cel_node *n, struct cel_ev *ev)
+{
+	struct cel_value v;
+
+	return find_path(n->args[0], ev, &v) ? v : eval(n->args[1], ev);
+}
+
 static cel_node_eval eval_for_call(const struct cel_node *n)
 {
 	if (n->fn == cel_fn_eq && n->count == 2)
 		return eval_eq;
 	if (n->fn == cel_fn_ne && n->count == 2)
 		return eval_ne;
+	if (n->fn == cel_fn_optional_or_value && is_optional_path(n->args[0]))
+		return eval_path_or_value;
 	if (n->fn == cel_fn_optional_or || n->fn == cel_fn_optional_or_value)
 		return eval_alternative;
 	return n->count == 1 ? eval_call1 : n->count == 2 ? eval_call2 : eval_call;
