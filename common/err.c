@@ -3,6 +3,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* Here are the functions themselves. */
+#undef err_set
+#undef err_set_errno
+#undef err_prefix
+
 /* Where to cut s, of which only len bytes are kept, so that no UTF-8 sequence is torn. */
 static size_t utf8_cut(const char *s, size_t len)
 {

@@ -23,3 +23,22 @@ int err_set_errno(struct err *e, int errnum, const char *fmt, ...) _printf_(3, 4
 
 /* Puts "text: " before the message that is there. Returns -1. */
 int err_prefix(struct err *e, const char *fmt, ...) _printf_(2, 3);
+
+/* The analyzer sees one file at a time, and must know what each caller relies on. */
+#ifdef __clang_analyzer__
+#define err_set(...)                                                                               \
+	({                                                                                         \
+		err_set(__VA_ARGS__);                                                              \
+		-1;                                                                                \
+	})
+#define err_set_errno(...)                                                                         \
+	({                                                                                         \
+		err_set_errno(__VA_ARGS__);                                                        \
+		-1;                                                                                \
+	})
+#define err_prefix(...)                                                                            \
+	({                                                                                         \
+		err_prefix(__VA_ARGS__);                                                           \
+		-1;                                                                                \
+	})
+#endif
