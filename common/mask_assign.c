@@ -15,6 +15,7 @@ static bool is_name_byte(char c)
 
 /* A name and its value in text[begin..end). */
 struct pair {
+	struct mask_frame *f;
 	const char *text;
 	size_t begin, end;
 	size_t name, name_end; /* without quotes */
@@ -160,13 +161,36 @@ static bool is_block_sign(const struct pair *p, size_t at)
 	return at < p->end;
 }
 
-/* One shell word, quotes and escaped blanks included. stop: another byte that ends it, or 0. */
+static bool breaks_word(char c)
+{
+	return is_white(c) || is_quote(c) || c == '\\' || c == ';' || c == '&' || c == '|';
+}
+
+/* Past what is no blank, quote or sign. A text may be one word with a thousand names in it: what
+ * was walked for one of them is not walked again for the next. */
+static size_t skip_unbroken(const struct pair *p, size_t at)
+{
+	struct span *word = &p->f->word;
+	const char *from = p->text + at, *end = p->text + p->end;
+
+	if (!word->ptr || from < word->ptr || from >= word->ptr + word->len) {
+		size_t n = 0;
+
+		while (from + n < end && !breaks_word(from[n]))
+			n++;
+		*word = (struct span){from, n};
+	}
+	return word->ptr + word->len < end ? (size_t)(word->ptr + word->len - p->text) : p->end;
+}
+
+/* One shell word, quotes and escaped blanks included. stops: other bytes that end it, of those that
+ * breaks_word() knows. */
 static size_t end_of_word(const struct pair *p, size_t at, const char *stops)
 {
-	while (at < p->end && !is_white(p->text[at])) {
+	while ((at = skip_unbroken(p, at)) < p->end && !is_white(p->text[at])) {
 		char c = p->text[at];
 
-		if (c && strchr(stops, c))
+		if (is_in(c, stops))
 			break;
 		if (c == '\\' && at + 1 < p->end)
 			at++;
@@ -395,6 +419,23 @@ static bool is_pass_word(struct span name)
 	return false;
 }
 
+static bool is_last_word(const struct pair *p)
+{
+	size_t at = p->value_end;
+
+	while (at < p->end && is_blank(p->text[at]))
+		at++;
+	return at == p->end || is_end_of_line(p->text[at]);
+}
+
+static bool stands_behind_login(const struct pair *p)
+{
+	size_t before = p->name - p->begin;
+
+	before = before < MASK_LOOK_MAX ? before : MASK_LOOK_MAX;
+	return memmem(p->text + p->name - before, before, "login ", 6);
+}
+
 /* password "x" in messages, password x in netrc, requirepass x in redis.conf: sep is the blank. */
 static int mask_spaced(struct mask_frame *f, struct pair *p, size_t *ret_end)
 {
@@ -402,12 +443,9 @@ static int mask_spaced(struct mask_frame *f, struct pair *p, size_t *ret_end)
 	if (!find_name(p) || !is_pass_word(pair_name(p)) || p->closed_quote || p->value >= p->end)
 		return 0;
 	if (!find_quoted_value(p)) {
-		size_t line = end_of_line(p, p->value);
-
 		p->value_end = end_of_word(p, p->value, "");
 		/* One word to the end of the line, or behind the other words of netrc. */
-		if (!(begins_line(p) && p->value_end == line) &&
-			!memmem(p->text + p->begin, p->name - p->begin, "login ", 6))
+		if (!(is_last_word(p) && begins_line(p)) && !stands_behind_login(p))
 			return 0;
 	}
 	*ret_end = p->value_end;
@@ -441,6 +479,8 @@ static int mask_call(struct mask_frame *f, struct pair *p, size_t *ret_end)
 }
 
 #define ASSIGNED_BASE64_MIN 24
+#define LOOSE_VALUE_MAX	    4160
+#define LOOSE_NAME_MAX	    512
 
 /* CONFIG=base64 of a text: its length, 0 if the value is none. *ret_off: where it begins. */
 static size_t assigned_base64(const struct pair *p, size_t *ret_off)
@@ -451,11 +491,17 @@ static size_t assigned_base64(const struct pair *p, size_t *ret_off)
 		return 0;
 	while (at < p->end && (is_blank(p->text[at]) || is_quote(p->text[at])))
 		at++;
-	len = mask_tail_len(p->text + at, p->text + p->end, TAIL_BASE64);
+	if (p->end - at < ASSIGNED_BASE64_MIN ||
+		!mask_base64_is_text((struct span){p->text + at, p->end - at}))
+		return 0;
+	for (len = 0; at + len < p->end; len++) {
+		char c = p->text[at + len];
+
+		if (!is_alnum(c) && !is_in(c, "+/-_"))
+			break;
+	}
 	*ret_off = at;
-	return len >= ASSIGNED_BASE64_MIN && mask_base64_is_text((struct span){p->text + at, len})
-		       ? len
-		       : 0;
+	return len >= ASSIGNED_BASE64_MIN ? len : 0;
 }
 
 /* The name before the separator; false when its value is none of ours. */
@@ -489,7 +535,7 @@ bool mask_is_separator(const struct masker *m, const char *begin, const char *se
 
 int mask_assignment(struct mask_frame *f, size_t begin, size_t end, size_t sep, size_t *ret_end)
 {
-	struct pair p = {.text = f->text.ptr, .begin = begin, .end = end, .sep = sep};
+	struct pair p = {.f = f, .text = f->text.ptr, .begin = begin, .end = end, .sep = sep};
 	struct mask_name name;
 	size_t off, len;
 
@@ -503,8 +549,15 @@ int mask_assignment(struct mask_frame *f, size_t begin, size_t end, size_t sep, 
 		len = assigned_base64(&p, &off);
 		return len > 0 ? mask_base64_run(f, off, len) : 0;
 	}
+	/* Names and what only may be a secret are not long, wherever the text around them ends. */
+	if (name.class != NAME_STRONG) {
+		size_t max = name.field == FIELD_NAME ? LOOSE_NAME_MAX : LOOSE_VALUE_MAX;
+
+		p.end = end - sep > max ? sep + max : end;
+	}
 	if (!find_value(&p))
 		return 0;
+	p.end = end;
 	if (name.field == FIELD_NAME)
 		return mask_named_value(f, &p, ret_end);
 	if (name.class == NAME_STRONG)
@@ -559,7 +612,8 @@ static struct span command_before(const struct pair *p, size_t off)
 {
 	size_t at = off;
 
-	while (at > p->begin && !is_end_of_line(p->text[at - 1]) && !strchr(";|&", p->text[at - 1]))
+	while (at > p->begin && off - at < MASK_LOOK_MAX / 2 && !is_end_of_line(p->text[at - 1]) &&
+		!is_in(p->text[at - 1], ";|&"))
 		at--;
 	return (struct span){p->text + at, off - at};
 }
@@ -637,7 +691,7 @@ static int mask_short_option(struct mask_frame *f, struct pair *p, size_t *ret_e
 
 int mask_option(struct mask_frame *f, size_t begin, size_t end, size_t off, size_t *ret_end)
 {
-	struct pair p = {.text = f->text.ptr, .begin = begin, .end = end, .name = off};
+	struct pair p = {.f = f, .text = f->text.ptr, .begin = begin, .end = end, .name = off};
 	size_t dashes = 0;
 
 	if (off > begin && !is_white(p.text[off - 1]) && !is_quote(p.text[off - 1]))

@@ -37,8 +37,11 @@
 #define MASK_LAYER_NODES_MAX (1u << 20)	 /* tape nodes of one text inside a text */
 #define MASK_NAME_MAX	     320	 /* longer names are taken for secret themselves */
 #define MASK_KEYS_MAX	     16
-#define MASK_SHAPE_NAMES     24
-#define MASK_KEY_ID_MAX	     32
+/* How far patterns look back for what a place belongs to, and ahead for the end of a URL or a
+ * quote: without a bound a text of nothing but beginnings would cost the square of its length. */
+#define MASK_LOOK_MAX	 1024
+#define MASK_SHAPE_NAMES 24
+#define MASK_KEY_ID_MAX	 32
 
 /* ---- rules (mask_rules.c) ---- */
 
@@ -231,7 +234,8 @@ struct mask_frame {
 	enum mask_escape escape;   /* how this text stands in the parent's */
 	size_t parent_off;	   /* where: escaped bytes from here … */
 	size_t parent_len;	   /* … this many */
-	json_ref *wanted;	   /* values that own paths name, ascending */
+	struct span word; /* bytes of the text known to be one unbroken word (mask_assign.c) */
+	json_ref *wanted; /* values that own paths name, ascending */
 	size_t wanted_count, wanted_cap;
 };
 

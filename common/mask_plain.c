@@ -9,8 +9,6 @@
 #include "common/mask_bytes.h"
 #include "common/mask_internal.h"
 
-#define USERINFO_LOOK_MAX 4096
-
 static uint32_t pairs[65536 / 32]; /* a bit for each two bytes, in the order of this machine */
 
 static inline unsigned pair_at(const char *p)
@@ -84,7 +82,7 @@ static bool may_be_userinfo(const struct place *s)
 
 	if (!begins(s->p, s->end, SPAN("://")) && !begins(s->p, s->end, SPAN(":\\/\\/")))
 		return false;
-	return left > USERINFO_LOOK_MAX || memchr(s->p, '@', left);
+	return memchr(s->p, '@', left < MASK_LOOK_MAX ? left : MASK_LOOK_MAX);
 }
 
 static bool may_be_option(const struct place *s)

@@ -148,6 +148,8 @@ static int scan_oracle(struct scan *s)
 
 	if (!begins(p, end, SPAN("jdbc:oracle:")))
 		return 0;
+	if (end - p > MASK_LOOK_MAX)
+		end = p + MASK_LOOK_MAX;
 	end = p + mask_tail_len(p, end, TAIL_URI);
 	at = memchr(p, '@', (size_t)(end - p));
 	slash = at ? memchr(p, '/', (size_t)(at - p)) : NULL;
@@ -163,6 +165,8 @@ static const char *end_of_url(const struct scan *s, const char *user)
 {
 	const char *begin = s->f->text.ptr + s->begin, *end = scan_end(s), *p;
 
+	if (end - user > MASK_LOOK_MAX)
+		end = user + MASK_LOOK_MAX;
 	for (p = begin; p < scan_at(s) && (is_alnum(*p) || *p == '+'); p++)
 		;
 	if (p == scan_at(s)) {
@@ -243,7 +247,8 @@ static int scan_dsn(struct scan *s)
 
 	if (!begins(p, end, SPAN("@tcp(")) && !begins(p, end, SPAN("@unix(")))
 		return 0;
-	while (begin > text && mask_tail_len(begin - 1, begin, TAIL_URI))
+	while (begin > text && p - begin < MASK_LOOK_MAX &&
+		mask_tail_len(begin - 1, begin, TAIL_URI))
 		begin--;
 	colon = memchr(begin, ':', (size_t)(p - begin));
 	if (!colon || colon + 1 == p)

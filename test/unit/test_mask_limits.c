@@ -105,6 +105,30 @@ START_TEST(mask__no_memory_masks_everything)
 }
 END_TEST
 
+/*
+ * Texts of nothing but beginnings. None may cost the square of its length: that would be hours for
+ * the largest strings that an API server takes, and this test would be ended by its timeout.
+ */
+START_TEST(mask_limits__beginnings_cost_no_square)
+{
+	static const char *const pieces[] = {"://", "a://b:", "a:@tcp(", "-p ",
+		"key=", "name=", "A=", "--user=", "--password ", "login password ",
+		"[masked hmac-sha256:", "jdbc:oracle:", "password=\\", "(\"password\",", "eyJ ",
+		"-----BEGIN "};
+
+	for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
+		_cleanup_(buf_free) struct buf text = BUF_INIT(1 << 20), out = BUF_INIT(64 << 20);
+		struct mask_result r;
+
+		while (text.len < 256 << 10)
+			buf_add_str(&text, pieces[i]);
+		arena_reset(arena);
+		mask_text(masker, buf_span(&text), arena, &out, &r);
+		ck_assert(!out.failed);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("mask_limits");
@@ -115,5 +139,6 @@ int main(void)
 	tcase_add_test(tc, mask__too_many_layers_are_masked_whole);
 	tcase_add_test(tc, mask__gzip_bombs_are_masked_whole);
 	tcase_add_test(tc, mask__no_memory_masks_everything);
+	tcase_add_test(tc, mask_limits__beginnings_cost_no_square);
 	return run_tests(tc);
 }
