@@ -283,11 +283,17 @@ static size_t unescape_json(const char *p, const char *end, char out[4], size_t 
 static size_t unescape_percent(
 	const char *p, const char *end, bool form, char out[4], size_t *ret_out)
 {
+	int high, low;
+
 	*ret_out = 1;
 	out[0] = form && *p == '+' ? ' ' : *p;
-	if (*p != '%' || end - p < 3 || hex_digit(p[1]) < 0 || hex_digit(p[2]) < 0)
+	if (*p != '%' || end - p < 3)
 		return 1;
-	out[0] = (char)(hex_digit(p[1]) << 4 | hex_digit(p[2]));
+	high = hex_digit(p[1]);
+	low = hex_digit(p[2]);
+	if (high < 0 || low < 0)
+		return 1;
+	out[0] = (char)(high << 4 | low);
 	return 3;
 }
 

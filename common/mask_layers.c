@@ -315,12 +315,12 @@ static size_t decode_groups(struct span s, size_t at, char **out)
 	size_t i = at;
 
 	for (; i + 4 <= s.len; i += 4) {
-		int a = values[(uint8_t)s.ptr[i]], b = values[(uint8_t)s.ptr[i + 1]];
-		int c = values[(uint8_t)s.ptr[i + 2]], d = values[(uint8_t)s.ptr[i + 3]];
-		unsigned group =
-			(unsigned)a << 18 | (unsigned)b << 12 | (unsigned)c << 6 | (unsigned)d;
+		const char *p = s.ptr + i;
+		unsigned a = (uint8_t)values[(uint8_t)p[0]], b = (uint8_t)values[(uint8_t)p[1]];
+		unsigned c = (uint8_t)values[(uint8_t)p[2]], d = (uint8_t)values[(uint8_t)p[3]];
+		unsigned group = a << 18 | b << 12 | c << 6 | d;
 
-		if ((a | b | c | d) < 0)
+		if ((a | b | c | d) & 0x80) /* one of them is negative */
 			break;
 		*(*out)++ = (char)(group >> 16);
 		*(*out)++ = (char)(group >> 8);

@@ -184,7 +184,7 @@ bool mask_uri_names_secrets(struct mask_frame *f, json_ref uri)
 
 	if (s.ptr && memchr(s.ptr, '%', s.len))
 		s = unescaped(f, s);
-	if (s.len <= 8 || memcmp(s.ptr, "/api/v1/", 8) != 0)
+	if (!s.ptr || s.len <= 8 || memcmp(s.ptr, "/api/v1/", 8) != 0)
 		return false;
 	at = memmem(s.ptr, s.len, "/secrets", 8);
 	end = at ? (size_t)(at - s.ptr) + 8 : 0;
