@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # usage: bench_holds.sh [-o json]
 # How fast an approval wakes one of 10,000 waiting requests and what memory these take, and what the
-# lookup of a hold adds to a request when 1,000,000 past holds lie in the table. All in one run:
+# lookup of a hold adds to a request when 1,000,000 past holds lie in the table. All in one run, with
+# a PostgreSQL that waits for its disk:
 #   wake_p50_ms wake_p99_ms      from sending the approval to the waiting request's answer
 #   approve_p99_ms               of that, the approval's own statement
 #   waiting_rss_bytes            resident memory of the webhook while they wait; rss_before_bytes: before
@@ -33,7 +34,7 @@ sql() { psql -qXAt -v ON_ERROR_STOP=1 "$HOLDPOINT_TEST_DATABASE_URL" -c "$1"; }
 
 note_ "...    Start PostgreSQL and the webhook"
 {
-  pg_throwaway
+  pg_throwaway --durable
   stack_sockets=$pg_sockets
   stack_prepare
   stack_login bench holdpoint_approver sre holdpoint_auditor
