@@ -156,6 +156,7 @@ static void handle(struct ingest *in, const struct post *p, struct event_scratch
 	case BATCH_OK:
 		break;
 	}
+	http_request_drop_body(p->req); /* its rows wait instead */
 	b->done = batch_done;
 	b->userdata = p->req;
 	if (writer_submit(in->config.writer, b) < 0) {

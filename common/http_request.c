@@ -432,6 +432,15 @@ struct span http_request_body(const struct http_request *r)
 	return (struct span){r->body ? r->body : "", r->body ? r->body_len : 0};
 }
 
+void http_request_drop_body(struct http_request *r)
+{
+	if (r->body_malloced)
+		free(r->body);
+	r->body = NULL;
+	r->body_malloced = false;
+	r->body_len = r->body_cap = 0;
+}
+
 struct span http_request_path(const struct http_request *r)
 {
 	return r->path;

@@ -78,6 +78,9 @@ struct metric *const *http_server_metrics(size_t *ret_count);
 /* ---- in a handler, and in a worker while the request is suspended ---- */
 
 struct span http_request_body(const struct http_request *req); /* NUL follows the last byte */
+/* Gives the body's memory back before the answer. Its bytes count against max_inflight_bytes until
+ * then: what was made of it takes their place. */
+void http_request_drop_body(struct http_request *req);
 struct span http_request_path(const struct http_request *req); /* decoded, no query */
 /* A query parameter's decoded value, or absent. In the handler, before http_suspend(), only. */
 struct span http_request_query(const struct http_request *req, const char *name);

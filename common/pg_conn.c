@@ -323,6 +323,8 @@ enum pg_status pg_exec_text(struct pg_conn *c, const char *sql, char *ret_sqlsta
 
 /* ---- COPY ---- */
 
+#define COPY_PIECE_BYTES ((size_t)64 << 10)
+
 enum pg_status pg_copy_begin(struct pg_conn *c, const char *sql, char *ret_sqlstate, struct err *e)
 {
 	PGresult *res = PQexec(c->pg, sql);
@@ -344,9 +346,10 @@ enum pg_status pg_copy_begin(struct pg_conn *c, const char *sql, char *ret_sqlst
 
 void pg_copy_put(struct pg_conn *c, struct span data)
 {
-	/* libpq takes an int; a failure shows again at the end, where it is reported. */
+	/* libpq's buffer grows to what it is given at once and never shrinks. A failure shows again
+	 * at the end, where it is reported. */
 	while (data.len > 0) {
-		size_t n = data.len < (1u << 24) ? data.len : (1u << 24);
+		size_t n = data.len < COPY_PIECE_BYTES ? data.len : COPY_PIECE_BYTES;
 
 		if (PQputCopyData(c->pg, data.ptr, (int)n) != 1)
 			return;

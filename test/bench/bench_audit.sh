@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# usage: bench_audit.sh [-o json] [--seconds N] [--connections N] [--clusters N] [--rate N] [--past N [--bodies small]]
+# usage: bench_audit.sh [-o json] [--seconds N] [--connections N] [--clusters N] [--rate N] [--past N [--bodies small]] [--large N]
 # Events committed per second through holdpoint-auditsink over TLS, next to a bare COPY BINARY of the
 # very same rows into a table of the same shape (partition, indexes, compression), in one run: same
 # PostgreSQL with fsync on, same number of connections to it, 400 rows a request as API servers send
@@ -8,6 +8,9 @@
 # The fleet has one cluster for each connection (--clusters N for another number). The sequence
 # numbers of one cluster are taken under a lock until COMMIT, so one cluster alone keeps one
 # connection busy, whatever their number; that is measured beside it.
+#
+# With --large N (default 10, 0: not) it ends with 1, then N lists of 40 MiB from all connections at
+# once: what is resident after them and was at most, which must not grow with their number.
 #
 # With --past N (10000000, say) instead: the sink's events/s into a database that is nearly empty and
 # into one of N events from the last day, in turns (past.sql; 2.1 KB each, so 24 GB of disk and half
@@ -23,7 +26,7 @@ source "$root/dev.d/certs.sh"
 # shellcheck source=../../dev.d/daemons.sh
 source "$root/dev.d/daemons.sh"
 
-json=0 seconds=10 connections=4 clusters='' rate=0 per_body=400 past=0 body=s.body
+json=0 seconds=10 connections=4 clusters='' rate=0 per_body=400 past=0 body=s.body large=10
 read -ra under <<<"${HOLDPOINT_BENCH_UNDER:-}"
 while (($#)); do
   case $1 in
@@ -33,8 +36,9 @@ while (($#)); do
     --clusters) clusters=$2 ;;
     --rate) rate=$2 ;;
     --past) past=$2 ;;
+    --large) large=$2 ;;
     --bodies) [[ $2 == small ]] && body="'{\"kind\":\"Event\",\"stage\":\"ResponseComplete\"}'" ;;
-    *) die "usage: bench_audit.sh [-o json] [--seconds N] [--connections N] [--clusters N] [--rate N] [--past N [--bodies small]]" ;;
+    *) die "usage: bench_audit.sh [-o json] [--seconds N] [--connections N] [--clusters N] [--rate N] [--past N [--bodies small]] [--large N]" ;;
   esac
   shift 2
 done
@@ -66,6 +70,16 @@ send() {
   "${under[@]}" "$tools/bench_audit_send" "${stack_url[sink]#https://}" "$dir/certs/ca.crt" \
     "$dir/certs/audit.crt" "$dir/certs/audit.key" $((2 * connections)) "$per_body" "$1" "$2" \
     "$(paths "$3")" "$root"/test/fixtures/audit/*/*-eventlist.json
+}
+# large LISTS: 18,500 recorded events are 40 MiB. Prints "LISTS resident MiB, at most MiB, told to wait".
+large() {
+  local told
+  echo 5 >"/proc/${stack_pid[sink]}/clear_refs"
+  told=$("$tools/bench_audit_send" --lists "$1" "${stack_url[sink]#https://}" "$dir/certs/ca.crt" \
+    "$dir/certs/audit.crt" "$dir/certs/audit.key" "$connections" 18500 0 0 "$(paths "$clusters")" \
+    "$root"/test/fixtures/audit/*/*-eventlist.json | awk '{print $5}')
+  awk -v n="$1" -v told="$told" '/VmRSS/ {rss = $2} /VmHWM/ {hwm = $2}
+    END {printf "%d %.0f %.0f %d\n", n, rss / 1024, hwm / 1024, told}' "/proc/${stack_pid[sink]}/status"
 }
 copy() {
   "${under[@]}" "$tools/bench_audit_copy" "$HOLDPOINT_TEST_DATABASE_URL" holdpoint.bench_event "$connections" \
@@ -202,10 +216,19 @@ say "holdpoint-auditsink, TLS, masking, numbering, $clusters clusters: $ours eve
 say "  MB/s, p50 ms, p99 ms, told to wait: ${sent2#* }"
 say "  memory: $(rss)"
 say "bare COPY BINARY of the same rows, $connections connections: $baseline rows/s (rounds: $copied1, $copied2)"
+curve=()
+for n in 1 $((large)); do
+  ((large)) || break
+  curve+=("$(large "$n")")
+  say "$(awk '{printf "after %d lists of 40 MiB: %d MiB resident, %d at most, %d times told to wait", $1, $2, $3, $4}' <<<"${curve[-1]}")"
+done
 say "one cluster alone: $(first "$single") events/s, $(divide "$(first "$single")" "$baseline") of it"
 if ((json)); then
-  printf '{"ratio":%s,"events_per_s":%s,"baseline_rows_per_s":%s,"ratio_one_cluster":%s}\n' "$ratio" \
-    "$ours" "$baseline" "$(divide "$(first "$single")" "$baseline")"
+  printf '{"ratio":%s,"events_per_s":%s,"baseline_rows_per_s":%s,"ratio_one_cluster":%s,"large_bodies":[%s]}\n' \
+    "$ratio" "$ours" "$baseline" "$(divide "$(first "$single")" "$baseline")" "$(
+      ((${#curve[@]})) && printf '%s\n' "${curve[@]}" |
+        awk '{printf "%s{\"lists\":%d,\"resident_mib\":%d,\"peak_mib\":%d,\"told_to_wait\":%d}", s, $1, $2, $3, $4; s = ","}'
+    )"
 else
   say "ratio: $ratio"
 fi

@@ -2,13 +2,14 @@
  * An API server's audit backend without the API server: sends EventLists made of recorded events
  * over TLS, as fast as they are acknowledged or at a given rate, and says how many events were.
  *
- *   bench_audit_send [--stubborn] HOST:PORT CA CERT KEY CONNECTIONS EVENTS-PER-BODY SECONDS RATE
- *                    PATH,PATH… FIXTURE…
+ *   bench_audit_send [--stubborn | --lists N] HOST:PORT CA CERT KEY CONNECTIONS EVENTS-PER-BODY
+ * SECONDS RATE PATH,PATH… FIXTURE…
  *
  * RATE is events/s over all connections, 0: no limit. Connection i posts to path i modulo their
  * number. Every event gets an auditID of its own, so no body is a repetition. Output: one line
  * "events_per_s MB_per_s p50_ms p99_ms unavailable".
  *
+ * --lists N: ends after N lists instead of SECONDS.
  * --stubborn: a body is sent again, byte for byte, over a new connection if need be, until it is
  * acknowledged, however long that takes. Output: "CONNECTION LISTS" for each, of which all lists
  * from 0 on are acknowledged. The auditID of an event is RUN-CONNECTION-4INDEX-8000-LIST (hex).
@@ -19,6 +20,7 @@
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -37,6 +39,8 @@ struct bench {
 	unsigned connections, events;
 	bool stubborn;
 	double seconds, rate;
+	unsigned long lists; /* 0: as many as fit in seconds */
+	atomic_ulong lists_taken;
 	char *paths[CONNECTIONS];
 	unsigned path_count;
 	struct buf body;  /* one list of `events` events */
@@ -249,13 +253,20 @@ static void post_until_stored(struct connection *c)
 	}
 }
 
+static bool goes_on(struct bench *b)
+{
+	if (b->lists > 0)
+		return atomic_fetch_add(&b->lists_taken, 1) < b->lists;
+	return now() - b->start < b->seconds;
+}
+
 static void *connection_main(void *arg)
 {
 	struct connection *c = arg;
 	struct bench *b = c->b;
 	double interval = b->rate > 0 ? b->events * b->connections / b->rate : 0, due;
 
-	while (now() - b->start < b->seconds) {
+	while (goes_on(b)) {
 		double sent;
 
 		due = b->start + interval * ((double)c->lists + (double)c->number / b->connections);
@@ -320,6 +331,10 @@ int main(int argc, char **argv)
 		b.stubborn = true;
 		argc--;
 		argv++;
+	} else if (argc > 2 && strcmp(argv[1], "--lists") == 0) {
+		b.lists = strtoul(argv[2], NULL, 10);
+		argc -= 2;
+		argv += 2;
 	}
 	if (argc < 11)
 		die("usage: HOST:PORT CA CERT KEY CONNECTIONS EVENTS SECONDS RATE PATHS "
