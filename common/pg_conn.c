@@ -78,11 +78,15 @@ static int conn_setup(struct pg_conn *c, const struct pg_conn_settings *settings
 }
 
 /* libpq quotes what it cannot parse, password and all: say it without. */
-static int check_url(const char *url, struct err *e)
+int pg_conn_check_url(const char *url, struct err *e)
 {
 	char *message = NULL;
-	PQconninfoOption *options = PQconninfoParse(url, &message);
+	PQconninfoOption *options;
 
+	/* Anything but a plain database name; a misspelt URL would be taken for one and quoted. */
+	if (!strpbrk(url, "=:/@"))
+		return 0;
+	options = PQconninfoParse(url, &message);
 	PQfreemem(message);
 	PQconninfoFree(options);
 	if (options)
@@ -102,10 +106,8 @@ int pg_conn_open_with(const struct pg_conn_settings *settings, struct pg_conn **
 		"read-write", "UTF8", settings->database_url, NULL};
 	struct pg_conn *c;
 
-	/* Anything but a plain database name; a misspelt URL would be taken for one and quoted. */
-	if (strpbrk(settings->database_url, "=:/@"))
-		if (check_url(settings->database_url, e) < 0)
-			return -1;
+	if (pg_conn_check_url(settings->database_url, e) < 0)
+		return -1;
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return err_set(e, "database: out of memory");

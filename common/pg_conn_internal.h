@@ -13,6 +13,9 @@ struct pg_conn_settings {
 int pg_conn_open_with(
 	const struct pg_conn_settings *settings, struct pg_conn **ret, struct err *e) _must_check_;
 
+/* Errors: not a URL or key=value string; without quoting it, which may hold a password. */
+int pg_conn_check_url(const char *url, struct err *e) _must_check_;
+
 /* False when the server is known to have gone; costs one poll(2). */
 bool pg_conn_is_alive(struct pg_conn *c);
 

@@ -22,9 +22,19 @@
 /* A single cut connection is back within this; jobs are not refused for less. */
 #define GRACE_MS 250
 /* So soon is an idle connection's end known, so that readiness does not claim one that is gone. */
-#define IDLE_CHECK_MS 1000
+#define IDLE_CHECK_MS  1000
+#define FAILURE_LOG_US (30 * (int64_t)1000000)
 
-enum { M_UP, M_QUEUED, M_QUEUE_FULL, M_JOBS, M_UNAVAILABLE, M_CONNECTS, M_WAIT };
+enum {
+	M_UP,
+	M_QUEUED,
+	M_QUEUE_FULL,
+	M_JOBS,
+	M_UNAVAILABLE,
+	M_CONNECTS,
+	M_CONNECT_FAILURES,
+	M_WAIT
+};
 
 static struct metric_histogram wait_histogram;
 static struct metric metrics[] = {
@@ -46,6 +56,9 @@ static struct metric metrics[] = {
 	[M_CONNECTS] = {.name = "holdpoint_database_connects_total",
 		.type = METRIC_COUNTER,
 		.help = "Connections opened."},
+	[M_CONNECT_FAILURES] = {.name = "holdpoint_database_connect_failures_total",
+		.type = METRIC_COUNTER,
+		.help = "Attempts to open a connection that failed."},
 	[M_WAIT] = {.name = "holdpoint_database_queue_wait_seconds",
 		.type = METRIC_HISTOGRAM,
 		.help = "Time a job waited in the queue.",
@@ -71,6 +84,8 @@ struct pg_pool {
 	unsigned ring_size, head, count;
 	unsigned live;
 	bool closing;
+	int64_t failure_logged_us; /* 0: no attempt to connect has failed since the last that did
+				      not */
 
 	pthread_t *threads; /* the workers, then the bouncer */
 	unsigned thread_count;
@@ -114,6 +129,36 @@ static void set_live(struct pg_pool *p, int change)
 
 /* ---- workers ---- */
 
+/* Every connection tries for itself: one line for all of them, now and then. */
+static void log_failure(struct pg_pool *p, const char *why, int64_t retry_ms)
+{
+	int64_t now = monotonic_us();
+	bool due;
+
+	metric_add(&metrics[M_CONNECT_FAILURES], 1);
+	pthread_mutex_lock(&p->lock);
+	due = p->failure_logged_us == 0 || now - p->failure_logged_us >= FAILURE_LOG_US;
+	if (due)
+		p->failure_logged_us = now;
+	pthread_mutex_unlock(&p->lock);
+	if (due)
+		log_warn("database_connect_failed", LOG_STR("pool", p->application_name),
+			LOG_STR("error", why), LOG_INT("retry_ms", retry_ms));
+}
+
+static void log_success(struct pg_pool *p)
+{
+	bool failed_before;
+
+	metric_add(&metrics[M_CONNECTS], 1);
+	pthread_mutex_lock(&p->lock);
+	failed_before = p->failure_logged_us != 0;
+	p->failure_logged_us = 0;
+	pthread_mutex_unlock(&p->lock);
+	if (failed_before)
+		log_info("database_connected", LOG_STR("pool", p->application_name));
+}
+
 /* Opens a connection, trying again until there is one. NULL: the pool is closing. */
 static struct pg_conn *connect_until_closing(struct pg_pool *p)
 {
@@ -125,11 +170,10 @@ static struct pg_conn *connect_until_closing(struct pg_pool *p)
 		bool closing;
 
 		if (pg_conn_open_with(&p->settings, &c, &e) == 0) {
-			metric_add(&metrics[M_CONNECTS], 1);
+			log_success(p);
 			return c;
 		}
-		log_warn("database_connect_failed", LOG_STR("error", e.msg),
-			LOG_INT("retry_ms", backoff_ms));
+		log_failure(p, e.msg, backoff_ms);
 		pthread_mutex_lock(&p->lock);
 		if (!p->closing)
 			wait_until_us(&p->stopped, &p->lock, monotonic_us() + backoff_ms * 1000);
@@ -331,7 +375,7 @@ int pg_pool_open(
 			pool_free(p);
 		return err_set(e, "database pool: out of memory");
 	}
-	if (wait_first && probe(p, e) < 0) {
+	if (pg_conn_check_url(config->database_url, e) < 0 || (wait_first && probe(p, e) < 0)) {
 		pool_free(p);
 		return err_prefix(e, "--database-url");
 	}

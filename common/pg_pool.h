@@ -25,8 +25,9 @@ struct pg_pool_config {
 };
 
 /*
- * Opens the pool; with wait_first, fails unless a first connection could be made (a daemon's
- * start). Blocks: until that connection stands or failed.
+ * Opens the pool; with wait_first, fails unless a first connection could be made, and blocks until
+ * that stands or failed. Else only a URL that cannot be read is an error: connections come when the
+ * server does.
  */
 int pg_pool_open(const struct pg_pool_config *config, bool wait_first, struct pg_pool **ret,
 	struct err *e) _must_check_;

@@ -7,9 +7,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 
-#define ROUND_S		 10 /* between two sweeps, and two attempts to record the policies */
-#define PARTITION_ROUNDS 60
-#define PRUNE_ROUNDS	 360
+#define ROUND_S 10 /* between two sweeps, and two attempts to record the policies */
 
 struct housekeeping {
 	struct pg_pool *pool;
@@ -24,31 +22,39 @@ struct housekeeping {
 };
 
 /* Statements that need no parameter and whose result nobody waits for. */
-static const struct pg_stmt expire_holds = {
-	.name = "expire_holds", .sql = "SELECT holdpoint.expire_holds()"};
-static const struct pg_stmt ensure_partitions = {
-	.name = "ensure_partitions", .sql = "SELECT holdpoint.ensure_partitions()"};
-static const struct pg_stmt outbox_prune = {
-	.name = "outbox_prune", .sql = "SELECT holdpoint.outbox_prune()"};
+static struct task {
+	struct pg_stmt stmt;
+	unsigned every_rounds;
+	_Atomic bool due; /* the last attempt did nothing, or there was none */
+} tasks[] = {
+	{{.name = "expire_holds", .sql = "SELECT holdpoint.expire_holds()"}, 1, true},
+	{{.name = "ensure_partitions", .sql = "SELECT holdpoint.ensure_partitions()"}, 60, true},
+	{{.name = "outbox_prune", .sql = "SELECT holdpoint.outbox_prune()"}, 360, true},
+};
+
 static const struct pg_stmt policy_loaded = {.name = "policy_loaded",
 	.sql = "SELECT holdpoint.policy_loaded($1, $2, $3, $4)",
 	.param_count = 4};
 
-static void run_statement(struct pg_conn *conn, bool usable, void *arg)
+static void run_task(struct pg_conn *conn, bool usable, void *arg)
 {
-	const struct pg_stmt *stmt = arg;
+	struct task *task = arg;
 	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
+	enum pg_status status = PG_UNAVAILABLE;
 	struct err e;
 
-	if (usable && pg_exec(conn, stmt, NULL, &rows, NULL, &e) != PG_OK)
-		log_warn("housekeeping_failed", LOG_STR("task", stmt->name),
+	if (usable)
+		status = pg_exec(conn, &task->stmt, NULL, &rows, NULL, &e);
+	task->due = status != PG_OK;
+	if (usable && status != PG_OK)
+		log_warn("housekeeping_failed", LOG_STR("task", task->stmt.name),
 			LOG_STR("error", e.msg));
 }
 
-static void submit(struct housekeeping *h, const struct pg_stmt *stmt)
+static void submit(struct housekeeping *h, struct task *task)
 {
-	if (pg_pool_submit(h->pool, run_statement, (void *)stmt) != 0)
-		log_debug("housekeeping_postponed", LOG_STR("task", stmt->name));
+	if (pg_pool_submit(h->pool, run_task, task) != 0)
+		log_debug("housekeeping_postponed", LOG_STR("task", task->stmt.name));
 }
 
 static enum pg_status record_policy(
@@ -145,11 +151,9 @@ static void *keep_house(void *arg)
 		if (time(NULL) < next)
 			continue;
 		next = time(NULL) + ROUND_S;
-		submit(h, &expire_holds);
-		if (round % PARTITION_ROUNDS == 0)
-			submit(h, &ensure_partitions);
-		if (round % PRUNE_ROUNDS == 0)
-			submit(h, &outbox_prune);
+		for (size_t i = 0; i < ARRAY_LEN(tasks); i++)
+			if (tasks[i].due || round % tasks[i].every_rounds == 0)
+				submit(h, &tasks[i]);
 		round++;
 	}
 	return NULL;

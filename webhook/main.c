@@ -341,6 +341,10 @@ static int start_api(struct parts *p, struct err *e)
 	return http_server_start(&config, &p->api, e);
 }
 
+/*
+ * Comes up without PostgreSQL too: what rules deny or allow from memory must go on when a node
+ * starts anew in the middle of an outage. Until it is there, held requests are denied.
+ */
 static int start_database(struct parts *p, struct err *e)
 {
 	const struct pg_pool_config pool = {.database_url = opt.database_url,
@@ -356,7 +360,7 @@ static int start_database(struct parts *p, struct err *e)
 		.queue_bytes = (size_t)opt.record_queue_bytes,
 		.linger_ms = (unsigned)opt.record_linger_ms};
 
-	if (pg_pool_open(&pool, true, &p->webhook.pool, e) != 0)
+	if (pg_pool_open(&pool, false, &p->webhook.pool, e) != 0)
 		return -1;
 	if (recorder_open(&records, &p->webhook.recorder, e) != 0 ||
 		hold_wait_open(opt.database_url, (unsigned)opt.max_waiting, &p->webhook.wait, e) !=
