@@ -117,7 +117,8 @@ CREATE TABLE holdpoint.hold (
   CHECK (max_uses IS NULL OR uses <= max_uses),
   CHECK ((ended_at IS NULL) = (state IN ('pending', 'approved'))),
   CHECK (cardinality(rule_approvals) IS NOT DISTINCT FROM jsonb_array_length(rules))
-) WITH (fillfactor = 85);
+-- Each attempt writes the row anew: a change that is not small stands beside it.
+) WITH (fillfactor = 85, toast_tuple_target = 1024);
 CREATE INDEX hold_number ON holdpoint.hold (id);
 CREATE INDEX hold_past ON holdpoint.hold (cluster, fingerprint, id DESC);
 -- The live holds are few, and the planner's idea of how few is often old. So each of these small

@@ -437,6 +437,41 @@ BEGIN
 END
 $$;
 
+-- What is asked for most: a pending hold, once more, by an agent or a controller that repeats
+-- forever. One statement finds and counts it. Null wherever the answer may be another one (a repeat,
+-- a window, an approval, other terms): then hold_try looks, in its order. State and expiry are asked
+-- through hold_state, so that no index on them can be taken for hold_live.
+--
+-- The count is all that is written, and it lets nobody through: a crash may cost it, and the answer
+-- need not wait for the disk or a standby.
+CREATE FUNCTION holdpoint.hold_count_pending(want holdpoint.hold) RETURNS holdpoint.hold
+LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+DECLARE
+  asked_at timestamptz := clock_timestamp();
+  since timestamptz := asked_at - (SELECT c.repeat_window FROM holdpoint.config c);
+  found_hold holdpoint.hold;
+BEGIN
+  IF want.grant_kind <> 'Once' THEN
+    RETURN NULL;
+  END IF;
+  UPDATE holdpoint.hold h
+  SET attempts = h.attempts + 1, last_attempt_at = asked_at
+  WHERE h.cluster = want.cluster AND h.fingerprint = want.fingerprint AND h.ended_at IS NULL
+    AND holdpoint.hold_state(h, asked_at) = 'pending'
+    AND holdpoint.hold_same_terms(h, want)
+    AND NOT EXISTS (SELECT FROM holdpoint.hold_event e
+      WHERE e.cluster = want.cluster AND e.fingerprint = want.fingerprint
+        AND e.action = 'use' AND e.at > since)
+  RETURNING h.*
+  INTO found_hold;
+  IF FOUND THEN
+    PERFORM set_config('synchronous_commit', 'off', true);
+  END IF;
+  RETURN found_hold;
+END
+$$;
+
 -- One pass of hold_find_or_create; null: somebody was faster, look again.
 CREATE FUNCTION holdpoint.hold_try(want holdpoint.hold, p_max_repeats int)
 RETURNS holdpoint.hold_answer
@@ -528,6 +563,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_te
 AS $$
 DECLARE
   want holdpoint.hold;
+  h holdpoint.hold;
   answer holdpoint.hold_answer;
 BEGIN
   IF p_expires IS NULL OR p_expires NOT BETWEEN '1 second' AND '31 days' THEN
@@ -569,6 +605,10 @@ BEGIN
 
   IF p_dry_run THEN
     RETURN holdpoint.hold_would(want);
+  END IF;
+  h := holdpoint.hold_count_pending(want);
+  IF h.id IS NOT NULL THEN
+    RETURN holdpoint.hold_answer_of('held', h);
   END IF;
   FOR attempt IN 1..20 LOOP
     answer := holdpoint.hold_try(want, p_max_repeats);

@@ -15,6 +15,23 @@ SELECT t.is('false', (hold_id = :h)::text, 'another cluster')
   FROM t.ask('{"name": "one", "cluster": "c2"}');
 SELECT t.is('create:agent', t.steps(:h), 'retries are no steps');
 
+-- Only the count of attempts may be lost in a crash: all else is on disk before the answer is out.
+SET synchronous_commit = on;
+SELECT t.is('held on', verdict || ' ' || current_setting('synchronous_commit'), 'a new hold')
+FROM t.ask('{"name": "durable"}');
+SELECT t.is('held off', verdict || ' ' || current_setting('synchronous_commit'), 'held once more')
+FROM t.ask('{"name": "durable"}');
+SELECT t.is('on', current_setting('synchronous_commit'), 'for that transaction only');
+SELECT holdpoint.approve(max(id)) FROM holdpoint.hold WHERE name = 'durable' \g /dev/null
+SELECT t.is('allow on', verdict || ' ' || current_setting('synchronous_commit'), 'a use')
+FROM t.ask('{"name": "durable"}');
+SELECT t.is('allow on', verdict || ' ' || current_setting('synchronous_commit'), 'a repeat')
+FROM t.ask('{"name": "durable"}');
+SELECT t.age(max(id), '2 hours') FROM holdpoint.hold WHERE name = 'durable' \g /dev/null
+SELECT t.is('held on', verdict || ' ' || current_setting('synchronous_commit'), 'made anew')
+FROM t.ask('{"name": "durable"}');
+RESET synchronous_commit;
+
 -- Once: one use, repeats for 60 s, then a new hold.
 SELECT holdpoint.approve(:h) \g /dev/null
 SELECT t.is('approved', t.state(:h), 'approved');
