@@ -63,8 +63,8 @@ expect 11000 50 --verb delete,patch --since 2h # one row in a hundred, newest fi
 expect 400 50 --verb get --since 2h -o ocsf
 expect 210 50 --resource secrets --since 2h
 expect 110 50 -n ns7 --since 2h
-expect 260 50 --code 403 --since 2h
-expect 260 50 --code 4xx --since 2h
+expect 110 50 --code 403 --since 2h
+expect 110 50 --code 4xx --since 2h
 expect 210 50 --decision deny --since 2h
 expect 30 1 --hold 7 --since 2h
 expect 600 50 --name web3 --since 2h
