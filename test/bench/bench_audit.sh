@@ -3,13 +3,16 @@
 # Events committed per second through holdpoint-auditsink over TLS, next to a bare COPY BINARY of the
 # very same rows into a table of the same shape (partition, indexes, compression), in one run: same
 # PostgreSQL with fsync on, same number of connections to it, 400 rows a request as API servers send
-# them. Both are measured twice, in turns. With --rate N only the sink, at N events/s: what it costs.
+# them. Both are measured twice, in turns.
+#
+# Before that, what 4,000 events/s cost, the most that one API server sends: cores and memory of the
+# sink. With --rate N only this, at N events/s. At the end, how fast one core masks (bench_mask).
 #
 # The fleet has one cluster for each connection (--clusters N for another number). The sequence
 # numbers of one cluster are taken under a lock until COMMIT, so one cluster alone keeps one
 # connection busy, whatever their number; that is measured beside it.
 #
-# With --large N (default 10, 0: not) it ends with 1, then N lists of 40 MiB from all connections at
+# With --large N (default 10, 0: not) there are 1, then N lists of 40 MiB from all connections at
 # once: what is resident after them and was at most, which must not grow with their number.
 #
 # With --past N (10000000, say) instead: the sink's events/s into a database that is nearly empty and
@@ -26,7 +29,7 @@ source "$root/dev.d/certs.sh"
 # shellcheck source=../../dev.d/daemons.sh
 source "$root/dev.d/daemons.sh"
 
-json=0 seconds=10 connections=4 clusters='' rate=0 per_body=400 past=0 body=s.body large=10
+json=0 seconds=10 connections=4 clusters='' rate='' per_body=400 past=0 body=s.body large=10
 read -ra under <<<"${HOLDPOINT_BENCH_UNDER:-}"
 while (($#)); do
   case $1 in
@@ -63,7 +66,13 @@ stack_dir=$dir stack_bin=$HOLDPOINT_BIN stack_cluster=c1 stack_detach=0
 sql() { psql -q -X -tA -v ON_ERROR_STOP=1 "$HOLDPOINT_TEST_DATABASE_URL" -c "$1"; }
 paths() { seq -s, -f '/audit/c%g' 1 "$1"; }
 cpu() { awk '{print $14 + $15}' "/proc/${stack_pid[sink]}/stat"; }
-rss() { awk '/VmRSS|VmHWM/ {printf "%s %.0f MiB  ", $1, $2 / 1024}' "/proc/${stack_pid[sink]}/status"; }
+# Forgets what was resident at most, so that the next memory() speaks of what came since.
+forget_peak() { echo 5 >"/proc/${stack_pid[sink]}/clear_refs"; }
+# memory: "MiB-resident MiB-at-most".
+memory() {
+  awk '/VmRSS/ {rss = $2} /VmHWM/ {hwm = $2} END {printf "%.0f %.0f\n", rss / 1024, hwm / 1024}' \
+    "/proc/${stack_pid[sink]}/status"
+}
 
 # send SECONDS RATE CLUSTERS: one line of figures.
 send() {
@@ -71,15 +80,24 @@ send() {
     "$dir/certs/audit.crt" "$dir/certs/audit.key" $((2 * connections)) "$per_body" "$1" "$2" \
     "$(paths "$3")" "$root"/test/fixtures/audit/*/*-eventlist.json
 }
-# large LISTS: 18,500 recorded events are 40 MiB. Prints "LISTS resident MiB, at most MiB, told to wait".
+# at_rate RATE: the line of send, then "cores MiB-resident MiB-at-most".
+at_rate() {
+  local before line
+  send 2 "$1" "$clusters" >/dev/null
+  forget_peak
+  before=$(cpu)
+  line=$(send "$seconds" "$1" "$clusters")
+  printf '%s %s %s\n' "$line" "$(awk -v t="$(($(cpu) - before))" -v hz="$(getconf CLK_TCK)" -v s="$seconds" \
+    'BEGIN {printf "%.3f", t / hz / s}')" "$(memory)"
+}
+# large LISTS: 18,500 recorded events are 40 MiB. Prints "LISTS MiB-resident MiB-at-most told-to-wait".
 large() {
   local told
-  echo 5 >"/proc/${stack_pid[sink]}/clear_refs"
+  forget_peak
   told=$("$tools/bench_audit_send" --lists "$1" "${stack_url[sink]#https://}" "$dir/certs/ca.crt" \
     "$dir/certs/audit.crt" "$dir/certs/audit.key" "$connections" 18500 0 0 "$(paths "$clusters")" \
     "$root"/test/fixtures/audit/*/*-eventlist.json | awk '{print $5}')
-  awk -v n="$1" -v told="$told" '/VmRSS/ {rss = $2} /VmHWM/ {hwm = $2}
-    END {printf "%d %.0f %.0f %d\n", n, rss / 1024, hwm / 1024, told}' "/proc/${stack_pid[sink]}/status"
+  printf '%s %s %s\n' "$1" "$(memory)" "$told"
 }
 copy() {
   "${under[@]}" "$tools/bench_audit_copy" "$HOLDPOINT_TEST_DATABASE_URL" holdpoint.bench_event "$connections" \
@@ -185,14 +203,16 @@ if ((past)); then
   measure_past
   exit 0
 fi
-if ((rate)); then
-  send 2 "$rate" "$clusters" >/dev/null
-  before=$(cpu)
-  result=$(send "$seconds" "$rate" "$clusters")
-  used=$(($(cpu) - before))
-  read -r per_s mb_s p50 p99 unavailable <<<"$result"
-  say "$per_s events/s ($mb_s MB/s), acknowledged after p50 $p50 ms, p99 $p99 ms, $unavailable told to wait"
-  say "$(awk -v t="$used" -v hz="$(getconf CLK_TCK)" -v s="$seconds" 'BEGIN {printf "%.3f", t / hz / s}') cores, $(rss)"
+say() { ((json)) || printf '%s\n' "$*"; }
+
+cost=$(at_rate "${rate:-4000}")
+read -r at_per_s at_mb_s at_p50 at_p99 at_waits cores resident peak <<<"$cost"
+say "at $at_per_s events/s ($at_mb_s MB/s): $cores cores, $resident MiB resident, $peak at most;" \
+  "acknowledged after p50 $at_p50 ms, p99 $at_p99 ms, $at_waits times told to wait"
+cost=$(printf '{"events_per_s":%s,"cores":%s,"resident_mib":%s,"peak_mib":%s,"p99_ms":%s}' \
+  "$at_per_s" "$cores" "$resident" "$peak" "$at_p99")
+if [[ $rate ]]; then
+  ((json)) && printf '{"at_rate":%s}\n' "$cost"
   exit 0
 fi
 
@@ -202,7 +222,6 @@ sql "CREATE TABLE holdpoint.bench_event (LIKE holdpoint.audit_event INCLUDING AL
   sql "CREATE TABLE IF NOT EXISTS holdpoint.bench_event (LIKE holdpoint.audit_event INCLUDING ALL) PARTITION BY RANGE (recorded_at);
     CREATE TABLE holdpoint.bench_event_default PARTITION OF holdpoint.bench_event DEFAULT" >/dev/null
 
-say() { ((json)) || printf '%s\n' "$*"; }
 send 2 0 "$clusters" >/dev/null
 sent1=$(send "$seconds" 0 "$clusters")
 copied1=$(copy "$seconds")
@@ -214,21 +233,23 @@ baseline=$(mean "$copied1" "$copied2")
 ratio=$(divide "$ours" "$baseline")
 say "holdpoint-auditsink, TLS, masking, numbering, $clusters clusters: $ours events/s (rounds: $(first "$sent1"), $(first "$sent2"))"
 say "  MB/s, p50 ms, p99 ms, told to wait: ${sent2#* }"
-say "  memory: $(rss)"
+say "  memory: $(memory | awk '{printf "%d MiB resident, %d at most", $1, $2}')"
 say "bare COPY BINARY of the same rows, $connections connections: $baseline rows/s (rounds: $copied1, $copied2)"
+say "ratio: $ratio"
+say "one cluster alone: $(first "$single") events/s, $(divide "$(first "$single")" "$baseline") of it"
 curve=()
 for n in 1 $((large)); do
   ((large)) || break
   curve+=("$(large "$n")")
   say "$(awk '{printf "after %d lists of 40 MiB: %d MiB resident, %d at most, %d times told to wait", $1, $2, $3, $4}' <<<"${curve[-1]}")"
 done
-say "one cluster alone: $(first "$single") events/s, $(divide "$(first "$single")" "$baseline") of it"
+mask=$("${under[@]}" "$tools/bench_mask" -o json "$root"/test/fixtures/audit/*/*-eventlist.json)
+read -r masked_mb_s read_mb_s < <(awk -F'[:,]' '{print $2 + 0, $4 + 0}' <<<"$mask")
+say "mask $masked_mb_s MB/s on one core ($read_mb_s with reading the JSON)"
 if ((json)); then
-  printf '{"ratio":%s,"events_per_s":%s,"baseline_rows_per_s":%s,"ratio_one_cluster":%s,"large_bodies":[%s]}\n' \
-    "$ratio" "$ours" "$baseline" "$(divide "$(first "$single")" "$baseline")" "$(
+  printf '{"ratio":%s,"events_per_s":%s,"baseline_rows_per_s":%s,"ratio_one_cluster":%s,"at_rate":%s,"large_bodies":[%s],"mask_mb_per_s":%s}\n' \
+    "$ratio" "$ours" "$baseline" "$(divide "$(first "$single")" "$baseline")" "$cost" "$(
       ((${#curve[@]})) && printf '%s\n' "${curve[@]}" |
         awk '{printf "%s{\"lists\":%d,\"resident_mib\":%d,\"peak_mib\":%d,\"told_to_wait\":%d}", s, $1, $2, $3, $4; s = ","}'
-    )"
-else
-  say "ratio: $ratio"
+    )" "$masked_mb_s"
 fi
