@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# usage: bench_audit.sh [-o json] [--seconds N] [--connections N] [--clusters N] [--rate N] [--past N [--bodies small]] [--large N]
+# usage: bench_audit.sh [-o json] [--seconds N] [--connections N] [--clusters N] [--rate N] [--past N [--bodies small] [--span TIME]] [--large N]
 # Events committed per second through holdpoint-auditsink over TLS, next to a bare COPY BINARY of the
 # very same rows into a table of the same shape (partition, indexes, compression), in one run: same
 # PostgreSQL with fsync on, same number of connections to it, 400 rows a request as API servers send
@@ -18,7 +18,8 @@
 # With --past N (10000000, say) instead: the sink's events/s into a database that is nearly empty and
 # into one of N events from the last day, in turns (past.sql; 2.1 KB each, so 24 GB of disk and half
 # an hour for ten million; with --bodies small 0.5 KB), and how long `holdpoint events` takes there
-# with each of its filters, from the start of the process to its end.
+# with each of its filters, from the start of the process to its end. With --span '20 minutes' they
+# are that recent instead: all in the one partition that the sink writes to.
 #
 # HOLDPOINT_BENCH_UNDER: a command that each measurement is run under (flock, taskset …).
 set -euo pipefail
@@ -29,7 +30,7 @@ source "$root/dev.d/certs.sh"
 # shellcheck source=../../dev.d/daemons.sh
 source "$root/dev.d/daemons.sh"
 
-json=0 seconds=10 connections=4 clusters='' rate='' per_body=400 past=0 body=s.body large=10
+json=0 seconds=10 connections=4 clusters='' rate='' per_body=400 past=0 body=s.body span='24 hours' large=10
 read -ra under <<<"${HOLDPOINT_BENCH_UNDER:-}"
 while (($#)); do
   case $1 in
@@ -40,8 +41,9 @@ while (($#)); do
     --rate) rate=$2 ;;
     --past) past=$2 ;;
     --large) large=$2 ;;
+    --span) span=$2 ;;
     --bodies) [[ $2 == small ]] && body="'{\"kind\":\"Event\",\"stage\":\"ResponseComplete\"}'" ;;
-    *) die "usage: bench_audit.sh [-o json] [--seconds N] [--connections N] [--clusters N] [--rate N] [--past N [--bodies small]] [--large N]" ;;
+    *) die "usage: bench_audit.sh [-o json] [--seconds N] [--connections N] [--clusters N] [--rate N] [--past N [--bodies small] [--span TIME]] [--large N]" ;;
   esac
   shift 2
 done
@@ -158,6 +160,7 @@ into() {
   sink_start --database-connections="$connections" "${sources[@]}" \
     --database-url="$(pg_url "$pg_sockets" "$1" auditsink "$stack_dir/passfile")" 2>/dev/null
   send 1 10000 "$clusters" >/dev/null
+  sql CHECKPOINT
   result=$(send "$seconds" 0 "$clusters")
   daemon_stop sink
   first "$result"
@@ -166,7 +169,7 @@ into() {
 fill_past() {
   daemon_stop sink
   pg_set "wal_level = minimal" "max_wal_senders = 0" "shared_buffers = '2GB'" "max_wal_size = '8GB'"
-  psql -q -X "$HOLDPOINT_TEST_DATABASE_URL" -v past="$past" -v body="$body" -f "$root/test/bench/past.sql" >&2
+  psql -q -X "$HOLDPOINT_TEST_DATABASE_URL" -v past="$past" -v body="$body" -v span="$span" -f "$root/test/bench/past.sql" >&2
   pg_set "wal_level = replica"
   say "$(sql 'SELECT count(*) FROM holdpoint.audit_event') events are there, $(sql "SELECT
     pg_size_pretty(pg_database_size(current_database()))"), of which indexes $(sql "SELECT
@@ -180,8 +183,12 @@ measure_past() {
   pg_database "$pg_sockets" nearly_empty
   "$HOLDPOINT_BIN/holdpoint" db migrate --migrations "$root/db/migrations" \
     --database-url="$(pg_url "$pg_sockets" nearly_empty)" >/dev/null
-  for round in 1 2 3; do
-    few=$(into nearly_empty) many=$(into holdpoint)
+  for round in 1 2 3 4 5; do
+    if ((round % 2)); then
+      few=$(into nearly_empty) many=$(into holdpoint)
+    else
+      many=$(into holdpoint) few=$(into nearly_empty)
+    fi
     say "events/s, round $round: into few $few, into $past $many"
     few_all=$((few_all + few)) many_all=$((many_all + many))
   done

@@ -1,10 +1,10 @@
 -- A past of :past events for `./dev bench audit --past`: the rows that stand in audit_event already
--- (recorded traffic, as the sink stored it), again and again, over the last 24 hours, in four
--- clusters, with names spread as they are in a cluster: 5 in 100 by one agent, the others by 1,000
--- service accounts; 300 namespaces, 50,000 names, 6 in 100 refused or not found, 1 in 10 with a
--- decision, of which few deny or hold. Partitions are filled without indexes and in one transaction
--- with their making, so that nothing goes through the WAL; the indexes are built afterwards. :body is
--- the body of a row: s.body, or something smaller where disk or time are short.
+-- (recorded traffic, as the sink stored it), again and again, over the last :span, in four clusters,
+-- with names spread as they are in a cluster: 5 in 100 by one agent, the others by 1,000 service
+-- accounts; 300 namespaces, 50,000 names, 6 in 100 refused or not found, 1 in 10 with a decision, of
+-- which few deny or hold. Partitions are filled without indexes and in one transaction with their
+-- making, so that nothing goes through the WAL; the indexes are built afterwards. :body is the body of
+-- a row: s.body, or something smaller where disk or time are short.
 \set ON_ERROR_STOP on
 SET synchronous_commit = off;
 SET maintenance_work_mem = '512MB';
@@ -15,7 +15,7 @@ CREATE TABLE holdpoint.bench_sample AS
 CREATE INDEX ON holdpoint.bench_sample (n);
 ANALYZE holdpoint.bench_sample;
 
-CREATE FUNCTION holdpoint.bench_fill(target text, first bigint, last bigint, all_rows bigint, upto timestamptz, body text) RETURNS void
+CREATE FUNCTION holdpoint.bench_fill(target text, first bigint, last bigint, all_rows bigint, upto timestamptz, body text, span text) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
   samples int := (SELECT count(*) FROM holdpoint.bench_sample);
@@ -36,8 +36,8 @@ BEGIN
     CASE WHEN q %% 10 = 0 THEN gen_random_uuid() END, CASE WHEN q %% 5000 = 10 THEN q / 5000 END,
     false, false, s.masking_version, s.masked, %s, s.body_nonce, s.body_digest
   FROM generate_series($1::bigint, $2) AS g
-  CROSS JOIN LATERAL (SELECT $5 - ($3 - g) * interval ''86400 seconds'' / $3 AS at, g / 4 AS q) AS t
-  JOIN holdpoint.bench_sample s ON s.n = g %% $4', target, body) USING first, last, all_rows, samples, upto;
+  CROSS JOIN LATERAL (SELECT $5 - ($3 - g) * $6::interval / $3 AS at, g / 4 AS q) AS t
+  JOIN holdpoint.bench_sample s ON s.n = g %% $4', target, body) USING first, last, all_rows, samples, upto, span;
 END
 $$;
 
@@ -45,7 +45,7 @@ $$;
 SELECT format('audit_event_p%s', to_char(now() AT TIME ZONE 'UTC' - interval '1 day', 'YYYYMMDD')) AS yesterday,
   format('audit_event_p%s', to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD')) AS today,
   (now() AT TIME ZONE 'UTC')::date AS day, now() AS upto,
-  greatest(0, ceil(:past - extract(epoch FROM now() - date_trunc('day', now(), 'UTC')) / 86400 * :past)::bigint) AS midnight \gset
+  greatest(0, ceil(:past - extract(epoch FROM now() - date_trunc('day', now(), 'UTC')) / extract(epoch FROM :'span'::interval) * :past)::bigint) AS midnight \gset
 SET ROLE holdpoint_owner;
 ALTER TABLE holdpoint.audit_event DETACH PARTITION holdpoint.:today;
 DROP TABLE holdpoint.:today;
@@ -56,14 +56,14 @@ BEGIN;
 SET LOCAL ROLE holdpoint_owner;
 CREATE TABLE holdpoint.:yesterday (LIKE holdpoint.audit_event INCLUDING ALL EXCLUDING INDEXES);
 RESET ROLE;
-SELECT holdpoint.bench_fill(:'yesterday', 0, :midnight - 1, :past, :'upto', :'body') \g /dev/null
+SELECT holdpoint.bench_fill(:'yesterday', 0, :midnight - 1, :past, :'upto', :'body', :'span') \g /dev/null
 COMMIT;
 \echo filling today
 BEGIN;
 SET LOCAL ROLE holdpoint_owner;
 CREATE TABLE holdpoint.:today (LIKE holdpoint.audit_event INCLUDING ALL EXCLUDING INDEXES);
 RESET ROLE;
-SELECT holdpoint.bench_fill(:'today', :midnight, :past - 1, :past, :'upto', :'body') \g /dev/null
+SELECT holdpoint.bench_fill(:'today', :midnight, :past - 1, :past, :'upto', :'body', :'span') \g /dev/null
 COMMIT;
 \echo building the indexes
 SET ROLE holdpoint_owner;
