@@ -177,7 +177,8 @@ void mask_audit_event(const struct masker *m, const struct json_doc *d, json_ref
 
 	*ret = (struct mask_result){0};
 	if (json_type(d, event) != JSON_OBJECT) {
-		if (walk_or_mask(&f, event, (struct mask_where){0}) < 0)
+		if (walk_or_mask(&f, event, (struct mask_where){0}) < 0 ||
+			mask_frame_settle(&f) < 0)
 			put_all_masked(m, range, true, out, ret);
 		else
 			put_masked(&f, range, out, ret);
@@ -190,7 +191,10 @@ void mask_audit_event(const struct masker *m, const struct json_doc *d, json_ref
 			return;
 		}
 	}
-	put_masked(&f, range, out, ret);
+	if (mask_frame_settle(&f) < 0)
+		put_all_masked(m, range, true, out, ret);
+	else
+		put_masked(&f, range, out, ret);
 }
 
 void mask_object(const struct masker *m, const struct json_doc *d, json_ref object,
@@ -202,7 +206,7 @@ void mask_object(const struct masker *m, const struct json_doc *d, json_ref obje
 				       target.group, target.resource, target.subresource)};
 
 	*ret = (struct mask_result){0};
-	if (walk_or_mask(&f, object, w) < 0)
+	if (walk_or_mask(&f, object, w) < 0 || mask_frame_settle(&f) < 0)
 		put_all_masked(m, json_text(d, object), true, out, ret);
 	else
 		put_masked(&f, json_text(d, object), out, ret);
@@ -222,7 +226,7 @@ void mask_text(const struct masker *m, struct span text, struct arena *arena, st
 		failed = mask_uri(&f, false);
 	else
 		failed = mask_text_frame(&f, (struct mask_where){0});
-	if (failed)
+	if (failed || mask_frame_settle(&f) < 0)
 		put_all_masked(m, text, false, out, ret);
 	else
 		put_masked(&f, text, out, ret);

@@ -104,42 +104,89 @@ static size_t end_of(const struct mask_edit *e)
 	return (size_t)e->off + e->len;
 }
 
-/* The edit at i grows over the ones behind it that it touches. */
-static void swallow(struct mask_frame *f, size_t i)
-{
-	struct mask_edit *e = &f->edits[i];
-	size_t next = i + 1;
-
-	while (next < f->edit_count && f->edits[next].off < end_of(e)) {
-		if (end_of(&f->edits[next]) > end_of(e))
-			e->len = (uint32_t)(end_of(&f->edits[next]) - e->off);
-		next++;
-	}
-	memmove(e + 1, &f->edits[next], (f->edit_count - next) * sizeof(*e));
-	f->edit_count -= next - i - 1;
-}
-
-/* Keeps the list ordered and free of overlaps: what two rules found becomes one edit. */
+/* Edits come in the order of the text, but for a rule that goes over it again; mask_frame_settle()
+ * puts those in their places, all at once. What two rules found becomes one edit, whose mark is
+ * that of the one that begins first, of two that begin together the later one. */
 static int append(struct mask_frame *f, struct mask_edit edit)
 {
-	size_t at = f->edit_count;
+	struct mask_edit *last = f->edit_count > 0 ? &f->edits[f->edit_count - 1] : NULL;
 
 	f->changes++;
-	while (at > 0 && f->edits[at - 1].off >= edit.off)
-		at--;
-	if (at > 0 && end_of(&f->edits[at - 1]) > edit.off) {
-		struct mask_edit *before = &f->edits[--at];
-
-		if (end_of(&edit) > end_of(before))
-			before->len = (uint32_t)(end_of(&edit) - before->off);
-	} else {
-		if (reserve(f) < 0)
-			return -1;
-		memmove(&f->edits[at + 1], &f->edits[at], (f->edit_count - at) * sizeof(*f->edits));
-		f->edits[at] = edit;
-		f->edit_count++;
+	if (last && edit.off == last->off) {
+		edit.len = edit.len > last->len ? edit.len : last->len;
+		*last = edit;
+		return 0;
 	}
-	swallow(f, at);
+	if (last && edit.off > last->off && edit.off < end_of(last)) {
+		if (end_of(&edit) > end_of(last))
+			last->len = (uint32_t)(end_of(&edit) - last->off);
+		return 0;
+	}
+	if (reserve(f) < 0)
+		return -1;
+	f->unordered |= last && edit.off < last->off;
+	f->edits[f->edit_count++] = edit;
+	return 0;
+}
+
+/* Merges two ordered lists; of edits that begin together, those of b come first. */
+static void merge(const struct mask_edit *a, size_t a_count, const struct mask_edit *b,
+	size_t b_count, struct mask_edit *out)
+{
+	while (a_count > 0 || b_count > 0) {
+		if (b_count == 0 || (a_count > 0 && a->off < b->off)) {
+			*out++ = *a++;
+			a_count--;
+		} else {
+			*out++ = *b++;
+			b_count--;
+		}
+	}
+}
+
+/* Merges neighbours of `width` edits, then of twice as many, until all are one list. */
+static int sort(struct mask_frame *f)
+{
+	struct mask_edit *from = f->edits, *to;
+	size_t count = f->edit_count;
+
+	to = arena_alloc(f->ctx->arena, f->edit_cap * sizeof(*to));
+	if (!to)
+		return -1;
+	for (size_t width = 1; width < count; width *= 2) {
+		struct mask_edit *other = from;
+
+		for (size_t i = 0; i < count; i += 2 * width) {
+			size_t a = count - i < width ? count - i : width;
+			size_t b = count - i - a < width ? count - i - a : width;
+
+			merge(from + i, a, from + i + a, b, to + i);
+		}
+		from = to;
+		to = other;
+	}
+	f->edits = from;
+	return 0;
+}
+
+int mask_frame_settle(struct mask_frame *f)
+{
+	size_t count = f->edit_count;
+
+	if (!f->unordered)
+		return 0;
+	if (sort(f) < 0)
+		return -1;
+	f->unordered = false;
+	f->edit_count = 1;
+	for (size_t i = 1; i < count; i++) {
+		struct mask_edit *last = &f->edits[f->edit_count - 1], *e = &f->edits[i];
+
+		if (e->off >= end_of(last))
+			f->edits[f->edit_count++] = *e;
+		else if (end_of(e) > end_of(last))
+			last->len = (uint32_t)(end_of(e) - last->off);
+	}
 	return 0;
 }
 
@@ -191,7 +238,7 @@ int mask_node(struct mask_frame *f, json_ref r, enum mask_rule rule)
 
 void mask_rollback(struct mask_frame *f, size_t count)
 {
-	f->edit_count = count;
+	f->edit_count = count < f->edit_count ? count : f->edit_count;
 }
 
 /* ---- escapes ---- */
@@ -423,6 +470,8 @@ int mask_frame_close(struct mask_frame *child)
 	const char *at = parent->text.ptr + child->parent_off;
 	size_t seen = 0;
 
+	if (mask_frame_settle(child) < 0)
+		return -1;
 	for (size_t i = 0; i < child->edit_count; i++) {
 		struct mask_edit e = child->edits[i];
 		size_t begin = to_parent(child, e.off, &at, &seen, false);

@@ -228,6 +228,7 @@ struct mask_frame {
 
 	struct mask_edit *edits;
 	size_t edit_count, edit_cap;
+	bool unordered; /* an edit stands behind one that begins later */
 	size_t changes; /* edits ever added: none since means that the arena may be rewound */
 
 	struct mask_frame *parent; /* NULL: the caller's text */
@@ -259,6 +260,8 @@ void mask_rollback(struct mask_frame *f, size_t count);
 int mask_frame_open(struct mask_frame *child, struct mask_frame *parent, size_t off, size_t len,
 	enum mask_escape escape) _must_check_;
 int mask_frame_close(struct mask_frame *child) _must_check_;
+/* Puts the edits in order and joins those that overlap, before they are used. */
+int mask_frame_settle(struct mask_frame *f) _must_check_;
 
 /* "[masked …]" exactly? */
 bool mask_is_mark(struct span s);

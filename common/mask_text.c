@@ -10,6 +10,10 @@
 struct scan {
 	struct mask_frame *f;
 	size_t begin, end, at;
+	/* The end of the run of base64 last looked at, and which beginnings in it were looked into:
+	 * a bit for each, and for each of the four ways to cut the bytes into groups. */
+	size_t base64_end;
+	uint16_t base64_tried;
 };
 
 static const char *scan_at(const struct scan *s)
@@ -67,23 +71,47 @@ static size_t broken_jwt_len(const char *p, const char *end, size_t n)
 	return n;
 }
 
+/* The length of the run of base64 from here on, which is walked once. */
+static size_t base64_run_len(struct scan *s)
+{
+	if (s->at >= s->base64_end) {
+		s->base64_end = s->at + mask_tail_len(scan_at(s), scan_end(s), TAIL_BASE64);
+		s->base64_tried = 0;
+	}
+	return s->base64_end - s->at;
+}
+
+/* Was the same beginning, cut the same way, looked into already from further ahead in this run? It
+ * holds nothing new then, and is not decoded once for each place in it. */
+static bool base64_is_known(struct scan *s, size_t len, size_t beginning)
+{
+	uint16_t bit = (uint16_t)(1u << (len % 4 + 4 * beginning));
+	bool known = s->base64_tried & bit;
+
+	s->base64_tried |= bit;
+	return known;
+}
+
 /* Base64 of "{"…, of "---" (PEM) or of gzip, in the middle of a text. */
 static int scan_base64(struct scan *s)
 {
+	static const struct span beginnings[] = {
+		SPAN("eyJ"), SPAN("eyA"), SPAN("LS0t"), SPAN("H4sI")};
 	const char *p = scan_at(s), *end = scan_end(s);
-	size_t n, count = s->f->edit_count, off = s->at;
+	size_t n, count = s->f->edit_count, off = s->at, i = 0;
 
-	if (!begins(p, end, SPAN("eyJ")) && !begins(p, end, SPAN("eyA")) &&
-		!begins(p, end, SPAN("LS0t")) && !begins(p, end, SPAN("H4sI")))
+	while (i < ARRAY_LEN(beginnings) && !begins(p, end, beginnings[i]))
+		i++;
+	if (i == ARRAY_LEN(beginnings))
 		return 0;
-	n = mask_tail_len(p, end, TAIL_BASE64);
+	n = base64_run_len(s);
 	if (begins(p, end, SPAN("eyJ")) && p + n < end && p[n] == '.') {
 		if (n >= 10 && mask_tail_len(p + n + 1, end, TAIL_BASE64) >= 4)
 			return masked(s, off, mask_tail_len(p, end, TAIL_URL), RULE_TEXT_JWT);
 	}
 	if (n >= 10 && broken_jwt_len(p, end, n) > 0)
 		return masked(s, off, broken_jwt_len(p, end, n), RULE_TEXT_JWT);
-	if (n < 20)
+	if (n < 20 || base64_is_known(s, n, i))
 		return 0;
 	if (mask_base64_run(s->f, off, n) < 0)
 		return -1;

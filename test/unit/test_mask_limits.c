@@ -129,6 +129,47 @@ START_TEST(mask_limits__beginnings_cost_no_square)
 }
 END_TEST
 
+/* Rules that go over a text again find places between those that were found before. */
+START_TEST(mask_limits__finds_out_of_order_cost_no_square)
+{
+	static const char *const pieces[] = {"%41+password=x&", "password=x%26+", "a%20+://u:p@h+",
+		"token=a abcdef.0123456789abcde1 "};
+
+	for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
+		_cleanup_(buf_free) struct buf text = BUF_INIT(8 << 20), out = BUF_INIT(256 << 20);
+		struct mask_result r;
+
+		while (text.len < 3 << 20)
+			buf_add_str(&text, pieces[i]);
+		arena_reset(arena);
+		mask_text(masker, buf_span(&text), arena, &out, &r);
+		ck_assert(!out.failed);
+		ck_assert(!r.whole);
+		ck_assert_uint_ge(r.masked, text.len / strlen(pieces[i]));
+	}
+}
+END_TEST
+
+/* A run of base64 with a thousand beginnings in it is not decoded from each of them: that would use
+ * up what may be decoded for the whole event. */
+START_TEST(mask_limits__a_run_of_base64_is_decoded_a_few_times)
+{
+	static const char *const pieces[] = {"LS0t", "eyJ", "eyJeyA", "LS0tLS1CRUdJTiAt"};
+
+	for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
+		_cleanup_(buf_free) struct buf text = BUF_INIT(8 << 20), out = BUF_INIT(16 << 20);
+		struct mask_result r;
+
+		while (text.len < 1 << 20)
+			buf_add_str(&text, pieces[i]);
+		arena_reset(arena);
+		mask_text(masker, buf_span(&text), arena, &out, &r);
+		ck_assert_msg(!r.whole, "%s", pieces[i]);
+		ck_assert(span_eq(buf_span(&out), buf_span(&text)));
+	}
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("mask_limits");
@@ -140,5 +181,7 @@ int main(void)
 	tcase_add_test(tc, mask__gzip_bombs_are_masked_whole);
 	tcase_add_test(tc, mask__no_memory_masks_everything);
 	tcase_add_test(tc, mask_limits__beginnings_cost_no_square);
+	tcase_add_test(tc, mask_limits__finds_out_of_order_cost_no_square);
+	tcase_add_test(tc, mask_limits__a_run_of_base64_is_decoded_a_few_times);
 	return run_tests(tc);
 }
