@@ -285,7 +285,8 @@ struct cel_value cel_eval(
 
 /*
  * Says why a program came out as it did: one line "expression = value" for each operand of the
- * operators && || ! ?: and comparisons, and for what these look at, indented below it.
+ * operators && || ! ?: and comparisons, and for what these look at, indented below it; of all() and
+ * exists() for the element that decided.
  */
 void cel_explain(struct buf *out, const struct cel_program *p, struct cel_activation *activation,
 	struct cel_run *run);

@@ -243,6 +243,9 @@ uint64_t cel_hash_key(struct cel_value v);
 /* eval.c, loop.c */
 cel_node_eval cel_eval_for(const struct cel_node *n);
 cel_node_eval cel_eval_for_loop(const struct cel_node *n);
+/* Leaves the variables of all() or exists() as they were in the turn that decided; its number, from
+ * 1, or 0 when no single one did. */
+uint32_t cel_loop_decisive_turn(const struct cel_node *n, struct cel_ev *ev);
 struct cel_value cel_eval_bind(const struct cel_node *n, struct cel_ev *ev);
 struct cel_value cel_eval_optmap(const struct cel_node *n, struct cel_ev *ev);
 

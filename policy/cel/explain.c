@@ -39,15 +39,25 @@ static void put_source(struct buf *out, struct span source, const struct cel_nod
 	}
 }
 
-static void put_line(struct explainer *x, const struct cel_node *n, unsigned indent)
+static void begin_line(struct explainer *x, unsigned indent)
 {
 	x->lines++;
 	for (unsigned i = 0; i < indent; i++)
 		buf_add_str(x->out, "  ");
-	put_source(x->out, x->ev->prog->source, n);
+}
+
+static void end_line(struct explainer *x, struct cel_value v)
+{
 	buf_add_str(x->out, " = ");
-	cel_put_display_in(x->out, n->eval(n, x->ev), MAX_VALUE_TEXT, x->ev->run->arena);
+	cel_put_display_in(x->out, v, MAX_VALUE_TEXT, x->ev->run->arena);
 	buf_add_char(x->out, '\n');
+}
+
+static void put_line(struct explainer *x, const struct cel_node *n, unsigned indent)
+{
+	begin_line(x, indent);
+	put_source(x->out, x->ev->prog->source, n);
+	end_line(x, n->eval(n, x->ev));
 }
 
 /* What a comparison or call looks at: fields and variables, not literals. */
@@ -61,6 +71,30 @@ static void explain_args(struct explainer *x, const struct cel_node *n, unsigned
 	for (uint32_t i = 0; i < n->count; i++)
 		if (n->args[i] && worth_a_line(n->args[i]))
 			explain(x, n->args[i], indent);
+}
+
+static void put_variable(
+	struct explainer *x, struct span name, uint32_t slot, uint32_t turn, unsigned indent)
+{
+	begin_line(x, indent);
+	buf_add_span(x->out, name);
+	if (turn)
+		buf_printf(x->out, " (number %u)", turn);
+	end_line(x, x->ev->locals[slot]);
+}
+
+/* The element for which all() or exists() came out as it did, and the condition's parts for it. */
+static void explain_turn(struct explainer *x, const struct cel_node *n, unsigned indent)
+{
+	uint32_t turn = cel_loop_decisive_turn(n, x->ev);
+
+	if (!turn)
+		return;
+	put_variable(x, n->name, n->slot, turn, indent);
+	if (n->two_vars)
+		put_variable(x, n->name2, n->slot2, 0, indent);
+	if (worth_a_line(n->args[1]))
+		explain(x, n->args[1], indent);
 }
 
 static void explain(struct explainer *x, const struct cel_node *n, unsigned indent)
@@ -79,7 +113,11 @@ static void explain(struct explainer *x, const struct cel_node *n, unsigned inde
 			explain_args(x, n, indent + 1);
 		break;
 	case CEL_N_LOOP:
-	case CEL_N_BIND: /* the body has variables that only exist inside */
+		if (worth_a_line(n->args[0]))
+			explain(x, n->args[0], indent + 1);
+		explain_turn(x, n, indent + 1);
+		break;
+	case CEL_N_BIND: /* the body has a variable that only exists inside */
 		if (worth_a_line(n->args[0]))
 			explain(x, n->args[0], indent + 1);
 		break;

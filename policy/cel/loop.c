@@ -100,6 +100,23 @@ static struct cel_value eval_exists(const struct cel_node *n, struct cel_ev *ev)
 	return eval_quantifier(n, ev, true);
 }
 
+uint32_t cel_loop_decisive_turn(const struct cel_node *n, struct cel_ev *ev)
+{
+	bool exists = n->loop == CEL_LOOP_EXISTS;
+	struct turns t;
+
+	if ((!exists && n->loop != CEL_LOOP_ALL) || !begin(&t, n, ev))
+		return 0;
+	for (uint32_t turn = 1; next(&t); turn++) {
+		struct cel_value v = condition(&t);
+		if (v.kind == CEL_BOOL && v.b == exists)
+			return turn;
+		if (cel_error_is_limit(v))
+			return 0;
+	}
+	return 0;
+}
+
 static struct cel_value eval_exists_one(const struct cel_node *n, struct cel_ev *ev)
 {
 	struct turns t;

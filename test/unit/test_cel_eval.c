@@ -317,6 +317,62 @@ START_TEST(cel__explains_what_decided)
 }
 END_TEST
 
+START_TEST(cel__explains_which_element_decided)
+{
+	static const struct {
+		const char *expr, *expected;
+	} cases[] = {
+		{"[1, 5, 7].exists(x, x > 3 && x < 9)",
+			"[1, 5, 7].exists(x, x > 3 && x < 9) = true\n"
+			"  x (number 2) = 5\n"
+			"  x > 3 && x < 9 = true\n"
+			"    x > 3 = true\n"
+			"      x = 5\n"
+			"    x < 9 = true\n"
+			"      x = 5\n"},
+		{"object.a.b.all(x, type(x) != string)",
+			"object.a.b.all(x, type(x) != string) = false\n"
+			"  object.a.b = [1, 2.0, 'x', null, true]\n"
+			"  x (number 3) = 'x'\n"
+			"  type(x) != string = false\n"
+			"    type(x) = string\n"},
+		{"object.a.all(k, v, v.exists(x, x == 'x') && k == 'c')",
+			"object.a.all(k, v, v.exists(x, x == 'x') && k == 'c') = false\n"
+			"  object.a = {'b': [1, 2.0, 'x', null, true]}\n"
+			"  k (number 1) = 'b'\n"
+			"  v = [1, 2.0, 'x', null, true]\n"
+			"  v.exists(x, x == 'x') && k == 'c' = false\n"
+			"    v.exists(x, x == 'x') = true\n"
+			"      v = [1, 2.0, 'x', null, true]\n"
+			"      x (number 3) = 'x'\n"
+			"      x == 'x' = true\n"
+			"        x = 'x'\n"
+			"    k == 'c' = false\n"
+			"      k = 'b'\n"},
+		/* no single one decided */
+		{"object.a.b.exists(x, x == 'y')",
+			"object.a.b.exists(x, x == 'y') = false\n"
+			"  object.a.b = [1, 2.0, 'x', null, true]\n"},
+		{"object.a.b.exists_one(x, x == 1)",
+			"object.a.b.exists_one(x, x == 1) = true\n"
+			"  object.a.b = [1, 2.0, 'x', null, true]\n"},
+	};
+	struct cel_test t;
+
+	cel_test_setup(&t, document);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct cel_run run = cel_run(t.arena, 10000);
+		struct buf b = BUF_INIT(10000);
+		struct cel_program *p = cel_test_compile(&t, cases[i].expr, "bool");
+		cel_explain(&b, p, &t.act, &run);
+		ck_assert_str_eq(buf_str(&b), cases[i].expected);
+		buf_free(&b);
+		cel_program_free(p);
+	}
+	cel_test_end(&t);
+}
+END_TEST
+
 /* ---- doubles: an independent table, and the definition on random bits ---- */
 
 static const char *text_of(struct cel_test *t, double d)
@@ -470,6 +526,7 @@ int main(void)
 	tcase_add_test(t, cel__values_are_written_as_json);
 	tcase_add_test(t, cel__long_values_are_cut_for_display);
 	tcase_add_test(t, cel__explains_what_decided);
+	tcase_add_test(t, cel__explains_which_element_decided);
 	tcase_add_test(t, cel__doubles_are_written_as_the_reference_does);
 	tcase_add_test(t, cel__threads_share_a_program);
 	return run_tests(t);
