@@ -73,21 +73,15 @@ static const char *skip_string(struct cursor *c, bool raw)
 	return "the string does not end";
 }
 
-/* 'r' and 'b' prefixes in either order and case, directly before a quote. */
+/* b, r or br in either case, directly before a quote; rb is a name, to which no string belongs. */
 static bool string_prefix(const struct cursor *c, size_t *ret_len, bool *ret_raw, bool *ret_bytes)
 {
 	size_t i = 0;
 
-	*ret_raw = *ret_bytes = false;
-	for (; i < 2; i++) {
-		char ch = at(c, i) | 0x20;
-		if (ch == 'r' && !*ret_raw)
-			*ret_raw = true;
-		else if (ch == 'b' && !*ret_bytes)
-			*ret_bytes = true;
-		else
-			break;
-	}
+	*ret_bytes = (at(c, i) | 0x20) == 'b';
+	i += *ret_bytes;
+	*ret_raw = (at(c, i) | 0x20) == 'r';
+	i += *ret_raw;
 	*ret_len = i;
 	return at(c, i) == '"' || at(c, i) == '\'';
 }
