@@ -431,10 +431,18 @@ static bool empty_document(const struct node *root)
 	return !root || (root->type == NODE_SCALAR && root->kind == SCALAR_NULL);
 }
 
-void tree_read(const struct tree_file *file, struct arena *arena, struct policy_errors *errors,
+/* libyaml would count it as a column, and then the first line stands deeper than the others. */
+static void skip_byte_order_mark(struct span *text)
+{
+	if (text->len >= 3 && !memcmp(text->ptr, "\xef\xbb\xbf", 3))
+		*text = (struct span){text->ptr + 3, text->len - 3};
+}
+
+void tree_read(struct tree_file *file, struct arena *arena, struct policy_errors *errors,
 	void (*take)(const struct node *root, void *arg), void *arg)
 {
 	struct reader r = {.file = file, .arena = arena, .errors = errors};
+	skip_byte_order_mark(&file->text);
 	if (!yaml_parser_initialize(&r.yaml)) {
 		errors_add(errors, file, 0, 0, "out of memory");
 		return;

@@ -57,9 +57,10 @@ struct node {
 
 /*
  * Reads every document of a file and gives each root to take(). Stops at the first syntax error.
+ * A byte order mark before the text is taken off it: some editors leave one.
  * Errors: added to errors; take() is not called for a document that has one.
  */
-void tree_read(const struct tree_file *file, struct arena *arena, struct policy_errors *errors,
+void tree_read(struct tree_file *file, struct arena *arena, struct policy_errors *errors,
 	void (*take)(const struct node *root, void *arg), void *arg);
 
 /* The value of a member; NULL if absent or m is no mapping. */

@@ -339,6 +339,28 @@ START_TEST(policy_load__configmap_folder_is_read_once_through_its_links)
 }
 END_TEST
 
+/* As editors of other systems write it. */
+START_TEST(policy_load__byte_order_mark_and_crlf_are_no_matter)
+{
+	static const char *const texts[] = {"\xef\xbb\xbf" NAMED("a"),
+		"\xef\xbb\xbf---\r\n" HEAD "  rules:\r\n  - name: r\r\n    action: Deny\r\n"
+		"    match:\r\n    - " MATCH "\r\n"};
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		policy_set_unref(load_or_fail(texts[i]));
+
+	struct policy_set *s;
+	struct policy_errors errors;
+	int rc = policy_set_load_text("t.yaml",
+		SPAN("\xef\xbb\xbf"
+		     "apiVersion: v2\nkind: GuardrailPolicy\n"),
+		&s, &errors);
+	ck_assert_int_eq(rc, -1);
+	ck_assert(has_line(buf_str(&errors.text),
+		"t.yaml:1:13: apiVersion must be holdpoint.dev/v1alpha1, not \"v2\""));
+	buf_free(&errors.text);
+}
+END_TEST
+
 START_TEST(policy_load__one_broken_file_refuses_the_whole_set)
 {
 	char dir[] = "/tmp/holdpoint-policy-XXXXXX", expected[100];
@@ -371,6 +393,7 @@ int main(void)
 	tcase_add_test(t, policy_load__endless_mistakes_are_counted_not_listed);
 	tcase_add_test(t, policy_load__digest_is_of_the_meaning_not_of_the_layout);
 	tcase_add_test(t, policy_load__configmap_folder_is_read_once_through_its_links);
+	tcase_add_test(t, policy_load__byte_order_mark_and_crlf_are_no_matter);
 	tcase_add_test(t, policy_load__one_broken_file_refuses_the_whole_set);
 	return run_tests(t);
 }
