@@ -120,6 +120,15 @@ static void choose_program(const char *argv0)
 	}
 }
 
+/* What a full disk did not take is no success. */
+static int end_output(int rc)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return rc;
+	fprintf(stderr, "%s: the output could not be written: is the disk full?\n", program);
+	return rc == CLI_OK ? CLI_FAILED : rc;
+}
+
 int cli_main(int argc, char **argv)
 {
 	const struct command *c;
@@ -133,14 +142,14 @@ int cli_main(int argc, char **argv)
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 		strcmp(argv[1], "help") == 0) {
 		print_overview(stdout);
-		return CLI_OK;
+		return end_output(CLI_OK);
 	}
 	if (strcmp(argv[1], "--version") == 0)
 		argv[1] += 2;
 	c = find(argc - 1, argv + 1, &words);
 	if (!c)
 		return unknown_command(argv + 1);
-	return c->run(c, argc - words, argv + words);
+	return end_output(c->run(c, argc - words, argv + words));
 }
 
 int cli_error(const struct command *c, enum cli_exit code, const char *fmt, ...)
