@@ -98,7 +98,7 @@ struct http_request {
 	size_t body_len, body_cap;
 	char *packed; /* the body, compressed: http_pack.c */
 	size_t packed_len;
-	size_t reserved;   /* of the budget of bytes in flight */
+	size_t reserved; /* of the budget of bytes in flight */
 	bool body_malloced;
 	bool bad_uri;
 	bool suspended;	  /* http_suspend() was called; never reset */

@@ -295,7 +295,8 @@ static void begin_copy(struct pg_conn *c, bool usable, void *arg _unused_)
 	struct err e = {0};
 
 	ck_assert(usable);
-	ck_assert_msg(pg_copy_begin(c, "COPY committed FROM STDIN", NULL, &e) == PG_OK, "%s", e.msg);
+	ck_assert_msg(
+		pg_copy_begin(c, "COPY committed FROM STDIN", NULL, &e) == PG_OK, "%s", e.msg);
 }
 
 START_TEST(pg_pool__no_job_runs_inside_what_another_left_open)
