@@ -132,11 +132,6 @@ void source_table_free(struct source_table *t)
 	free(t);
 }
 
-bool source_table_is_open(const struct source_table *t)
-{
-	return !t->client_certificates && !t->has_token;
-}
-
 /* Digests are compared, so that the time taken tells nothing of the token, not even its length. */
 static bool is_token(const struct source_table *t, struct span authorization)
 {

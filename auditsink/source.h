@@ -27,9 +27,6 @@ int source_table_new(
 void source_table_free(struct source_table *t);
 DEFINE_CLEANUP(struct source_table *, source_table_free)
 
-/* True when posts are not authenticated at all. */
-bool source_table_is_open(const struct source_table *t);
-
 enum source_verdict {
 	SOURCE_OK,
 	SOURCE_UNKNOWN,	   /* no token, or a wrong one: 401 */

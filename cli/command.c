@@ -7,8 +7,6 @@
 
 #include "cli/pretty.h"
 
-#define WORDS_MAX 2
-
 const char *const cli_output_formats[] = {"wide", "json", NULL};
 
 bool cli_wants_json(const char *output)

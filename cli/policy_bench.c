@@ -4,8 +4,7 @@
 
 #include "cli/policy.h"
 
-#define REVIEWS_MAX 64
-#define ROUND_NS    20e6 /* one round: long enough for the clock, short enough to find a quiet one */
+#define ROUND_NS 20e6 /* one round: long enough for the clock, short enough to find a quiet one */
 
 static double now_ns(void)
 {

@@ -82,7 +82,8 @@ static unsigned width_of(const char *text)
 
 /* ---- the terminal ---- */
 
-unsigned terminal_width(FILE *out)
+/* Columns of the terminal behind out, or 100. */
+static unsigned terminal_width(FILE *out)
 {
 	struct winsize ws;
 

@@ -30,9 +30,6 @@ void table_add(struct table *t, const char *text, const char *colour);
 
 void table_print(const struct table *t, FILE *out);
 
-/* Columns of the terminal behind out, or 100. */
-unsigned terminal_width(FILE *out);
-
 /* Escape sequence for a colour on out, or "" when out is no terminal or NO_COLOR is set. */
 enum colour { COLOUR_NONE, COLOUR_RED, COLOUR_GREEN, COLOUR_YELLOW, COLOUR_BOLD, COLOUR_DIM };
 const char *colour_on(enum colour c, FILE *out);

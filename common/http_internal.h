@@ -105,7 +105,6 @@ struct http_request {
 	bool abandoned;	  /* answered by http_server_stop() instead of the worker */
 	unsigned refusal; /* REQ_DISCARDING: the status that follows */
 	uint64_t start_us;
-	void *data;
 	struct MHD_Response *response;
 	unsigned status;
 	bool body_follows; /* the answer has a body: its head may wait for that */

@@ -178,8 +178,3 @@ unsigned http_abandon_suspended(struct http_server *s)
 	pthread_mutex_unlock(&s->suspended_lock);
 	return left;
 }
-
-bool http_request_client_left(const struct http_request *r)
-{
-	return atomic_load(&r->client_left);
-}

@@ -487,13 +487,3 @@ struct arena *http_request_arena(struct http_request *r)
 {
 	return r->arena;
 }
-
-void http_request_set_data(struct http_request *r, void *data)
-{
-	r->data = data;
-}
-
-void *http_request_data(const struct http_request *r)
-{
-	return r->data;
-}

@@ -93,9 +93,6 @@ struct span http_request_peer(const struct http_request *req);
 uint64_t http_request_start_us(const struct http_request *req);
 /* Memory that lives as long as the request. */
 struct arena *http_request_arena(struct http_request *req);
-/* One pointer for the handler's own use. */
-void http_request_set_data(struct http_request *req, void *data);
-void *http_request_data(const struct http_request *req);
 
 /* Keeps the request open without an answer. In the handler only. -1: too many are suspended: answer
  * at once. */
@@ -110,9 +107,6 @@ int http_suspend(struct http_request *req) _must_check_;
 int http_request_pack(struct http_request *req) _must_check_;
 /* Makes the body readable again. -1: no memory, still packed. */
 int http_request_unpack(struct http_request *req) _must_check_;
-
-/* Has the client of a suspended request closed its connection? Known about a second later. */
-bool http_request_client_left(const struct http_request *req);
 
 struct http_answer {
 	unsigned status;

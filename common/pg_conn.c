@@ -421,11 +421,6 @@ int64_t pg_result_int(const struct pg_result *r, int row, int col)
 	return strtoll(PQgetvalue(rows_of(r), row, col), NULL, 10);
 }
 
-const char *pg_result_column(const struct pg_result *r, int col)
-{
-	return PQfname(rows_of(r), col);
-}
-
 int pg_result_columns(const struct pg_result *r)
 {
 	return PQnfields(rows_of(r));

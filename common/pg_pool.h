@@ -97,7 +97,6 @@ bool pg_result_is_null(const struct pg_result *r, int row, int col);
 const char *pg_result_str(const struct pg_result *r, int row, int col);
 struct span pg_result_span(const struct pg_result *r, int row, int col);
 int64_t pg_result_int(const struct pg_result *r, int row, int col);
-const char *pg_result_column(const struct pg_result *r, int col);
 int pg_result_columns(const struct pg_result *r);
 void pg_result_free(struct pg_result *r);
 DEFINE_CLEANUP(struct pg_result *, pg_result_free)

@@ -14,7 +14,8 @@ void *compiler_alloc(struct compiler *c, const struct node *n, size_t count, siz
 	return p;
 }
 
-bool is_name(struct span s, bool dots, size_t max)
+/* Lower-case letters, digits, '-' and, with dots, '.'; at most max characters. */
+static bool is_name(struct span s, bool dots, size_t max)
 {
 	if (!s.len || s.len > max)
 		return false;

@@ -12,9 +12,6 @@ struct compiler {
 /* Zeroed memory of the set; NULL with the error added at n. */
 void *compiler_alloc(struct compiler *c, const struct node *n, size_t count, size_t size);
 
-/* Lower-case letters, digits, '-' and, with dots, '.'; at most max characters. */
-bool is_name(struct span s, bool dots, size_t max);
-
 /* Copies a list of strings to patterns; refuses empty strings and repetitions. */
 struct patterns compile_patterns(
 	struct compiler *c, const struct yaml_list *list, const char *field);

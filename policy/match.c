@@ -46,7 +46,7 @@ static bool subject_matches(const struct subject *s, const struct policy_request
 	return false;
 }
 
-bool subjects_match(struct subjects list, const struct policy_request *r)
+static bool subjects_match(struct subjects list, const struct policy_request *r)
 {
 	for (size_t i = 0; i < list.count; i++)
 		if (subject_matches(&list.items[i], r))
@@ -103,7 +103,8 @@ static bool is_known_cluster_scoped(const struct policy_request *r)
 	return false;
 }
 
-bool request_spans_namespaces(const struct policy_request *r)
+/* An authorization request that reads or deletes across all namespaces. */
+static bool spans_namespaces(const struct policy_request *r)
 {
 	return r->authorize && !r->path.len && !r->namespace_.len && is_collection_verb(r->verb) &&
 	       !is_known_cluster_scoped(r);
@@ -113,7 +114,7 @@ static bool namespaces_match(const struct match *m, const struct policy_request 
 {
 	if (r->namespace_.len)
 		return selection_matches(&m->namespaces, r->namespace_);
-	return !m->namespaces.include.count || request_spans_namespaces(r);
+	return !m->namespaces.include.count || spans_namespaces(r);
 }
 
 static bool names_match(const struct match *m, const struct policy_request *r)

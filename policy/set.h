@@ -120,13 +120,10 @@ struct policy_set {
 
 /* ---- match.c ---- */
 
-bool subjects_match(struct subjects list, const struct policy_request *r);
 bool policy_concerns(const struct policy *p, const struct policy_request *r);
 bool match_applies(const struct match *m, const struct policy_request *r);
 /* Why it does not, for people: "operation DELETE is not one of CREATE, UPDATE". NULL if it does. */
 const char *match_mismatch(const struct match *m, const struct policy_request *r);
-/* An authorization request that reads or deletes across all namespaces. */
-bool request_spans_namespaces(const struct policy_request *r);
 /* Does every request that b applies to also meet a? False when it cannot be told. */
 bool match_covers(const struct match *a, const struct match *b);
 

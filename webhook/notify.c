@@ -14,7 +14,6 @@
 #define POLL_MS	     1000
 #define RECONNECT_MS 2000
 #define BACKLOG_S    15
-#define EVENT_MAX    32
 
 struct notifier {
 	const char *database_url, *cluster;

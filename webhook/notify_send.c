@@ -79,7 +79,9 @@ static bool in_ranges(int family, const uint8_t *address, const struct range *ra
 	return false;
 }
 
-bool notify_is_private(const struct sockaddr *address)
+/* Is it an address that is not of the public internet, so that a name must not lead there unasked?
+ */
+static bool is_private(const struct sockaddr *address)
 {
 	const struct in6_addr *six;
 
@@ -101,7 +103,7 @@ static curl_socket_t open_socket(void *userdata, curlsocktype purpose, struct cu
 	const struct notify_target *t = userdata;
 
 	(void)purpose;
-	if (!t->allow_private && notify_is_private(&a->addr))
+	if (!t->allow_private && is_private(&a->addr))
 		return CURL_SOCKET_BAD;
 	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }

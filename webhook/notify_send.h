@@ -20,8 +20,3 @@ void notify_sender_free(struct notify_sender *s);
 /* Errors: for what is not NOTIFY_DELIVERED, why; never the URL. Blocks. */
 enum notify_result notify_send(struct notify_sender *s, const struct notify_target *t,
 	const struct notify_event *ev, struct err *e);
-
-/* Is it an address that is not of the public internet (RFC 6890), so that a name must not lead
- * there unasked? */
-struct sockaddr;
-bool notify_is_private(const struct sockaddr *address);

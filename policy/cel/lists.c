@@ -7,7 +7,8 @@ static struct cel_value too_much(struct cel_ev *ev)
 	return ev->run->cost_left == 0 ? cel_err_cost() : cel_err_depth();
 }
 
-const struct cel_value *cel_list_items(struct cel_ev *ev, struct cel_value list)
+/* The elements as an array, without copying where they are one already; NULL: cel_err_room(). */
+static const struct cel_value *items_of(struct cel_ev *ev, struct cel_value list)
 {
 	uint32_t i = 0;
 
@@ -155,7 +156,7 @@ FN(list_slice)
 	if (from < 0 || to > size || from > to)
 		return cel_err_fmt(ev, n, "slice(%lld, %lld) of a list of %u elements",
 			(long long)from, (long long)to, size);
-	const struct cel_value *items = cel_list_items(ev, a[0]);
+	const struct cel_value *items = items_of(ev, a[0]);
 	return items ? cel_array(items + from, (uint32_t)(to - from)) : cel_err_room(ev);
 }
 
@@ -164,7 +165,7 @@ FN(list_sort)
 	if (a[0].kind != CEL_LIST)
 		return cel_err_overload(ev, n, a, count);
 	uint32_t size = cel_size(a[0]);
-	const struct cel_value *from = cel_list_items(ev, a[0]);
+	const struct cel_value *from = items_of(ev, a[0]);
 	struct cel_value *items = from ? cel_new_array(ev, size) : NULL;
 	if (!items)
 		return cel_err_room(ev);
@@ -276,7 +277,7 @@ FN(list_max)
 /* 1: every (all) or any element of b is in a, 0: not, -1: too much work */
 static int set_compare(struct cel_ev *ev, struct cel_value a, struct cel_value b, bool all)
 {
-	const struct cel_value *items = cel_list_items(ev, a);
+	const struct cel_value *items = items_of(ev, a);
 	struct cel_iter it = cel_iter(b, ev->run->arena);
 	struct cel_value v;
 

@@ -6,5 +6,3 @@
 struct cel_value cel_list_index_of(
 	struct cel_ev *ev, struct cel_value list, struct cel_value v, bool last);
 struct cel_value cel_list_reverse(struct cel_ev *ev, struct cel_value list);
-/* The elements as an array, without copying where they are one already; NULL: cel_err_room(). */
-const struct cel_value *cel_list_items(struct cel_ev *ev, struct cel_value list);

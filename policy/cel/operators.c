@@ -311,7 +311,8 @@ FN(in)
 
 /* ---- sorting ---- */
 
-bool cel_order_strict(struct cel_value a, struct cel_value b, int *ret)
+/* cel_order() between two of one kind: false when there is no order. */
+static bool order_strict(struct cel_value a, struct cel_value b, int *ret)
 {
 	return a.kind == b.kind && cel_order(a, b, ret) && *ret != CEL_UNORDERED;
 }
@@ -343,7 +344,7 @@ struct cel_value cel_sort_by(struct cel_ev *ev, const struct cel_node *n, struct
 		return cel_err_room(ev);
 	for (uint32_t i = 0; i < count; i++) {
 		struct cel_value pair[2] = {keys[0], keys[i]};
-		if (!cel_order_strict(keys[0], keys[i], &order) &&
+		if (!order_strict(keys[0], keys[i], &order) &&
 			!(keys[i].kind == CEL_DOUBLE && keys[0].kind == CEL_DOUBLE))
 			return cel_err_overload(ev, n, pair, 2);
 		a[2 * i] = keys[i];

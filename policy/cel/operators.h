@@ -10,6 +10,3 @@ struct cel_value cel_add(
 /* Sorts items by keys, stably. An error value when keys cannot be ordered; else null. */
 struct cel_value cel_sort_by(struct cel_ev *ev, const struct cel_node *n, struct cel_value *items,
 	struct cel_value *keys, uint32_t count);
-
-/* cel_order() that makes lists' elements comparable: false when there is no order. */
-bool cel_order_strict(struct cel_value a, struct cel_value b, int *ret);

@@ -56,7 +56,6 @@ START_TEST(pg_conn__parameters_rows_and_nulls)
 		ck_assert_msg(pg_exec(c, &stmt, params, &r, NULL, &e) == PG_OK, "%s", e.msg);
 		ck_assert_int_eq(pg_result_rows(r), 1);
 		ck_assert_int_eq(pg_result_columns(r), 3);
-		ck_assert_str_eq(pg_result_column(r, 0), "t");
 		ck_assert_str_eq(pg_result_str(r, 0, 0), "it's");
 		ck_assert_int_eq(pg_result_int(r, 0, 1), 42);
 		ck_assert(pg_result_is_null(r, 0, 2));

@@ -51,7 +51,6 @@ static struct {
 static inline void wait_handler(struct http_request *r, void *userdata)
 {
 	(void)userdata;
-	http_request_set_data(r, (void *)(uintptr_t)0x42);
 	if (http_suspend(r) < 0) {
 		http_reply_error(r, 503, "too many wait");
 		return;
@@ -84,7 +83,6 @@ static inline struct http_request *wait_for_waiting(void)
 
 static inline void answer_waiting(struct http_request *r)
 {
-	ck_assert_ptr_eq(http_request_data(r), (void *)(uintptr_t)0x42);
 	struct span body = http_request_body(r);
 	http_reply(r, &(struct http_answer){.status = 200, .body = body, .retry_after_s = 7});
 }
