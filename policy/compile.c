@@ -3,6 +3,7 @@
  * express stands here, and all problems are reported, not just the first.
  */
 #include "policy/compile.h"
+#include "policy/errors.h"
 
 #include <stdio.h>
 

@@ -3,6 +3,7 @@
  * request only has to fill in the values; see compile.h.
  */
 #include "policy/compile.h"
+#include "policy/errors.h"
 
 /* What a mutation must never touch: it would be another object, or another kind of one. */
 static const char *const untouchable_fields[] = {"apiVersion", "kind", NULL};

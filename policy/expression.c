@@ -2,6 +2,7 @@
  * Compiling a policy's CEL: conditions, variables, templates, with every mistake's place in the
  * file. See expression.h.
  */
+#include "policy/errors.h"
 #include "policy/expression_impl.h"
 
 #define MAX_VARIABLES 500u

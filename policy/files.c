@@ -1,6 +1,7 @@
 /* Files and folders; see files.h. */
 #include "policy/files.h"
 
+#include "policy/errors.h"
 #include "policy/set.h"
 
 #include <dirent.h>

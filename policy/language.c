@@ -2,6 +2,7 @@
  * The tables of the policy language: what may be written, where it is kept, what it means.
  * docs/policy-reference.md is generated from them.
  */
+#include "policy/errors.h"
 #include "policy/language.h"
 
 #define MINUTE_MS INT64_C(60000)

@@ -1,10 +1,11 @@
 /* From paths to a policy set: finding the files, reading, compiling, indexing; all or nothing. */
 #include "policy/files.h"
 
-#include "policy/set.h"
-#include <stdio.h>
-
 #include "common/crypto.h"
+#include "policy/errors.h"
+#include "policy/set.h"
+
+#include <stdio.h>
 
 /* ---- life of a set ---- */
 
@@ -116,8 +117,8 @@ static int make_digest(struct policy_set *s)
 static int finish(struct policy_set *s, struct policy_errors *errors)
 {
 	errors_sort(errors);
-	if (errors->count > TREE_MAX_ERRORS)
-		buf_printf(&errors->text, "and %u more errors\n", errors->count - TREE_MAX_ERRORS);
+	if (errors->count > ERRORS_MAX)
+		buf_printf(&errors->text, "and %u more errors\n", errors->count - ERRORS_MAX);
 	if (errors->count)
 		return -1;
 	if (!s->policy_count) {

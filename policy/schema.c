@@ -2,6 +2,7 @@
 #include "policy/schema.h"
 
 #include "common/flags_value.h"
+#include "policy/errors.h"
 
 #include <ctype.h>
 #include <inttypes.h>

@@ -1,6 +1,7 @@
 /* Reading and running tests of policies; see test_cases.h. */
 #include "policy/test_cases.h"
 
+#include "policy/errors.h"
 #include "policy/files.h"
 #include "policy/json_edit.h"
 #include "policy/pattern.h"

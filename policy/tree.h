@@ -17,8 +17,6 @@
 #define TREE_MAX_NODES	    2000000u
 #define TREE_MAX_KEYS	    1000u
 #define TREE_MAX_SCALAR	    65536u
-/* More errors than this are counted, not written. */
-#define TREE_MAX_ERRORS 100u
 
 struct tree_file {
 	const char *path; /* as shown in errors */
@@ -68,24 +66,6 @@ const struct node *node_get(const struct node *m, const char *key);
 
 /* "a string", "a list", "true or false" …: what n is, for messages. */
 const char *node_kind_name(const struct node *n);
-
-/*
- * Where the byte `offset` of a scalar's value stands in the file, as well as can be said: folding
- * and escapes are followed by counting what is not white space.
- */
-void node_position(const struct node *n, size_t offset, uint32_t *ret_line, uint32_t *ret_column);
-
-/* Adds "file:line:column: message". at may be NULL when the problem has no place in the file. */
-void errors_add(struct policy_errors *errors, const struct tree_file *file, uint32_t line,
-	uint32_t column, const char *fmt, ...) _printf_(5, 6);
-void errors_add_at(struct policy_errors *errors, const struct node *at, const char *fmt, ...)
-	_printf_(3, 4);
-/* The same for a place inside a scalar. */
-void errors_add_in(struct policy_errors *errors, const struct node *at, size_t offset,
-	const char *fmt, ...) _printf_(4, 5);
-
-/* Puts the lines of each file in the order of their places; files stay in theirs. */
-void errors_sort(struct policy_errors *errors);
 
 /* Writes n as canonical JSON: keys sorted, no white space. */
 void node_put_json(struct buf *out, const struct node *n);

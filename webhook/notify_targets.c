@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "common/crypto.h"
-#include "policy/tree.h"
+#include "policy/errors.h"
 
 #define FILE_MAX      ((size_t)1 << 20)
 #define URL_MAX	      2048
