@@ -42,7 +42,7 @@ static int bench_one(const struct command *c, const struct policy_set *set, cons
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new(1u << 20, 1u << 28);
 	struct policy_request r;
-	struct policy_decision d;
+	struct policy_decision d = {0};
 	int rc = arena ? cli_policy_read_review(c, review, arena, &r) : CLI_FAILED;
 
 	if (rc != CLI_OK)

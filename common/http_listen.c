@@ -49,9 +49,9 @@ static int bind_socket(const struct addrinfo *ai)
 
 static void name_bound(int fd, char *ret, size_t cap)
 {
-	struct sockaddr_storage a;
+	struct sockaddr_storage a = {0};
 	socklen_t len = sizeof(a);
-	char host[INET6_ADDRSTRLEN], port[8];
+	char host[INET6_ADDRSTRLEN] = "", port[8] = "";
 
 	getsockname(fd, (struct sockaddr *)&a, &len);
 	getnameinfo((struct sockaddr *)&a, len, host, sizeof(host), port, sizeof(port),

@@ -50,7 +50,7 @@ int http_request_pack(struct http_request *r)
 		r->body = NULL; /* in the arena: http_request_unpack() made it */
 	else if (r->body && !r->body_malloced && move_body_out(r) != 0)
 		return -1;
-	else if (r->body_len >= COMPRESS_FROM && r->body_len <= LZ4_MAX_INPUT_SIZE)
+	else if (r->body && r->body_len >= COMPRESS_FROM && r->body_len <= LZ4_MAX_INPUT_SIZE)
 		compress_body(r);
 	r->path = (struct span){0};
 	arena_release(r->arena);
