@@ -7,12 +7,15 @@
  *   mask_names.c     is this the name of a secret?
  *   mask_fields.c    field names of Kubernetes: which are structure, which are plain
  *   mask_walk.c      objects, lists, strings of a JSON tape
- *   mask_kube.c      Secrets, patches, Tables, managed fields, user extras
+ *   mask_secret.c    Secrets, and messages about them
+ *   mask_kube.c      patches, Tables, user extras, admission requests
+ *   mask_managed.c   managed fields
  *   mask_layers.c    JSON in a string, base64, gzip, hex, percent escapes
  *   mask_plain.c     where in a text a pattern may begin; the quick answer for most strings
  *   mask_text.c      patterns in free text;  mask_tokens.c  tokens with a known beginning
- *   mask_assign.c    name=value in free text
- *   mask_command.c   command lines;  mask_uri.c  request URIs
+ *   mask_assign.c    name=value in free text;  mask_value.c  where the value ends
+ *   mask_command.c   command lines;  mask_option.c  their options in free text
+ *   mask_uri.c       request URIs
  *   mask_keys.c      the key file;  mask_config.c  own names, paths and patterns
  *
  * Data flow: an entry point opens a root frame over the tape and walks it. Whatever must not pass
@@ -235,7 +238,7 @@ struct mask_frame {
 	enum mask_escape escape;   /* how this text stands in the parent's */
 	size_t parent_off;	   /* where: escaped bytes from here … */
 	size_t parent_len;	   /* … this many */
-	struct span word; /* bytes of the text known to be one unbroken word (mask_assign.c) */
+	struct span word; /* bytes of the text known to be one unbroken word (mask_value.c) */
 	json_ref *wanted; /* values that own paths name, ascending */
 	size_t wanted_count, wanted_cap;
 };
@@ -276,7 +279,7 @@ struct span mask_string(struct mask_frame *f, json_ref r);
 
 void mask_explain(struct mask_frame *f, enum mask_rule rule);
 
-/* ---- walking (mask_walk.c, mask_kube.c) ---- */
+/* ---- walking (mask_walk.c, mask_secret.c, mask_kube.c, mask_managed.c) ---- */
 
 enum {
 	WHERE_SECRET = 1 << 0,	/* this value is a Secret, whatever it says of itself */

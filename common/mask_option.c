@@ -1,0 +1,164 @@
+/*
+ * Options of command lines in free text: --password value, -p of database clients, -u
+ * user:password, and what is piped into --password-stdin.
+ */
+#include "common/mask_pair.h"
+
+/* Programs that take a password after a one-letter option. */
+char mask_password_option(struct span command)
+{
+	static const struct {
+		char option;
+		const char *program;
+	} programs[] = {{'p', "mysql"}, {'p', "mariadb"}, {'p', "sshpass"}, {'p', "login"},
+		{'p', "mongo"}, {'p', "influx"}, {'p', "7z"}, {'a', "redis"}, {'w', "ldap"},
+		{'w', "slap"}};
+
+	for (size_t i = 0; i < ARRAY_LEN(programs); i++) {
+		const char *name = programs[i].program;
+
+		if (memmem(command.ptr, command.len, name, strlen(name)))
+			return programs[i].option;
+	}
+	return 0;
+}
+
+char mask_image_option(struct span image)
+{
+	const char *slash = memrchr(image.ptr, '/', image.len);
+	size_t n = 0;
+
+	if (slash)
+		image = (struct span){slash + 1, (size_t)(image.ptr + image.len - slash) - 1};
+	while (n < image.len && is_lower(image.ptr[n]))
+		n++;
+	image.len = n;
+	/* mysql:8, not mysql-exporter */
+	if (image.ptr[n] == '-' || span_eq(image, SPAN("login")))
+		return 0;
+	return mask_password_option(image);
+}
+
+bool mask_is_user_option(struct span option)
+{
+	return span_eq(option, SPAN("-u")) || span_eq(option, SPAN("-U")) ||
+	       span_eq(option, SPAN("--user")) || span_eq(option, SPAN("--proxy-user"));
+}
+
+static struct span command_before(const struct pair *p, size_t off)
+{
+	size_t at = off;
+
+	while (at > p->begin && off - at < MASK_LOOK_MAX / 2 && !is_end_of_line(p->text[at - 1]) &&
+		!is_in(p->text[at - 1], ";|&"))
+		at--;
+	return (struct span){p->text + at, off - at};
+}
+
+static int mask_word(struct mask_frame *f, struct pair *p, size_t *ret_end)
+{
+	while (p->value < p->end && is_blank(p->text[p->value]))
+		p->value++;
+	if (p->value >= p->end || is_white(p->text[p->value]))
+		return 0;
+	if (!pair_find_quoted_value(p))
+		p->value_end = pair_end_of_word(p, p->value, ";|&");
+	*ret_end = p->value_end;
+	return pair_mask(f, p, NAME_STRONG, RULE_COMMAND_OPTION);
+}
+
+size_t mask_user_password(struct span word)
+{
+	const char *colon = memchr(word.ptr, ':', word.len);
+	size_t digits = 0;
+
+	while (digits < word.len && (is_digit(word.ptr[digits]) || word.ptr[digits] == ':'))
+		digits++;
+	/* 1000:1000 is a user and a group */
+	return colon && digits < word.len ? (size_t)(colon + 1 - word.ptr) : word.len;
+}
+
+/* -u user:password; p->value: behind the option. */
+static int mask_user_option(struct mask_frame *f, struct pair *p, size_t *ret_end)
+{
+	while (p->value < p->end && (is_blank(p->text[p->value]) || p->text[p->value] == '='))
+		p->value++;
+	if (!pair_find_quoted_value(p))
+		p->value_end = pair_end_of_word(p, p->value, ";|&");
+	p->value += mask_user_password((struct span){p->text + p->value, p->value_end - p->value});
+	if (p->value == p->value_end)
+		return 0;
+	*ret_end = p->value_end;
+	return pair_mask(f, p, NAME_STRONG, RULE_COMMAND_OPTION);
+}
+
+/* echo password | tool --password-stdin: what echo and printf write is the password. */
+static int mask_piped(struct mask_frame *f, struct pair *p)
+{
+	struct span command = command_before(p, p->name);
+	size_t pipe = (size_t)(command.ptr - p->text), at;
+
+	if (pipe <= p->begin || p->text[pipe - 1] != '|')
+		return 0;
+	command = command_before(p, pipe - 1);
+	at = (size_t)(command.ptr - p->text);
+	while (at < pipe && is_blank(p->text[at]))
+		at++;
+	if (!begins(p->text + at, p->text + pipe, SPAN("echo ")) &&
+		!begins(p->text + at, p->text + pipe, SPAN("printf ")))
+		return 0;
+	p->value = at + (p->text[at] == 'e' ? 5 : 7);
+	p->value_end = pipe - 1;
+	while (p->value_end > p->value && is_blank(p->text[p->value_end - 1]))
+		p->value_end--;
+	return pair_mask(f, p, NAME_STRONG, RULE_COMMAND_OPTION);
+}
+
+static int mask_short_option(struct mask_frame *f, struct pair *p, size_t *ret_end)
+{
+	char option = p->text[p->name];
+
+	p->value = p->name + 1;
+	if (option == 'u' || option == 'U')
+		return mask_user_option(f, p, ret_end);
+	if (mask_password_option(command_before(p, p->name)) != option)
+		return 0;
+	return mask_word(f, p, ret_end);
+}
+
+int mask_option(struct mask_frame *f, size_t begin, size_t end, size_t off, size_t *ret_end)
+{
+	struct pair p = {.f = f, .text = f->text.ptr, .begin = begin, .end = end, .name = off};
+	size_t dashes = 0;
+
+	if (off > begin && !is_white(p.text[off - 1]) && !is_quote(p.text[off - 1]))
+		return 0;
+	while (dashes < 2 && off + dashes < end && p.text[off + dashes] == '-')
+		dashes++;
+	p.name = p.name_end = off + dashes;
+	while (p.name_end < end && is_name_byte(p.text[p.name_end]))
+		p.name_end++;
+	if (p.name_end == p.name || p.text[p.name] == '-')
+		return 0;
+	if (dashes == 1) {
+		if (mask_short_option(f, &p, ret_end) < 0)
+			return -1;
+		if (*ret_end > off)
+			return 0;
+	}
+	if (dashes == 2 && mask_is_user_option((struct span){p.text + off, p.name_end - off})) {
+		p.value = p.name_end;
+		return mask_user_option(f, &p, ret_end);
+	}
+	if (dashes == 2 && p.name_end - p.name > 6 &&
+		begins(p.text + p.name_end - 6, p.text + end, SPAN("-stdin")) &&
+		mask_name_class(f->ctx->m, pair_name(&p)) == NAME_STRONG)
+		return mask_piped(f, &p);
+	if (p.name_end == end || !is_blank(p.text[p.name_end]) || p.name_end - p.name < 2 ||
+		mask_name_class(f->ctx->m, pair_name(&p)) != NAME_STRONG)
+		return 0;
+	p.value = p.name_end;
+	while (p.value < end && is_blank(p.text[p.value]))
+		p.value++;
+	return p.value < end && p.text[p.value] != '-' ? mask_word(f, &p, ret_end) : 0;
+}
