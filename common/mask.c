@@ -110,6 +110,12 @@ static int walk_or_mask(struct mask_frame *f, json_ref r, struct mask_where w)
 	return mask_node(f, r, RULE_UNREADABLE);
 }
 
+/* Readers of other languages ignore case, so a field in another one is taken for it. */
+static bool span_eq_case(struct span s, struct span name)
+{
+	return s.len == name.len && strncasecmp(s.ptr, name.ptr, name.len) == 0;
+}
+
 static struct mask_target target_of(struct mask_frame *f, json_ref ref)
 {
 	struct mask_target ret = {0};
@@ -119,11 +125,13 @@ static struct mask_target target_of(struct mask_frame *f, json_ref ref)
 
 		if (json_type(f->doc, k + 1) == JSON_STRING)
 			value = mask_string(f, k + 1);
-		if (span_eq(key, SPAN("resource")))
-			ret.resource = value;
-		else if (span_eq(key, SPAN("apiGroup")))
+		/* Given twice, Secrets win. */
+		if (span_eq_case(key, SPAN("resource")))
+			ret.resource =
+				span_eq_case(ret.resource, SPAN("secrets")) ? ret.resource : value;
+		else if (span_eq_case(key, SPAN("apiGroup")))
 			ret.group = value;
-		else if (span_eq(key, SPAN("subresource")))
+		else if (span_eq_case(key, SPAN("subresource")))
 			ret.subresource = value;
 	}
 	return ret;
@@ -137,12 +145,13 @@ static unsigned event_flags(struct mask_frame *f, json_ref event)
 	json_foreach_member (k, f->doc, event) {
 		struct span key = mask_string(f, k);
 
-		if (span_eq(key, SPAN("objectRef"))) {
+		if (span_eq_case(key, SPAN("objectRef"))) {
 			struct mask_target *t = &f->ctx->target;
 
 			*t = target_of(f, k + 1);
 			flags |= mask_target_flags(t->group, t->resource, t->subresource);
-		} else if (span_eq(key, SPAN("requestURI")) && mask_uri_names_secrets(f, k + 1)) {
+		} else if (span_eq_case(key, SPAN("requestURI")) &&
+			   mask_uri_names_secrets(f, k + 1)) {
 			flags |= WHERE_SECRET | WHERE_SECRETS;
 		}
 	}

@@ -19,7 +19,7 @@
 struct masker;
 
 /* Version of the rules; stored with each event. Raised whenever a rule changes. */
-#define MASK_RULES_VERSION 2
+#define MASK_RULES_VERSION 3
 
 /*
  * key_file: one key of at least 32 bytes, or several as "id: key" lines, of which the first makes

@@ -25,21 +25,64 @@ static bool find_name(struct pair *p)
 	return letter && p->name_end - at >= 2;
 }
 
-/* name: DB_PASSWORD … value: x, as in the env of a pod written in YAML or in XML properties. */
-static int mask_named_value(struct mask_frame *f, struct pair *p, size_t *ret_end)
-{
-	size_t limit = p->value_end + 256 < p->end ? p->value_end + 256 : p->end;
-	struct span name = {p->text + p->value, p->value_end - p->value};
-	const char *at;
+/* How far from its name the value of a pair may stand that is not written in one go. */
+#define NAMED_VALUE_MAX 256
 
-	while (name.len > 0 && strchr(" ,}\t", name.ptr[name.len - 1]))
-		name.len--;
-	if (mask_name_class(f->ctx->m, name) != NAME_STRONG)
-		return 0;
-	at = memmem(p->text + p->value_end, limit - p->value_end, "value", 5);
-	if (!at)
-		return 0;
-	p->name = (size_t)(at - p->text);
+/* "value" or "Value" in text[from..to); NULL if it is not there. */
+static const char *find_value_word(const struct pair *p, size_t from, size_t to)
+{
+	for (const char *at = p->text + from, *end = p->text + to; at < end; at++) {
+		at = memmem(at, (size_t)(end - at), "alue", 4);
+		if (!at)
+			return NULL;
+		if (at > p->text + from && (at[-1] | 0x20) == 'v')
+			return at - 1;
+	}
+	return NULL;
+}
+
+/* value: x before the name, in the same element or object: <p value="x" name="password"/>. */
+static const char *find_value_before(const struct pair *p)
+{
+	size_t from = p->name, least = p->name - p->begin;
+
+	least = p->name - (least < NAMED_VALUE_MAX ? least : NAMED_VALUE_MAX);
+	while (from > least && !is_in(p->text[from - 1], "<>{}\n"))
+		from--;
+	if (from == p->begin || !is_in(p->text[from - 1], "<{"))
+		return NULL;
+	return find_value_word(p, from, p->name);
+}
+
+/*
+ * The element that the name says what is in: <entry key="password">x</entry>, and the one behind
+ * <key>password</key> in property lists. False: there is none.
+ */
+static bool find_named_element(struct pair *p)
+{
+	const char *at = p->text + p->value_end, *end = p->text + p->end;
+
+	if (at < end && is_quote(*at))
+		at++;
+	if (begins_case(at, end, SPAN("</key>"))) {
+		at += 6;
+		while (at < end && is_white(*at))
+			at++;
+		if (at == end || *at++ != '<')
+			return false;
+		while (at < end && is_name_byte(*at))
+			at++;
+	}
+	if (at == end || *at != '>')
+		return false;
+	p->sep = (size_t)(at - p->text);
+	return pair_find_value(p);
+}
+
+/* Moves on to the separator behind the word "value" at `word`, and its value. */
+static bool find_value_of_word(struct pair *p, const char *word)
+{
+	p->name = (size_t)(word - p->text);
 	p->name_end = p->sep = p->name + 5;
 	p->closed_quote = false;
 	while (p->sep < p->end && (is_blank(p->text[p->sep]) || is_quote(p->text[p->sep]) ||
@@ -47,7 +90,33 @@ static int mask_named_value(struct mask_frame *f, struct pair *p, size_t *ret_en
 		p->closed_quote |= is_quote(p->text[p->sep]);
 		p->sep++;
 	}
-	if (p->sep >= p->end || !strchr(":=>", p->text[p->sep]) || !pair_find_value(p))
+	return p->sep < p->end && is_in(p->text[p->sep], ":=>") && pair_find_value(p);
+}
+
+/* name: DB_PASSWORD … value: x, as in the env of a pod written in YAML, in Go or in XML. */
+static int mask_named_value(struct mask_frame *f, struct pair *p, size_t *ret_end)
+{
+	size_t left = p->end - p->value_end;
+	size_t limit = p->value_end + (left < NAMED_VALUE_MAX ? left : NAMED_VALUE_MAX);
+	struct span name = {p->text + p->value, p->value_end - p->value};
+	const char *word;
+
+	while (name.len > 0 && is_in(name.ptr[name.len - 1], " ,}\t>"))
+		name.len--;
+	if (mask_name_class(f->ctx->m, name) != NAME_STRONG)
+		return 0;
+	if (find_named_element(p)) {
+		*ret_end = p->value_end;
+		return pair_mask(f, p, NAME_STRONG, RULE_NAMED_VALUE);
+	}
+	word = find_value_before(p);
+	if (word) {
+		p->end = p->name;
+		return find_value_of_word(p, word) ? pair_mask(f, p, NAME_STRONG, RULE_NAMED_VALUE)
+						   : 0;
+	}
+	word = find_value_word(p, p->value_end, limit);
+	if (!word || !find_value_of_word(p, word))
 		return 0;
 	*ret_end = p->value_end;
 	return pair_mask(f, p, NAME_STRONG, RULE_NAMED_VALUE);
@@ -75,7 +144,7 @@ static int mask_sql(struct mask_frame *f, struct pair *p, size_t *ret_end)
 static bool is_pass_word(struct span name)
 {
 	static const struct span words[] = {SPAN("password"), SPAN("passwd"), SPAN("passphrase"),
-		SPAN("requirepass"), SPAN("masterauth")};
+		SPAN("requirepass"), SPAN("masterauth"), SPAN("bindpw")};
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
 		const char *at = name.ptr + name.len - words[i].len;
@@ -104,12 +173,28 @@ static bool stands_behind_login(const struct pair *p)
 	return memmem(p->text + p->name - before, before, "login ", 6);
 }
 
+/* aws configure set aws_secret_access_key x, "your token x": what looks random is no prose. */
+static int mask_spaced_random(struct mask_frame *f, struct pair *p, size_t *ret_end)
+{
+	struct span name = pair_name(p);
+
+	if (mask_name_class(f->ctx->m, name) != NAME_STRONG)
+		return 0;
+	p->value_end = pair_end_of_word(p, p->value, ",");
+	if (!mask_looks_random((struct span){p->text + p->value, p->value_end - p->value}))
+		return 0;
+	*ret_end = p->value_end;
+	return pair_mask(f, p, NAME_STRONG, RULE_TEXT_ASSIGNMENT);
+}
+
 /* password "x" in messages, password x in netrc, requirepass x in redis.conf: sep is the blank. */
 static int mask_spaced(struct mask_frame *f, struct pair *p, size_t *ret_end)
 {
 	p->value = p->sep + 1;
-	if (!find_name(p) || !is_pass_word(pair_name(p)) || p->closed_quote || p->value >= p->end)
+	if (!find_name(p) || p->closed_quote || p->value >= p->end)
 		return 0;
+	if (!is_pass_word(pair_name(p)))
+		return mask_spaced_random(f, p, ret_end);
 	if (!pair_find_quoted_value(p)) {
 		p->value_end = pair_end_of_word(p, p->value, "");
 		/* One word to the end of the line, or behind the other words of netrc. */
@@ -172,6 +257,42 @@ static size_t assigned_base64(const struct pair *p, size_t *ret_off)
 	return len >= ASSIGNED_BASE64_MIN ? len : 0;
 }
 
+/* "<name" or "<prefix:name" stands before the separator? */
+static bool is_tag_name(const struct pair *p)
+{
+	size_t at = p->name;
+
+	if (at > p->begin && p->text[at - 1] == ':') {
+		at--;
+		while (at > p->begin && is_name_byte(p->text[at - 1]) &&
+			p->name - at < MASK_NAME_MAX)
+			at--;
+	}
+	return at > p->begin && p->text[at - 1] == '<';
+}
+
+/* <password encrypted="false">: the name is that of the element, not of its last attribute. */
+static bool find_element_name(struct pair *p)
+{
+	size_t far = p->sep - p->begin < MASK_LOOK_MAX / 2 ? p->sep - p->begin : MASK_LOOK_MAX / 2;
+	const char *open = memrchr(p->text + p->sep - far, '<', far);
+
+	if (!open)
+		return false;
+	p->name = p->name_end = (size_t)(open + 1 - p->text);
+	while (is_name_byte(p->text[p->name_end]) || p->text[p->name_end] == ':') {
+		if (p->text[p->name_end++] == ':')
+			p->name = p->name_end;
+	}
+	return is_blank(p->text[p->name_end]) && p->name_end > p->name;
+}
+
+static bool judge_name(const struct masker *m, const struct pair *p, struct mask_name *ret)
+{
+	*ret = mask_name_of(m, pair_name(p));
+	return ret->class != NAME_PLAIN || ret->field == FIELD_NAME;
+}
+
 /* The name before the separator; false when its value is none of ours. */
 static bool read_name(const struct masker *m, struct pair *p, struct mask_name *ret)
 {
@@ -179,15 +300,16 @@ static bool read_name(const struct masker *m, struct pair *p, struct mask_name *
 
 	if (next == 0 || (sep == ':' && (next == ':' || next == '/')))
 		return false;
+	if (sep == '>' && p->sep > p->begin && is_quote(p->text[p->sep - 1]))
+		return find_element_name(p) && judge_name(m, p, ret);
 	if (!find_name(p))
 		return false;
 	/* 2026-11-23T00:17:32 */
 	if (sep == ':' && is_digit(next) && is_digit(p->text[p->name]))
 		return false;
-	if (sep == '>' && (p->name == p->begin || p->text[p->name - 1] != '<'))
+	if (sep == '>' && !is_tag_name(p))
 		return false;
-	*ret = mask_name_of(m, pair_name(p));
-	return ret->class != NAME_PLAIN || ret->field == FIELD_NAME;
+	return judge_name(m, p, ret);
 }
 
 bool mask_is_separator(const struct masker *m, const char *begin, const char *sep, const char *end)

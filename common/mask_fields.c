@@ -68,6 +68,9 @@ static const struct known known_fields[] = {
 	SHAPE("values", VALUE),
 	SHAPE("defaultValue", VALUE),
 	SHAPE("stringValue", VALUE),
+	SHAPE("val", VALUE),
+	SHAPE("v", VALUE),
+	SHAPE("k", NAME),
 	SHAPE("content", VALUE),
 	SHAPE("contents", VALUE),
 	SHAPE("data", DATA),
@@ -97,6 +100,7 @@ static const struct known known_fields[] = {
 	SHAPE("examples", SCHEMA_VALUE),
 	SHAPE("enum", SCHEMA_VALUE),
 	SHAPE("const", SCHEMA_VALUE),
+	SHAPE("kty", KTY),
 	SHAPE("requestURI", URI),
 	SHAPE("message", MESSAGE),
 

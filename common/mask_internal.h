@@ -4,13 +4,13 @@
  *   mask.c           entry points, writing the result, rules' counters
  *   mask_rules.c     the table of rules and the documentation made from it
  *   mask_frame.c     texts under examination and the edits found in them
- *   mask_names.c     is this the name of a secret?
+ *   mask_names.c     is this the name of a secret?  mask_fold.c  in letters that only look alike
  *   mask_fields.c    field names of Kubernetes: which are structure, which are plain
  *   mask_walk.c      objects, lists, strings of a JSON tape
  *   mask_secret.c    Secrets, and messages about them
  *   mask_kube.c      patches, Tables, user extras, admission requests
  *   mask_managed.c   managed fields
- *   mask_layers.c    JSON in a string, base64, gzip, hex, percent escapes
+ *   mask_layers.c    JSON in a string, base64, gzip, hex, percent escapes;  mask_utf16.c
  *   mask_plain.c     where in a text a pattern may begin; the quick answer for most strings
  *   mask_text.c      patterns in free text;  mask_tokens.c  tokens with a known beginning
  *   mask_assign.c    name=value in free text;  mask_value.c  where the value ends
@@ -138,6 +138,7 @@ enum mask_field {
 	FIELD_TARGET_OBJECT, /* of an event: requestObject, responseObject */
 	FIELD_OBJECT_REF,
 	FIELD_IMAGE,
+	FIELD_KTY,	  /* of a JSON Web Key */
 	FIELD_SECRET_KEY, /* in resources that make Secrets: the name of a key */
 };
 
@@ -153,6 +154,11 @@ struct mask_name {
 struct mask_name mask_name_of(const struct masker *m, struct span name);
 /* The built-in judgement alone, for words found in text ("PGPASSWORD"). */
 enum name_class mask_name_class(const struct masker *m, struct span name);
+/*
+ * The name in plain letters: accents gone, and letters of other alphabets that look like ours taken
+ * for them ("p\u0430ssword"). buf takes as many bytes as the name has.
+ */
+struct span mask_fold_name(struct span name, char *buf);
 
 /* Table of known field names; NULL when the name is not in it. */
 const struct mask_name *mask_known_field(struct span name);
@@ -306,7 +312,7 @@ int mask_string_value(struct mask_frame *f, json_ref r, struct mask_where w) _mu
 /* Members of an object that decide how the others are read. JSON_NONE where absent. */
 struct mask_shape {
 	json_ref kind, api_version, value, op, path, data, string_data, type, columns, rows;
-	json_ref resource, object, image;
+	json_ref resource, object, image, kty;
 	json_ref words[2];			  /* command and args */
 	struct mask_name names[MASK_SHAPE_NAMES]; /* of the first members, in order */
 	uint8_t value_class;			  /* what the object's "name" says of its "value" */
@@ -325,8 +331,7 @@ bool mask_is_secret(
 int mask_secret(struct mask_frame *f, json_ref r, struct mask_where w) _must_check_;
 /* Each value of data or stringData. */
 int mask_secret_values(struct mask_frame *f, json_ref v, bool base64) _must_check_;
-int mask_patch_op(struct mask_frame *f, json_ref r, const struct mask_shape *s,
-	struct mask_where w) _must_check_;
+int mask_patch_op(struct mask_frame *f, json_ref r, struct mask_where w) _must_check_;
 int mask_table(struct mask_frame *f, json_ref r, const struct mask_shape *s,
 	struct mask_where w) _must_check_;
 int mask_managed_fields(struct mask_frame *f, json_ref r, struct mask_where w) _must_check_;
@@ -350,6 +355,10 @@ int mask_base64_run(struct mask_frame *f, size_t off, size_t len) _must_check_;
 /* Does base64 spell text, to judge by its first eight bytes? */
 bool mask_base64_is_text(struct span s);
 bool mask_looks_random(struct span s);
+/* Is a decoded text UTF-16, in either order of bytes, and what does it spell? Absent when the arena
+ * is full. (mask_utf16.c) */
+bool mask_is_utf16(struct span s);
+struct span mask_from_utf16(struct span s, struct arena *arena);
 
 /* ---- text, commands, URIs ---- */
 
@@ -391,6 +400,9 @@ int mask_assignment(
 	struct mask_frame *f, size_t begin, size_t end, size_t sep, size_t *ret_end) _must_check_;
 /* " --name value" where text[off] is the first dash. */
 int mask_option(
+	struct mask_frame *f, size_t begin, size_t end, size_t off, size_t *ret_end) _must_check_;
+/* echo x | base64 -d at text[off]: the base64 that is written into it. */
+int mask_piped_base64(
 	struct mask_frame *f, size_t begin, size_t end, size_t off, size_t *ret_end) _must_check_;
 /* A whole text: patterns, manifests of Secrets, layers. */
 int mask_text_frame(struct mask_frame *f, struct mask_where w) _must_check_;

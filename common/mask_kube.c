@@ -75,6 +75,30 @@ static int read_path(struct mask_frame *f, struct span path, struct path_says *r
 	return 0;
 }
 
+/* What the path of an operation says; given twice, what both say. */
+static int read_paths(struct mask_frame *f, json_ref op, struct path_says *ret)
+{
+	json_foreach_member (k, f->doc, op) {
+		struct path_says says = {0};
+		struct span path;
+
+		if (mask_key_name(f, k).field != FIELD_PATH ||
+			json_type(f->doc, k + 1) != JSON_STRING)
+			continue;
+		path = mask_string(f, k + 1);
+		if (!path.ptr || (path.len > 0 && read_path(f, path, &says) < 0))
+			return -1;
+		ret->env_value |= says.env_value;
+		ret->secret |= says.secret;
+		ret->where.flags |= says.where.flags;
+		if (says.where.class > ret->where.class)
+			ret->where.class = says.where.class;
+		if (says.where.infected)
+			ret->where.infected = says.where.infected;
+	}
+	return 0;
+}
+
 static int mask_patch_value(
 	struct mask_frame *f, json_ref v, struct path_says says, struct mask_where w)
 {
@@ -91,16 +115,12 @@ static int mask_patch_value(
 	return mask_walk(f, v, says.where);
 }
 
-int mask_patch_op(struct mask_frame *f, json_ref r, const struct mask_shape *s, struct mask_where w)
+int mask_patch_op(struct mask_frame *f, json_ref r, struct mask_where w)
 {
 	struct path_says says = {0};
-	struct span path = {0};
 
-	if (json_type(f->doc, s->path) == JSON_STRING) {
-		path = mask_string(f, s->path);
-		if (!path.ptr || (path.len > 0 && read_path(f, path, &says) < 0))
-			return -1;
-	}
+	if (read_paths(f, r, &says) < 0)
+		return -1;
 	json_foreach_member (k, f->doc, r) {
 		struct mask_name name = mask_key_name(f, k);
 		int type = json_type(f->doc, k + 1), ret;
@@ -244,7 +264,7 @@ unsigned mask_target_flags(struct span group, struct span resource, struct span 
 {
 	unsigned flags = WHERE_TARGET;
 
-	if (span_eq(resource, SPAN("secrets")) && group.len == 0)
+	if (resource.len == 7 && strncasecmp(resource.ptr, "secrets", 7) == 0 && group.len == 0)
 		flags |= WHERE_SECRET | WHERE_SECRETS;
 	if (is_one_of(subresource, "exec", "attach"))
 		flags |= WHERE_EXEC;

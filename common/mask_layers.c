@@ -167,6 +167,10 @@ static int mask_decoded(struct mask_frame *child, struct mask_where w)
 	child->ctx->layers++;
 	if (is_gzip(child->text) || is_zlib(child->text))
 		ret = mask_compressed(child, w, &done);
+	if (ret == 0 && !done && mask_is_utf16(child->text)) {
+		child->text = mask_from_utf16(child->text, child->ctx->arena);
+		ret = child->text.ptr ? 0 : -1;
+	}
 	if (ret == 0 && !done)
 		ret = mask_text_frame(child, w);
 	child->ctx->layers--;
@@ -388,8 +392,8 @@ static bool base64_is_plain(const struct masker *m, struct span s)
 	if (s.len > QUICK_BASE64_MAX)
 		return false;
 	decoded = decode_base64(s, bytes);
-	return !is_gzip(decoded) && !is_zlib(decoded) && !may_be_base64(trim_white(decoded)) &&
-	       mask_is_plain(m, decoded);
+	return !is_gzip(decoded) && !is_zlib(decoded) && !mask_is_utf16(decoded) &&
+	       !may_be_base64(trim_white(decoded)) && mask_is_plain(m, decoded);
 }
 
 int mask_base64_run(struct mask_frame *f, size_t off, size_t len)

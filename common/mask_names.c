@@ -48,10 +48,11 @@ static const char *const describing_words[] = {"algorithm", "annotations", "at",
 	"expiry", "file", "filename", "files", "format", "generation", "host", "hours", "in",
 	"index", "interval", "issuer", "kind", "label", "labels", "length", "limit", "manager",
 	"method", "minutes", "mode", "mount", "mounts", "name", "names", "namespace", "operator",
-	"path", "paths", "period", "policy", "port", "prefix", "provider", "ref", "reference",
-	"references", "refs", "required", "reviews", "rotation", "schema", "scope", "scopes",
-	"seconds", "selector", "size", "state", "status", "store", "suffix", "template", "time",
-	"timeout", "timestamp", "ttl", "type", "uri", "url", "version", "volume", "volumes"};
+	"path", "paths", "period", "policy", "port", "prefix", "provider", "providers", "ref",
+	"reference", "references", "refs", "required", "reviews", "rotation", "rules", "schema",
+	"scope", "scopes", "seconds", "selector", "size", "state", "status", "store", "suffix",
+	"template", "time", "timeout", "timestamp", "ttl", "type", "uri", "url", "version",
+	"volume", "volumes"};
 
 /* Bytes beyond ASCII count as letters: names are written in all languages. */
 static bool is_name_letter(char c)
@@ -252,7 +253,7 @@ static struct span without_domain(struct span name)
 	return (struct span){slash + 1, name.len - before - 1};
 }
 
-static enum name_class judge(struct span name)
+static enum name_class judge_plain(struct span name)
 {
 	struct words w;
 	unsigned sets;
@@ -264,6 +265,26 @@ static enum name_class judge(struct span name)
 	if (has_strong_part(&w) || has_strong_end(&w) || (sets & WORD_STRONG))
 		return describes(&w) || counts_tokens(&w) ? NAME_PLAIN : NAME_STRONG;
 	return sets & WORD_WEAK ? NAME_WEAK : NAME_PLAIN;
+}
+
+static bool is_ascii(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if ((uint8_t)s.ptr[i] >= 0x80)
+			return false;
+	}
+	return true;
+}
+
+static enum name_class judge(struct span name)
+{
+	enum name_class class = judge_plain(name), folded;
+	char buf[MASK_NAME_MAX];
+
+	if (class == NAME_STRONG || is_ascii(name))
+		return class;
+	folded = judge_plain(mask_fold_name(name, buf));
+	return folded > class ? folded : class;
 }
 
 /* "KIND" and "Data" are read as kind and data: readers of other languages ignore case. */

@@ -92,26 +92,63 @@ static int mask_user_option(struct mask_frame *f, struct pair *p, size_t *ret_en
 	return pair_mask(f, p, NAME_STRONG, RULE_COMMAND_OPTION);
 }
 
-/* echo password | tool --password-stdin: what echo and printf write is the password. */
-static int mask_piped(struct mask_frame *f, struct pair *p)
+/* What echo and printf write into the command that p->name stands in, as the value of the pair. */
+static bool find_piped(struct pair *p)
 {
 	struct span command = command_before(p, p->name);
 	size_t pipe = (size_t)(command.ptr - p->text), at;
 
 	if (pipe <= p->begin || p->text[pipe - 1] != '|')
-		return 0;
+		return false;
 	command = command_before(p, pipe - 1);
 	at = (size_t)(command.ptr - p->text);
 	while (at < pipe && is_blank(p->text[at]))
 		at++;
 	if (!begins(p->text + at, p->text + pipe, SPAN("echo ")) &&
 		!begins(p->text + at, p->text + pipe, SPAN("printf ")))
-		return 0;
+		return false;
 	p->value = at + (p->text[at] == 'e' ? 5 : 7);
 	p->value_end = pipe - 1;
 	while (p->value_end > p->value && is_blank(p->text[p->value_end - 1]))
 		p->value_end--;
-	return pair_mask(f, p, NAME_STRONG, RULE_COMMAND_OPTION);
+	return p->value_end > p->value;
+}
+
+/* echo password | tool --password-stdin */
+static int mask_piped(struct mask_frame *f, struct pair *p)
+{
+	return find_piped(p) ? pair_mask(f, p, NAME_STRONG, RULE_COMMAND_OPTION) : 0;
+}
+
+#define ENCODED_MIN 16
+
+int mask_piped_base64(struct mask_frame *f, size_t begin, size_t end, size_t off, size_t *ret_end)
+{
+	struct pair p = {.f = f, .text = f->text.ptr, .begin = begin, .end = end, .name = off};
+	size_t at;
+
+	*ret_end = off;
+	if (!begins(p.text + off, p.text + end, SPAN("base64 -")) || !find_piped(&p))
+		return 0;
+	while (p.value_end > p.value && is_quote(p.text[p.value_end - 1]))
+		p.value_end--;
+	at = p.value_end;
+	while (at > p.value && (is_alnum(p.text[at - 1]) || is_in(p.text[at - 1], "+/=-_")))
+		at--;
+	if (p.value_end - at < ENCODED_MIN)
+		return 0;
+	return mask_base64_run(f, at, p.value_end - at);
+}
+
+/* powershell -EncodedCommand base64 */
+static int mask_encoded_command(struct mask_frame *f, const struct pair *p)
+{
+	size_t at = p->name_end, len;
+
+	while (at < p->end && is_blank(p->text[at]))
+		at++;
+	len = mask_tail_len(p->text + at, p->text + p->end, TAIL_BASE64);
+	return len >= ENCODED_MIN ? mask_base64_run(f, at, len) : 0;
 }
 
 static int mask_short_option(struct mask_frame *f, struct pair *p, size_t *ret_end)
@@ -140,6 +177,8 @@ int mask_option(struct mask_frame *f, size_t begin, size_t end, size_t off, size
 		p.name_end++;
 	if (p.name_end == p.name || p.text[p.name] == '-')
 		return 0;
+	if (dashes == 1 && begins_case(p.text + p.name, p.text + p.name_end, SPAN("enc")))
+		return mask_encoded_command(f, &p);
 	if (dashes == 1) {
 		if (mask_short_option(f, &p, ret_end) < 0)
 			return -1;

@@ -35,9 +35,10 @@ static void add_pair(char a, char b)
 
 void mask_plain_init(void)
 {
-	static const char *const others[] = {"ey", "LS", "H4", "--", "-p", "-u", "-a", "-w", ":/",
-		"Be", "be", "BE", "Ba", "ba", "BA", ";b", ".|", "In", " '", "ki", "Ki", "KI", "@t",
-		"@u", "d ", "s ", "e ", "h ", "',", "\",", "Pu", "jd", ":\\", "Un", "Du", "No"};
+	static const char *const others[] = {"ey", "LS", "H4", "--", "-p", "-u", "-e", "-E", "-a",
+		"-w", ":/", "Be", "be", "BE", "Ba", "ba", "BA", ";b", ".|", "In", " '", "ki", "Ki",
+		"KI", "@t", "@u", "d ", "s ", "e ", "h ", "n ", "y ", "w ", "',", "\",", "Pu", "jd",
+		":\\", "Un", "Du", "No"};
 
 	for (size_t i = 0; mask_token_prefix(i); i++)
 		add_pair(mask_token_prefix(i)[0], mask_token_prefix(i)[1]);
@@ -64,7 +65,8 @@ static inline uint32_t four_lower(const char *p)
 	return four | 0x20202020;
 }
 
-/* "password ", "passwd ", "passphrase ", "requirepass ", "masterauth " */
+/* "password ", "passwd ", "passphrase ", "requirepass ", "masterauth ", "bindpw "; "token ",
+ * "_key ". */
 static bool ends_pass_word(const struct place *s)
 {
 	uint32_t end;
@@ -73,7 +75,9 @@ static bool ends_pass_word(const struct place *s)
 		return false;
 	end = four_lower(s->p - 3);
 	return end == four_lower("word") || end == four_lower("pass") ||
-	       end == four_lower("sswd") || end == four_lower("rase") || end == four_lower("auth");
+	       end == four_lower("sswd") || end == four_lower("rase") ||
+	       end == four_lower("auth") || end == four_lower("ndpw") ||
+	       end == four_lower("oken") || end == four_lower("_key");
 }
 
 static bool may_be_userinfo(const struct place *s)
@@ -117,8 +121,9 @@ static bool may_be_by_first(const struct place *s)
 		return begins(p, end, SPAN("jdbc:oracle:"));
 	case 'B':
 	case 'b':
-		return end - p > 6 &&
-		       (four_lower(p) == four_lower("bear") || four_lower(p) == four_lower("basi"));
+		return end - p > 6 && (four_lower(p) == four_lower("bear") ||
+					      four_lower(p) == four_lower("basi") ||
+					      begins(p, end, SPAN("base64 -")));
 	case 'K':
 	case 'k':
 		return end - p > 4 && four_lower(p) == four_lower("kind");

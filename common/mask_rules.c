@@ -37,13 +37,17 @@ const struct mask_rule_info mask_rules[RULE_COUNT] = {
 		"`password`, `DB_PASSWD`, `apiKey`, `client-secret`, `session_token`, …",
 		"strings and numbers in it and below it. References stay: names that end in "
 		"`Name`, `Ref`, "
-		"`File`, `Path`, `TTL` and the like, and `name`, `key`, `path` … below them"},
+		"`File`, `Path`, `TTL` and the like, and `name`, `key`, `path` … below them. Of "
+		"JSON "
+		"Web Keys the private parts"},
 	[RULE_FIELD_RANDOM] = {"field-random",
 		"fields whose name may mean a secret: `key`, `auth`, `signature`, `session`, …",
 		"values of 16 characters and more that look random"},
 	[RULE_NAMED_VALUE] = {"named-value",
 		"objects with a name beside a value: `env`, HTTP headers of probes, parameters, "
-		"`{name, value}`, `{key, value}`, `{path, content}`; also in YAML in a string",
+		"`{name, value}`, `{key, value}`, `{k, v}`, `{path, content}`; also in YAML, XML "
+		"and "
+		"Go's notation in a string",
 		"the value, when the name says secret"},
 	[RULE_PATCH_PATH] = {"patch-path", "JSON patches on other resources, webhooks' patches too",
 		"the value, when the path says secret, or points to an environment variable's "
@@ -71,10 +75,10 @@ const struct mask_rule_info mask_rules[RULE_COUNT] = {
 	[RULE_URI_PROXY_PATH] = {"uri-proxy-path", "request URIs behind `/proxy/`",
 		"path segments that are not plain words, numbers or file names"},
 	[RULE_TEXT_JWT] = {"text-jwt", "any text",
-		"JSON Web Tokens (`eyJ….….…`), also with blanks or line breaks between their "
-		"parts"},
+		"JSON Web Tokens (`eyJ….….…`), also with blanks between their parts or broken into "
+		"lines"},
 	[RULE_TEXT_PEM] = {"text-pem", "any text",
-		"private keys in PEM, cut ones too, and PuTTY's; certificates stay"},
+		"private keys in PEM, cut ones too, of SSH2 and PuTTY; certificates stay"},
 	[RULE_TEXT_TOKEN] = {"text-token", "any text",
 		"tokens with a known beginning: AWS, Google, Azure, Alibaba, DigitalOcean, GitHub, "
 		"GitLab, "
@@ -92,7 +96,7 @@ const struct mask_rule_info mask_rules[RULE_COUNT] = {
 		"parse",
 		"the value beside a name that says secret (also as the arguments of a call), to "
 		"the "
-		"end of its word, quotes, line or block"},
+		"end of its word, quotes, line, element or block"},
 	[RULE_TEXT_AUTH_SCHEME] = {"text-auth-scheme", "any text",
 		"what follows `Bearer` and `Basic`"},
 	[RULE_TEXT_BOOTSTRAP_TOKEN] = {"text-bootstrap-token", "any text",
@@ -107,8 +111,9 @@ const struct mask_rule_info mask_rules[RULE_COUNT] = {
 		"shows of a body"},
 	[RULE_ENCODED] = {"encoded",
 		"base64 (either alphabet), gzip, zlib, hex, in any string and in each other; "
-		"base64 "
-		"behind `NAME=` in a text",
+		"UTF-16 in them; in a text, base64 behind `NAME=` or PowerShell's "
+		"`-EncodedCommand`, or "
+		"piped into `base64 -d`",
 		"the whole encoded text, when any rule finds something in it"},
 	[RULE_OWN_NAME] = {"own-name", "configuration: `names`", "as field-name"},
 	[RULE_OWN_PATH] = {"own-path", "configuration: `paths`", "the whole value"},

@@ -71,6 +71,26 @@ static size_t broken_jwt_len(const char *p, const char *end, size_t n)
 	return n;
 }
 
+/* A JSON Web Token, also when it was broken into lines where there was no dot. */
+static size_t wrapped_jwt_len(const char *p, const char *end)
+{
+	size_t n = mask_tail_len(p, end, TAIL_URL), dots = 0, gap, len;
+
+	for (size_t i = 0; i < n; i++)
+		dots += p[i] == '.';
+	while ((gap = gap_len(p + n, end)) > 0 && !is_blank(p[n])) {
+		const char *more = p + n + gap;
+
+		len = mask_tail_len(more, end, TAIL_URL);
+		if (len == 0 || (dots >= 2 && !mask_looks_random((struct span){more, len})))
+			break;
+		for (size_t i = 0; i < len; i++)
+			dots += more[i] == '.';
+		n += gap + len;
+	}
+	return n;
+}
+
 /* The length of the run of base64 from here on, which is walked once. */
 static size_t base64_run_len(struct scan *s)
 {
@@ -107,7 +127,7 @@ static int scan_base64(struct scan *s)
 	n = base64_run_len(s);
 	if (begins(p, end, SPAN("eyJ")) && p + n < end && p[n] == '.') {
 		if (n >= 10 && mask_tail_len(p + n + 1, end, TAIL_BASE64) >= 4)
-			return masked(s, off, mask_tail_len(p, end, TAIL_URL), RULE_TEXT_JWT);
+			return masked(s, off, wrapped_jwt_len(p, end), RULE_TEXT_JWT);
 	}
 	if (n >= 10 && broken_jwt_len(p, end, n) > 0)
 		return masked(s, off, broken_jwt_len(p, end, n), RULE_TEXT_JWT);
@@ -147,16 +167,18 @@ static int scan_pem(struct scan *s)
 	const char *p = scan_at(s), *end = scan_end(s), *stop;
 	const char *head_end;
 
-	if (!begins(p, end, SPAN("-----BEGIN ")))
+	/* SSH2's have four dashes and a blank. */
+	if (!begins(p, end, SPAN("-----BEGIN ")) && !begins(p, end, SPAN("---- BEGIN ")))
 		return 0;
-	head_end = find(p + 11, end, "-----");
+	head_end = find(p + 11, end, "----");
 	stop = head_end ? head_end : end;
 	if (!find(p, stop, "PRIVATE KEY"))
 		return 0;
-	stop = find(stop, end, "-----END");
+	stop = find(stop, end, p[4] == '-' ? "-----END" : "---- END");
 	if (stop) {
-		stop = find(stop + 8, end, "-----");
-		stop = stop ? stop + 5 : NULL;
+		stop = find(stop + 8, end, "----");
+		while (stop && stop < end && *stop == '-')
+			stop++;
 	}
 	return masked(s, s->at, (size_t)((stop ? stop : end) - p), RULE_TEXT_PEM);
 }
@@ -311,6 +333,24 @@ static int scan_auth_scheme(struct scan *s)
 	if (n < 8 || !(digit || upper || n >= 20))
 		return 0;
 	return masked(s, (size_t)(t - s->f->text.ptr), n, RULE_TEXT_AUTH_SCHEME);
+}
+
+static int scan_piped_base64(struct scan *s)
+{
+	size_t next = s->at;
+	int ret = mask_piped_base64(s->f, s->begin, s->end, s->at, &next);
+
+	s->at = next;
+	return ret;
+}
+
+/* "Bearer x", "basic x", or base64 -d. */
+static int scan_b(struct scan *s)
+{
+	size_t at = s->at;
+	int ret = scan_auth_scheme(s);
+
+	return ret == 0 && s->at == at ? scan_piped_base64(s) : ret;
 }
 
 static bool lower_alnum(const char *p, size_t n, bool *ret_digit, bool *ret_letter)
@@ -487,7 +527,7 @@ static int scan_here(struct scan *s)
 		['P'] = scan_putty,
 		['j'] = scan_oracle,
 		['B'] = scan_auth_scheme,
-		['b'] = scan_auth_scheme,
+		['b'] = scan_b,
 		['k'] = scan_manifest,
 		['K'] = scan_manifest,
 		['e'] = scan_base64,

@@ -137,6 +137,21 @@ static size_t skip_unbroken(const struct pair *p, size_t at)
 	return word->ptr + word->len < end ? (size_t)(word->ptr + word->len - p->text) : p->end;
 }
 
+/* Behind the white space that a backslash takes into a word: a blank, or the end of a line with the
+ * indentation of the next one. */
+static size_t escaped_white(const struct pair *p, size_t at)
+{
+	bool line = false;
+
+	while (at < p->end && is_end_of_line(p->text[at])) {
+		line = true;
+		at++;
+	}
+	while (line && at < p->end && is_blank(p->text[at]))
+		at++;
+	return line || at == p->end ? at : at + 1;
+}
+
 size_t pair_end_of_word(const struct pair *p, size_t at, const char *stops)
 {
 	while ((at = skip_unbroken(p, at)) < p->end && !is_white(p->text[at])) {
@@ -144,8 +159,10 @@ size_t pair_end_of_word(const struct pair *p, size_t at, const char *stops)
 
 		if (is_in(c, stops))
 			break;
-		if (c == '\\' && at + 1 < p->end)
+		if (c == '\\' && at + 1 < p->end && !is_white(p->text[at + 1]))
 			at++;
+		else if (c == '\\')
+			at = escaped_white(p, at + 1) - 1;
 		else if (is_quote(c)) {
 			size_t close = closing_quote(p, at + 1, c, 0);
 
@@ -183,6 +200,22 @@ static char outer_quote(const struct pair *p)
 	return 0;
 }
 
+/* The text of an XML element: to the next tag, or the end of its CDATA. */
+static void find_element_text(struct pair *p)
+{
+	const char *close, *at = p->text + p->value, *end = p->text + p->end;
+
+	while (at < end && is_white(*at))
+		at++;
+	if (begins(at, end, SPAN("<![CDATA["))) {
+		p->value = (size_t)(at + 9 - p->text);
+		close = memmem(at + 9, (size_t)(end - at - 9), "]]>", 3);
+	} else {
+		close = memchr(p->text + p->value, '<', p->end - p->value);
+	}
+	p->value_end = close ? (size_t)(close - p->text) : p->end;
+}
+
 static void find_unquoted_value(struct pair *p, bool spaced)
 {
 	char outer = outer_quote(p), sep = p->text[p->sep];
@@ -190,9 +223,7 @@ static void find_unquoted_value(struct pair *p, bool spaced)
 	const char word[] = {outer, 0}, parameter[] = {'&', ';', outer, 0};
 
 	if (sep == '>') {
-		const char *close = memchr(p->text + p->value, '<', p->end - p->value);
-
-		p->value_end = close ? (size_t)(close - p->text) : p->end;
+		find_element_text(p);
 		return;
 	}
 	if ((sep == ':' && spaced) || (spaced && pair_begins_line(p))) {

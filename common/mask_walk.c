@@ -75,6 +75,9 @@ static void note(struct mask_shape *s, enum mask_field field, json_ref v)
 	case FIELD_IMAGE:
 		s->image = v;
 		break;
+	case FIELD_KTY:
+		s->kty = v;
+		break;
 	case FIELD_COMMAND:
 		s->words[s->words[0] != JSON_NONE] = v;
 		break;
@@ -102,7 +105,8 @@ void mask_shape_of(struct mask_frame *f, json_ref obj, struct mask_shape *ret)
 
 	ret->kind = ret->api_version = ret->value = ret->op = ret->path = JSON_NONE;
 	ret->data = ret->string_data = ret->type = ret->columns = ret->rows = JSON_NONE;
-	ret->resource = ret->object = ret->image = ret->words[0] = ret->words[1] = JSON_NONE;
+	ret->resource = ret->object = ret->image = ret->kty = ret->words[0] = ret->words[1] =
+		JSON_NONE;
 	ret->value_class = NAME_PLAIN;
 	json_foreach_member (k, f->doc, obj) {
 		struct mask_name name = mask_key_name(f, k);
@@ -272,6 +276,19 @@ static bool list_of_secrets(struct mask_frame *f, const struct mask_shape *s, st
 	return (w.flags & WHERE_SECRETS) || mask_string_is(f, s->kind, SPAN("SecretList"));
 }
 
+/* The parts of a JSON Web Key that are the private key (RFC 7518, section 6). */
+static bool is_private_part(struct mask_frame *f, json_ref key)
+{
+	static const char *const parts[] = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"};
+	struct span name = mask_string(f, key);
+
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		if (!name.ptr || span_eq_str(name, parts[i]))
+			return true;
+	}
+	return false;
+}
+
 static int walk_member(struct mask_frame *f, json_ref k, struct mask_name name,
 	const struct mask_shape *s, struct mask_where w)
 {
@@ -279,6 +296,8 @@ static int walk_member(struct mask_frame *f, json_ref k, struct mask_name name,
 	json_ref v = k + 1;
 	int type = json_type(f->doc, v);
 
+	if (s->kty != JSON_NONE && is_private_part(f, k))
+		return mask_unless_harmless(f, v, RULE_FIELD_NAME);
 	switch (name.field) {
 	case FIELD_MANAGED_FIELDS:
 		return mask_managed_fields(f, v, c);
@@ -379,7 +398,7 @@ static int walk_object(struct mask_frame *f, json_ref r, struct mask_where w)
 		mask_config_paths(config, f, r, &s, w.flags & WHERE_TARGET) < 0)
 		return -1;
 	if (s.op != JSON_NONE && s.path != JSON_NONE && s.kind == JSON_NONE)
-		return mask_patch_op(f, r, &s, w);
+		return mask_patch_op(f, r, w);
 	if (mask_is_secret(f, r, &s, w))
 		return mask_secret(f, r, w);
 	if (s.columns != JSON_NONE && s.rows != JSON_NONE)
