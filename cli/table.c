@@ -28,33 +28,13 @@ struct table {
 
 /* ---- harmless text ---- */
 
-/* One code point at s (at most left bytes): its length, or 0 if it is not UTF-8. */
-static size_t decode(const char *s, size_t left, uint32_t *ret)
-{
-	const unsigned char *u = (const unsigned char *)s;
-	size_t n = utf8_sequence(s, s + left);
-
-	if (n == 0)
-		return 0;
-	*ret = n == 1 ? u[0] : u[0] & (0x7fu >> n);
-	for (size_t i = 1; i < n; i++)
-		*ret = *ret << 6 | (u[i] & 0x3f);
-	return n;
-}
-
-static bool is_harmful(uint32_t cp)
-{
-	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0x200e || cp == 0x200f ||
-	       (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x2069) || cp == 0xfeff;
-}
-
 void put_printable(struct buf *out, struct span text)
 {
 	for (size_t i = 0; i < text.len;) {
 		uint32_t cp = 0;
-		size_t n = decode(text.ptr + i, text.len - i, &cp);
+		size_t n = utf8_decode(text.ptr + i, text.ptr + text.len, &cp);
 
-		if (n == 0 || is_harmful(cp))
+		if (n == 0 || utf8_is_harmful(cp))
 			buf_add_char(out, cp == '\n' || cp == '\t' ? ' ' : '?');
 		else
 			buf_add(out, text.ptr + i, n);

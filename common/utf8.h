@@ -36,3 +36,37 @@ static inline struct span utf8_cut(struct span s, size_t max)
 		s.len--;
 	return s;
 }
+
+/* One code point at p, before end: its length, or 0 if there is none. */
+static inline size_t utf8_decode(const char *p, const char *end, uint32_t *ret)
+{
+	const unsigned char *u = (const unsigned char *)p;
+	size_t n = utf8_sequence(p, end);
+
+	if (n == 0)
+		return 0;
+	*ret = n == 1 ? u[0] : u[0] & (0x7fu >> n);
+	for (size_t i = 1; i < n; i++)
+		*ret = *ret << 6 | (u[i] & 0x3f);
+	return n;
+}
+
+/* What a terminal may take for a command, or what makes text look like another: controls, C1 ones
+ * too, marks and overrides of direction, line separators. */
+static inline bool utf8_is_harmful(uint32_t cp)
+{
+	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0x200e || cp == 0x200f ||
+	       (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x2069) || cp == 0xfeff;
+}
+
+/* Puts spaces in place of it; lines stay. */
+static inline void utf8_blank_harmful(char *s, size_t len)
+{
+	uint32_t cp;
+
+	for (size_t i = 0, n; i < len; i += n ? n : 1) {
+		n = utf8_decode(s + i, s + len, &cp);
+		if (n && utf8_is_harmful(cp) && cp != '\n')
+			memset(s + i, ' ', n);
+	}
+}

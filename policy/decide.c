@@ -100,6 +100,7 @@ int add_failed_match(const struct rule *rule, struct deciding *d, struct span er
 		rule->info.rule, p->name, SPAN_FMT(error));
 	if (!m->message.ptr)
 		return -1;
+	utf8_blank_harmful((char *)m->message.ptr, m->message.len); /* errors quote values */
 	if (rule->info.action < POLICY_HOLD) {
 		m->effective = rule->info.action == POLICY_WARN ? POLICY_WARN : POLICY_AUDIT;
 	} else if (p->ignore_failures) {

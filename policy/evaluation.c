@@ -5,6 +5,8 @@
  */
 #include "policy/expression_impl.h"
 
+#include "common/utf8.h"
+
 #define EVALUATION_MAX_TEXT 65536u
 
 struct evaluation {
@@ -216,14 +218,6 @@ static int value_text(const struct expression *e, struct evaluation *ev, struct 
 	return ret->ptr ? 0 : -1;
 }
 
-/* A terminal must not take any of it for a command. */
-static void make_printable(char *s, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (((unsigned char)s[i] < 0x20 && s[i] != '\n') || s[i] == 0x7f)
-			s[i] = ' ';
-}
-
 /* One value for each part; errors are counted where they happen. */
 static int part_texts(const struct template *t, struct evaluation *ev, struct span *texts,
 	size_t *ret_len, struct span *ret_error)
@@ -266,7 +260,7 @@ int template_text(
 {
 	if (join(t, ev, ret, ret_error) < 0)
 		return -1;
-	make_printable((char *)ret->ptr, ret->len);
+	utf8_blank_harmful((char *)ret->ptr, ret->len);
 	return 0;
 }
 

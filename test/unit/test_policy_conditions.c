@@ -101,7 +101,7 @@ static const char review[] =
 	"\"uid\":\"u\",\"operation\":\"CREATE\",\"resource\":{\"group\":\"\",\"version\":\"v1\","
 	"\"resource\":\"pods\"},\"namespace\":\"n\",\"userInfo\":{\"username\":\"alice\","
 	"\"groups\":[\"dev\"],\"extra\":{\"k\":[\"v\"]}},\"object\":{\"a\":1,\"s\":"
-	"\"x\\u0007y\\nz\"}}}";
+	"\"x\\u0007y\\nz\",\"e\":\"A\\u009b2J\\u202eB\"}}}";
 static const char access_review[] =
 	"{\"kind\":\"SubjectAccessReview\",\"apiVersion\":\"authorization.k8s.io/v1\",\"spec\":{"
 	"\"user\":\"alice\",\"uid\":\"7\",\"groups\":[\"dev\"],\"extra\":{\"k\":[\"v\"]},"
@@ -199,6 +199,11 @@ static const struct {
 	{{POLICY_DENY, "rule r of policy p forbids this", FINE},
 		R("Deny") "    message: '{{ object.gone }}'\n"},
 	{{POLICY_DENY, "x y\nz", FINE}, R("Deny") "    message: '{{ object.s }}'\n"},
+	{{POLICY_DENY, "A  2J   B", FINE}, R("Deny") "    message: '{{ object.e }}'\n"},
+	{{POLICY_DENY,
+		 "rule r of policy p could not be evaluated: no such key: 'A  2J   B' (line 9)",
+		 FAILED},
+		R("Deny") "    when: ['object[object.e] == 1']\n"},
 	/* the rest of the environment */
 	{{POLICY_DENY, "2026", FINE}, R("Deny") "    message: '{{ now.getFullYear() }}'\n"},
 	{{POLICY_DENY, "v", FINE}, R("Deny") "    message: '{{ request.userInfo.extra.k[0] }}'\n"},

@@ -1,3 +1,5 @@
+#include <stdio.h>
+
 #include "common/utf8.h"
 #include "support/run_tests.h"
 
@@ -54,6 +56,33 @@ static const struct {
 	{"\x80\x80", SPAN("\x80\x80\x80\x80\x80\x80"), 5}, /* no text: cut all the same */
 };
 
+static const struct {
+	const char *expected, *text;
+} blanks[] = {
+	{"caf\u00e9 \U0001F600\nb", "caf\u00e9 \U0001F600\nb"},
+	{"a [2Jb", "a\x1b[2Jb"},
+	{"a b c", "a\tb\x7f"
+		  "c"},
+	{"a  2Jb", "a\xc2\x9b"
+		   "2Jb"}, /* CSI as one character */
+	{"a   b   c", "a\u202e"
+		      "b\u2066"
+		      "c"}, /* overrides of direction */
+	{"a   b", "a\u2028"
+		  "b"},
+	{"\xc2\xa0", "\xc2\xa0"},
+	{"\xff ", "\xff\x01"},
+};
+
+START_TEST(utf8__blank_harmful)
+{
+	char text[64];
+	snprintf(text, sizeof(text), "%s", blanks[_i].text);
+	utf8_blank_harmful(text, strlen(text));
+	ck_assert_str_eq(text, blanks[_i].expected);
+}
+END_TEST
+
 START_TEST(utf8__cut)
 {
 	struct span got = utf8_cut(cuts[_i].text, cuts[_i].max);
@@ -68,5 +97,6 @@ int main(void)
 
 	tcase_add_loop_test(t, utf8__sequence, 0, ARRAY_LEN(sequences));
 	tcase_add_loop_test(t, utf8__cut, 0, ARRAY_LEN(cuts));
+	tcase_add_loop_test(t, utf8__blank_harmful, 0, ARRAY_LEN(blanks));
 	return run_tests(t);
 }
