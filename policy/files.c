@@ -48,14 +48,15 @@ static struct span read_all(struct files *f, int fd, const char *path)
 	return (struct span){copy, copy ? b.len : 0};
 }
 
-static void read_file(struct files *f, const char *path)
+/* A file of the folder dir, or of the working directory; path is its name in errors. */
+static void read_file(struct files *f, int dir, const char *file, const char *path)
 {
 	struct stat st;
 	if (f->count == SET_MAX_FILES) {
 		complain(f, path, "more than 2000 policy files");
 		return;
 	}
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0) {
 		complain(f, path, strerror(errno));
 		return;
@@ -88,25 +89,92 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static void read_folder(struct files *f, const char *path)
+/* ---- folders ---- */
+
+#define READ_AGAIN 10 /* times, when it was swapped while it was read */
+
+static bool leads_into_data(int dir, const char *name)
+{
+	char target[8];
+	return readlinkat(dir, name, target, sizeof target) >= 7 && !memcmp(target, "..data/", 7);
+}
+
+/* The policy files of an open folder; path is its name in errors. */
+static void read_open_folder(struct files *f, int dir, const char *path, bool links_into_data)
 {
 	struct dirent **names;
-	int n = scandir(path, &names, is_policy_file, by_name);
+	int n = scandirat(dir, ".", &names, is_policy_file, by_name);
 	if (n < 0) {
 		complain(f, path, strerror(errno));
 		return;
 	}
 	for (int i = 0; i < n; i++) {
+		const char *name = names[i]->d_name;
 		char *file;
-		if (asprintf(&file, "%s/%s", path, names[i]->d_name) < 0)
+		if (asprintf(&file, "%s/%s", path, name) < 0)
 			complain(f, path, "out of memory");
 		else {
-			read_file(f, file);
+			if (links_into_data || !leads_into_data(dir, name))
+				read_file(f, dir, name, file);
 			free(file);
 		}
 		free(names[i]);
 	}
 	free(names);
+}
+
+/* Is an open "..data" no longer the one that the folder has? */
+static bool is_swapped(int dir, int data)
+{
+	struct stat old, now;
+	return data >= 0 && fstat(data, &old) == 0 &&
+	       (fstatat(dir, "..data", &now, 0) < 0 || now.st_ino != old.st_ino);
+}
+
+/* The folder's files, and with "..data" (-1: there is none) those that it leads to. */
+static void read_version(struct files *f, int dir, int data, const char *path)
+{
+	if (data >= 0)
+		read_open_folder(f, data, path, true);
+	read_open_folder(f, dir, path, data < 0);
+}
+
+/*
+ * A ConfigMap mount is swapped by leading "..data" elsewhere. Its files are read from where that
+ * led once, not each through its link, or a swap in between would make a set that nobody wrote; and
+ * once more when that version went meanwhile, for some of its files may have gone first.
+ */
+static void read_folder_at(struct files *f, int dir, const char *path)
+{
+	for (int i = 0; i < READ_AGAIN; i++) {
+		struct files start = *f;
+		struct arena_mark mark = arena_mark(f->arena);
+		unsigned errors = f->errors->count;
+		size_t text = f->errors->text.len;
+		int data = openat(dir, "..data", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		read_version(f, dir, data, path);
+		bool swapped = is_swapped(dir, data);
+		if (data >= 0)
+			close(data);
+		if (!swapped)
+			return;
+		*f = start;
+		arena_rewind(f->arena, mark);
+		f->errors->count = errors;
+		f->errors->text.len = text;
+	}
+	complain(f, path, "swapped whenever it was read: is something writing it in a loop?");
+}
+
+static void read_folder(struct files *f, const char *path)
+{
+	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0) {
+		complain(f, path, strerror(errno));
+		return;
+	}
+	read_folder_at(f, dir, path);
+	close(dir);
 }
 
 void files_read(const char *const *paths, size_t path_count, struct arena *arena,
@@ -124,7 +192,7 @@ void files_read(const char *const *paths, size_t path_count, struct arena *arena
 		else if (S_ISDIR(st.st_mode))
 			read_folder(&f, paths[i]);
 		else
-			read_file(&f, paths[i]);
+			read_file(&f, AT_FDCWD, paths[i], paths[i]);
 	}
 	*ret = f.items;
 	*ret_count = f.count;

@@ -3,7 +3,8 @@
  *
  * A folder stands for its *.yaml and *.yml files, by name, not for its subfolders. Names that begin
  * with "." or ".." are left out: a ConfigMap mount keeps the real files in "..2024_…" behind the
- * symbolic link "..data", and shows links to them under their own names.
+ * symbolic link "..data", and shows links to them under their own names. All files of such a folder
+ * are of one version of it.
  */
 #pragma once
 
