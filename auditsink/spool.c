@@ -16,7 +16,7 @@
 
 #define REFUSALS_MAX 3
 
-enum statement { S_PUT, S_PEEK, S_REMOVE, S_REFUSE, S_COUNT };
+enum statement { S_PUT, S_PEEK, S_REMOVE, S_REFUSE, S_LEAVE, S_COUNT };
 
 static const char *const sql[S_COUNT] = {
 	[S_PUT] =
@@ -29,6 +29,7 @@ static const char *const sql[S_COUNT] = {
 		    "truncated FROM batch WHERE refused < ?1 ORDER BY id"),
 	[S_REMOVE] = "DELETE FROM batch WHERE id = ?1",
 	[S_REFUSE] = "UPDATE batch SET refused = refused + 1 WHERE id = ?1",
+	[S_LEAVE] = "UPDATE batch SET refused = 3 WHERE id = ?1",
 };
 
 static const char schema[] =
@@ -248,6 +249,14 @@ static int put_all(struct spool *s, const struct batch *list, int outcome,
 	return 0;
 }
 
+/* The disk, not this file's own bound. */
+static bool disk_is_full(struct spool *s)
+{
+	int code = sqlite3_errcode(s->db);
+
+	return code == SQLITE_FULL || code == SQLITE_IOERR;
+}
+
 int spool_put(struct spool *s, const struct batch *list, int outcome, struct err *e)
 {
 	struct spool_state state;
@@ -261,8 +270,10 @@ int spool_put(struct spool *s, const struct batch *list, int outcome, struct err
 		rc = put_all(s, list, outcome, &state, e);
 		if (rc == 0)
 			rc = run(s, "COMMIT", e);
-		if (rc < 0)
+		if (rc < 0) {
+			state.full |= disk_is_full(s);
 			run(s, "ROLLBACK", &ignored);
+		}
 	}
 	if (rc == 0)
 		s->state = state;
@@ -283,13 +294,20 @@ static int read_buf(sqlite3_stmt *q, int column, struct buf *ret)
 	return ret->failed ? -1 : 0;
 }
 
-/* The row that the statement is at. -1: no memory, or not what spool_put() wrote. */
-static int fill_batch(sqlite3_stmt *q, struct batch *b)
+enum reading { READ_OK, READ_NO_MEMORY, READ_DAMAGED };
+
+/* The row that the statement is at. Damaged: not what spool_put() wrote. */
+static enum reading fill_batch(sqlite3_stmt *q, struct batch *b)
 {
+	const char *cluster = (const char *)sqlite3_column_text(q, 1);
+	const char *source = (const char *)sqlite3_column_text(q, 2);
+
+	if (!cluster || !source)
+		return READ_NO_MEMORY;
 	if (sqlite3_column_bytes(q, 3) != SHA256_LEN)
-		return -1;
-	snprintf(b->cluster, sizeof(b->cluster), "%s", (const char *)sqlite3_column_text(q, 1));
-	snprintf(b->source, sizeof(b->source), "%s", (const char *)sqlite3_column_text(q, 2));
+		return READ_DAMAGED;
+	snprintf(b->cluster, sizeof(b->cluster), "%s", cluster);
+	snprintf(b->source, sizeof(b->source), "%s", source);
 	memcpy(b->sha256, sqlite3_column_blob(q, 3), SHA256_LEN);
 	b->size_bytes = (size_t)sqlite3_column_int64(q, 4);
 	b->events = (uint32_t)sqlite3_column_int64(q, 5);
@@ -302,19 +320,35 @@ static int fill_batch(sqlite3_stmt *q, struct batch *b)
 	b->truncated = (uint32_t)sqlite3_column_int64(q, 15);
 	if (read_buf(q, 7, &b->rows) < 0 || read_buf(q, 8, &b->seq_at) < 0 ||
 		read_buf(q, 9, &b->quarantine_rows) < 0)
-		return -1;
-	return batch_is_sound(b) ? 0 : -1;
+		return READ_NO_MEMORY;
+	return batch_is_sound(b) ? READ_OK : READ_DAMAGED;
 }
 
-static struct batch *read_batch(sqlite3_stmt *q)
+static enum reading read_batch(sqlite3_stmt *q, struct spooled *ret)
 {
-	struct batch *b = calloc(1, sizeof(*b));
+	_cleanup_(batch_freep) struct batch *b = calloc(1, sizeof(*b));
+	enum reading reading = b ? fill_batch(q, b) : READ_NO_MEMORY;
 
-	if (b && fill_batch(q, b) < 0) {
-		batch_free(b);
-		return NULL;
-	}
-	return b;
+	ret->id = sqlite3_column_int64(q, 0);
+	ret->batch = reading == READ_OK ? TAKE_PTR(b) : NULL;
+	return reading;
+}
+
+static void count_refused(struct spool *s)
+{
+	s->state.refused = (uint64_t)ask_number(s, "SELECT count(*) FROM batch WHERE refused >= 3");
+}
+
+/* A batch that cannot be read must not keep those behind it from being stored. */
+static int leave_behind(struct spool *s, int64_t id, struct err *e)
+{
+	sqlite3_reset(s->statements[S_PEEK]);
+	sqlite3_bind_int64(s->statements[S_LEAVE], 1, id);
+	if (finish(s, s->statements[S_LEAVE], e) < 0)
+		return -1;
+	count_refused(s);
+	return err_set(
+		e, "spool %s: batch %lld is damaged and stays behind", s->path, (long long)id);
 }
 
 static int peek(struct spool *s, struct spooled *ret, unsigned max, size_t max_bytes, struct err *e)
@@ -326,21 +360,23 @@ static int peek(struct spool *s, struct spooled *ret, unsigned max, size_t max_b
 	sqlite3_bind_int(q, 1, REFUSALS_MAX);
 	while (count < max && bytes < max_bytes) {
 		int rc = sqlite3_step(q);
+		enum reading reading;
 
 		if (rc == SQLITE_DONE)
 			break;
 		if (rc != SQLITE_ROW)
 			return fail(s, e, "cannot be read");
-		if (count > 0 &&
-			strcmp((const char *)sqlite3_column_text(q, 1), ret[0].batch->cluster) != 0)
+		reading = read_batch(q, &ret[count]);
+		if (reading != READ_OK && count > 0)
 			break;
-		ret[count].id = sqlite3_column_int64(q, 0);
-		ret[count].batch = read_batch(q);
-		if (!ret[count].batch) {
-			if (count > 0)
-				break;
-			return err_set(e, "spool %s: no memory for batch %lld, or it is damaged",
-				s->path, (long long)ret[0].id);
+		if (reading == READ_DAMAGED)
+			return leave_behind(s, ret[0].id, e);
+		if (reading == READ_NO_MEMORY)
+			return err_set(e, "spool %s: no memory for batch %lld", s->path,
+				(long long)ret[0].id);
+		if (strcmp(ret[count].batch->cluster, ret[0].batch->cluster) != 0) {
+			batch_free(ret[count].batch);
+			break;
 		}
 		bytes += bytes_of(ret[count++].batch);
 	}
@@ -400,7 +436,7 @@ int spool_refuse(struct spool *s, const struct spooled *one, struct err *e)
 	pthread_mutex_lock(&s->lock);
 	sqlite3_bind_int64(s->statements[S_REFUSE], 1, one->id);
 	rc = finish(s, s->statements[S_REFUSE], e);
-	s->state.refused = (uint64_t)ask_number(s, "SELECT count(*) FROM batch WHERE refused >= 3");
+	count_refused(s);
 	pthread_mutex_unlock(&s->lock);
 	return rc;
 }

@@ -37,7 +37,8 @@ struct spooled {
 /*
  * The oldest batches, of one cluster, at most max of them and at most about max_bytes (but one in
  * any case). Batches that were refused too often stay behind. Returns how many, 0: nothing is
- * waiting, -1: the file cannot be read. Ownership: the batches are the caller's.
+ * waiting, -1: the file cannot be read, or the oldest batch is damaged: it stays behind from then
+ * on, and the next call goes past it. Ownership: the batches are the caller's.
  */
 int spool_peek(struct spool *s, struct spooled *ret, unsigned max, size_t max_bytes,
 	struct err *e) _must_check_;
@@ -53,6 +54,6 @@ struct spool_state {
 	uint64_t batches, bytes;
 	uint64_t refused;  /* of them, staying behind */
 	int64_t oldest_us; /* since 1970, when the oldest was taken in; 0: empty */
-	bool full;	   /* the last spool_put() found no room */
+	bool full;	   /* the last spool_put() found no room, in it or on the disk */
 };
 void spool_get_state(struct spool *s, struct spool_state *ret);

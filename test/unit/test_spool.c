@@ -1,7 +1,9 @@
 #include <check.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -288,6 +290,64 @@ START_TEST(spool__what_is_no_spool_is_refused)
 }
 END_TEST
 
+/* Bits that a disk got wrong: the batch stays behind, the others do not wait for it. */
+START_TEST(spool__damaged_ones_stay_behind)
+{
+	static const char *const harm[] = {
+		"seq_at = x'ffffffff'", "seq_at = x''", "sha256 = x'00'", "rows = x'00'"};
+
+	for (size_t i = 0; i < ARRAY_LEN(harm); i++) {
+		_cleanup_(spool_closep) struct spool *s = NULL;
+		struct spooled got[PEEK_MAX];
+		sqlite3 *db;
+		struct err e;
+		char sql[128];
+
+		unlink(path);
+		s = open_spool(1 << 20);
+		for (unsigned n = 1; n <= 3; n++)
+			put(s, "a", n, 1);
+		spool_close(TAKE_PTR(s));
+		ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+		snprintf(sql, sizeof(sql), "UPDATE batch SET %s WHERE id = 2", harm[i]);
+		ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+		ck_assert_int_eq(sqlite3_changes(db), 1);
+		sqlite3_close(db);
+		s = open_spool(1 << 20);
+		ck_assert_str_eq(next(s, 9, 1 << 20, true), "1");
+		ck_assert_int_eq(spool_peek(s, got, 9, 1 << 20, &e), -1);
+		ck_assert_ptr_nonnull(strstr(e.msg, "batch 2 is damaged"));
+		ck_assert_str_eq(next(s, 9, 1 << 20, true), "3");
+		ck_assert_str_eq(next(s, 9, 1 << 20, true), "");
+		ck_assert_uint_eq(state_of(s).refused, 1);
+		ck_assert_uint_eq(state_of(s).batches, 1);
+	}
+}
+END_TEST
+
+/* A disk without room: none is taken, which shows, and what is there is not harmed. */
+START_TEST(spool__a_full_disk_is_a_full_spool)
+{
+	_cleanup_(spool_closep) struct spool *s = open_spool(64 << 20);
+	struct rlimit before, tight;
+	int rc;
+
+	put(s, "a", 1, 1);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+	tight = (struct rlimit){.rlim_cur = 64 << 10, .rlim_max = before.rlim_max};
+	signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &tight), 0);
+	rc = put(s, "a", 2, 5000);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+	ck_assert_int_eq(rc, -1);
+	ck_assert(state_of(s).full);
+	ck_assert_uint_eq(state_of(s).batches, 1);
+	ck_assert_int_eq(put(s, "a", 2, 5000), 0);
+	ck_assert(!state_of(s).full);
+	ck_assert_str_eq(next(s, 9, 64 << 20, false), "1 2");
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = tcase_create("spool");
@@ -302,6 +362,8 @@ int main(void)
 	tcase_add_test(t, spool__refused_ones_stay_behind_until_the_next_start);
 	tcase_add_test(t, spool__is_private_and_belongs_to_one);
 	tcase_add_test(t, spool__what_is_no_spool_is_refused);
+	tcase_add_test(t, spool__damaged_ones_stay_behind);
+	tcase_add_test(t, spool__a_full_disk_is_a_full_spool);
 	tcase_set_timeout(t, 60);
 	return run_tests(t);
 }
