@@ -64,12 +64,13 @@ dev_lint() {
 lint_format() { sources '*.c' '*.h' | xargs -r clang-format --dry-run -Werror; }
 
 lint_shell() {
-  { sources '*.sh' && echo dev .ci/run manifests/apiserver/render; } | xargs shellcheck -x -S warning
+  { sources '*.sh' && printf '%s\n' dev .ci/run manifests/apiserver/render; } |
+    xargs -P "$(nproc)" -n 4 shellcheck -x -S warning
 }
 
 lint_tidy() {
   sources '*.c' | grep -v '^test/fuzz/' |
     xargs -P "$(nproc)" -I{} sh -c 'echo "tidy {}"; clang-tidy -p build/dev --quiet \
       --warnings-as-errors="*" --extra-arg=-Wno-unknown-warning-option "{}" 2>&1' |
-    awk '/: (warning|error):/ {bad = 1} {print} END {exit bad}'
+    awk '/: (warning|error):/ {bad = 1} {print; fflush()} END {exit bad}'
 }
