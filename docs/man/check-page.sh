@@ -9,13 +9,15 @@ text=$(sed 's/\\-/-/g' "$page")
 
 flags_of() { "$@" --help | grep -oE '^ +(-[a-z], )?--[a-z-]+' | grep -oE -- '--[a-z-]+'; }
 
-all_flags() {
-  flags_of "$program" || true
+all_flags() { # all_flags PROGRAM
+  flags_of "$1" || true
   # The words are the command: they must be split.
   # shellcheck disable=SC2086
-  "$program" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\( [a-z]*\)\?\)  .*/\1/p' |
-    while read -r line; do flags_of "$program" $line; done
+  "$1" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\( [a-z]*\)\?\)  .*/\1/p' |
+    while read -r line; do flags_of "$1" $line; done
 }
+programs=("$program")
+[[ ${program##*/} == holdpoint ]] && programs+=("${program%/*}/kubectl-holdpoint")
 
 while read -r flag; do
   [[ $flag == --help ]] && continue
@@ -23,7 +25,7 @@ while read -r flag; do
     echo "$page: $flag is missing" >&2
     missing=1
   fi
-done < <(all_flags | sort -u)
+done < <(for each in "${programs[@]}"; do all_flags "$each"; done | sort -u)
 
 if command -v groff >/dev/null; then
   complaints=$(groff -man -Tutf8 -K utf8 -ww -z "$page" 2>&1)

@@ -102,6 +102,13 @@ command_section() {
   fi
 }
 
+# The same program under the name by which kubectl finds it.
+kubectl_section() {
+  local line program=${program%/*}/kubectl-holdpoint
+  printf '.SH KUBECTL\nWith the identity of a kubeconfig, and without a database login:\n'
+  while read -r line; do command_section "$line"; done < <(commands)
+}
+
 command_page() {
   local line
   head_of_page 'approve what agents want to change, and prove what they did'
@@ -117,6 +124,7 @@ which kubectl runs as
 .SH COMMANDS
 ROFF
   while read -r line; do command_section "$line"; done < <(commands)
+  kubectl_section
   end_of_page 'A flag that says where something is, such as a database or a file,'
   cat <<'ROFF'
 .TP
