@@ -425,6 +425,15 @@ int schema_read(const struct kind *kind, const struct node *n, void *value, stru
 
 /* ---- documentation ---- */
 
+/* To the heading of that name, which what shows Markdown knows in lower case. */
+static void put_link(struct buf *out, const char *name)
+{
+	buf_printf(out, "[%s](#", name);
+	for (; *name; name++)
+		buf_add_char(out, (char)tolower((unsigned char)*name));
+	buf_add_char(out, ')');
+}
+
 static void put_type(struct buf *out, const struct field *f)
 {
 	static const char *const names[] = {
@@ -443,7 +452,7 @@ static void put_type(struct buf *out, const struct field *f)
 	};
 	buf_add_str(out, names[f->type]);
 	if (f->of)
-		buf_printf(out, "[%s](#%s)", f->of->name, f->of->name);
+		put_link(out, f->of->name);
 	if (f->type == FIELD_INT)
 		buf_printf(out, ", %" PRId64 " to %" PRId64, f->min, f->max);
 	if (f->type == FIELD_DURATION) {

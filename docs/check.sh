@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Checks that the documents speak of what there is: each flag, metric, file and heading they name.
+#
+# usage: check.sh BIN_FOLDER
+set -euo pipefail
+bin=$1
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+wrong=0
+documents=(*.md docs/*.md docs/adr/*.md db/README.md manifests/README.md)
+# Flags of others: kube-apiserver, kubectl, cmake, ctest, and what masking looks for.
+foreign='--(audit|authorization|admission)-.*|--(dry-run|replicas|type|merge)|--(preset|build|test-dir)|--(password|password-stdin|user)'
+
+complain() {
+  echo "$1 names $2, which is not there" >&2
+  wrong=1
+}
+
+# The words are the command: they must be split.
+# shellcheck disable=SC2086
+helps() {
+  local program line
+  for program in holdpoint-webhook holdpoint-auditsink holdpoint kubectl-holdpoint; do
+    "$bin/$program" --help
+    "$bin/$program" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\( [a-z]*\)\?\)  .*/\1/p' |
+      while read -r line; do "$bin/$program" $line --help; done
+  done
+  cat dev manifests/apiserver/render
+}
+known=$(helps | grep -oE -- '--[a-z][a-z-]*[a-z]' | sort -u)
+
+# named PATTERN: FILE and each text in it that matches.
+named() { grep -oE -- "$1" "${documents[@]}" | sort -u | tr ':' ' '; }
+
+while read -r file flag; do
+  [[ $flag =~ ^($foreign)$ ]] || grep -qxF -- "$flag" <<<"$known" || complain "$file" "$flag"
+done < <(named '(^|[ `(])--[a-z][a-z-]*[a-z]' | sed 's/ [ `(]*/ /')
+
+while read -r file metric; do
+  grep -rqF -- "\"$metric" common policy webhook auditsink || complain "$file" "$metric"
+done < <(named 'holdpoint_(audit|database|http|mask|notify|webhook)_[a-z_]+')
+
+# anchors FILE: how links name its headings.
+anchors() {
+  sed -nE 's/^#+ //p' "$1" | tr '[:upper:]' '[:lower:]' | sed 's/[^a-z0-9 _-]//g; s/ /-/g'
+  grep -oE 'id="[^"]+"' "$1" | cut -d'"' -f2 || true
+}
+
+while read -r file target; do
+  [[ $target == http* ]] && continue
+  path=$(dirname "$file")/${target%%#*}
+  [[ $target == '#'* ]] && path=$file
+  if [[ ! -e $path ]]; then
+    complain "$file" "$target"
+  elif [[ $target == *'#'* ]]; then
+    anchors "$path" | grep -qxF -- "${target#*#}" || complain "$file" "$target"
+  fi
+done < <(named '\]\([^) ]+\)' | sed 's/ \](/ /; s/)$//')
+exit "$wrong"
