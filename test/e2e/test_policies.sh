@@ -94,6 +94,11 @@ ai_agents() {
   try passes agent '' -n prod create -f "$(pod job-1)"
   try denied agent 'cluster-admin is not given away by an agent' create clusterrolebinding mine \
     --clusterrole=cluster-admin --user=claude-code@agents.example.com
+  try denied agent "webhooks and admission policies decide everybody's requests" \
+    delete validatingwebhookconfiguration holdpoint
+  try denied agent 'kube-system is not for agents' -n kube-system create configmap x
+  try held agent 'another owner for configmaps/settings' -n prod patch configmap settings -p \
+    '{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"Pod","name":"gone","uid":"gone"}]}}'
   try held agent 'this changes who may do what \(roles/reader\)' -n prod create role reader \
     --verb=get --resource=pods
   try held agent 'deleting pods/job-1 in prod' -n prod delete pod job-1 --wait=false
@@ -117,6 +122,7 @@ identity_laundering() {
     -f "$(raw token "$request")"
   try passes sre '' create --raw "$token" -f "$(raw token "$request")"
   try denied agent "the kubelet's own API knows no admission" get --raw "$proxy"
+  try denied ci 'webhooks and admission policies see' delete validatingwebhookconfiguration holdpoint
   try reaches sre 'nodes "n1" not found' get --raw "$proxy"
   try denied agent 'filled with a service account' -n prod create -f "$(raw token-secret \
     '{"apiVersion":"v1","kind":"Secret","metadata":{"name":"t","annotations":
