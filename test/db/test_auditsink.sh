@@ -149,6 +149,16 @@ for format in jsonl ocsf; do
     "$(sed 's/\\ud800/x/' "$dir/exported" | jq -c . | wc -l)" "lines of $format that are JSON"
 done
 
+at "OCSF has what its schema requires, and no null"
+jq -c 'select((.class_uid == 6003 and .category_uid == 6 and .type_uid == 600300 + .activity_id
+    and (.activity_id | IN(1, 2, 3, 4, 99)) and (.severity_id | IN(1, 2, 4)) and (.status_id | IN(0, 1, 2))
+    and .time == (.time | floor) and ([.metadata.version, .metadata.product.name, .metadata.product.vendor_name,
+      .actor.user.name, .api.operation, .api.request.uid, .api.service.name, .src_endpoint.ip // .src_endpoint.name]
+      | all(type == "string")) and all(.resources[]?; .type | type == "string")
+    and all(.actor.user.groups[]?; .name | type == "string") and ([.. | nulls] == [])) | not)' "$dir/exported" >"$dir/invalid"
+[[ ! -s $dir/invalid ]] || fail "no OCSF: $(head -n 2 "$dir/invalid")"
+(($(jq -c 'select(.resources == null)' "$dir/exported" | wc -l) > 0)) || fail "no event without a resource"
+
 at "gaps and clocks, by source"
 soon=$(date -u -d '+1 hour' +%FT%TZ)
 list "$(event ahead | sed "s/2026-01-02T03:04:05.678901Z/$soon/")" >"$dir/ahead" && answers 200 '"events":1' "$dir/ahead"
