@@ -29,7 +29,7 @@ static inline size_t utf8_sequence(const char *p, const char *end)
 /* At most the first max bytes, and no torn sequence at the end; of what is not UTF-8, any end. */
 static inline struct span utf8_cut(struct span s, size_t max)
 {
-	if (s.len <= max)
+	if (!s.ptr || s.len <= max)
 		return s;
 	s.len = max;
 	for (int i = 0; i < 3 && s.len > 0 && utf8_is_tail(s.ptr[s.len]); i++)

@@ -128,7 +128,7 @@ static int exponent_of(const char *p, const char *end, int64_t *ret)
 
 static struct decimal decimal_of(struct span text)
 {
-	const char *p = text.ptr, *end = text.ptr + text.len, *mantissa_end = p, *point = NULL;
+	const char *p = text.ptr, *end = text.ptr + text.len, *mantissa_end, *point = NULL;
 	struct decimal d = {0};
 
 	if (p < end && *p == '-') {
@@ -433,7 +433,7 @@ static int diff_lists(
 
 		i += order <= 0;
 		j += order >= 0;
-		if (order > 0)
+		if (order > 0 && y)
 			place = place_of(before, after, y->index);
 		w->path[w->depth++] = (struct change_step){.member = span_of(member),
 			.element = true,
@@ -447,7 +447,7 @@ static int diff_lists(
 
 static int diff_arrays(struct walk *w, json_ref before, json_ref after)
 {
-	struct list x, y;
+	struct list x = {0}, y = {0};
 	int rc;
 
 	for (size_t i = 0; i < ARRAY_LEN(identifying); i++) {

@@ -43,7 +43,8 @@ static void put_field(struct canon *c, const char *name, struct span value)
 /* prefix + five characters of the API server's (and kubectl's) random alphabet. */
 static bool is_generated(struct span s, struct span prefix)
 {
-	if (s.len != prefix.len + GENERATED_LEN || memcmp(s.ptr, prefix.ptr, prefix.len) != 0)
+	if (!s.ptr || s.len != prefix.len + GENERATED_LEN ||
+		memcmp(s.ptr, prefix.ptr, prefix.len) != 0)
 		return false;
 	for (size_t i = prefix.len; i < s.len; i++)
 		if (!s.ptr[i] || !strchr("bcdfghjklmnpqrstvwxz2456789", s.ptr[i]))

@@ -331,7 +331,8 @@ static const struct cel_type *loop_type(struct cel_checker *ck, const struct cel
 		return cel_type_new(ck->u.arena, CEL_T_MAP, first, made);
 	case CEL_LOOP_TO_ENTRY:
 		made = cel_type_resolve(&ck->u, made);
-		if (made->kind != CEL_T_MAP && made->kind != CEL_T_DYN && cel_check_strict(ck))
+		if (n->args[2] && made->kind != CEL_T_MAP && made->kind != CEL_T_DYN &&
+			cel_check_strict(ck))
 			cel_issue_at(ck->c, n->args[2]->off, "an entry must be a map, this is %s",
 				cel_check_type_text(ck, made));
 		return made;

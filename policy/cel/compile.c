@@ -273,8 +273,11 @@ static const struct {
 
 static uint8_t expected_kind(const char *expect)
 {
-	size_t len = expect ? strcspn(expect, "(") : 0;
+	size_t len;
 
+	if (!expect)
+		return CEL_UNSET;
+	len = strcspn(expect, "(");
 	for (size_t i = 0; i < ARRAY_LEN(expectable); i++)
 		if (len == strlen(expectable[i].name) && !memcmp(expect, expectable[i].name, len))
 			return expectable[i].kind;

@@ -520,9 +520,10 @@ static struct cel_value eval_root(const struct cel_program *p, struct cel_ev *ev
 		if (!ev->locals)
 			return cel_err_memory();
 	}
-	if (!cel_charge(ev, p->root->cost))
-		return cel_err_cost();
-	return check_result(p, ev, p->root->eval(p->root, ev));
+	struct cel_value v =
+		cel_charge(ev, p->root->cost) ? p->root->eval(p->root, ev) : cel_err_cost();
+	ev->locals = NULL;
+	return check_result(p, ev, v);
 }
 
 struct cel_value cel_eval(

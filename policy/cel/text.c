@@ -350,7 +350,7 @@ static void put_string_literal(struct buf *out, struct span s)
 	char quote = memchr(s.ptr ? s.ptr : "", '\'', s.len) ? '"' : '\'';
 
 	buf_add_char(out, quote);
-	for (size_t i = 0; i < s.len; i++) {
+	for (size_t i = 0; s.ptr && i < s.len; i++) {
 		unsigned char c = (unsigned char)s.ptr[i];
 		if (c == '\\' || c == (unsigned char)quote)
 			buf_printf(out, "\\%c", c);

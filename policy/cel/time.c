@@ -189,7 +189,7 @@ static int64_t unit_nanos(struct span unit)
 static bool duration_part(const char **p, const char *end, __int128 *total)
 {
 	__int128 whole = 0, part = 0, scale = 1;
-	const char *from = *p;
+	const char *from;
 	bool any = false;
 
 	for (; *p < end && **p >= '0' && **p <= '9'; ++*p, any = true)

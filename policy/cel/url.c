@@ -19,6 +19,13 @@ static int hex_value(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* The byte of a "%2f" that was checked when the URL was read. */
+static unsigned char escaped_byte(const char *percent)
+{
+	return (unsigned char)((unsigned)hex_value(percent[1]) << 4 |
+			       (unsigned)hex_value(percent[2]));
+}
+
 static bool is_alnum(char c)
 {
 	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
@@ -207,7 +214,7 @@ FN(url_path)
 	for (i = 0; i < p.len; i++) {
 		unsigned char c = (unsigned char)p.ptr[i];
 		if (c == '%') {
-			c = (unsigned char)(hex_value(p.ptr[i + 1]) << 4 | hex_value(p.ptr[i + 2]));
+			c = escaped_byte(p.ptr + i);
 			i += 2;
 		}
 		if (plain_in_path((char)c)) {
@@ -232,7 +239,7 @@ static struct cel_value decode(struct cel_ev *ev, struct span s)
 		return cel_err_room(ev);
 	for (size_t i = 0; i < s.len; i++) {
 		if (s.ptr[i] == '%') {
-			*q++ = (char)(hex_value(s.ptr[i + 1]) << 4 | hex_value(s.ptr[i + 2]));
+			*q++ = (char)escaped_byte(s.ptr + i);
 			i += 2;
 		} else {
 			*q++ = s.ptr[i] == '+' ? ' ' : s.ptr[i];
