@@ -2,7 +2,7 @@
 #include "common/http_internal.h"
 
 static const char *const codes[] = {
-	"200", "400", "403", "404", "405", "413", "415", "429", "500", "503", "504", "other", NULL};
+	"200", "400", "401", "403", "404", "405", "413", "415", "429", "500", "503", "504", "other", NULL};
 #define CODE_OTHER (ARRAY_LEN(codes) - 2)
 
 static const char *const reasons[] = {[HTTP_REFUSED_CONNECTIONS] = "connections",
