@@ -89,7 +89,15 @@ expect 1 0 err 'permission denied' -- sources --database-url="$sink"
 # -f prints what comes after it began, once.
 "$HOLDPOINT_BIN/holdpoint" events -f -o jsonl "${auditor[@]}" >"$out" 2>"$err" &
 follower=$!
-sleep 1.5
+following() {
+  sql "$admin" -c "SELECT count(*) FROM pg_stat_activity WHERE usename = 'auditor' AND state = 'idle'
+    AND query ~ 'FROM holdpoint.audit_event'"
+}
+for _ in {1..100}; do
+  [[ $(following) == 1 ]] && break
+  sleep 0.1
+done
+[[ $(following) == 1 ]] || fail "events -f does not follow: $(<"$err")"
 sql "$sink" >/dev/null <<'SQL'
 BEGIN;
 SELECT holdpoint.audit_begin_batch('default', 's', sha256('follow'), 1, 0, 100);
