@@ -24,22 +24,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/bench_tool.h"
 #include "common/buf.h"
 #include "common/pg_pool.h"
-
-static void die(const char *what)
-{
-	fprintf(stderr, "bench_holds: %s\n", what);
-	exit(1);
-}
-
-static uint64_t now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 static SSL_CTX *client_tls(const char *certs)
 {
@@ -55,21 +42,6 @@ static SSL_CTX *client_tls(const char *certs)
 		die("cannot use the certificates");
 	SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS);
 	return tls;
-}
-
-static struct sockaddr_in address_of(const char *text)
-{
-	struct sockaddr_in a = {.sin_family = AF_INET};
-	const char *colon = strrchr(text, ':');
-	char host[64];
-
-	if (!colon)
-		die("ADDRESS is HOST:PORT");
-	snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
-	if (inet_pton(AF_INET, host, &a.sin_addr) != 1)
-		die("ADDRESS is an IPv4 address with a port");
-	a.sin_port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
-	return a;
 }
 
 /* Client ports run out on one address: the loopback network has many. */

@@ -23,21 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/bench_tool.h"
 #include "common/buf.h"
-
-static void die(const char *what)
-{
-	fprintf(stderr, "bench_webhook: %s\n", what);
-	exit(1);
-}
-
-static uint64_t now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 static char *read_file(const char *path, size_t *ret_len)
 {
@@ -311,21 +298,6 @@ static void print_result(struct client *clients, unsigned n, double seconds)
 	       ",\"per_second\":%.0f,\"p50_us\":%u,\"p99_us\":%u}\n",
 		total, failed, (double)total / seconds, all[total / 2], all[total * 99 / 100]);
 	free(all);
-}
-
-static struct sockaddr_in address_of(const char *text)
-{
-	struct sockaddr_in a = {.sin_family = AF_INET};
-	const char *colon = strrchr(text, ':');
-	char host[64];
-
-	if (!colon)
-		die("ADDRESS is HOST:PORT");
-	snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
-	if (inet_pton(AF_INET, host, &a.sin_addr) != 1)
-		die("ADDRESS is an IPv4 address with a port");
-	a.sin_port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
-	return a;
 }
 
 static int load(char **argv, char **files, size_t file_count)
