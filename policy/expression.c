@@ -10,14 +10,28 @@
 
 /* ---- environments ---- */
 
-/* Of an AdmissionRequest, and of what stands for it at authorization. */
-static const char *const request_fields[] = {"uid", "kind", "kind.group", "kind.version",
-	"kind.kind", "resource", "resource.group", "resource.version", "resource.resource",
-	"subResource", "requestKind", "requestKind.group", "requestKind.version",
-	"requestKind.kind", "requestResource", "requestResource.group", "requestResource.version",
-	"requestResource.resource", "requestSubResource", "name", "namespace", "operation",
-	"userInfo", "userInfo.username", "userInfo.uid", "userInfo.groups", "userInfo.extra",
-	"object", "oldObject", "dryRun", "options", "verb", "path", "subresource", NULL};
+#define COMMON_FIELDS                                                                              \
+	"resource", "resource.group", "resource.version", "resource.resource", "subResource",      \
+		"name", "namespace", "userInfo", "userInfo.username", "userInfo.uid",              \
+		"userInfo.groups", "userInfo.extra"
+#define ADMISSION_FIELDS                                                                           \
+	"uid", "kind", "kind.group", "kind.version", "kind.kind", "requestKind",                   \
+		"requestKind.group", "requestKind.version", "requestKind.kind", "requestResource", \
+		"requestResource.group", "requestResource.version", "requestResource.resource",    \
+		"requestSubResource", "operation", "object", "oldObject", "dryRun", "options"
+#define ACCESS_FIELDS "verb", "path", "subresource"
+
+/* Of an AdmissionRequest, of what stands for it at authorization, and of either: for variables. */
+static const char *const admission_fields[] = {COMMON_FIELDS, ADMISSION_FIELDS, NULL};
+static const char *const access_fields[] = {COMMON_FIELDS, ACCESS_FIELDS, NULL};
+static const char *const all_fields[] = {COMMON_FIELDS, ADMISSION_FIELDS, ACCESS_FIELDS, NULL};
+
+static const char *const *request_fields(enum endpoint where)
+{
+	return where == ENDPOINT_ADMISSION   ? admission_fields
+	       : where == ENDPOINT_AUTHORIZE ? access_fields
+					     : all_fields;
+}
 
 static int declare(struct expressions *x)
 {
@@ -37,7 +51,6 @@ static int declare(struct expressions *x)
 			slot != i)
 			return -1;
 	}
-	cel_env_declare_fields(x->env, SLOT_REQUEST, request_fields);
 	return cel_env_declare_record(x->env, SPAN("JSONPatch"), json_patch_fields, NULL);
 }
 
@@ -123,6 +136,7 @@ static const struct expression *compile(struct expressions *x, const struct node
 {
 	_cleanup_(cel_issues_free) struct cel_issues issues = {0};
 	struct cel_program *p = NULL;
+	cel_env_declare_fields(x->env, SLOT_REQUEST, request_fields(where));
 	if (cel_compile(x->env, source, expect, &p, &issues) < 0) {
 		report(errors, at, start, source, &issues);
 		return NULL;
@@ -180,7 +194,7 @@ void expressions_add_variable(
 		}
 	/* Compiled before it is declared: it may use the variables above it, not itself. */
 	const struct expression *compiled =
-		expressions_compile(x, &v->expression, NULL, ENDPOINT_ADMISSION, errors);
+		expressions_compile(x, &v->expression, NULL, ENDPOINT_ANY, errors);
 	const char *type = compiled ? cel_program_type(compiled->program) : "dyn";
 	struct span name = arena_printf(x->arena, "variables.%.*s", SPAN_FMT(v->name.s));
 	struct variable *more = reallocarray(x->variables, x->variable_count + 1, sizeof *more);

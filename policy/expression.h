@@ -18,7 +18,8 @@ struct evaluation;
 
 enum endpoint {
 	ENDPOINT_ADMISSION = 1 << 0,
-	ENDPOINT_AUTHORIZE = 1 << 1, /* no object there */
+	ENDPOINT_AUTHORIZE = 1 << 1,				/* no object there */
+	ENDPOINT_ANY = ENDPOINT_ADMISSION | ENDPOINT_AUTHORIZE, /* of variables */
 };
 
 /* Ownership: expressions_free(); the arena must live as long. NULL when memory is short. */

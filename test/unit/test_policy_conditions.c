@@ -53,6 +53,15 @@ static const struct {
 	{"t.yaml:7:12: variable \"b\" is defined above already",
 		HEAD "  variables:\n  - {name: b, expression: '1'}\n  - {name: b, expression: "
 		     "'2'}\n" RULE},
+	/* what the request of the other endpoint has: it would fail for every request */
+	{"t.yaml:10:15: request has no field 'verb'",
+		HEAD RULE "    when:\n    - request.verb == 'get'\n"},
+	{"t.yaml:9:15: request has no field 'operation'",
+		HEAD "  rules:\n  - name: r\n    action: Deny\n    when:\n    - request.operation "
+		     "== 'CREATE'\n" AUTH_MATCH},
+	{"t.yaml:9:15: request has no field 'object'",
+		HEAD "  rules:\n  - name: r\n    action: Deny\n    when:\n    - request.object.x "
+		     "== 1\n" AUTH_MATCH},
 	{"t.yaml:9:7: object and oldObject do not exist in a rule with verbs", HEAD
 		"  rules:\n  - name: r\n    action: Deny\n    when:\n    - object.a\n" AUTH_MATCH},
 	{"t.yaml:11:7: object and oldObject do not exist in a rule with verbs",
@@ -172,6 +181,10 @@ static const struct {
 	{{POLICY_DENY, "rule r of policy p could not be evaluated: no such key: 'x' (line 11)",
 		 FAILED},
 		R("Deny") "    when:\n    - |\n      object.a == 1 && object.x\n"},
+	/* variables are for rules of both endpoints */
+	{{POLICY_DENY, "CREATE", FINE},
+		"  variables:\n  - {name: what, expression: \"has(request.verb) ? request.verb : "
+		"request.operation\"}\n" R("Deny") "    message: '{{ variables.what }}'\n"},
 	/* variables: only what is used is evaluated, with what stands above it */
 	{{POLICY_DENY, "2", FINE},
 		"  variables:\n  - {name: one, expression: object.a}\n"
