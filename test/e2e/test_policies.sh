@@ -96,7 +96,7 @@ ai_agents() {
     --clusterrole=cluster-admin --user=claude-code@agents.example.com
   try denied agent "webhooks and admission policies decide everybody's requests" \
     delete validatingwebhookconfiguration holdpoint
-  try denied agent 'kube-system is not for agents' -n kube-system create configmap x
+  try denied agent "own namespaces are not for agents" -n kube-system create configmap x
   try held agent 'another owner for configmaps/settings' -n prod patch configmap settings -p \
     '{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"Pod","name":"gone","uid":"gone"}]}}'
   try held agent 'this changes who may do what \(roles/reader\)' -n prod create role reader \
