@@ -264,6 +264,17 @@ bool pair_find_quoted_value(struct pair *p)
 	return true;
 }
 
+/* "name": in JSON, with the value in a line below. */
+static void skip_to_quote(struct pair *p)
+{
+	size_t at = p->value;
+
+	while (at < p->end && is_white(p->text[at]))
+		at++;
+	if (at < p->end && is_quote(p->text[at]))
+		p->value = at;
+}
+
 bool pair_find_value(struct pair *p)
 {
 	char sep = p->text[p->sep];
@@ -280,6 +291,8 @@ bool pair_find_value(struct pair *p)
 	/* What a message quotes behind these words is found there. */
 	if (p->value >= p->end || mask_quoting_words(p->text + p->value, p->text + p->end) > 0)
 		return false;
+	if (p->closed_quote && sep == ':')
+		skip_to_quote(p);
 	if (sep != '>' && (is_end_of_line(p->text[p->value]) || is_block_sign(p, p->value))) {
 		while (p->value < p->end && p->text[p->value] != '\n')
 			p->value++;

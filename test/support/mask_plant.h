@@ -254,7 +254,10 @@ static inline void plant_text(struct plant *p, struct buf *out)
 		"{\"a\": {{ x }}, \"^\": \"^\"}", "host=db;^=^;ssl=true", "[main]\n^ = ^\n",
 		"- name: ^\n  value: ^\n", "tool --^ ^ --verbose", "tool --^=^ --verbose",
 		"<^>^</>", "failed: ^: ^", "^ = \"\"\"\n^\"\"\"\n", "define('^', '^');",
-		"put(\"^\", \"^\")", "X \"n\": spec.^: Duplicate value: \"^\""};
+		"put(\"^\", \"^\")", "X \"n\": spec.^: Duplicate value: \"^\"", "<^ x=\"y\">^</a>",
+		"<p:^>^</p>", "<^><![CDATA[^]]></a>", "<entry key=\"^\">^</entry>",
+		"<key>^</key>\n<string>^</string>", "Env: {{Name: \"^\", Value: \"^\"}}",
+		"{\"k\": {{ x }}, \"^\":\n\"^\"}", "^=x\\\n    ^\nz=1\n"};
 	static const char *const names[] = {
 		"password", "DB_PASSWORD", "api-key", "auth_token", "clientSecret"};
 
