@@ -182,13 +182,16 @@ static struct cel_node *parse_list(struct parser *p, uint32_t off)
 	return n;
 }
 
-static struct cel_node *parse_map(struct parser *p, uint32_t off)
+static struct cel_node *parse_field_name(struct parser *p, const struct cel_record *record);
+
+/* The entries behind '{' of a map, or the fields of a record, which are no expressions. */
+static struct cel_node *parse_map(struct parser *p, uint32_t off, const struct cel_record *record)
 {
 	struct node_list l = {0};
 
 	while (!p->stopped && !is_punct(p, '}')) {
 		bool optional = accept(p, '?');
-		struct cel_node *key = parse_expr(p);
+		struct cel_node *key = record ? parse_field_name(p, record) : parse_expr(p);
 		if (p->stopped || !expect(p, ':') || !push(p, &l, key, false) ||
 			!push(p, &l, parse_expr(p), optional))
 			return NULL;
@@ -309,7 +312,7 @@ static struct cel_node *parse_primary(struct parser *p)
 		if (accept(p, '['))
 			return parse_list(p, off);
 		if (accept(p, '{'))
-			return parse_map(p, off);
+			return parse_map(p, off, NULL);
 		if (accept(p, '.'))
 			return parse_name(p, true, off);
 		unexpected(p, "a value");
@@ -406,7 +409,6 @@ static struct cel_node *parse_field_name(struct parser *p, const struct cel_reco
 static struct cel_node *parse_record(struct parser *p, struct cel_node *name, uint32_t off)
 {
 	const struct cel_record *record = find_record(p, name);
-	struct node_list l = {0};
 
 	if (!record) {
 		cel_issue_at(p->c, off, "there are no message types to build a value of");
@@ -414,22 +416,7 @@ static struct cel_node *parse_record(struct parser *p, struct cel_node *name, ui
 		return NULL;
 	}
 	advance(p);
-	while (!p->stopped && !is_punct(p, '}')) {
-		bool optional = accept(p, '?');
-		struct cel_node *key = parse_field_name(p, record);
-
-		if (p->stopped || !expect(p, ':') || !push(p, &l, key, false) ||
-			!push(p, &l, parse_expr(p), optional))
-			return NULL;
-		if (!accept(p, ','))
-			break;
-	}
-	if (p->stopped || !expect(p, '}'))
-		return NULL;
-	struct cel_node *n = node(p, CEL_N_MAP, off, l.items, l.count);
-	if (n)
-		n->opt_mask = mask_or_null(&l);
-	return n;
+	return parse_map(p, off, record);
 }
 
 static struct cel_node *parse_members(struct parser *p, struct cel_node *n, uint32_t off)
