@@ -297,7 +297,8 @@ static int fill(struct index *x, struct builder *b)
 	x->ids = calloc(b->count + 1, sizeof *x->ids);
 	if (!x->slots || !x->ids)
 		return -1;
-	qsort(b->entries, b->count, sizeof *b->entries, by_hash_then_id);
+	if (b->count > 0)
+		qsort(b->entries, b->count, sizeof *b->entries, by_hash_then_id);
 	uint32_t n = 0;
 	for (size_t i = 0; i < b->count; i++) {
 		const struct entry *e = &b->entries[i];
