@@ -144,7 +144,13 @@ for i in 0 1 2 3; do
   put "s$i" "$(event "s$i-0")" "$(event "bad-s$i" "$long")" "$(event "s$i-2")"
   answers 200 '"result":"spooled"' "s$i"
 done
-sleep 9 # longer than three attempts of the drainer: the disk is still full, nothing is given up
+# Four attempts of the drainer later the disk is still full, and nothing is given up.
+attempts() { grep -c '"event":"audit_drain_failed"' "$stack_dir/sink.log" || true; }
+for ((i = 0; i < 150; i++)); do
+  (($(attempts) >= 4)) && break
+  sleep 0.2
+done
+(($(attempts) >= 4)) || fail "only $(attempts) attempts to empty the spool"
 equals 4 "$(metric holdpoint_audit_spool_batches)" "batches in the spool"
 equals 0 "$(metric holdpoint_audit_spool_refused_batches)" "batches given up"
 sql "DROP TRIGGER broken ON holdpoint.audit_event"
