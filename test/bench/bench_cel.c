@@ -13,8 +13,8 @@ static const char default_review[] =
 	HOLDPOINT_FIXTURES "/admission/v1.36/021-validate-create-pods.json";
 
 static const char *const default_expressions[] = {
-	"object.spec.containers.exists(c, has(c.securityContext) && "
-	"has(c.securityContext.privileged) && c.securityContext.privileged)",
+	("object.spec.containers.exists(c, has(c.securityContext) && "
+	 "has(c.securityContext.privileged) && c.securityContext.privileged)"),
 	"object.spec.containers.all(c, c.image.startsWith('registry.example.com/'))",
 	"object.metadata.namespace == 'default'",
 	"request.userInfo.username == 'claude-code@agents.example.com'",
@@ -112,7 +112,7 @@ static void measure(struct bench *b, const char *source)
 	do { /* the best of many short runs: others use this machine too */
 		start = now();
 		for (int i = 0; i < 2000; i++)
-			v = evaluate(b, p);
+			evaluate(b, p);
 		took = (now() - start) / 2000;
 		if (took < best)
 			best = took;
