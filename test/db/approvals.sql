@@ -290,8 +290,18 @@ FROM (VALUES
 UPDATE holdpoint.config SET kubernetes_approvals = 'off';
 SELECT t.expect('HP009', 'wh',
   format($$SELECT holdpoint.approve_as_kubernetes('c1', %s, 'al', '{sre}', 'r11')$$, :h));
-UPDATE holdpoint.config SET kubernetes_approvals = DEFAULT, database_approvals = DEFAULT;
-SELECT t.is('3', count(*)::text, 'every change of configuration is recorded')
+UPDATE holdpoint.config SET kubernetes_approvals = DEFAULT, database_approvals = 'mapped';
+DELETE FROM holdpoint.approver_identity WHERE name = 'bob';
+SELECT t.expect('HP009', 'bob', format('SELECT holdpoint.approve(%s)', :h), 'not enrolled');
+SELECT t.expect('HP009', 'bob', format('SELECT holdpoint.deny(%s)', :h), 'nor to deny');
+SELECT holdpoint.map_approver('bob', 'robert@example.com') \g /dev/null
+SELECT hold_id AS own FROM t.ask('{"name": "own", "user": "robert@example.com"}') \gset
+SELECT t.expect('HP004', 'bob', format('SELECT holdpoint.approve(%s)', :own), 'enrolled, and theirs');
+SELECT hold_id AS enrolled FROM t.ask('{"name": "enrolled"}') \gset
+SELECT t.expect(format('hold %s denied: DELETE deployments.apps prod/enrolled by agent', :enrolled),
+  'bob', format('SELECT holdpoint.deny(%s)', :enrolled), 'enrolled');
+UPDATE holdpoint.config SET database_approvals = DEFAULT;
+SELECT t.is('4', count(*)::text, 'every change of configuration is recorded')
   FROM holdpoint.admin_event WHERE action = 'config';
 
 -- The webhook's logins decide nothing, even when granted more; approvers' logins claim no review.
