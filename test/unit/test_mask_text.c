@@ -189,8 +189,8 @@ START_TEST(mask__uris_that_stay)
 	static const char *const uris[] = {"/api/v1/namespaces/prod/secrets?limit=500&timeout=2s",
 		"/api/v1/pods?labelSelector=app%3Dweb%2Ctier+in+%28a%2Cb%29&watch=true",
 		"/apis/apps/v1/namespaces/x/deployments/y?fieldManager=kubectl-patch&dryRun=All",
-		"/api/v1/namespaces/x/pods/y/"
-		"exec?command=ls&command=-la&command=%2Ftmp&container=c",
+		("/api/v1/namespaces/x/pods/y/"
+		 "exec?command=ls&command=-la&command=%2Ftmp&container=c"),
 		"/api/v1/namespaces/x/services/y/proxy/metrics/cadvisor", "/healthz?verbose=true",
 		"/openapi/v2?timeout=32s", "/"};
 

@@ -202,8 +202,8 @@ START_TEST(review__a_planted_uid_is_not_salvaged)
 {
 	/* "uid" that is not the request's: deeper, or in a text that is no review */
 	static const char *const texts[] = {
-		"{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/v1\","
-		"\"request\":{\"object\":{\"uid\":\"planted\",\"a\":[[[[[[",
+		("{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/v1\","
+		 "\"request\":{\"object\":{\"uid\":\"planted\",\"a\":[[[[[["),
 		"{\"kind\":\"Pod\",\"request\":{\"uid\":\"planted\",\"a\":[[[[[[",
 		"[{\"uid\":\"planted\",\"a\":[[[[[["};
 	struct review r;
