@@ -2,16 +2,24 @@
  * holdpoint holds watch: follows the holds live, one line a step. The database notifies of each
  * change of state; the lines themselves are read from hold_event, so that none is missed or made
  * up.
+ *
+ * A step's number is taken before its transaction ends, so a smaller one may show up after a
+ * larger: the newest WINDOW numbers are looked at each time, and those that were shown are left
+ * out.
  */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "cli/commands.h"
 #include "cli/holds.h"
 
 #define POLL_MS 5000
+#define WINDOW	256 /* as in the statements */
 
-static const struct pg_stmt last_stmt = {
-	"last", "SELECT coalesce(max(id), 0) FROM holdpoint.hold_event", 0};
+static const struct pg_stmt last_stmt = {"last",
+	"SELECT id FROM holdpoint.hold_event WHERE id > "
+	"(SELECT max(id) FROM holdpoint.hold_event) - 256 ORDER BY id",
+	0};
 static const struct pg_stmt news_stmt = {"news",
 	"SELECT e.id, to_char(e.at AT TIME ZONE 'UTC', 'HH24:MI:SS'), e.hold_id, e.action, "
 	"e.state_after, e.who, h.requester, h.operation, h.resource, h.namespace, h.name, "
@@ -20,8 +28,9 @@ static const struct pg_stmt news_stmt = {"news",
 	"'namespace', h.namespace, 'name', h.name, 'policy', h.policy, 'rule', h.rule, 'rules', "
 	"h.rules))::text "
 	"FROM holdpoint.hold_event e JOIN holdpoint.holds h ON h.cluster = e.cluster AND h.id = "
-	"e.hold_id WHERE e.id > $1::bigint ORDER BY e.id LIMIT 1000",
-	1};
+	"e.hold_id WHERE e.id > $1::bigint - 256 AND e.id <> ALL($2::bigint[]) ORDER BY e.id "
+	"LIMIT 1000",
+	2};
 
 enum {
 	C_ID,
@@ -39,6 +48,27 @@ enum {
 	C_REASON,
 	C_JSON
 };
+
+/* The steps that were shown, or were there before: of the newest WINDOW numbers all. */
+struct shown {
+	int64_t last, ids[WINDOW]; /* each at its number modulo WINDOW; 0: none */
+};
+
+static void shown_add(struct shown *s, int64_t id)
+{
+	s->ids[id % WINDOW] = id;
+	if (id > s->last)
+		s->last = id;
+}
+
+/* As an array of SQL. */
+static void shown_put(const struct shown *s, struct buf *out)
+{
+	buf_add_char(out, '{');
+	for (size_t i = 0; i < WINDOW; i++)
+		buf_printf(out, "%s%" PRId64, i > 0 ? "," : "", s->ids[i]);
+	buf_add_char(out, '}');
+}
 
 static void print_step(const struct pg_result *r, int i)
 {
@@ -59,15 +89,17 @@ static void print_step(const struct pg_result *r, int i)
 	putchar('\n');
 }
 
-static int print_news(const struct command *self, struct pg_conn *conn, bool json, int64_t *last)
+static int print_news(
+	const struct command *self, struct pg_conn *conn, bool json, struct shown *shown)
 {
 	_cleanup_(pg_result_freep) struct pg_result *r = NULL;
-	struct span param;
-	char from[24];
+	_cleanup_(buf_free) struct buf ids = BUF_INIT(24 * WINDOW);
+	char last[24];
 	int rc;
 
-	param = cli_param_int(*last, from);
-	rc = cli_query(self, conn, &news_stmt, &param, &r);
+	shown_put(shown, &ids);
+	rc = cli_query(self, conn, &news_stmt,
+		(struct span[]){cli_param_int(shown->last, last), buf_span(&ids)}, &r);
 	if (rc > 0)
 		return rc;
 	for (int i = 0; i < pg_result_rows(r); i++) {
@@ -75,7 +107,7 @@ static int print_news(const struct command *self, struct pg_conn *conn, bool jso
 			puts(pg_result_str(r, i, C_JSON));
 		else
 			print_step(r, i);
-		*last = pg_result_int(r, i, C_ID);
+		shown_add(shown, pg_result_int(r, i, C_ID));
 	}
 	return fflush(stdout) == 0 ? 0 : cli_error(self, CLI_FAILED, "cannot write");
 }
@@ -83,9 +115,9 @@ static int print_news(const struct command *self, struct pg_conn *conn, bool jso
 static int follow(const struct command *self, struct pg_conn *conn, bool json)
 {
 	_cleanup_(pg_result_freep) struct pg_result *r = NULL;
+	struct shown shown = {0};
 	struct err e;
 	char payload[32];
-	int64_t last;
 	int rc;
 
 	if (pg_exec_text(conn, "LISTEN holdpoint_hold", NULL, &e) != PG_OK)
@@ -93,12 +125,14 @@ static int follow(const struct command *self, struct pg_conn *conn, bool json)
 	rc = cli_query(self, conn, &last_stmt, NULL, &r);
 	if (rc > 0)
 		return rc;
-	last = pg_result_int(r, 0, 0);
+	for (int i = 0; i < pg_result_rows(r); i++)
+		shown_add(&shown, pg_result_int(r, i, 0));
+	fputs("Following the holds; Ctrl-C ends.\n", stderr);
 	while (!cli_interrupted()) {
 		if (pg_conn_wait_notify(conn, POLL_MS, payload, sizeof(payload)) < 0 &&
 			!cli_interrupted())
 			return cli_error(self, CLI_FAILED, "the database connection was lost");
-		rc = print_news(self, conn, json, &last);
+		rc = print_news(self, conn, json, &shown);
 		if (rc > 0)
 			return rc;
 	}
@@ -118,6 +152,5 @@ int cli_holds_watch(const struct command *self, int argc, char **argv)
 	if (rc > 0)
 		return rc;
 	cli_catch_interrupt();
-	fputs("Following the holds; Ctrl-C ends.\n", stderr);
 	return follow(self, conn, cli_wants_json(output));
 }

@@ -69,19 +69,35 @@ expect 0 out 'CHG-1' -- holds show "$first" "${alice[@]}"
 expect 2 err 'did you mean --reason' -- approve "$first" --raeson x "${alice[@]}"
 expect 2 err 'did you mean approve' -- aprove "$first"
 
-# watch prints each step once, as it happens, and ends on a signal.
+# watch prints each step once, as it happens, one too whose number is smaller than one that was shown
+# already because its transaction took longer; and ends on a signal.
 "$HOLDPOINT_BIN/holdpoint" holds watch "${alice[@]}" >"$out" 2>"$err" &
 watcher=$!
 for _ in {1..100}; do
   grep -q Following "$err" && break
   sleep 0.1
 done
-sleep 0.3
+# seen PATTERN: waits until watch has said it.
+seen() {
+  for _ in {1..100}; do
+    grep -q -- "$1" "$out" && return
+    sleep 0.1
+  done
+  fail "holds watch says nothing of $1"
+}
 fourth=$(hold watched)
-for _ in {1..100}; do
-  grep -q "hold $fourth" "$out" && break
-  sleep 0.1
-done
+seen "hold $fourth"
+coproc slow { psql -qXAt "$(as alice)"; }
+echo "BEGIN; SELECT holdpoint.deny($fourth);" >&"${slow[1]}"
+read -r -t 20 <&"${slow[0]}" || fail "deny in a transaction says nothing"
+fifth=$(hold overtaking)
+seen "hold $fifth"
+if grep -q "hold $fourth .*denied" "$out"; then fail "watch: a step that is not committed"; fi
+echo 'COMMIT; \q' >&"${slow[1]}"
+seen "hold $fourth .*denied"
+sql "$admin" -c "SELECT pg_notify('holdpoint_hold', '$fifth')" >/dev/null
+sleep 0.3
+[[ $(grep -c "hold $fifth " "$out") == 1 ]] || fail "watch: a step twice"
 kill -TERM "$watcher"
 wait "$watcher" || fail "holds watch: exit $?"
 [[ $(grep -c "hold $fourth .*pending.*prod/watched" "$out") == 1 ]] || fail "watch: not one line"
