@@ -87,12 +87,12 @@ static int reserve(struct mask_frame *f)
 	size_t cap = f->edit_cap ? f->edit_cap * 2 : 16;
 	struct mask_edit *edits;
 
-	if (f->edit_count < f->edit_cap)
+	if (f->edits && f->edit_count < f->edit_cap)
 		return 0;
 	edits = arena_alloc(f->ctx->arena, cap * sizeof(*edits));
 	if (!edits)
 		return -1;
-	if (f->edit_count > 0)
+	if (f->edits)
 		memcpy(edits, f->edits, f->edit_count * sizeof(*edits));
 	f->edits = edits;
 	f->edit_cap = cap;
@@ -109,7 +109,8 @@ static size_t end_of(const struct mask_edit *e)
  * that of the one that begins first, of two that begin together the later one. */
 static int append(struct mask_frame *f, struct mask_edit edit)
 {
-	struct mask_edit *last = f->edit_count > 0 ? &f->edits[f->edit_count - 1] : NULL;
+	struct mask_edit *last =
+		f->edits && f->edit_count > 0 ? &f->edits[f->edit_count - 1] : NULL;
 
 	f->changes++;
 	if (last && edit.off == last->off) {
