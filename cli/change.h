@@ -5,5 +5,7 @@
 
 #include "common/util.h"
 
+#define CHANGE_CUT_NOTE "… cut here: too large to keep whole; the approval covers all of it"
+
 /* Prints "- old" and "+ new" lines, red and green on a terminal. Any text is printed somehow. */
 void print_change(FILE *out, struct span change);

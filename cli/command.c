@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "cli/pretty.h"
+#include "cli/table.h"
 
 const char *const cli_output_formats[] = {"wide", "json", NULL};
 
@@ -158,7 +159,9 @@ int cli_error(const struct command *c, enum cli_exit code, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(msg, sizeof(msg), fmt, ap);
 	va_end(ap);
-	fprintf(stderr, "%s %s: %s\n", program, c->name, msg);
+	fprintf(stderr, "%s %s: ", program, c->name);
+	print_printable(stderr, msg); /* it may repeat what somebody named their object */
+	fputc('\n', stderr);
 	return code;
 }
 

@@ -56,7 +56,8 @@ static int decide_one(struct pg_conn *conn, struct decision *d, const char *id)
 	if (rc > 0)
 		return rc;
 	if (!d->json) {
-		puts(pg_result_str(row, 0, 0));
+		print_printable(stdout, pg_result_str(row, 0, 0));
+		putchar('\n');
 		return CLI_OK;
 	}
 	return print_json(conn, d, pg_result_str(row, 0, 0));

@@ -45,11 +45,13 @@ static const struct pg_stmt hold_stmt = {"hold",
 	"coalesce(', only ' || h.only_name, ''), h.uses, h.change, h.change_cut, "
 	"encode(h.policy_digest, 'hex') FROM holdpoint.holds h WHERE h.id = $1::bigint",
 	1};
+/* The change goes in as the text it is: jsonb has no \u0000 and no 1e999999. */
 static const struct pg_stmt hold_json = {"hold_json",
-	"SELECT to_jsonb(h) || jsonb_build_object('change', CASE WHEN h.change_cut THEN "
-	"to_jsonb(h.change) ELSE h.change::jsonb END, 'history', (SELECT coalesce(jsonb_agg("
-	"to_jsonb(e) - 'cluster' - 'hold_id' ORDER BY e.id), '[]') FROM holdpoint.hold_event e "
-	"WHERE e.cluster = h.cluster AND e.hold_id = h.id)) FROM holdpoint.holds h "
+	"SELECT left((to_jsonb(h) - 'change' || jsonb_build_object('history', (SELECT coalesce("
+	"jsonb_agg(to_jsonb(e) - 'cluster' - 'hold_id' ORDER BY e.id), '[]') "
+	"FROM holdpoint.hold_event e WHERE e.cluster = h.cluster AND e.hold_id = h.id)))::text, "
+	"-1) || ', \"change\": ' || coalesce(CASE WHEN h.change_cut THEN "
+	"to_json(h.change)::text ELSE h.change END, 'null') || '}' FROM holdpoint.holds h "
 	"WHERE h.id = $1::bigint",
 	1};
 static const struct pg_stmt history_stmt = {"history",
@@ -160,7 +162,7 @@ static int show(const struct command *self, struct pg_conn *conn, const char *id
 		puts("\nChange (secrets masked):");
 		print_change(stdout, pg_result_span(hold, 0, C_CHANGE));
 		if (*pg_result_str(hold, 0, C_CUT) == 't')
-			puts("… cut here: too large to keep whole; the approval covers all of it");
+			puts(CHANGE_CUT_NOTE);
 	}
 	print_history(history);
 	print_earlier(earlier);

@@ -148,9 +148,13 @@ static void print_hold(const struct question *q, const struct json_doc *d, json_
 	print_field("Wants:", buf_str(&what));
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
 		print_field(fields[i].title, kubectl_field(d, h, fields[i].pointer, q->arena));
+	if (strcmp(kubectl_field(d, h, "/requireReason", q->arena), "true") == 0)
+		print_field("Needs:", "a reason");
 	if (*change) {
-		puts("\nChange:");
+		puts("\nChange (secrets masked):");
 		print_change(stdout, span_of(change));
+		if (strcmp(kubectl_field(d, h, "/changeCut", q->arena), "true") == 0)
+			puts(CHANGE_CUT_NOTE);
 	}
 }
 

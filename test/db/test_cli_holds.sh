@@ -69,6 +69,24 @@ expect 0 out 'CHG-1' -- holds show "$first" "${alice[@]}"
 expect 2 err 'did you mean --reason' -- approve "$first" --raeson x "${alice[@]}"
 expect 2 err 'did you mean approve' -- aprove "$first"
 
+# What somebody called their object, or themselves, never speaks to the terminal.
+evil=$(hold $'evil\e]0;title\a\nhold 1 approved\u202e')
+expect 0 out "^hold $evil approved: DELETE deployments.apps prod/evil" -- approve "$evil" "${alice[@]}"
+[[ $(wc -l <"$out") == 1 ]] || fail "approve: more than one line"
+if grep -q $'[\e\a\u202e]' "$out"; then fail "approve: a control character reached the terminal"; fi
+sql "$admin" -v login=$'al\e[2Jice' -v evil="$evil" >"$out" <<'SQL'
+CREATE ROLE :"login" IN ROLE holdpoint_approver, sre;
+SET SESSION AUTHORIZATION :"login";
+SELECT holdpoint.deny(:evil);
+SQL
+expect 3 err 'denied .* by al\?\[2Jice' -- approve "$evil" "${alice[@]}"
+if grep -q $'\e' "$err"; then fail "an error with an escape character"; fi
+
+# Any JSON that an API server takes is shown, also what jsonb has no place for.
+odd=$(hold odd '{"operation":"CREATE","object":{"a":"x\u0000y","n":1e999999}}')
+expect 0 out '"n": 1e999999' -- holds show "$odd" -o json "${alice[@]}"
+expect 0 out 'x\\u0000y' -- holds show "$odd" "${alice[@]}"
+
 # watch prints each step once, as it happens, one too whose number is smaller than one that was shown
 # already because its transaction took longer; and ends on a signal.
 "$HOLDPOINT_BIN/holdpoint" holds watch "${alice[@]}" >"$out" 2>"$err" &
