@@ -14,6 +14,15 @@
 SET LOCAL ROLE holdpoint_owner;
 SET LOCAL search_path = pg_catalog, holdpoint, pg_temp;
 
+-- A name as it is compared with others: case of letters, Unicode form and spaces around it aside,
+-- since whoever hands out names may let one person write theirs in several ways.
+CREATE FUNCTION holdpoint.spelling(name text) RETURNS text
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+  SELECT lower(btrim(CASE WHEN pg_catalog.getdatabaseencoding() = 'UTF8'
+    THEN normalize(name, NFKC) ELSE name END, E' \t\r\n'));
+END;
+
 CREATE TABLE holdpoint.approver_identity (
   kind text NOT NULL CHECK (kind IN ('database', 'kubernetes')),
   cluster text NOT NULL DEFAULT '' CHECK (octet_length(cluster) <= 253),
@@ -22,7 +31,8 @@ CREATE TABLE holdpoint.approver_identity (
   PRIMARY KEY (kind, cluster, name),
   CHECK (kind = 'kubernetes' OR cluster = '')
 );
-CREATE INDEX approver_identity_person ON holdpoint.approver_identity (lower(person));
+CREATE INDEX approver_identity_person ON holdpoint.approver_identity (holdpoint.spelling(person));
+CREATE INDEX approver_identity_name ON holdpoint.approver_identity (kind, holdpoint.spelling(name));
 COMMENT ON TABLE holdpoint.approver_identity IS
   'Which database logins and Kubernetes usernames are one person. '
   'Nobody approves their own request through another of their names, nor counts twice.';

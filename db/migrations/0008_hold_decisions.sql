@@ -43,24 +43,27 @@ AS $$
     WHERE i.kind = p_kind AND i.name = p_name AND i.cluster IN ('', p_cluster))
 $$;
 
--- Whose name this is. Somebody not enrolled is taken for the person of that name, in any spelling:
--- two names that could be one person count as one.
+-- Whose name this is. A name that is enrolled in another spelling is that person's; somebody not
+-- enrolled at all is taken for the person of that name: two names that could be one person count as
+-- one.
 CREATE FUNCTION holdpoint.person_of(p_kind text, p_name text, p_cluster text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
-  SELECT lower(coalesce((SELECT i.person FROM holdpoint.approver_identity i
-    WHERE i.kind = p_kind AND i.name = p_name AND i.cluster IN ('', p_cluster)
-    ORDER BY i.cluster DESC LIMIT 1), p_name))
+  SELECT holdpoint.spelling(coalesce((SELECT i.person FROM holdpoint.approver_identity i
+    WHERE i.kind = p_kind AND holdpoint.spelling(i.name) = holdpoint.spelling(p_name)
+      AND i.cluster IN ('', p_cluster)
+    ORDER BY i.name = p_name DESC, i.cluster DESC, i.name LIMIT 1), p_name))
 $$;
 
 -- Whether we know somebody's name in the other channel too. Only then does another name there
--- belong to somebody else.
+-- belong to somebody else. Enrolled in another spelling is not known: it may be a namesake.
 CREATE FUNCTION holdpoint.is_known_in_both(p_kind text, p_name text, p_cluster text)
 RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
   SELECT count(DISTINCT i.kind) = 2 FROM holdpoint.approver_identity i
-  WHERE lower(i.person) = holdpoint.person_of(p_kind, p_name, p_cluster)
+  WHERE holdpoint.is_mapped(p_kind, p_name, p_cluster)
+    AND holdpoint.spelling(i.person) = holdpoint.person_of(p_kind, p_name, p_cluster)
     AND i.cluster IN ('', p_cluster)
 $$;
 

@@ -84,6 +84,11 @@ SELECT t.expect('HP004', 'wh',
 SELECT t.expect('HP004', 'wh',
   format('SELECT holdpoint.approve_as_kubernetes(''c1'', %s, ''ALICE'', ''{sre}'', ''r1'')', :h),
   'an unenrolled name in another spelling is not taken for somebody else');
+SELECT t.expect('HP004', 'alice', format('SELECT holdpoint.approve(%s)',
+    (t.ask(jsonb_build_object('name', 'own', 'user', name))).hold_id),
+  format('asked for as %L, which is an enrolled name in another spelling', name))
+FROM (VALUES ('Alice@Example.COM'), (' alice@example.com'), (E'alice@example.com\t'),
+  (U&'\FF41lice@example.com'), (U&'alice@example\FF0Ecom'), ('ALICE'), ('alice ')) AS v(name);
 SELECT hold_id AS hb FROM t.ask('{"name": "own", "user": "bob"}') \gset
 SELECT t.expect('HP004', 'bob', format('SELECT holdpoint.approve(%s)', :hb),
   'the same name is the same person');
@@ -139,7 +144,9 @@ FROM (VALUES
   ('HP007', 'bob', 'SELECT holdpoint.approve(%s)'),
   ('HP007', 'wh', $$SELECT holdpoint.approve_as_kubernetes('c1', %s, 'bob@example.com', '{sre}', 'r5')$$),
   ('HP007', 'wh', $$SELECT holdpoint.approve_as_kubernetes('c1', %s, 'bob', '{sre}', 'r6')$$),
-  ('HP007', 'wh', $$SELECT holdpoint.approve_as_kubernetes('c1', %s, 'Bob', '{sre}', 'r7')$$)
+  ('HP007', 'wh', $$SELECT holdpoint.approve_as_kubernetes('c1', %s, 'Bob', '{sre}', 'r7')$$),
+  ('HP007', 'wh',
+    $$SELECT holdpoint.approve_as_kubernetes('c1', %s, 'BOB@example.com ', '{sre}', 'r7')$$)
 ) AS v(expected, login, statement);
 SELECT t.is('pending 1', t.state(:h) || ' ' || approvals, 'still one') FROM holdpoint.hold
   WHERE id = :h;
@@ -153,6 +160,9 @@ SELECT hold_id AS h FROM t.ask('{"name": "maybe", "min": 2, "approvers": ["sre",
 SELECT t.answer('carol', format('SELECT holdpoint.approve(%s)', :h)) \g /dev/null
 SELECT t.expect('HP006', 'wh',
   format($$SELECT holdpoint.approve_as_kubernetes('c1', %s, 'sue', '{sre}', 'r9')$$, :h));
+SELECT t.expect('HP006', 'wh',
+  format($$SELECT holdpoint.approve_as_kubernetes('c1', %s, 'Bob@Example.com', '{sre}', 'r9')$$, :h),
+  'a namesake of bob, who is enrolled, is not enrolled');
 SELECT t.answer('owner',
   $$SELECT holdpoint.map_approver('carol', 'carol@example.com', 'c1')$$) \g /dev/null
 SELECT t.answer('wh',
