@@ -14,10 +14,17 @@
 #define POLL_MS	     1000
 #define RECONNECT_MS 2000
 #define BACKLOG_S    15
+/*
+ * One worker serves all targets in turn. One that fails slowly (it hangs) is left alone for so many
+ * times as long as it took, or the others would hear of a hold only when it is over.
+ */
+#define SLOW_US	    500000
+#define REST_FACTOR 4
 
 struct notifier {
 	const char *database_url, *cluster;
 	struct notify_targets targets;
+	int64_t rests_until_us[NOTIFY_TARGETS_MAX];
 	struct notify_sender *sender;
 	pthread_t thread;
 	pthread_mutex_t lock;
@@ -57,7 +64,8 @@ static const struct pg_stmt set_targets = {.name = "outbox_set_targets",
 	.param_count = 2};
 static const struct pg_stmt claim = {.name = "outbox_claim",
 	.sql = "SELECT outbox_id, claim, event, hold_id, to_char(created_at AT TIME ZONE 'UTC', "
-	       "'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), payload FROM holdpoint.outbox_claim($1, $2)",
+	       "'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), payload FROM holdpoint.outbox_claim($1, $2, "
+	       "1)",
 	.param_count = 2};
 static const struct pg_stmt done = {.name = "outbox_done",
 	.sql = "SELECT holdpoint.outbox_done($1, $2, $3, $4)",
@@ -90,11 +98,11 @@ static void pause_ms(struct notifier *n, int64_t ms)
 /* ---- one event ---- */
 
 static enum pg_status report(struct pg_conn *conn, struct notifier *n,
-	const struct notify_target *t, const struct pg_result *rows, int row,
-	enum notify_result result, const struct err *why)
+	const struct notify_target *t, const struct pg_result *rows, enum notify_result result,
+	const struct err *why)
 {
-	const struct span params[] = {span_of(n->cluster), pg_result_span(rows, row, 0),
-		span_of(t->name), pg_result_span(rows, row, 1), span_of(why->msg),
+	const struct span params[] = {span_of(n->cluster), pg_result_span(rows, 0, 0),
+		span_of(t->name), pg_result_span(rows, 0, 1), span_of(why->msg),
 		result == NOTIFY_NEVER ? SPAN("t") : SPAN("f")};
 	_cleanup_(pg_result_freep) struct pg_result *answer = NULL;
 	struct err e;
@@ -117,43 +125,57 @@ static void count_and_log(const struct notify_target *t, const struct notify_eve
 			LOG_STR("error", why->msg));
 }
 
-static enum pg_status deliver(struct pg_conn *conn, struct notifier *n,
-	const struct notify_target *t, const struct pg_result *rows, int row)
+static enum notify_result send_event(
+	struct notifier *n, size_t target, const struct notify_event *ev, struct err *why)
 {
+	const struct notify_target *t = &n->targets.items[target];
+	int64_t from = monotonic_us(), took;
+	enum notify_result result = notify_send(n->sender, t, ev, why);
+
+	took = monotonic_us() - from;
+	if (result == NOTIFY_TRY_AGAIN && took > SLOW_US)
+		n->rests_until_us[target] = from + took + REST_FACTOR * took;
+	count_and_log(t, ev, result, why);
+	return result;
+}
+
+static enum pg_status deliver(
+	struct pg_conn *conn, struct notifier *n, size_t target, const struct pg_result *rows)
+{
+	const struct notify_target *t = &n->targets.items[target];
 	const struct notify_event ev = {.cluster = n->cluster,
-		.id = pg_result_int(rows, row, 0),
-		.event = pg_result_str(rows, row, 2),
-		.hold_id = pg_result_int(rows, row, 3),
-		.created_at = pg_result_str(rows, row, 4),
-		.payload = pg_result_span(rows, row, 5)};
+		.id = pg_result_int(rows, 0, 0),
+		.event = pg_result_str(rows, 0, 2),
+		.hold_id = pg_result_int(rows, 0, 3),
+		.created_at = pg_result_str(rows, 0, 4),
+		.payload = pg_result_span(rows, 0, 5)};
 	enum notify_result result = NOTIFY_DELIVERED;
 	struct err why = {0};
 
 	/* What a target did not ask for is done with as if it had been told. */
-	if (notify_target_wants(t, ev.event)) {
-		result = notify_send(n->sender, t, &ev, &why);
-		count_and_log(t, &ev, result, &why);
-	}
-	return report(conn, n, t, rows, row, result, &why);
+	if (notify_target_wants(t, ev.event))
+		result = send_event(n, target, &ev, &why);
+	return report(conn, n, t, rows, result, &why);
 }
 
 /* ---- the worker ---- */
 
 /* Returns how many events were claimed, -1 when the connection is of no more use. */
-static int serve_target(struct pg_conn *conn, struct notifier *n, const struct notify_target *t)
+static int serve_target(struct pg_conn *conn, struct notifier *n, size_t target)
 {
-	const struct span params[] = {span_of(n->cluster), span_of(t->name)};
+	const struct span params[] = {span_of(n->cluster), span_of(n->targets.items[target].name)};
 	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
 	struct err e;
 
+	if (is_stopping(n) || monotonic_us() < n->rests_until_us[target])
+		return 0;
 	if (pg_exec(conn, &claim, params, &rows, NULL, &e) != PG_OK) {
 		log_warn("notifications_not_read", LOG_STR("error", e.msg));
 		return -1;
 	}
-	/* What is not reported before a stop is claimed again when the lease is over. */
-	for (int i = 0; i < pg_result_rows(rows) && !is_stopping(n); i++)
-		if (deliver(conn, n, t, rows, i) == PG_UNAVAILABLE)
-			return -1;
+	/* What cannot be reported is claimed again when the lease is over. */
+	if (pg_result_rows(rows) > 0 && deliver(conn, n, target, rows) == PG_UNAVAILABLE)
+		return -1;
 	return pg_result_rows(rows);
 }
 
@@ -202,7 +224,7 @@ static void serve(struct pg_conn *conn, struct notifier *n)
 		int busy = 0;
 
 		for (size_t i = 0; i < n->targets.count; i++) {
-			int claimed = serve_target(conn, n, &n->targets.items[i]);
+			int claimed = serve_target(conn, n, i);
 
 			if (claimed < 0)
 				return;

@@ -148,6 +148,36 @@ new_hold five
 eventually 10 grep -q 'a private address needs allowPrivate' "$stack_dir/webhook.log"
 equals "$before" "$(count)" "messages to a private address"
 
+# It accepts connections (the kernel does) and says nothing.
+say "- a target that hangs, and one that nobody listens at, hold up no other"
+mkfifo "$work/stopped.in"
+"$HOLDPOINT_BIN/../test/tool_receiver" "$stack_dir/certs" "$inbox" <"$work/stopped.in" \
+  >"$work/stopped.out" &
+stopped=$!
+trap 'kill -KILL "$stopped"; finish' EXIT
+exec 8>"$work/stopped.in"
+until [[ -s $work/stopped.out ]]; do sleep 0.05; done
+kill -STOP "$stopped"
+cat >"$work/targets.yaml" <<YAML
+targets:
+- {name: hangs, type: slack, url: "https://$(<"$work/stopped.out")/x", caFile: $stack_dir/certs/ca.crt, allowPrivate: true}
+- {name: refuses, type: slack, url: "https://127.0.0.1:1/x", allowPrivate: true}
+- {name: well, type: slack, url: "$receiver/well", caFile: $stack_dir/certs/ca.crt, allowPrivate: true}
+YAML
+daemon_stop webhook
+start
+eventually 10 sql_is 3 'SELECT count(*) FROM holdpoint.outbox_target'
+daemon_stop webhook
+before=$(count)
+sql "SELECT holdpoint.outbox_add(cluster, event, hold_id, payload::jsonb)
+  FROM holdpoint.outbox, generate_series(1, 8) WHERE hold_id = $hold" >/dev/null
+start
+eventually 15 received $((before + 8)) # eight waits for the one that hangs are 40 s
+eventually 5 grep -q '"target":"hangs".*Timeout' "$stack_dir/webhook.log"
+kill -KILL "$stopped"
+trap finish EXIT
+exec 8>&-
+
 say "- a bad file of targets"
 daemon_stop webhook
 broken() {
