@@ -78,7 +78,8 @@ struct pg_pool {
 	char *application_name;
 
 	pthread_mutex_t lock;
-	pthread_cond_t work;	/* a job came, a connection came or went, or closing */
+	pthread_cond_t work;	/* a worker: there is a job */
+	pthread_cond_t changed; /* the bouncer: live changed, or a job came that no worker serves */
 	pthread_cond_t stopped; /* closing: cuts a back-off short */
 	struct job *ring;
 	unsigned ring_size, head, count;
@@ -124,7 +125,8 @@ static void set_live(struct pg_pool *p, int change)
 {
 	p->live = (unsigned)((int)p->live + change);
 	metric_set(&metrics[M_UP], p->live);
-	pthread_cond_broadcast(&p->work);
+	pthread_cond_broadcast(&p->changed);
+	pthread_cond_broadcast(&p->work); /* a job may have been put back */
 }
 
 /* ---- workers ---- */
@@ -262,7 +264,7 @@ static bool next_stranded(struct pg_pool *p, struct job *ret)
 		if (p->live > 0 || p->count == 0) {
 			if (p->closing && p->count == 0)
 				break;
-			pthread_cond_wait(&p->work, &p->lock);
+			pthread_cond_wait(&p->changed, &p->lock);
 			continue;
 		}
 		due_us = p->ring[p->head].queued_us + GRACE_MS * 1000;
@@ -271,7 +273,7 @@ static bool next_stranded(struct pg_pool *p, struct job *ret)
 			found = true;
 			break;
 		}
-		wait_until_us(&p->work, &p->lock, due_us);
+		wait_until_us(&p->changed, &p->lock, due_us);
 	}
 	pthread_mutex_unlock(&p->lock);
 	return found;
@@ -299,6 +301,7 @@ static struct pg_pool *pool_new(const struct pg_pool_config *config)
 		return NULL;
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->work, NULL);
+	pthread_cond_init(&p->changed, NULL);
 	pthread_cond_init(&p->stopped, NULL);
 	/* One place for each worker to put a job back: see untake_job(). */
 	p->ring_size = config->queue_max + config->connections;
@@ -319,6 +322,7 @@ static void pool_free(struct pg_pool *p)
 {
 	pthread_mutex_destroy(&p->lock);
 	pthread_cond_destroy(&p->work);
+	pthread_cond_destroy(&p->changed);
 	pthread_cond_destroy(&p->stopped);
 	free(p->ring);
 	free(p->threads);
@@ -356,7 +360,7 @@ static int wait_live(struct pg_pool *p, struct err *e)
 
 	pthread_mutex_lock(&p->lock);
 	while (p->live == 0 && monotonic_us() < until_us)
-		wait_until_us(&p->work, &p->lock, until_us);
+		wait_until_us(&p->changed, &p->lock, until_us);
 	up = p->live > 0;
 	pthread_mutex_unlock(&p->lock);
 	return up ? 0 : err_set(e, "--database-url: the database went away while starting");
@@ -398,6 +402,7 @@ void pg_pool_close(struct pg_pool *p)
 	pthread_mutex_lock(&p->lock);
 	p->closing = true;
 	pthread_cond_broadcast(&p->work);
+	pthread_cond_broadcast(&p->changed);
 	pthread_cond_broadcast(&p->stopped);
 	pthread_mutex_unlock(&p->lock);
 	for (unsigned i = 0; i < p->thread_count; i++)
@@ -418,9 +423,7 @@ int pg_pool_submit(struct pg_pool *p, pg_job_fn fn, void *arg)
 			(struct job){.fn = fn, .arg = arg, .queued_us = monotonic_us()};
 		p->count++;
 		metric_set(&metrics[M_QUEUED], p->count);
-		/* Workers and the bouncer wait on one condition: one signal might wake the wrong
-		 * one. */
-		pthread_cond_broadcast(&p->work);
+		pthread_cond_signal(p->live > 0 ? &p->work : &p->changed);
 		rc = 0;
 	}
 	pthread_mutex_unlock(&p->lock);
