@@ -5,6 +5,7 @@
  */
 #include "webhook/hold_wait.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <time.h>
@@ -21,6 +22,7 @@
 #define RECONNECT_MS 500
 #define LOOK_MAX     2000 /* numbers in one question */
 #define NOTIFY_MAX   64
+#define TRIM_EVERY   500 /* more that wait, and memory is given back */
 
 struct waiting {
 	struct waiting *next;
@@ -157,9 +159,24 @@ static void wake_overdue(struct hold_wait *w, uint64_t now)
 	call_all(list, false);
 }
 
+/*
+ * Each of many requests that come to wait leaves the holes in the heap that its work took. They
+ * hold whole pages, which nobody needs while they wait.
+ */
+static void give_memory_back(unsigned count, unsigned *trimmed_at)
+{
+	if (count >= *trimmed_at + TRIM_EVERY) {
+		malloc_trim(0);
+		*trimmed_at = count;
+	} else if (count < *trimmed_at) {
+		*trimmed_at = count;
+	}
+}
+
 static void *watch_clock(void *arg)
 {
 	struct hold_wait *w = arg;
+	unsigned count, trimmed_at = 0;
 	bool stopping;
 
 	do {
@@ -167,7 +184,9 @@ static void *watch_clock(void *arg)
 		while (w->count == 0 && !w->stopping)
 			pthread_cond_wait(&w->some, &w->lock);
 		stopping = w->stopping;
+		count = w->count;
 		pthread_mutex_unlock(&w->lock);
+		give_memory_back(count, &trimmed_at);
 		if (!stopping)
 			nanosleep(&(struct timespec){.tv_nsec = TICK_MS * 1000000L}, NULL);
 		wake_overdue(w, stopping ? UINT64_MAX : (uint64_t)monotonic_us());
