@@ -72,13 +72,21 @@ struct job {
 	int64_t queued_us;
 };
 
+struct worker {
+	struct pg_pool *pool;
+	struct worker *next_idle;
+	pthread_cond_t wake;
+	bool idle; /* stands in the pool's list of those */
+};
+
 struct pg_pool {
 	struct pg_conn_settings settings;
 	char *database_url;
 	char *application_name;
 
 	pthread_mutex_t lock;
-	pthread_cond_t work;	/* a worker: there is a job */
+	/* The one that became idle last is first: what it and its server process need is warm. */
+	struct worker *idle;
 	pthread_cond_t changed; /* the bouncer: live changed, or a job came that no worker serves */
 	pthread_cond_t stopped; /* closing: cuts a back-off short */
 	struct job *ring;
@@ -88,6 +96,7 @@ struct pg_pool {
 	int64_t failure_logged_us; /* 0: no attempt to connect has failed since the last that did
 				      not */
 
+	struct worker *workers;
 	pthread_t *threads; /* the workers, then the bouncer */
 	unsigned thread_count;
 };
@@ -121,12 +130,50 @@ static void untake_job(struct pg_pool *p, struct job job)
 	metric_set(&metrics[M_QUEUED], p->count);
 }
 
+/* ---- who waits for jobs; the lock is held ---- */
+
+static void wake_one(struct pg_pool *p)
+{
+	struct worker *w = p->idle;
+
+	if (!w)
+		return;
+	p->idle = w->next_idle;
+	w->idle = false;
+	pthread_cond_signal(&w->wake);
+}
+
+static void wake_all(struct pg_pool *p)
+{
+	while (p->idle)
+		wake_one(p);
+}
+
+static void wait_for_job(struct worker *w, int64_t until_us)
+{
+	struct pg_pool *p = w->pool;
+
+	w->next_idle = p->idle;
+	w->idle = true;
+	p->idle = w;
+	wait_until_us(&w->wake, &p->lock, until_us);
+	if (!w->idle)
+		return;
+	for (struct worker **at = &p->idle; *at; at = &(*at)->next_idle) {
+		if (*at == w) {
+			*at = w->next_idle;
+			break;
+		}
+	}
+	w->idle = false;
+}
+
 static void set_live(struct pg_pool *p, int change)
 {
 	p->live = (unsigned)((int)p->live + change);
 	metric_set(&metrics[M_UP], p->live);
 	pthread_cond_broadcast(&p->changed);
-	pthread_cond_broadcast(&p->work); /* a job may have been put back */
+	wake_all(p); /* a job may have been put back */
 }
 
 /* ---- workers ---- */
@@ -198,14 +245,16 @@ static bool leave_clean(struct pg_conn *c)
 }
 
 /* Runs jobs until the connection is lost (false) or the pool closes (true). */
-static bool serve(struct pg_pool *p, struct pg_conn *c)
+static bool serve(struct worker *w, struct pg_conn *c)
 {
+	struct pg_pool *p = w->pool;
+
 	for (;;) {
 		struct job job;
 
 		pthread_mutex_lock(&p->lock);
 		while (p->count == 0 && !p->closing && pg_conn_is_alive(c))
-			wait_until_us(&p->work, &p->lock, monotonic_us() + IDLE_CHECK_MS * 1000);
+			wait_for_job(w, monotonic_us() + IDLE_CHECK_MS * 1000);
 		if (p->count == 0) {
 			bool closing = p->closing;
 			pthread_mutex_unlock(&p->lock);
@@ -228,7 +277,8 @@ static bool serve(struct pg_pool *p, struct pg_conn *c)
 
 static void *worker_main(void *arg)
 {
-	struct pg_pool *p = arg;
+	struct worker *w = arg;
+	struct pg_pool *p = w->pool;
 	bool done = false;
 
 	while (!done) {
@@ -239,7 +289,7 @@ static void *worker_main(void *arg)
 		pthread_mutex_lock(&p->lock);
 		set_live(p, 1);
 		pthread_mutex_unlock(&p->lock);
-		done = serve(p, c);
+		done = serve(w, c);
 		pthread_mutex_lock(&p->lock);
 		set_live(p, -1);
 		pthread_mutex_unlock(&p->lock);
@@ -300,12 +350,12 @@ static struct pg_pool *pool_new(const struct pg_pool_config *config)
 	if (!p)
 		return NULL;
 	pthread_mutex_init(&p->lock, NULL);
-	pthread_cond_init(&p->work, NULL);
 	pthread_cond_init(&p->changed, NULL);
 	pthread_cond_init(&p->stopped, NULL);
 	/* One place for each worker to put a job back: see untake_job(). */
 	p->ring_size = config->queue_max + config->connections;
 	p->ring = calloc(p->ring_size, sizeof(*p->ring));
+	p->workers = calloc(config->connections, sizeof(*p->workers));
 	p->threads = calloc(config->connections + 1, sizeof(*p->threads));
 	p->database_url = strdup(config->database_url);
 	p->application_name = strdup(config->application_name);
@@ -321,10 +371,10 @@ static struct pg_pool *pool_new(const struct pg_pool_config *config)
 static void pool_free(struct pg_pool *p)
 {
 	pthread_mutex_destroy(&p->lock);
-	pthread_cond_destroy(&p->work);
 	pthread_cond_destroy(&p->changed);
 	pthread_cond_destroy(&p->stopped);
 	free(p->ring);
+	free(p->workers);
 	free(p->threads);
 	free(p->database_url);
 	free(p->application_name);
@@ -334,9 +384,13 @@ static void pool_free(struct pg_pool *p)
 static int start_threads(struct pg_pool *p, unsigned connections, struct err *e)
 {
 	for (unsigned i = 0; i <= connections; i++) {
-		int rc = pthread_create(
-			&p->threads[i], NULL, i < connections ? worker_main : bouncer_main, p);
+		struct worker *w = i < connections ? &p->workers[i] : NULL;
+		int rc;
 
+		if (w)
+			*w = (struct worker){.pool = p, .wake = PTHREAD_COND_INITIALIZER};
+		rc = w ? pthread_create(&p->threads[i], NULL, worker_main, w)
+		       : pthread_create(&p->threads[i], NULL, bouncer_main, p);
 		if (rc != 0)
 			return err_set_errno(e, rc, "database pool: cannot start a thread");
 		p->thread_count++;
@@ -374,7 +428,8 @@ int pg_pool_open(
 	if (config->connections == 0 || config->queue_max == 0)
 		return err_set(e, "database pool: needs at least one connection and queue place");
 	p = pool_new(config);
-	if (!p || !p->ring || !p->threads || !p->database_url || !p->application_name) {
+	if (!p || !p->ring || !p->workers || !p->threads || !p->database_url ||
+		!p->application_name) {
 		if (p)
 			pool_free(p);
 		return err_set(e, "database pool: out of memory");
@@ -401,7 +456,7 @@ void pg_pool_close(struct pg_pool *p)
 		return;
 	pthread_mutex_lock(&p->lock);
 	p->closing = true;
-	pthread_cond_broadcast(&p->work);
+	wake_all(p);
 	pthread_cond_broadcast(&p->changed);
 	pthread_cond_broadcast(&p->stopped);
 	pthread_mutex_unlock(&p->lock);
@@ -423,7 +478,9 @@ int pg_pool_submit(struct pg_pool *p, pg_job_fn fn, void *arg)
 			(struct job){.fn = fn, .arg = arg, .queued_us = monotonic_us()};
 		p->count++;
 		metric_set(&metrics[M_QUEUED], p->count);
-		pthread_cond_signal(p->live > 0 ? &p->work : &p->changed);
+		wake_one(p);
+		if (p->live == 0)
+			pthread_cond_signal(&p->changed);
 		rc = 0;
 	}
 	pthread_mutex_unlock(&p->lock);
