@@ -89,7 +89,7 @@ dev_down() {
     rm -rf "/var/lib/holdpoint-dev-$stack_id" "$state/pg" "$state/stack" "$state/cluster"
     rm -f "$state"/*.env
   fi
-  note "ok     Holdpoint is down${1:+, its data is gone}"
+  note "ok     Holdpoint is down${1:+, its data is gone; logs stay in .dev/log}"
 }
 
 dev_psql() {
