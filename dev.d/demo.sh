@@ -22,7 +22,6 @@ demo_review() {
 
 demo_recorded() {
   local fixtures=$root/test/fixtures review=$state/run/delete.json
-  mkdir -p "${review%/*}"
   demo_title "1. An agent wants a privileged pod, and a shell in production"
   demo_review "$fixtures/admission/v1.36/021-validate-create-pods.json" denied
   demo_review "$fixtures/admission/v1.36/036-validate-connect-pods-exec.json" denied
@@ -92,7 +91,7 @@ demo_session() {
 
 # demo_excerpt FILE LINES COMMAND: its first lines, and the command that shows the rest.
 demo_excerpt() {
-  head -n "$2" "$1" | cut -c1-118 | sed 's/^/  /'
+  head -n "$2" "$1" | cut -c1-98 | sed 's/^/  /'
   printf '  … %d lines in all: %s\n' "$(wc -l <"$1")" "$3"
 }
 
@@ -145,5 +144,5 @@ demo_recent_session() {
     sleep 0.5
   done
   sleep 1.5
-  HOLDPOINT_DATABASE_URL=$url "$stack_bin/holdpoint" replay "$session" | cut -c1-118 | sed 's/^/  /'
+  HOLDPOINT_DATABASE_URL=$url "$stack_bin/holdpoint" replay "$session" | cut -c1-98 | sed 's/^/  /'
 }

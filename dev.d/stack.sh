@@ -50,6 +50,7 @@ stack_up() {
     cluster_start "$state/cluster" --detach --cluster "$stack_cluster" --certs "$stack_dir/certs" \
       --webhook-url "${stack_url[webhook]}" --sink-url "${stack_url[sink]}"
     cluster_register
+    as admin apply -f "$root/manifests/base/holdreview.yaml" >/dev/null # for kubectl holdpoint
     note "ok     kube-apiserver asks the webhook and reports to the sink"
   fi
 }
@@ -64,7 +65,7 @@ stack_postgres() {
 # PostgreSQL refuses to run as root. Where its own account cannot come to .dev (a clone in /root or
 # in a private home), the data lies in /var/lib and .dev/pg is a link to it.
 stack_place_data() {
-  mkdir -p "$state"
+  mkdir -p "$state/run"
   [[ -e $state/pg || -L $state/pg ]] && return
   if (pg_run -- test -x "$state") 2>/dev/null; then return; fi
   stack_pg=/var/lib/holdpoint-dev-$stack_id/pg
@@ -107,7 +108,8 @@ ENV
 }
 
 stack_next_steps() {
-  local cluster=$1
+  local cluster=$1 since=1h
+  ((cluster)) || since=$(demo_since)
   stack_env alice
   stack_env auditor
   cat <<TEXT
@@ -115,13 +117,14 @@ stack_next_steps() {
 It all stays up. Next:
   ./dev psql -c 'SELECT * FROM pending_holds'            holds, as the database's superuser
   . .dev/alice.env && holdpoint holds                    … as alice, who may approve for "sre"
-  . .dev/auditor.env && holdpoint sessions --since $(demo_since)   what agents did
+  . .dev/auditor.env && holdpoint sessions --since $since   what agents did
   curl -s ${stack_plain[webhook]}/metrics
   tail -f .dev/stack/webhook.log .dev/stack/sink.log
   the policy is .dev/stack/policy/agents.yaml; it is read again when it changes
 TEXT
   ((cluster)) && cat <<TEXT
   kubectl --kubeconfig .dev/cluster/kube/agent.kubeconfig …   as the agent; also ci, sre, admin
+  KUBECONFIG=.dev/cluster/kube/sre.kubeconfig kubectl holdpoint list   (after . .dev/alice.env)
 TEXT
   cat <<TEXT
   ./dev down                                             stops it, and keeps the data
