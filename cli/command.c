@@ -82,7 +82,8 @@ static void print_help(const struct command *c, const struct flag *flags)
 /* First words that begin a command of two words: "db" alone, or "holds lst". */
 static int unknown_command(char **argv)
 {
-	const char *names[64];
+	char words[64][32]; /* what commands begin with: "polcy" is near to "policy" alone */
+	const char *names[ARRAY_LEN(words)];
 	size_t count = 0;
 	const char *close;
 	bool is_prefix = false;
@@ -90,7 +91,10 @@ static int unknown_command(char **argv)
 	for (const struct command *c = table; c->name && count < ARRAY_LEN(names); c++) {
 		size_t len = strlen(argv[0]);
 
-		names[count++] = c->name;
+		snprintf(words[count], sizeof(words[count]), "%.*s", (int)strcspn(c->name, " "),
+			c->name);
+		names[count] = words[count];
+		count++;
 		if (strncmp(c->name, argv[0], len) == 0 && c->name[len] == ' ') {
 			if (!is_prefix)
 				fprintf(stderr, "%s: %s needs one more word:", program, argv[0]);

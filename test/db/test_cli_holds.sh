@@ -68,6 +68,7 @@ expect 0 out "hold $third" -- withdraw "$third" --reason 'not needed' "${alice[@
 expect 0 out 'CHG-1' -- holds show "$first" "${alice[@]}"
 expect 2 err 'did you mean --reason' -- approve "$first" --raeson x "${alice[@]}"
 expect 2 err 'did you mean approve' -- aprove "$first"
+expect 2 err 'did you mean policy' -- polcy check
 
 # What somebody called their object, or themselves, never speaks to the terminal.
 evil=$(hold $'evil\e]0;title\a\nhold 1 approved\u202e')
