@@ -71,7 +71,7 @@ manifests() {
   config_map clientside new >clientside.json
   config_map clientside changed >clientside-changed.json
   local version=policy/v1
-  as admin api-resources --api-group=policy | grep -q policy/v1beta1 && version=policy/v1beta1
+  [[ $(as admin api-resources --api-group=policy) == *policy/v1beta1* ]] && version=policy/v1beta1
   printf '{"apiVersion":"%s","kind":"Eviction","metadata":{"name":"evicted","namespace":"prod"}}' \
     "$version" >eviction.json
   printf '{"apiVersion":"v1","kind":"Pod","metadata":{"generateName":"job-","labels":{"job":"yes"}},
