@@ -1,23 +1,36 @@
-# holdpoint_module(NAME [DEPENDS module...] [LIBRARIES target...])
+# holdpoint_module(NAME [DEPENDS module...] [LIBRARIES target...] [PRIVATE_HEADERS header...])
 #
 # One folder of the architecture as one static library. The folder's headers are reached as
-# "NAME/header.h" through an include root that holds only this folder, so a module can include
-# another one's headers only when it names it under DEPENDS: layering is checked by the compiler.
+# "NAME/header.h" through an include root that holds only this folder's public ones, so a module can
+# include another one's headers only when it names it under DEPENDS: layering is checked by the
+# compiler. Private are *_internal.h and PRIVATE_HEADERS; tests reach them by naming
+# holdpoint_NAME_private.
 function(holdpoint_module name)
-	cmake_parse_arguments(arg "" "" "DEPENDS;LIBRARIES" ${ARGN})
+	cmake_parse_arguments(arg "" "" "DEPENDS;LIBRARIES;PRIVATE_HEADERS" ${ARGN})
 	string(REPLACE "/" "_" target ${name})
-	set(root ${CMAKE_BINARY_DIR}/include/${target})
-	cmake_path(GET name PARENT_PATH parent)
-	file(MAKE_DIRECTORY ${root}/${parent})
-	file(CREATE_LINK ${CMAKE_SOURCE_DIR}/${name} ${root}/${name} SYMBOLIC)
+	set(public ${CMAKE_BINARY_DIR}/include/${target})
+	set(private ${CMAKE_BINARY_DIR}/include/${target}_private)
+	file(REMOVE_RECURSE ${public} ${private})
+	file(MAKE_DIRECTORY ${public}/${name} ${private}/${name})
+	file(GLOB headers CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/${name}
+		${CMAKE_SOURCE_DIR}/${name}/*.h)
+	foreach(header ${headers})
+		set(root ${public})
+		if(header MATCHES "_internal\\.h$" OR header IN_LIST arg_PRIVATE_HEADERS)
+			set(root ${private})
+		endif()
+		file(CREATE_LINK ${CMAKE_SOURCE_DIR}/${name}/${header} ${root}/${name}/${header} SYMBOLIC)
+	endforeach()
 	file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${name}/*.c)
 	list(FILTER sources EXCLUDE REGEX "/main\\.c$")
 	add_library(holdpoint_${target} STATIC ${sources})
-	target_include_directories(holdpoint_${target} PUBLIC ${root})
+	target_include_directories(holdpoint_${target} PUBLIC ${public} PRIVATE ${private})
 	list(TRANSFORM arg_DEPENDS REPLACE "/" "_")
 	list(TRANSFORM arg_DEPENDS PREPEND holdpoint_)
 	target_link_libraries(holdpoint_${target} PUBLIC holdpoint_compile ${arg_DEPENDS}
 		PRIVATE ${arg_LIBRARIES})
+	add_library(holdpoint_${target}_private INTERFACE)
+	target_include_directories(holdpoint_${target}_private INTERFACE ${private})
 endfunction()
 
 # holdpoint_program(NAME MODULE): MODULE/main.c linked with its module, installed to bin/.
