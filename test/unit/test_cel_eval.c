@@ -350,12 +350,10 @@ START_TEST(cel__explains_which_element_decided)
 			"    k == 'c' = false\n"
 			"      k = 'b'\n"},
 		/* no single one decided */
-		{"object.a.b.exists(x, x == 'y')",
-			"object.a.b.exists(x, x == 'y') = false\n"
-			"  object.a.b = [1, 2.0, 'x', null, true]\n"},
-		{"object.a.b.exists_one(x, x == 1)",
-			"object.a.b.exists_one(x, x == 1) = true\n"
-			"  object.a.b = [1, 2.0, 'x', null, true]\n"},
+		{"object.a.b.exists(x, x == 'y')", "object.a.b.exists(x, x == 'y') = false\n"
+						   "  object.a.b = [1, 2.0, 'x', null, true]\n"},
+		{"object.a.b.exists_one(x, x == 1)", "object.a.b.exists_one(x, x == 1) = true\n"
+						     "  object.a.b = [1, 2.0, 'x', null, true]\n"},
 	};
 	struct cel_test t;
 
