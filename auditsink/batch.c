@@ -4,7 +4,7 @@
 
 #include "auditsink/copy_binary.h"
 #include "auditsink/quarantine.h"
-#include "common/clock.h"
+#include "common/base/clock.h"
 
 #define NONCES_AT_ONCE 64
 

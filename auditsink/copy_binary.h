@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "common/buf.h"
+#include "common/base/buf.h"
 
 void copy_put_header(struct buf *out);
 void copy_put_trailer(struct buf *out);

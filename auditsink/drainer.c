@@ -4,8 +4,8 @@
 
 #include "auditsink/sink_metrics.h"
 #include "auditsink/writer.h"
-#include "common/clock.h"
-#include "common/log.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
 
 #define GROUP_MAX	32
 #define GROUP_BYTES_MAX ((size_t)16 << 20)

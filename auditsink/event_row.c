@@ -3,7 +3,7 @@
 #include "auditsink/copy_binary.h"
 #include "auditsink/event_list.h"
 #include "auditsink/rfc3339.h"
-#include "common/utf8.h"
+#include "common/base/utf8.h"
 
 const char event_row_columns[] =
 	"cluster, seq, source, stage, level, stage_timestamp, received_timestamp, audit_id, verb, "

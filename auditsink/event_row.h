@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "common/crypto.h"
+#include "common/base/crypto.h"
 #include "common/json.h"
 #include "common/mask.h"
 

@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 #include "auditsink/sink_metrics.h"
-#include "common/clock.h"
-#include "common/log.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
 
 /* An API server repeats a body 10 times for each of its 5 attempts when it is told to come back in
  * 3 seconds: nearly four minutes of patience. */

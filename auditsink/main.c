@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 
 #include "auditsink/sink_flags.h"
-#include "common/log.h"
+#include "common/base/log.h"
 
 #define EXIT_USAGE 2
 

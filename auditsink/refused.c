@@ -4,7 +4,7 @@
 #include <time.h>
 
 #include "auditsink/store.h"
-#include "common/log.h"
+#include "common/base/log.h"
 
 struct search {
 	struct pg_conn *c;

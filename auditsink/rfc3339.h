@@ -1,7 +1,7 @@
 /* Times as Kubernetes writes them (metav1.Time and MicroTime: RFC 3339). */
 #pragma once
 
-#include "common/util.h"
+#include "common/base/util.h"
 
 /*
  * Microseconds since 1970. -1 if s is no RFC 3339 time: years 0001 to 9999, "T" and "Z" in upper

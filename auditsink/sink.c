@@ -9,8 +9,8 @@
 #include "auditsink/ingest.h"
 #include "auditsink/sink_metrics.h"
 #include "auditsink/source.h"
-#include "common/clock.h"
-#include "common/log.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
 
 #define METRICS_MAX	    ((size_t)1 << 20)
 #define IDLE_TIMEOUT_S	    120 /* an API server keeps a connection for 90 s */

@@ -4,8 +4,8 @@
  */
 #pragma once
 
-#include "common/err.h"
-#include "common/flags.h"
+#include "common/base/err.h"
+#include "common/base/flags.h"
 
 struct sink;
 

@@ -1,7 +1,7 @@
 /* The sink's counters. One table: names and help texts stand in sink_metrics.c. */
 #pragma once
 
-#include "common/metrics.h"
+#include "common/base/metrics.h"
 
 enum sink_metric {
 	SINK_REQUESTS,

@@ -4,8 +4,8 @@
 
 #include "auditsink/batch.h"
 #include "auditsink/sink_metrics.h"
-#include "common/crypto.h"
-#include "common/flags.h"
+#include "common/base/crypto.h"
+#include "common/base/flags.h"
 
 #define TOKEN_MAX 4096
 

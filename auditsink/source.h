@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "common/err.h"
+#include "common/base/err.h"
 
 struct flag_list;
 struct source_table;

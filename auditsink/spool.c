@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 
 /* Raised when the columns of event_row.c change, as old rows would not fit the new list, or those
  * of this file. */

@@ -6,8 +6,8 @@
 #include "auditsink/refused.h"
 #include "auditsink/sink_metrics.h"
 #include "auditsink/store.h"
-#include "common/clock.h"
-#include "common/log.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
 
 #define LANES_MAX	 256
 #define GROUP_EVENTS_MAX 20000

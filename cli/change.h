@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "common/util.h"
+#include "common/base/util.h"
 
 #define CHANGE_CUT_NOTE "… cut here: too large to keep whole; the approval covers all of it"
 

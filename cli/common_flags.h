@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "common/flags.h"
+#include "common/base/flags.h"
 
 #define CLI_DAY_MS INT64_C(86400000)
 

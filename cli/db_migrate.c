@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
-#include "common/crypto.h"
+#include "common/base/crypto.h"
 
 #define MIGRATIONS_MAX 1000
 #define FILE_MAX_BYTES (4 << 20)

@@ -15,7 +15,7 @@
 
 #include "cli/commands.h"
 #include "cli/sink_client.h"
-#include "common/crypto.h"
+#include "common/base/crypto.h"
 #include "common/json.h"
 
 #define FILES_MAX  256

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <strings.h>
 
-#include "common/crypto.h"
+#include "common/base/crypto.h"
 
 #define ANSWER_MAX   (16 << 20)
 #define WARNINGS_MAX 65536

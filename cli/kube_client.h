@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cli/kube_config.h"
-#include "common/buf.h"
+#include "common/base/buf.h"
 
 struct kube_answer {
 	long status;	     /* HTTP */

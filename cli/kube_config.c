@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "cli/subprocess.h"
-#include "common/crypto.h"
+#include "common/base/crypto.h"
 #include "common/json.h"
 
 #define OUTPUT_MAX (4 << 20)

@@ -4,8 +4,8 @@
  */
 #pragma once
 
-#include "common/arena.h"
-#include "common/err.h"
+#include "common/base/arena.h"
+#include "common/base/err.h"
 
 struct kube_options {
 	const char *kubeconfig; /* --kubeconfig, or NULL */

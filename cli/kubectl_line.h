@@ -1,7 +1,7 @@
 /* The kubectl command that a recorded API request amounts to, for people who read a replay. */
 #pragma once
 
-#include "common/buf.h"
+#include "common/base/buf.h"
 
 /* What an audit event's columns say; absent spans where there is nothing. */
 struct kubectl_call {

@@ -9,7 +9,7 @@
 
 #include "cli/commands.h"
 #include "cli/table.h"
-#include "common/crypto.h"
+#include "common/base/crypto.h"
 #include "common/mask.h"
 
 #define INPUT_MAX  ((size_t)1 << 30)

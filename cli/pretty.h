@@ -2,7 +2,7 @@
  */
 #pragma once
 
-#include "common/buf.h"
+#include "common/base/buf.h"
 
 /* Appends the text indented; -1 and nothing appended if it is no JSON. */
 int put_pretty_json(struct buf *out, const char *text);

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "common/clock.h"
-#include "common/crypto.h"
+#include "common/base/clock.h"
+#include "common/base/crypto.h"
 
 #define ANSWER_MAX	4096
 #define TOKEN_MAX	16384

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "common/err.h"
+#include "common/base/err.h"
 
 struct sink_client;
 

@@ -1,8 +1,8 @@
 /* Runs a program and takes what it prints. */
 #pragma once
 
-#include "common/buf.h"
-#include "common/err.h"
+#include "common/base/buf.h"
+#include "common/base/err.h"
 
 /*
  * argv[0] is looked up in PATH; stdin and stderr are ours, stdout goes to out (bounded by its max).

@@ -5,7 +5,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "common/utf8.h"
+#include "common/base/utf8.h"
 
 #define COLUMNS_MAX 16
 #define CELL_MAX    (1 << 20)

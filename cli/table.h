@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-#include "common/buf.h"
+#include "common/base/buf.h"
 
 struct table_column {
 	const char *title;

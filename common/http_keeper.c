@@ -15,9 +15,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/http_internal.h"
-#include "common/log.h"
 
 #define TICK_MS	       200
 #define LEFT_EVERY     5 /* ticks */

@@ -18,9 +18,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/http_internal.h"
-#include "common/log.h"
 
 #define THREADS_MAX	16
 #define LAST_ANSWERS_MS 1000 /* at stop, for what was answered last to go out */

@@ -13,9 +13,9 @@
  */
 #pragma once
 
-#include "common/arena.h"
-#include "common/err.h"
-#include "common/metrics.h"
+#include "common/base/arena.h"
+#include "common/base/err.h"
+#include "common/base/metrics.h"
 
 struct http_server;
 struct http_request; /* one exchange; valid from the handler's call until http_reply() is called */

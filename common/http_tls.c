@@ -10,9 +10,9 @@
 #include <pthread.h>
 #include <stdio.h>
 
-#include "common/crypto.h"
+#include "common/base/crypto.h"
+#include "common/base/log.h"
 #include "common/http_internal.h"
-#include "common/log.h"
 
 #define PEM_MAX	      ((size_t)1 << 20)
 #define EXPIRY_WARN_S ((time_t)7 * 86400)

@@ -14,9 +14,9 @@
  */
 #pragma once
 
-#include "common/arena.h"
-#include "common/buf.h"
-#include "common/err.h"
+#include "common/base/arena.h"
+#include "common/base/buf.h"
+#include "common/base/err.h"
 
 enum json_type {
 	JSON_NULL,

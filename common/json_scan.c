@@ -1,6 +1,6 @@
 /* Strings with more in them than plain ASCII: escapes, UTF-8. */
 #include "common/json_scan.h"
-#include "common/utf8.h"
+#include "common/base/utf8.h"
 
 struct scan {
 	const char *end;

@@ -1,7 +1,7 @@
 /* The bytes of a JSON string: what the reader does with each of them. For json_*.c only. */
 #pragma once
 
-#include "common/util.h"
+#include "common/base/util.h"
 
 #ifdef __SSE2__
 #include <emmintrin.h>

@@ -12,9 +12,9 @@
  */
 #pragma once
 
-#include "common/err.h"
+#include "common/base/err.h"
+#include "common/base/metrics.h"
 #include "common/json.h"
-#include "common/metrics.h"
 
 struct masker;
 

@@ -4,7 +4,7 @@
 
 #include <strings.h>
 
-#include "common/util.h"
+#include "common/base/util.h"
 
 static inline bool is_digit(char c)
 {

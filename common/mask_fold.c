@@ -2,8 +2,8 @@
  * Names in letters that only look like ours: with accents, in full width, of other alphabets, or
  * with invisible characters between them. Who reads "p\u0430ssword" takes its value for a password.
  */
+#include "common/base/utf8.h"
 #include "common/mask_internal.h"
-#include "common/utf8.h"
 
 struct alike {
 	uint16_t from;

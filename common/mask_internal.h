@@ -31,7 +31,7 @@
 
 #include <stdio.h>
 
-#include "common/crypto.h"
+#include "common/base/crypto.h"
 #include "common/mask.h"
 
 #define MASK_DEPTH_MAX	     256	 /* nesting of values inside one text */

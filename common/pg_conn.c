@@ -10,7 +10,7 @@
 #include <poll.h>
 #include <stdio.h>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/pg_conn_internal.h"
 
 #define PREPARED_MAX 64

@@ -13,8 +13,8 @@
 
 #include <pthread.h>
 
-#include "common/clock.h"
-#include "common/log.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/pg_conn_internal.h"
 
 #define BACKOFF_FIRST_MS 100

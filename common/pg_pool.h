@@ -8,8 +8,8 @@
  */
 #pragma once
 
-#include "common/err.h"
-#include "common/metrics.h"
+#include "common/base/err.h"
+#include "common/base/metrics.h"
 
 struct pg_pool;
 struct pg_conn; /* one connection, in the hands of the worker that runs the job */

@@ -4,7 +4,7 @@
  */
 #include "policy/decide.h"
 
-#include "common/utf8.h"
+#include "common/base/utf8.h"
 
 const char *policy_action_name(enum policy_action a)
 {

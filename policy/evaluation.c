@@ -5,7 +5,7 @@
  */
 #include "policy/expression_impl.h"
 
-#include "common/utf8.h"
+#include "common/base/utf8.h"
 
 #define EVALUATION_MAX_TEXT 65536u
 

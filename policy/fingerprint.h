@@ -36,7 +36,7 @@
  */
 #pragma once
 
-#include "common/crypto.h"
+#include "common/base/crypto.h"
 #include "policy/policy.h"
 
 /*

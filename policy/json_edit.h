@@ -6,8 +6,8 @@
  */
 #pragma once
 
-#include "common/arena.h"
-#include "common/buf.h"
+#include "common/base/arena.h"
+#include "common/base/buf.h"
 #include "common/json.h"
 
 struct edit_value;

@@ -1,7 +1,7 @@
 /* From paths to a policy set: finding the files, reading, compiling, indexing; all or nothing. */
 #include "policy/files.h"
 
-#include "common/crypto.h"
+#include "common/base/crypto.h"
 #include "policy/errors.h"
 #include "policy/set.h"
 

@@ -1,7 +1,7 @@
 /* Names with wildcards: `*` for any characters, `?` for one. Literal ones are compared as such. */
 #pragma once
 
-#include "common/util.h"
+#include "common/base/util.h"
 
 struct pattern {
 	struct span text;

@@ -10,8 +10,8 @@
  */
 #pragma once
 
-#include "common/arena.h"
-#include "common/err.h"
+#include "common/base/arena.h"
+#include "common/base/err.h"
 #include "common/json.h"
 
 /* ---- what is known about a request, whichever endpoint it came in by ---- */

@@ -1,6 +1,6 @@
 /* docs/policy-reference.md: every field and every CEL function, from the tables in the code. */
 #pragma once
 
-#include "common/buf.h"
+#include "common/base/buf.h"
 
 void policy_reference_put(struct buf *out);

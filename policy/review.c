@@ -1,5 +1,5 @@
 /* What both kinds of reviews have in common; see review.h and review_impl.h. */
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "policy/review_impl.h"
 
 /* Bytes are limited by whoever holds them. */

@@ -12,7 +12,7 @@
  */
 #pragma once
 
-#include "common/err.h"
+#include "common/base/err.h"
 #include "policy/policy.h"
 
 #define REVIEW_UID_MAX		128

@@ -1,7 +1,7 @@
 /* The strict reader behind the field tables; see schema.h. */
 #include "policy/schema.h"
 
-#include "common/flags_value.h"
+#include "common/base/flags_value.h"
 #include "policy/errors.h"
 
 #include <ctype.h>

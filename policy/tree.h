@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "common/arena.h"
+#include "common/base/arena.h"
 #include "policy/policy.h"
 
 #define TREE_MAX_FILE_BYTES (16u << 20)

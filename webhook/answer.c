@@ -4,8 +4,8 @@
  */
 #include "webhook/answer.h"
 
-#include "common/crypto.h"
-#include "common/utf8.h"
+#include "common/base/crypto.h"
+#include "common/base/utf8.h"
 
 #include <stdio.h>
 

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "common/arena.h"
+#include "common/base/arena.h"
 #include "common/json.h"
 
 #define ANSWER_CAUSES_MAX      12

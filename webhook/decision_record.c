@@ -9,8 +9,8 @@
 #include <pthread.h>
 #include <time.h>
 
-#include "common/clock.h"
-#include "common/log.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/pg_pool.h"
 #include "webhook/decision_row.h"
 

@@ -3,7 +3,7 @@
 
 #include <time.h>
 
-#include "common/utf8.h"
+#include "common/base/utf8.h"
 
 #define MESSAGE_MAX 4096
 #define GROUPS_MAX  256 /* of one row; a user of more groups is recorded with these */

@@ -2,8 +2,8 @@
  * The life of one request between its handler and its answer; see webhook.h.
  */
 
-#include "common/clock.h"
-#include "common/log.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
 #include "webhook/hold_gate.h"
 #include "webhook/holdreview.h"
 #include "webhook/holdreview_list.h"

@@ -5,7 +5,7 @@
  */
 #include <stdio.h>
 
-#include "common/log.h"
+#include "common/base/log.h"
 #include "webhook/webhook.h"
 
 struct parked_exchange *exchange_park(struct exchange *x)

@@ -5,7 +5,7 @@
  */
 #include "webhook/hold_change.h"
 
-#include "common/utf8.h"
+#include "common/base/utf8.h"
 #include "policy/change.h"
 
 #define MASKED_MAX ((size_t)32 << 20)

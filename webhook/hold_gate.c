@@ -7,9 +7,9 @@
 #include <pthread.h>
 #include <stdio.h>
 
-#include "common/clock.h"
-#include "common/flags.h"
-#include "common/log.h"
+#include "common/base/clock.h"
+#include "common/base/flags.h"
+#include "common/base/log.h"
 #include "policy/fingerprint.h"
 #include "webhook/hold_change.h"
 #include "webhook/hold_message.h"

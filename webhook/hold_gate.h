@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "common/metrics.h"
+#include "common/base/metrics.h"
 
 struct exchange;
 

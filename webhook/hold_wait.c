@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "common/buf.h"
-#include "common/clock.h"
-#include "common/log.h"
+#include "common/base/buf.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/pg_pool.h"
 
 #define BUCKETS	     4096

@@ -8,8 +8,8 @@
  */
 #pragma once
 
-#include "common/err.h"
-#include "common/metrics.h"
+#include "common/base/err.h"
+#include "common/base/metrics.h"
 
 struct hold_wait;
 

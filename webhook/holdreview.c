@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "common/log.h"
+#include "common/base/log.h"
 #include "webhook/holdreview_list.h"
 #include "webhook/sql_text.h"
 #include "webhook/webhook.h"

@@ -13,7 +13,7 @@
 
 #include <stdbool.h>
 
-#include "common/util.h"
+#include "common/base/util.h"
 
 struct exchange;
 

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "common/clock.h"
-#include "common/log.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
 
 #define ROUND_S 10 /* between two sweeps, and two attempts to record the policies */
 

@@ -10,8 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/flags.h"
-#include "common/log.h"
+#include "common/base/flags.h"
+#include "common/base/log.h"
 #include "webhook/hold_wait.h"
 #include "webhook/housekeeping.h"
 #include "webhook/notify.h"

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "common/clock.h"
-#include "common/log.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/pg_pool.h"
 #include "webhook/notify_send.h"
 #include "webhook/sql_text.h"

@@ -1,6 +1,6 @@
 #include "webhook/notify_message.h"
 
-#include "common/crypto.h"
+#include "common/base/crypto.h"
 
 static const struct json_limits limits = {
 	.max_bytes = 1 << 20, .max_depth = 16, .max_nodes = 10000};

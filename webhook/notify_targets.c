@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "common/crypto.h"
+#include "common/base/crypto.h"
 #include "policy/errors.h"
 
 #define FILE_MAX      ((size_t)1 << 20)

@@ -17,7 +17,7 @@
  */
 #pragma once
 
-#include "common/err.h"
+#include "common/base/err.h"
 
 #define NOTIFY_TARGETS_MAX 32
 #define NOTIFY_EVENTS_MAX  8

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "common/metrics.h"
+#include "common/base/metrics.h"
 #include "policy/policy.h"
 
 struct policy_store;

@@ -1,6 +1,6 @@
 #include "webhook/sql_text.h"
 
-#include "common/crypto.h"
+#include "common/base/crypto.h"
 
 #define ARRAY_MAX ((size_t)1 << 20)
 

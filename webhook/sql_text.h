@@ -1,7 +1,7 @@
 /* Values as PostgreSQL reads them in text parameters, in a request's arena. Absent: arena full. */
 #pragma once
 
-#include "common/arena.h"
+#include "common/base/arena.h"
 
 /* A text[] literal. */
 struct span sql_text_array(struct arena *arena, const struct span *items, size_t count);

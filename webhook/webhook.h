@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "common/crypto.h"
+#include "common/base/crypto.h"
 #include "common/http_server.h"
 #include "common/mask.h"
 #include "common/pg_pool.h"

@@ -17,9 +17,9 @@
  */
 #pragma once
 
-#include "common/arena.h"
-#include "common/buf.h"
-#include "common/err.h"
+#include "common/base/arena.h"
+#include "common/base/buf.h"
+#include "common/base/err.h"
 #include "common/json.h"
 
 /* ---- values ---- */

@@ -1,7 +1,7 @@
 /* Tokens of CEL source: kinds and spans, no values. */
 #pragma once
 
-#include "common/util.h"
+#include "common/base/util.h"
 
 enum cel_token_kind {
 	CEL_TOK_END,

@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #include "bench/bench_tool.h"
-#include "common/buf.h"
+#include "common/base/buf.h"
 #include "common/pg_pool.h"
 
 static SSL_CTX *client_tls(const char *certs)

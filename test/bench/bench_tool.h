@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 
 /* A measurement that cannot go on is none. */
 static inline void die(const char *what)

@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #include "bench/bench_tool.h"
-#include "common/buf.h"
+#include "common/base/buf.h"
 
 static char *read_file(const char *path, size_t *ret_len)
 {

@@ -10,7 +10,7 @@
 
 #include <zlib.h>
 
-#include "common/crypto.h"
+#include "common/base/crypto.h"
 #include "common/json.h"
 
 struct plant_source {

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "common/crypto.h"
+#include "common/base/crypto.h"
 #include "support/mask_support.h"
 #include "support/secret_search.h"
 

@@ -1,7 +1,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "common/buf.h"
+#include "common/base/buf.h"
 #include "support/run_tests.h"
 
 START_TEST(buf__collects_what_was_added)

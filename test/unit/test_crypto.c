@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/crypto.h"
+#include "common/base/crypto.h"
 #include "support/run_tests.h"
 
 static void assert_hex(const uint8_t *got, const char *expected)

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "common/err.h"
+#include "common/base/err.h"
 #include "support/run_tests.h"
 
 START_TEST(err__every_function_takes_null_and_returns_minus_one)

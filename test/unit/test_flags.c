@@ -1,8 +1,8 @@
 /* Flags: what each spelling sets, and what each mistake is told. */
 #include <check.h>
 
-#include "common/flags.h"
-#include "common/flags_value.h"
+#include "common/base/flags.h"
+#include "common/base/flags_value.h"
 #include "support/run_tests.h"
 
 static const char *const formats[] = {"table", "json", NULL};

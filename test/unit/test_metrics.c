@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
-#include "common/metrics.h"
+#include "common/base/metrics.h"
 #include "support/run_tests.h"
 
 static const char *const codes[] = {"200", "503", NULL};

@@ -6,7 +6,7 @@
 
 #include "auditsink/sink_metrics.h"
 #include "auditsink/source.h"
-#include "common/flags.h"
+#include "common/base/flags.h"
 #include "support/run_tests.h"
 
 static char token_file[] = "/tmp/holdpoint-token.XXXXXX";

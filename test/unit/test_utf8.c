@@ -1,6 +1,6 @@
 #include <stdio.h>
 
-#include "common/utf8.h"
+#include "common/base/utf8.h"
 #include "support/run_tests.h"
 
 static const struct {

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "common/arena.h"
+#include "common/base/arena.h"
 
 struct buf {
 	char *ptr; /* NUL-terminated after buf_str(); otherwise not */

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "common/util.h"
+#include "common/base/util.h"
 
 #define ERR_MSG_MAX 1024
 

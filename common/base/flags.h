@@ -9,8 +9,8 @@
  */
 #pragma once
 
-#include "common/buf.h"
-#include "common/err.h"
+#include "common/base/buf.h"
+#include "common/base/err.h"
 
 enum flag_type {
 	FLAG_STRING,	  /* const char **  */

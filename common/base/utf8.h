@@ -1,7 +1,7 @@
 /* UTF-8 as Unicode 15 has it (table 3-7): what is a sequence, and where a text can be cut. */
 #pragma once
 
-#include "common/util.h"
+#include "common/base/util.h"
 
 /* Not the first byte of a sequence. */
 static inline bool utf8_is_tail(char c)

@@ -3,13 +3,13 @@
  * there; at last the required ones are checked. Values are read in flags_value.c, help is made in
  * flags_help.c from the same table.
  */
-#include "common/flags.h"
+#include "common/base/flags.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 
-#include "common/flags_value.h"
+#include "common/base/flags_value.h"
 
 #define FLAG_NAME_MAX  64
 #define FLAG_TABLE_MAX 128

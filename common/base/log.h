@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "common/util.h"
+#include "common/base/util.h"
 
 #define LOG_STRING_MAX 512
 

@@ -10,7 +10,7 @@
 
 #include <stdatomic.h>
 
-#include "common/buf.h"
+#include "common/base/buf.h"
 
 #define METRIC_LABEL_MAX   64
 #define METRIC_BUCKETS_MAX 20

@@ -1,7 +1,7 @@
 /* How values of flags are written back, for help texts and error messages. */
 #pragma once
 
-#include "common/flags.h"
+#include "common/base/flags.h"
 
 /* Milliseconds as the shortest Go duration: "1h30m", "250ms", "0s". */
 void duration_put(struct buf *out, int64_t ms);

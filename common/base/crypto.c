@@ -4,7 +4,7 @@
  * because OpenSSL's implicit fetch costs more than hashing a short message. Base64 and hex stand in
  * crypto_text.c.
  */
-#include "common/crypto.h"
+#include "common/base/crypto.h"
 
 #include <errno.h>
 #include <fcntl.h>

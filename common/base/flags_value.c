@@ -1,5 +1,5 @@
 /* Go durations and sizes with a suffix, read and written: the values of flags. */
-#include "common/flags_value.h"
+#include "common/base/flags_value.h"
 
 #include <stdio.h>
 

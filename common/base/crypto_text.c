@@ -1,6 +1,6 @@
 /* Base64 (RFC 4648) and hex. Encoding leaves it to OpenSSL; decoding is ours, because OpenSSL's
  * skips white space and junk, and what is decoded here came from outside. */
-#include "common/crypto.h"
+#include "common/base/crypto.h"
 
 #include <openssl/evp.h>
 

@@ -1,8 +1,8 @@
 /* What a flag table looks like to people: --help at 80 columns. */
 #include <stdio.h>
 
-#include "common/flags_value.h"
-#include "common/utf8.h"
+#include "common/base/flags_value.h"
+#include "common/base/utf8.h"
 
 #define HELP_WIDTH  80
 #define HELP_INDENT 30 /* where the sentence begins */

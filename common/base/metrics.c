@@ -3,7 +3,7 @@
  * takes a lock. Reading happens while others write, so a scrape may see one of two related counters
  * a moment earlier than the other, as any Prometheus client does.
  */
-#include "common/metrics.h"
+#include "common/base/metrics.h"
 
 #include <assert.h>
 #include <ctype.h>

@@ -4,7 +4,7 @@
  * whatever they hold, the line stays one line of valid JSON that is safe to show on a terminal. A
  * field that no longer fits is left out whole and "cut":true says so.
  */
-#include "common/log.h"
+#include "common/base/log.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/utf8.h"
+#include "common/base/utf8.h"
 
 #define LINE_MAX_BYTES 8192
 #define LINE_TAIL      sizeof(",\"cut\":true}\n")

@@ -1,9 +1,9 @@
 /* SHA-256, HMAC, random bytes, base64 and hex over OpenSSL. Threads: any; a hash context, one. */
 #pragma once
 
-#include "common/arena.h"
-#include "common/buf.h"
-#include "common/err.h"
+#include "common/base/arena.h"
+#include "common/base/buf.h"
+#include "common/base/err.h"
 
 #define SHA256_LEN 32
 
