@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "common/json.h"
+#include "common/json/json.h"
 
 /* API servers send 400 by default. What is more than this in one list is quarantined as a whole. */
 #define EVENT_LIST_EVENTS_MAX 100000

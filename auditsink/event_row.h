@@ -5,7 +5,7 @@
 #pragma once
 
 #include "common/base/crypto.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "common/mask.h"
 
 #define EVENT_NONCE_LEN 16

@@ -3,7 +3,7 @@
 
 #include "cli/pretty.h"
 #include "cli/table.h"
-#include "common/json.h"
+#include "common/json/json.h"
 
 #define LINES_MAX 200 /* of one value; the rest is there with -o json */
 

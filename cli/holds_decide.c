@@ -6,7 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/holds.h"
-#include "common/json.h"
+#include "common/json/json.h"
 
 static const struct pg_stmt approve_stmt = {"approve",
 	"SELECT holdpoint.approve($1::bigint, $2, CASE WHEN $3::bigint IS NULL THEN NULL ELSE "

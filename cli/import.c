@@ -16,7 +16,7 @@
 #include "cli/commands.h"
 #include "cli/sink_client.h"
 #include "common/base/crypto.h"
-#include "common/json.h"
+#include "common/json/json.h"
 
 #define FILES_MAX  256
 #define LINES_MAX  400		      /* a list; what API servers send too */

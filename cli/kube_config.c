@@ -6,7 +6,7 @@
 
 #include "cli/subprocess.h"
 #include "common/base/crypto.h"
-#include "common/json.h"
+#include "common/json/json.h"
 
 #define OUTPUT_MAX (4 << 20)
 #define ARGS_MAX   64

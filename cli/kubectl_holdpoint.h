@@ -3,7 +3,7 @@
 
 #include "cli/command.h"
 #include "cli/kube_client.h"
-#include "common/json.h"
+#include "common/json/json.h"
 
 #define KUBECTL_REVIEWS_PATH "/apis/holdpoint.dev/v1alpha1/holdreviews"
 #define KUBECTL_ARENA_MAX    ((size_t)64 << 20)

@@ -1,4 +1,5 @@
-/* JSON indented for people, by json-c (whose names clash with common/json.h: hence a file alone).
+/* JSON indented for people, by json-c (whose names clash with common/json/json.h: hence a file
+ * alone).
  */
 #pragma once
 

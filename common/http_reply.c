@@ -11,7 +11,7 @@
 
 #include "common/base/clock.h"
 #include "common/http_internal.h"
-#include "common/json.h"
+#include "common/json/json.h"
 
 static void add_header(struct MHD_Response *response, const char *name, const char *value)
 {

@@ -14,7 +14,7 @@
 
 #include "common/base/err.h"
 #include "common/base/metrics.h"
-#include "common/json.h"
+#include "common/json/json.h"
 
 struct masker;
 

@@ -1,14 +1,15 @@
 /*
  * A JSON document that can be changed: what patches are applied to.
  *
- * A value starts as a reference into a document read by common/json.h and is unfolded, one level,
- * only where something changes; the rest is written back as it was. Everything lives in one arena.
+ * A value starts as a reference into a document read by common/json/json.h and is unfolded, one
+ * level, only where something changes; the rest is written back as it was. Everything lives in one
+ * arena.
  */
 #pragma once
 
 #include "common/base/arena.h"
 #include "common/base/buf.h"
-#include "common/json.h"
+#include "common/json/json.h"
 
 struct edit_value;
 

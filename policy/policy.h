@@ -12,7 +12,7 @@
 
 #include "common/base/arena.h"
 #include "common/base/err.h"
-#include "common/json.h"
+#include "common/json/json.h"
 
 /* ---- what is known about a request, whichever endpoint it came in by ---- */
 

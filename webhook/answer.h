@@ -7,7 +7,7 @@
 #pragma once
 
 #include "common/base/arena.h"
-#include "common/json.h"
+#include "common/json/json.h"
 
 #define ANSWER_CAUSES_MAX      12
 #define ANSWER_ANNOTATIONS_MAX 8

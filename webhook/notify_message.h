@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "webhook/notify_targets.h"
 
 /* One event of the outbox. */

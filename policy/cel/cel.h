@@ -3,7 +3,7 @@
  *
  * An environment declares variables; an expression is compiled in it into a program (parsed,
  * checked, resolved: every mistake found at load, with line and column); a program is evaluated
- * over values that the caller supplies lazily, typically JSON documents read by common/json.h,
+ * over values that the caller supplies lazily, typically JSON documents read by common/json/json.h,
  * which are looked at in place. The language is that of github.com/google/cel-spec (langdef.md)
  *with the extensions listed by cel_function_at(), Kubernetes' own among them, without protobuf
  *messages.
@@ -20,7 +20,7 @@
 #include "common/base/arena.h"
 #include "common/base/buf.h"
 #include "common/base/err.h"
-#include "common/json.h"
+#include "common/json/json.h"
 
 /* ---- values ---- */
 

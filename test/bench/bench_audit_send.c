@@ -26,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 
 #define BODY_MAX      ((size_t)64 << 20)
 #define CONNECTIONS   256

@@ -5,7 +5,7 @@
  */
 #include <stdio.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -11,7 +11,7 @@
 #include <zlib.h>
 
 #include "common/base/crypto.h"
-#include "common/json.h"
+#include "common/json/json.h"
 
 struct plant_source {
 	const uint8_t *data; /* NULL: the generator alone */

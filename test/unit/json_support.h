@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 
 static struct arena *arena;
 static struct buf out = BUF_INIT(16 << 20);

@@ -1,6 +1,6 @@
 /* Writing JSON text: small documents of our own, and a tape's text with some values replaced. */
 #include "common/base/utf8.h"
-#include "common/json.h"
+#include "common/json/json.h"
 
 static void put_escaped(struct buf *out, unsigned char c)
 {

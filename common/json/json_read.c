@@ -8,8 +8,8 @@
 #include <stdio.h>
 
 #include "common/base/utf8.h"
-#include "common/json_internal.h"
-#include "common/json_scan.h"
+#include "common/json/json_internal.h"
+#include "common/json/json_scan.h"
 
 #define LINEAR_MEMBERS	24 /* up to here keys are compared one by one */
 #define FIRST_NODES_MAX 8192

@@ -1,5 +1,5 @@
 /* Looking at a tape: strings and their escapes, members, JSON Pointers, integers. */
-#include "common/json_internal.h"
+#include "common/json/json_internal.h"
 
 struct span json_text(const struct json_doc *d, json_ref r)
 {

@@ -1,5 +1,5 @@
 /* Strings with more in them than plain ASCII: escapes, UTF-8. */
-#include "common/json_scan.h"
+#include "common/json/json_scan.h"
 #include "common/base/utf8.h"
 
 struct scan {

@@ -1,7 +1,7 @@
 /* What the files of the JSON reader share; nobody else includes this. */
 #pragma once
 
-#include "common/json.h"
+#include "common/json/json.h"
 
 /*
  * Resolves the escapes of a string that json_read() accepted. dst needs raw.len bytes: an escape is

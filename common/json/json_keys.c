@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <sys/random.h>
 
-#include "common/json_internal.h"
+#include "common/json/json_internal.h"
 
 static uint64_t hash_key[2];
 static pthread_once_t hash_key_once = PTHREAD_ONCE_INIT;
