@@ -5,7 +5,7 @@
 #pragma once
 
 #include "auditsink/spool.h"
-#include "common/pg_pool.h"
+#include "common/pg/pg_pool.h"
 
 struct drainer;
 struct writer;

@@ -8,7 +8,7 @@
 #pragma once
 
 #include "cli/common_flags.h"
-#include "common/pg_pool.h"
+#include "common/pg/pg_pool.h"
 
 enum cli_exit {
 	CLI_OK = 0,

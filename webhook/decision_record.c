@@ -11,7 +11,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "common/pg_pool.h"
+#include "common/pg/pg_pool.h"
 #include "webhook/decision_row.h"
 
 #define RETRY_MS     500

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "common/pg_pool.h"
+#include "common/pg/pg_pool.h"
 #include "policy/policy.h"
 
 struct housekeeping;

@@ -7,7 +7,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "common/pg_pool.h"
+#include "common/pg/pg_pool.h"
 #include "webhook/notify_send.h"
 #include "webhook/sql_text.h"
 

@@ -11,7 +11,7 @@
 #include "common/base/crypto.h"
 #include "common/http_server.h"
 #include "common/mask.h"
-#include "common/pg_pool.h"
+#include "common/pg/pg_pool.h"
 #include "policy/review.h"
 #include "webhook/answer.h"
 #include "webhook/decision_record.h"

@@ -26,7 +26,7 @@
 
 #include "bench/bench_tool.h"
 #include "common/base/buf.h"
-#include "common/pg_pool.h"
+#include "common/pg/pg_pool.h"
 
 static SSL_CTX *client_tls(const char *certs)
 {

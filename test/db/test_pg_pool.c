@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "common/base/log.h"
-#include "common/pg_pool.h"
+#include "common/pg/pg_pool.h"
 #include "support/run_tests.h"
 
 static const char *url(void)

@@ -1,6 +1,6 @@
 #include <check.h>
 
-#include "common/pg_pool.h"
+#include "common/pg/pg_pool.h"
 
 static const struct {
 	enum pg_fault expected;

@@ -9,13 +9,13 @@
  * A worker owns its connection and is the only one to open, use and close it. One mutex guards the
  * ring and the count of live connections.
  */
-#include "common/pg_pool.h"
+#include "common/pg/pg_pool.h"
 
 #include <pthread.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "common/pg_conn_internal.h"
+#include "common/pg/pg_conn_internal.h"
 
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS	 5000

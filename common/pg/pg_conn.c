@@ -3,7 +3,7 @@
  * one line. Knows nothing of pools or threads; everything here blocks, so it runs in worker threads
  * and in the CLI only.
  */
-#include "common/pg_pool.h"
+#include "common/pg/pg_pool.h"
 
 #include <errno.h>
 #include <libpq-fe.h>
@@ -11,7 +11,7 @@
 #include <stdio.h>
 
 #include "common/base/clock.h"
-#include "common/pg_conn_internal.h"
+#include "common/pg/pg_conn_internal.h"
 
 #define PREPARED_MAX 64
 #define PARAMS_MAX   64

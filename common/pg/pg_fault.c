@@ -1,5 +1,5 @@
 /* SQLSTATEs (PostgreSQL documentation, appendix A) by what is at fault: see pg_pool.h. */
-#include "common/pg_pool.h"
+#include "common/pg/pg_pool.h"
 
 static const struct {
 	const char *prefix; /* of the code: all of it, or its class */

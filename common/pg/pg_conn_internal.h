@@ -1,7 +1,7 @@
-/* What the pool needs of a connection beyond common/pg_pool.h. */
+/* What the pool needs of a connection beyond common/pg/pg_pool.h. */
 #pragma once
 
-#include "common/pg_pool.h"
+#include "common/pg/pg_pool.h"
 
 struct pg_conn_settings {
 	const char *database_url;
