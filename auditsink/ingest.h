@@ -5,7 +5,7 @@
 #pragma once
 
 #include "auditsink/writer.h"
-#include "common/http_server.h"
+#include "common/http/http_server.h"
 
 struct ingest;
 

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "common/http_server.h"
+#include "common/http/http_server.h"
 
 struct webhook;
 

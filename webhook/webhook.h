@@ -9,7 +9,7 @@
 #pragma once
 
 #include "common/base/crypto.h"
-#include "common/http_server.h"
+#include "common/http/http_server.h"
 #include "common/mask.h"
 #include "common/pg/pg_pool.h"
 #include "policy/review.h"

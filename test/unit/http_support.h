@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "common/http_server.h"
+#include "common/http/http_server.h"
 #include "support/raw_http.h"
 
 static struct http_server *server;

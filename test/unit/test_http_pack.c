@@ -3,7 +3,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-#include "common/http_server.h"
+#include "common/http/http_server.h"
 #include "support/raw_http.h"
 
 static struct http_server *server;

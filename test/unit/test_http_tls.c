@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include "common/http_server.h"
+#include "common/http/http_server.h"
 #include "support/certs.h"
 #include "support/raw_http.h"
 #include "support/run_tests.h"

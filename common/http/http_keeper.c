@@ -17,7 +17,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "common/http_internal.h"
+#include "common/http/http_internal.h"
 
 #define TICK_MS	       200
 #define LEFT_EVERY     5 /* ticks */

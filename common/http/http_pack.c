@@ -6,7 +6,7 @@
  */
 #include <lz4.h>
 
-#include "common/http_internal.h"
+#include "common/http/http_internal.h"
 
 #define COMPRESS_FROM 512
 #define ON_STACK      ((size_t)16 << 10)

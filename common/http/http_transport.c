@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "common/http_internal.h"
+#include "common/http/http_internal.h"
 
 #define STAGE_BYTES  20480 /* a whole TLS record, 16 KiB and overhead */
 #define HELD_MAX     2048  /* a longer head is sent at once */

@@ -12,7 +12,7 @@
 
 #include "common/base/crypto.h"
 #include "common/base/log.h"
-#include "common/http_internal.h"
+#include "common/http/http_internal.h"
 
 #define PEM_MAX	      ((size_t)1 << 20)
 #define EXPIRY_WARN_S ((time_t)7 * 86400)

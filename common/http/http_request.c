@@ -11,7 +11,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "common/http_internal.h"
+#include "common/http/http_internal.h"
 
 #define ARENA_FIRST   (8 * 1024) /* ten thousand may wait at once */
 #define ARENA_MAX     ((size_t)256 << 20)

@@ -1,5 +1,5 @@
 /* The server's counters. A side listener (health, metrics) is not counted among the requests. */
-#include "common/http_internal.h"
+#include "common/http/http_internal.h"
 
 static const char *const codes[] = {"200", "400", "401", "403", "404", "405", "413", "415", "429",
 	"500", "503", "504", "other", NULL};

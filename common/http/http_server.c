@@ -6,7 +6,7 @@
  * with 503, let those answers out, cut what is left. libmicrohttpd aborts when it is stopped with a
  * suspended connection, so nothing may be suspended then.
  */
-#include "common/http_server.h"
+#include "common/http/http_server.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,7 +20,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "common/http_internal.h"
+#include "common/http/http_internal.h"
 
 #define THREADS_MAX	16
 #define LAST_ANSWERS_MS 1000 /* at stop, for what was answered last to go out */

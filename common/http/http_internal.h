@@ -16,7 +16,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "common/http_server.h"
+#include "common/http/http_server.h"
 
 #define HTTP_NAME_MAX  256 /* of a client certificate */
 #define HTTP_PEER_MAX  64

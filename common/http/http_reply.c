@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #include "common/base/clock.h"
-#include "common/http_internal.h"
+#include "common/http/http_internal.h"
 #include "common/json/json.h"
 
 static void add_header(struct MHD_Response *response, const char *name, const char *value)

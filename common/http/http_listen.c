@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/http_internal.h"
+#include "common/http/http_internal.h"
 
 #define BACKLOG 4096 /* the kernel cuts it to net.core.somaxconn */
 
