@@ -12,7 +12,7 @@
 int cli_policy_load(
 	const struct command *c, const char *const *paths, size_t count, struct policy_set **ret)
 {
-	struct policy_errors errors;
+	struct yaml_errors errors;
 
 	if (policy_set_load(paths, count, ret, &errors) == 0) {
 		buf_free(&errors.text);

@@ -4,7 +4,7 @@
 #include "cli/policy.h"
 
 /* Errors as an array of lines: "file:line:column: message" is what editors understand. */
-static void print_json(const struct policy_set *set, struct policy_errors *errors)
+static void print_json(const struct policy_set *set, struct yaml_errors *errors)
 {
 	_cleanup_(buf_free) struct buf out = BUF_INIT(4u << 20);
 	const char *line = errors->count ? buf_str(&errors->text) : "";
@@ -34,7 +34,7 @@ int cli_policy_check(const struct command *self, int argc, char **argv)
 	_cleanup_(policy_set_unrefp) struct policy_set *set = NULL;
 	const char *files[CLI_POLICY_MAX_FILES], *output = NULL;
 	size_t count;
-	struct policy_errors errors;
+	struct yaml_errors errors;
 	const struct flag flags[] = {CLI_FLAG_OUTPUT(output), {0}};
 	int rc = cli_parse(self, flags, argc, argv, 1, ARRAY_LEN(files), files, &count);
 

@@ -81,7 +81,7 @@ int cli_policy_test(const struct command *self, int argc, char **argv)
 {
 	const char *files[CLI_POLICY_MAX_FILES], *output = NULL;
 	size_t count;
-	struct policy_errors errors;
+	struct yaml_errors errors;
 	struct report r = {.cases = BUF_INIT(64u << 20)};
 	const struct flag flags[] = {CLI_FLAG_OUTPUT(output),
 		{.name = "quiet",

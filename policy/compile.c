@@ -3,7 +3,7 @@
  * express stands here, and all problems are reported, not just the first.
  */
 #include "policy/compile.h"
-#include "policy/errors.h"
+#include "common/yaml/errors.h"
 
 #include <stdio.h>
 
@@ -382,7 +382,7 @@ static struct policy *append_policy(struct policy_set *set)
 	return p;
 }
 
-void compile_policy(struct policy_set *set, const struct node *root, struct policy_errors *errors)
+void compile_policy(struct policy_set *set, const struct node *root, struct yaml_errors *errors)
 {
 	struct compiler c = {set, set->arena, errors};
 	if (language_check_head(root, "GuardrailPolicy", errors) < 0)

@@ -6,7 +6,7 @@
 struct compiler {
 	struct policy_set *set;
 	struct arena *arena;
-	struct policy_errors *errors;
+	struct yaml_errors *errors;
 };
 
 /* Zeroed memory of the set; NULL with the error added at n. */

@@ -1,6 +1,6 @@
 /* Subjects and matches: from lists of strings to what match.c compares; see compile.h. */
+#include "common/yaml/errors.h"
 #include "policy/compile.h"
-#include "policy/errors.h"
 
 #include <stdio.h>
 

@@ -2,7 +2,7 @@
  * Compiling a policy's CEL: conditions, variables, templates, with every mistake's place in the
  * file. See expression.h.
  */
-#include "policy/errors.h"
+#include "common/yaml/errors.h"
 #include "policy/expression_impl.h"
 
 #define MAX_VARIABLES 500u
@@ -107,7 +107,7 @@ static size_t offset_of(struct span s, uint32_t line, uint32_t column)
 	return at + (column ? column - 1 : 0);
 }
 
-static void report(struct policy_errors *errors, const struct node *at, size_t start,
+static void report(struct yaml_errors *errors, const struct node *at, size_t start,
 	struct span source, const struct cel_issues *issues)
 {
 	for (size_t i = 0; i < issues->count; i++) {
@@ -132,7 +132,7 @@ static bool needs_object(const struct expressions *x, const struct cel_program *
 }
 
 static const struct expression *compile(struct expressions *x, const struct node *at, size_t start,
-	struct span source, const char *expect, enum endpoint where, struct policy_errors *errors)
+	struct span source, const char *expect, enum endpoint where, struct yaml_errors *errors)
 {
 	_cleanup_(cel_issues_free) struct cel_issues issues = {0};
 	struct cel_program *p = NULL;
@@ -158,7 +158,7 @@ static const struct expression *compile(struct expressions *x, const struct node
 }
 
 const struct expression *expressions_compile(struct expressions *x, const struct yaml_str *source,
-	const char *expect, enum endpoint where, struct policy_errors *errors)
+	const char *expect, enum endpoint where, struct yaml_errors *errors)
 {
 	return compile(x, source->at, 0, source->s, expect, where, errors);
 }
@@ -175,7 +175,7 @@ static bool is_identifier(struct span s)
 }
 
 void expressions_add_variable(
-	struct expressions *x, const struct source_variable *v, struct policy_errors *errors)
+	struct expressions *x, const struct source_variable *v, struct yaml_errors *errors)
 {
 	struct err e;
 	uint32_t slot;
@@ -244,7 +244,7 @@ static size_t find_end(struct span s, size_t from)
 }
 
 const struct template *expressions_compile_template(struct expressions *x,
-	const struct yaml_str *source, enum endpoint where, struct policy_errors *errors)
+	const struct yaml_str *source, enum endpoint where, struct yaml_errors *errors)
 {
 	struct span s = source->s;
 	struct template *t = arena_calloc(x->arena, 1, sizeof *t);

@@ -28,7 +28,7 @@ void expressions_free(struct expressions *x);
 
 /* Declares variables.NAME for the expressions compiled from now on. Problems go to errors. */
 void expressions_add_variable(
-	struct expressions *x, const struct source_variable *v, struct policy_errors *errors);
+	struct expressions *x, const struct source_variable *v, struct yaml_errors *errors);
 
 /*
  * Compiles source; expect as for cel_compile(). `object` and `oldObject` are errors, variables that
@@ -36,11 +36,11 @@ void expressions_add_variable(
  * Returns NULL with every problem added to errors.
  */
 const struct expression *expressions_compile(struct expressions *x, const struct yaml_str *source,
-	const char *expect, enum endpoint where, struct policy_errors *errors);
+	const char *expect, enum endpoint where, struct yaml_errors *errors);
 
 /* A string with {{ CEL }} in it. Returns NULL with the problems added to errors. */
 const struct template *expressions_compile_template(struct expressions *x,
-	const struct yaml_str *source, enum endpoint where, struct policy_errors *errors);
+	const struct yaml_str *source, enum endpoint where, struct yaml_errors *errors);
 
 /* The text when nothing in it has to be computed; else absent. */
 struct span template_literal(const struct template *t);

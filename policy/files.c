@@ -1,7 +1,7 @@
 /* Files and folders; see files.h. */
 #include "policy/files.h"
 
-#include "policy/errors.h"
+#include "common/yaml/errors.h"
 #include "policy/set.h"
 
 #include <dirent.h>
@@ -13,7 +13,7 @@
 
 struct files {
 	struct arena *arena;
-	struct policy_errors *errors;
+	struct yaml_errors *errors;
 	struct tree_file *items;
 	size_t count;
 	size_t total_bytes;
@@ -178,7 +178,7 @@ static void read_folder(struct files *f, const char *path)
 }
 
 void files_read(const char *const *paths, size_t path_count, struct arena *arena,
-	struct policy_errors *errors, struct tree_file **ret, size_t *ret_count)
+	struct yaml_errors *errors, struct tree_file **ret, size_t *ret_count)
 {
 	struct files f = {.arena = arena, .errors = errors};
 	f.items = arena_calloc(arena, SET_MAX_FILES, sizeof *f.items);

@@ -8,11 +8,11 @@
  */
 #pragma once
 
-#include "policy/tree.h"
+#include "common/yaml/tree.h"
 
 /*
  * Reads all files into the arena; those that can be read, when some cannot. An empty folder is no
  * error here. Errors: added to errors.
  */
 void files_read(const char *const *paths, size_t path_count, struct arena *arena,
-	struct policy_errors *errors, struct tree_file **ret, size_t *ret_count);
+	struct yaml_errors *errors, struct tree_file **ret, size_t *ret_count);

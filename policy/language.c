@@ -3,7 +3,7 @@
  * docs/policy-reference.md is generated from them.
  */
 #include "policy/language.h"
-#include "policy/errors.h"
+#include "common/yaml/errors.h"
 
 #define MINUTE_MS INT64_C(60000)
 #define HOUR_MS	  (60 * MINUTE_MS)
@@ -337,7 +337,7 @@ void language_default_hold(struct source_hold *ret)
 			((struct yaml_int *)((char *)ret + f->offset))->v = f->def;
 }
 
-int language_check_head(const struct node *root, const char *kind, struct policy_errors *errors)
+int language_check_head(const struct node *root, const char *kind, struct yaml_errors *errors)
 {
 	const struct node *version = node_get(root, "apiVersion"), *k = node_get(root, "kind");
 	unsigned before = errors->count;

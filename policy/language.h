@@ -4,7 +4,8 @@
  */
 #pragma once
 
-#include "policy/schema.h"
+#include "common/yaml/schema.h"
+#include "policy/policy.h"
 
 #define LANGUAGE_API_VERSION "holdpoint.dev/v1alpha1"
 
@@ -82,4 +83,4 @@ void language_default_hold(struct source_hold *ret);
  * Checks apiVersion, kind and metadata.name of a document that is to be of kind `kind`.
  * Returns -1 with the errors added.
  */
-int language_check_head(const struct node *root, const char *kind, struct policy_errors *errors);
+int language_check_head(const struct node *root, const char *kind, struct yaml_errors *errors);

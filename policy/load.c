@@ -2,7 +2,7 @@
 #include "policy/files.h"
 
 #include "common/base/crypto.h"
-#include "policy/errors.h"
+#include "common/yaml/errors.h"
 #include "policy/set.h"
 
 #include <stdio.h>
@@ -54,7 +54,7 @@ void policy_set_unref(struct policy_set *s)
 
 struct loading {
 	struct policy_set *set;
-	struct policy_errors *errors;
+	struct yaml_errors *errors;
 };
 
 static void take_document(const struct node *root, void *arg)
@@ -114,7 +114,7 @@ static int make_digest(struct policy_set *s)
 	return 0;
 }
 
-static int finish(struct policy_set *s, struct policy_errors *errors)
+static int finish(struct policy_set *s, struct yaml_errors *errors)
 {
 	errors_sort(errors);
 	if (errors->count > ERRORS_MAX)
@@ -151,9 +151,9 @@ static void set_unref_on_error(struct policy_set *s, int rc, struct policy_set *
 }
 
 int policy_set_load(const char *const *paths, size_t path_count, struct policy_set **ret,
-	struct policy_errors *errors)
+	struct yaml_errors *errors)
 {
-	*errors = (struct policy_errors){0};
+	*errors = (struct yaml_errors){0};
 	struct loading l = {set_new(), errors};
 	struct tree_file *files;
 	size_t count;
@@ -170,9 +170,9 @@ int policy_set_load(const char *const *paths, size_t path_count, struct policy_s
 }
 
 int policy_set_load_text(
-	const char *name, struct span text, struct policy_set **ret, struct policy_errors *errors)
+	const char *name, struct span text, struct policy_set **ret, struct yaml_errors *errors)
 {
-	*errors = (struct policy_errors){0};
+	*errors = (struct yaml_errors){0};
 	struct loading l = {set_new(), errors};
 	if (!l.set) {
 		errors_add(errors, NULL, 0, 0, "out of memory");

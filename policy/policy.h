@@ -13,6 +13,7 @@
 #include "common/base/arena.h"
 #include "common/base/err.h"
 #include "common/json/json.h"
+#include "common/yaml/errors.h"
 
 /* ---- what is known about a request, whichever endpoint it came in by ---- */
 
@@ -52,22 +53,16 @@ struct policy_request {
 
 struct policy_set;
 
-/* All that is wrong with a set of files: every error, not just the first. */
-struct policy_errors {
-	struct buf text; /* lines "file:line:column: message" */
-	unsigned count;
-};
-
 /*
  * Loads files and folders (*.yaml, *.yml, by name; ConfigMap mounts understood), all or nothing.
  * Ownership: *ret has one reference, policy_set_unref().
  * Errors: -1 with every error in errors (free with buf_free(&errors->text)).
  */
 int policy_set_load(const char *const *paths, size_t path_count, struct policy_set **ret,
-	struct policy_errors *errors) _must_check_;
+	struct yaml_errors *errors) _must_check_;
 /* The same for YAML in memory; name stands for the file in errors. */
 int policy_set_load_text(const char *name, struct span text, struct policy_set **ret,
-	struct policy_errors *errors) _must_check_;
+	struct yaml_errors *errors) _must_check_;
 struct policy_set *policy_set_ref(struct policy_set *s);
 void policy_set_unref(struct policy_set *s);
 DEFINE_CLEANUP(struct policy_set *, policy_set_unref)

@@ -142,4 +142,4 @@ int index_find(const struct index *index, const struct policy_request *r, struct
 /* ---- compile.c ---- */
 
 /* Compiles one document and appends it to the set. Problems go to errors. */
-void compile_policy(struct policy_set *set, const struct node *root, struct policy_errors *errors);
+void compile_policy(struct policy_set *set, const struct node *root, struct yaml_errors *errors);

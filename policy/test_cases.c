@@ -1,7 +1,7 @@
 /* Reading and running tests of policies; see test_cases.h. */
 #include "policy/test_cases.h"
 
-#include "policy/errors.h"
+#include "common/yaml/errors.h"
 #include "policy/files.h"
 #include "policy/json_edit.h"
 #include "policy/pattern.h"
@@ -146,7 +146,7 @@ const struct kind language_test = {
 struct running {
 	struct arena *arena;   /* of the files */
 	struct arena *scratch; /* of one case */
-	struct policy_errors *errors;
+	struct yaml_errors *errors;
 	case_result_fn report;
 	void *userdata;
 	const struct source_test *test;
@@ -405,7 +405,7 @@ static int load_policies(struct running *r)
 	const struct yaml_str *names = r->test->policies.items;
 	const char *paths[64];
 	size_t count = 0;
-	struct policy_errors errors;
+	struct yaml_errors errors;
 	for (size_t i = 0; i < r->test->policies.count && count < ARRAY_LEN(paths); i++) {
 		_cleanup_(freep) char *copy = strdup(names[i].at ? names[i].at->file->path : "");
 		if (!names[i].at || !copy)
@@ -455,7 +455,7 @@ static void run_document(const struct node *root, void *arg)
 }
 
 int test_cases_run(const char *const *paths, size_t path_count, case_result_fn report,
-	void *userdata, struct policy_errors *errors)
+	void *userdata, struct yaml_errors *errors)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new(1u << 16, ARENA_MAX_BYTES);
 	_cleanup_(arena_freep) struct arena *scratch = arena_new(1u << 20, CASE_ARENA_MAX_BYTES);
@@ -466,7 +466,7 @@ int test_cases_run(const char *const *paths, size_t path_count, case_result_fn r
 		.userdata = userdata};
 	struct tree_file *files;
 	size_t count;
-	*errors = (struct policy_errors){0};
+	*errors = (struct yaml_errors){0};
 	if (!arena || !scratch) {
 		errors_add(errors, NULL, 0, 0, "out of memory");
 		return -1;

@@ -24,7 +24,7 @@ typedef void (*case_result_fn)(const struct case_result *result, void *userdata)
  * errors (free with buf_free(&errors->text)); cases of good files are run all the same.
  */
 int test_cases_run(const char *const *paths, size_t path_count, case_result_fn report,
-	void *userdata, struct policy_errors *errors) _must_check_;
+	void *userdata, struct yaml_errors *errors) _must_check_;
 
 /* The kind of a test document: for documentation. */
 extern const struct kind language_test;

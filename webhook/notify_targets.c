@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "common/base/crypto.h"
-#include "policy/errors.h"
+#include "common/yaml/errors.h"
 
 #define FILE_MAX      ((size_t)1 << 20)
 #define URL_MAX	      2048
@@ -15,7 +15,7 @@
 
 struct reading {
 	struct notify_targets *targets;
-	struct policy_errors *errors;
+	struct yaml_errors *errors;
 };
 
 static const char *const known_events[] = {"hold.pending", "hold.approved", "hold.denied",
@@ -217,7 +217,7 @@ static int read_text(const char *path, struct buf *out, struct err *e)
 
 int notify_targets_read(const char *path, struct notify_targets *ret, struct err *e)
 {
-	struct policy_errors errors = {.text = BUF_INIT(65536)};
+	struct yaml_errors errors = {.text = BUF_INIT(65536)};
 	_cleanup_(buf_free) struct buf text = BUF_INIT(FILE_MAX);
 	struct reading r = {.targets = ret, .errors = &errors};
 	struct arena *arena = arena_new(65536, ARENA_MAX);

@@ -104,7 +104,7 @@ static void put_into_force(struct policy_store *s, struct policy_set *set)
 }
 
 /* Logs every error as an event of its own: an operator sees all of them at once. */
-static void log_errors(struct policy_errors *errors)
+static void log_errors(struct yaml_errors *errors)
 {
 	const char *line = buf_str(&errors->text);
 
@@ -116,7 +116,7 @@ static void log_errors(struct policy_errors *errors)
 	}
 }
 
-static void first_error(struct policy_errors *errors, struct err *e)
+static void first_error(struct yaml_errors *errors, struct err *e)
 {
 	const char *text = buf_str(&errors->text);
 	size_t len = text ? strcspn(text, "\n") : 0;
@@ -127,7 +127,7 @@ static void first_error(struct policy_errors *errors, struct err *e)
 
 static int load(struct policy_store *s, struct err *e)
 {
-	struct policy_errors errors = {.text = BUF_INIT(1 << 20)};
+	struct yaml_errors errors = {.text = BUF_INIT(1 << 20)};
 	struct policy_set *set = NULL;
 	int rc = policy_set_load(s->paths, s->path_count, &set, &errors);
 

@@ -93,7 +93,7 @@ static void put_policies(struct buf *out, int rules)
 static struct policy_set *load(struct span yaml)
 {
 	struct policy_set *set = NULL;
-	struct policy_errors errors;
+	struct yaml_errors errors;
 	if (policy_set_load_text("bench", yaml, &set, &errors) < 0) {
 		fprintf(stderr, "%s", buf_str(&errors.text));
 		exit(1);

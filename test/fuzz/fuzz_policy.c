@@ -41,7 +41,7 @@ static bool plain_ascii(struct span s)
 static void check_canonical(const struct policy_set *set)
 {
 	struct policy_set *again = NULL;
-	struct policy_errors errors;
+	struct yaml_errors errors;
 	struct span text = policy_set_text(set);
 
 	if (!plain_ascii(text))
@@ -73,7 +73,7 @@ static void check_decision(const struct policy_set *set, const char *text)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct policy_set *set = NULL;
-	struct policy_errors errors;
+	struct yaml_errors errors;
 
 	if (len > 100000)
 		return 0;

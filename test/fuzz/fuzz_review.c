@@ -14,7 +14,7 @@ static struct policy_set *policies(void)
 {
 	static const char *const paths[] = {HOLDPOINT_SOURCE_DIR "/test/e2e/policy.yaml"};
 	static struct policy_set *set;
-	struct policy_errors errors = {.text = BUF_INIT(65536)};
+	struct yaml_errors errors = {.text = BUF_INIT(65536)};
 
 	if (!set && policy_set_load(paths, 1, &set, &errors) != 0) {
 		fprintf(stderr, "%s\n", buf_str(&errors.text));

@@ -14,7 +14,7 @@
 static inline struct policy_set *load_or_fail(const char *yaml)
 {
 	struct policy_set *s = NULL;
-	struct policy_errors errors;
+	struct yaml_errors errors;
 	int rc = policy_set_load_text("test.yaml", span_of(yaml), &s, &errors);
 	if (rc < 0)
 		ck_abort_msg("refused:\n%s", buf_str(&errors.text));

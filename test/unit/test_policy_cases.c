@@ -40,7 +40,7 @@ static void count_result(const struct case_result *r, void *userdata)
 }
 
 /* Runs one file with this text; the errors are the caller's to free. */
-static int run(const char *yaml, struct policy_errors *errors)
+static int run(const char *yaml, struct yaml_errors *errors)
 {
 	const char *paths[] = {path};
 	int fd, rc;
@@ -58,7 +58,7 @@ static int run(const char *yaml, struct policy_errors *errors)
 
 START_TEST(policy_cases__pass_and_fail)
 {
-	struct policy_errors errors;
+	struct yaml_errors errors;
 
 	ck_assert_int_eq(run(HEAD "  - name: exec\n"
 				  "    request: {}\n"
@@ -87,7 +87,7 @@ START_TEST(policy_cases__mistakes_are_listed_in_order)
 		":14:5: unknown field \"nam\" in case; did you mean \"name\"?",
 		":16:22: action \"deny\" is not known; did you mean \"Deny\"?",
 	};
-	struct policy_errors errors;
+	struct yaml_errors errors;
 	const char *line;
 
 	ck_assert_int_eq(

@@ -93,7 +93,7 @@ static const struct {
 START_TEST(policy_conditions__mistakes_in_expressions_have_their_place)
 {
 	struct policy_set *s = NULL;
-	struct policy_errors errors;
+	struct yaml_errors errors;
 	ck_assert_int_eq(
 		policy_set_load_text("t.yaml", span_of(refusals[_i].yaml), &s, &errors), -1);
 	const char *text = buf_str(&errors.text), *at = strstr(text, refusals[_i].expected);

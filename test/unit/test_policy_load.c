@@ -213,7 +213,7 @@ START_TEST(policy_load__every_mistake_has_its_place_and_its_reason)
 {
 	const struct refusal *c = &refusals[_i];
 	struct policy_set *s = NULL;
-	struct policy_errors errors;
+	struct yaml_errors errors;
 	int rc = policy_set_load_text("t.yaml", span_of(c->yaml), &s, &errors);
 
 	ck_assert_int_eq(rc, -1);
@@ -234,7 +234,7 @@ START_TEST(policy_load__all_mistakes_are_listed_at_once)
 		     "    action: Denny\n"
 		     "    match: [{apiGroups: [''], resources: [Pods], operations: [READ]}]\n";
 	struct policy_set *s = NULL;
-	struct policy_errors errors;
+	struct yaml_errors errors;
 	ck_assert_int_eq(policy_set_load_text("t.yaml", span_of(yaml), &s, &errors), -1);
 	ck_assert_uint_eq(errors.count, 5);
 	unsigned last = 0, lines = 0;
@@ -253,7 +253,7 @@ START_TEST(policy_load__endless_mistakes_are_counted_not_listed)
 {
 	struct buf yaml = BUF_INIT(1 << 20);
 	struct policy_set *s = NULL;
-	struct policy_errors errors;
+	struct yaml_errors errors;
 	buf_add_str(&yaml, HEAD);
 	for (int i = 0; i < 500; i++)
 		buf_printf(&yaml, "  zz%d: 1\n", i);
@@ -331,7 +331,7 @@ START_TEST(policy_load__configmap_folder_is_read_once_through_its_links)
 		ck_assert_int_eq(symlink(links[i][0], path), 0);
 	}
 	struct policy_set *s = NULL;
-	struct policy_errors errors;
+	struct yaml_errors errors;
 	const char *paths[] = {dir};
 	int rc = policy_set_load(paths, 1, &s, &errors);
 	remove_tree(dir);
@@ -352,7 +352,7 @@ START_TEST(policy_load__byte_order_mark_and_crlf_are_no_matter)
 		policy_set_unref(load_or_fail(texts[i]));
 
 	struct policy_set *s;
-	struct policy_errors errors;
+	struct yaml_errors errors;
 	int rc = policy_set_load_text("t.yaml",
 		SPAN("\xef\xbb\xbf"
 		     "apiVersion: v2\nkind: GuardrailPolicy\n"),
@@ -430,7 +430,7 @@ START_TEST(policy_load__a_swap_in_the_middle_gives_one_version_or_the_other)
 	const char *paths[] = {dir};
 	for (int i = 0; i < 600; i++) {
 		struct policy_set *set = NULL;
-		struct policy_errors errors;
+		struct yaml_errors errors;
 		if (policy_set_load(paths, 1, &set, &errors) < 0) {
 			ck_assert_msg(strstr(buf_str(&errors.text), "swapped whenever"), "%s",
 				buf_str(&errors.text));
@@ -460,7 +460,7 @@ START_TEST(policy_load__one_broken_file_refuses_the_whole_set)
 	write_file(dir, "a.yaml", NAMED("a"));
 	write_file(dir, "b.yaml", "kind: x\n");
 	struct policy_set *s = NULL;
-	struct policy_errors errors;
+	struct yaml_errors errors;
 	const char *paths[] = {dir, "/nowhere/at-all.yaml"};
 	int rc = policy_set_load(paths, 2, &s, &errors);
 	remove_tree(dir);

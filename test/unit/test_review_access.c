@@ -123,7 +123,7 @@ static enum policy_action decided_by(const char *policy, struct span body)
 {
 	_cleanup_(policy_set_unrefp) struct policy_set *set = NULL;
 	struct policy_request r = request_or_fail(body, arena);
-	struct policy_errors errors;
+	struct yaml_errors errors;
 	struct policy_decision d;
 
 	if (policy_set_load(&policy, 1, &set, &errors) < 0)

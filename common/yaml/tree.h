@@ -2,21 +2,23 @@
  * YAML as a tree in which every node knows where it stands.
  *
  * libyaml's events become nodes: scalars, sequences, mappings. Anchors, aliases, tags and merge
- * keys are refused (a policy says what it means where it says it, and nothing can be expanded a
+ * keys are refused (a file says what it means where it says it, and nothing can be expanded a
  * billion times); so are duplicate keys, keys that are not strings, and whatever passes the limits.
- * The tree knows nothing of policies: policy/schema.h reads it into structs.
+ * common/yaml/schema.h reads it into structs.
  * Threads: a tree is immutable once read.
  */
 #pragma once
 
 #include "common/base/arena.h"
-#include "policy/policy.h"
+#include "common/base/buf.h"
 
 #define TREE_MAX_FILE_BYTES (16u << 20)
 #define TREE_MAX_DEPTH	    48
 #define TREE_MAX_NODES	    2000000u
 #define TREE_MAX_KEYS	    1000u
 #define TREE_MAX_SCALAR	    65536u
+
+struct yaml_errors;
 
 struct tree_file {
 	const char *path; /* as shown in errors */
@@ -58,7 +60,7 @@ struct node {
  * A byte order mark before the text is taken off it: some editors leave one.
  * Errors: added to errors; take() is not called for a document that has one.
  */
-void tree_read(struct tree_file *file, struct arena *arena, struct policy_errors *errors,
+void tree_read(struct tree_file *file, struct arena *arena, struct yaml_errors *errors,
 	void (*take)(const struct node *root, void *arg), void *arg);
 
 /* The value of a member; NULL if absent or m is no mapping. */

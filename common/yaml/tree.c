@@ -1,7 +1,8 @@
 /* libyaml's events to a tree with positions; see tree.h. */
-#include "policy/tree.h"
+#include "common/yaml/tree.h"
 
-#include "policy/errors.h"
+#include "common/json/json.h"
+#include "common/yaml/errors.h"
 
 #include <stdio.h>
 #include <yaml.h>
@@ -87,7 +88,7 @@ struct reader {
 	yaml_parser_t yaml;
 	const struct tree_file *file;
 	struct arena *arena;
-	struct policy_errors *errors;
+	struct yaml_errors *errors;
 	uint32_t nodes;
 	struct node *stack[TREE_MAX_DEPTH]; /* open containers */
 	struct node *last[TREE_MAX_DEPTH];  /* their newest child */
@@ -320,7 +321,7 @@ static void skip_byte_order_mark(struct span *text)
 		*text = (struct span){text->ptr + 3, text->len - 3};
 }
 
-void tree_read(struct tree_file *file, struct arena *arena, struct policy_errors *errors,
+void tree_read(struct tree_file *file, struct arena *arena, struct yaml_errors *errors,
 	void (*take)(const struct node *root, void *arg), void *arg)
 {
 	struct reader r = {.file = file, .arena = arena, .errors = errors};

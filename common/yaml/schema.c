@@ -1,8 +1,8 @@
 /* The strict reader behind the field tables; see schema.h. */
-#include "policy/schema.h"
+#include "common/yaml/schema.h"
 
 #include "common/base/flags_value.h"
-#include "policy/errors.h"
+#include "common/yaml/errors.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 
 struct context {
 	struct arena *arena;
-	struct policy_errors *errors;
+	struct yaml_errors *errors;
 	bool failed;
 };
 
@@ -416,7 +416,7 @@ static void read_object(
 }
 
 int schema_read(const struct kind *kind, const struct node *n, void *value, struct arena *arena,
-	struct policy_errors *errors)
+	struct yaml_errors *errors)
 {
 	struct context c = {.arena = arena, .errors = errors};
 	read_object(&c, kind, n, value);

@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "policy/tree.h"
+#include "common/yaml/tree.h"
 
 enum field_type {
 	FIELD_STRING,	   /* struct yaml_str */
@@ -84,7 +84,7 @@ struct kind {
  * Returns 0, or -1 with every problem added to errors. Memory comes from the arena.
  */
 int schema_read(const struct kind *kind, const struct node *n, void *value, struct arena *arena,
-	struct policy_errors *errors) _must_check_;
+	struct yaml_errors *errors) _must_check_;
 
 /* The closest of `names` to a misspelt one; NULL if none is close. Ends with NULL. */
 const char *schema_closest(struct span wrong, const char *const *names);

@@ -1,14 +1,16 @@
 /*
- * What is wrong with policies, one line each: where it stands, and in which order people read it.
+ * What is wrong with YAML files, one line each: where it stands, and in which order people read it.
  */
-#include "policy/errors.h"
+#include "common/yaml/errors.h"
+
+#include "common/base/err.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
 #define ERRORS_MAX_BYTES (1u << 20)
 
-static void errors_addv(struct policy_errors *errors, const struct tree_file *file, uint32_t line,
+static void errors_addv(struct yaml_errors *errors, const struct tree_file *file, uint32_t line,
 	uint32_t column, const char *fmt, va_list args)
 {
 	if (++errors->count > ERRORS_MAX)
@@ -29,7 +31,7 @@ static void errors_addv(struct policy_errors *errors, const struct tree_file *fi
 		buf_printf(&errors->text, "%s\n", message);
 }
 
-void errors_add(struct policy_errors *errors, const struct tree_file *file, uint32_t line,
+void errors_add(struct yaml_errors *errors, const struct tree_file *file, uint32_t line,
 	uint32_t column, const char *fmt, ...)
 {
 	va_list args;
@@ -38,7 +40,7 @@ void errors_add(struct policy_errors *errors, const struct tree_file *file, uint
 	va_end(args);
 }
 
-void errors_add_at(struct policy_errors *errors, const struct node *at, const char *fmt, ...)
+void errors_add_at(struct yaml_errors *errors, const struct node *at, const char *fmt, ...)
 {
 	va_list args;
 	va_start(args, fmt);
@@ -114,7 +116,7 @@ static void node_position(
 }
 
 void errors_add_in(
-	struct policy_errors *errors, const struct node *at, size_t offset, const char *fmt, ...)
+	struct yaml_errors *errors, const struct node *at, size_t offset, const char *fmt, ...)
 {
 	uint32_t line, column;
 	node_position(at, offset, &line, &column);
@@ -163,7 +165,7 @@ static int by_place(const void *a, const void *b)
 	return x->index < y->index ? -1 : 1;
 }
 
-void errors_sort(struct policy_errors *errors)
+void errors_sort(struct yaml_errors *errors)
 {
 	struct error_line lines[ERRORS_MAX];
 	struct span rest = buf_span(&errors->text);
