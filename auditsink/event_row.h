@@ -6,7 +6,7 @@
 
 #include "common/base/crypto.h"
 #include "common/json/json.h"
-#include "common/mask.h"
+#include "common/mask/mask.h"
 
 #define EVENT_NONCE_LEN 16
 

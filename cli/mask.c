@@ -10,7 +10,7 @@
 #include "cli/commands.h"
 #include "cli/table.h"
 #include "common/base/crypto.h"
-#include "common/mask.h"
+#include "common/mask/mask.h"
 
 #define INPUT_MAX  ((size_t)1 << 30)
 #define OUTPUT_MAX ((size_t)4 << 30)

@@ -15,7 +15,7 @@
  */
 #pragma once
 
-#include "common/mask.h"
+#include "common/mask/mask.h"
 #include "policy/policy.h"
 
 #define HOLD_CHANGE_MAX	      ((size_t)64 << 10) /* bytes of the whole text */

@@ -10,7 +10,7 @@
 
 #include "common/base/crypto.h"
 #include "common/http/http_server.h"
-#include "common/mask.h"
+#include "common/mask/mask.h"
 #include "common/pg/pg_pool.h"
 #include "policy/review.h"
 #include "webhook/answer.h"

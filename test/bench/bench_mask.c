@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/mask.h"
+#include "common/mask/mask.h"
 
 static const struct json_limits limits = {.max_bytes = 64u << 20,
 	.max_depth = 512,

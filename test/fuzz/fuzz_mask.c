@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "common/mask.h"
+#include "common/mask/mask.h"
 #include "support/mask_both_ways.h"
 #include "support/mask_plant.h"
 #include "support/secret_search.h"

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "common/mask.h"
+#include "common/mask/mask.h"
 
 /* A text made of what patterns begin, end and are joined with, and of words around them. */
 static inline void mask_random_text(uint32_t (*next)(void *), void *source, struct buf *out)

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/mask.h"
+#include "common/mask/mask.h"
 
 #define MASK_TEST_KEY "test-key-test-key-test-key-test-"
 

@@ -32,7 +32,7 @@
 #include <stdio.h>
 
 #include "common/base/crypto.h"
-#include "common/mask.h"
+#include "common/mask/mask.h"
 
 #define MASK_DEPTH_MAX	     256	 /* nesting of values inside one text */
 #define MASK_LAYERS_MAX	     8		 /* texts inside texts */

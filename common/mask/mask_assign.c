@@ -3,7 +3,7 @@
  * (a=b&c=d; a=b;c=d), YAML and headers (name: value), JSON that does not parse ("name":"value"),
  * XML (<name>value</name>) and SQL (PASSWORD 'value'). Where the value ends: mask_value.c.
  */
-#include "common/mask_pair.h"
+#include "common/mask/mask_pair.h"
 
 /* The name that ends before the separator. False: there is none. */
 static bool find_name(struct pair *p)

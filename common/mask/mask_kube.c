@@ -3,7 +3,7 @@
  * the extras of a user, and admission requests. Secrets: mask_secret.c; managed fields:
  * mask_managed.c.
  */
-#include "common/mask_internal.h"
+#include "common/mask/mask_internal.h"
 
 /* ---- patches ---- */
 

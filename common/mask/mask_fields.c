@@ -8,7 +8,7 @@
 #include <assert.h>
 #include <pthread.h>
 
-#include "common/mask_internal.h"
+#include "common/mask/mask_internal.h"
 
 struct known {
 	const char *text;

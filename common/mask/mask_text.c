@@ -3,8 +3,8 @@
  * what messages quote, and the places where name=value and the like are looked at (mask_assign.c).
  * Only the places are looked at that mask_plain.c says a pattern may begin at.
  */
-#include "common/mask_bytes.h"
-#include "common/mask_internal.h"
+#include "common/mask/mask_bytes.h"
+#include "common/mask/mask_internal.h"
 
 /* The text under the scan. A pattern that masks something returns where to go on. */
 struct scan {

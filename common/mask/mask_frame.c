@@ -7,8 +7,8 @@
  */
 #include <assert.h>
 
-#include "common/mask_bytes.h"
-#include "common/mask_internal.h"
+#include "common/mask/mask_bytes.h"
+#include "common/mask/mask_internal.h"
 
 #define MARK_BEGIN "[masked hmac-sha256:"
 

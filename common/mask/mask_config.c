@@ -18,7 +18,7 @@
 #include <errno.h>
 #include <yaml.h>
 
-#include "common/mask_internal.h"
+#include "common/mask/mask_internal.h"
 
 #define CONFIG_BYTES_MAX   (1u << 20)
 #define CONFIG_ENTRIES_MAX 1000

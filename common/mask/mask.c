@@ -2,8 +2,8 @@
  * Masking as others see it: makes the masker, opens the root frame for an event, an object or a
  * text, and writes the input with the edits found.
  */
-#include "common/mask_bytes.h"
-#include "common/mask_internal.h"
+#include "common/mask/mask_bytes.h"
+#include "common/mask/mask_internal.h"
 
 int masker_new(const char *key_file, const char *config_file, struct masker **ret, struct err *e)
 {

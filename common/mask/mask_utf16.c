@@ -2,8 +2,8 @@
  * Texts in UTF-16, as Windows writes them into base64 (PowerShell's -EncodedCommand, exported
  * keys).
  */
-#include "common/mask_bytes.h"
-#include "common/mask_internal.h"
+#include "common/mask/mask_bytes.h"
+#include "common/mask/mask_internal.h"
 
 enum order { NOT_UTF16, LITTLE_ENDIAN_FIRST, BIG_ENDIAN_FIRST };
 

@@ -2,7 +2,7 @@
  * Options of command lines in free text: --password value, -p of database clients, -u
  * user:password, and what is piped into --password-stdin.
  */
-#include "common/mask_pair.h"
+#include "common/mask/mask_pair.h"
 
 /* Programs that take a password after a one-letter option. */
 char mask_password_option(struct span command)

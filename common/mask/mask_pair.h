@@ -4,8 +4,8 @@
  */
 #pragma once
 
-#include "common/mask_bytes.h"
-#include "common/mask_internal.h"
+#include "common/mask/mask_bytes.h"
+#include "common/mask/mask_internal.h"
 
 /* A name and its value in text[begin..end). Whoever finds the name sets the other offsets up to the
  * separator. */

@@ -5,8 +5,8 @@
  * What is run with exec was typed by somebody, secrets and all, so there only words stay that are
  * known to be harmless: the program, options' names, paths, small numbers, plain words.
  */
-#include "common/mask_bytes.h"
-#include "common/mask_internal.h"
+#include "common/mask/mask_bytes.h"
+#include "common/mask/mask_internal.h"
 
 static size_t count_of(struct span s, bool (*is)(char c))
 {
