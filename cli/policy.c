@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "cli/table.h"
-#include "policy/review.h"
+#include "policy/review/review.h"
 
 #define REVIEW_MAX_BYTES (32u << 20)
 

@@ -6,7 +6,7 @@
  * after other webhooks changed the object), and so is one that would make another object of it.
  */
 #include "policy/decide.h"
-#include "policy/json_edit.h"
+#include "policy/review/json_edit.h"
 
 #define MAX_OPERATIONS 1000u
 

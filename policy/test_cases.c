@@ -3,9 +3,9 @@
 
 #include "common/yaml/errors.h"
 #include "policy/files.h"
-#include "policy/json_edit.h"
 #include "policy/pattern.h"
-#include "policy/review.h"
+#include "policy/review/json_edit.h"
+#include "policy/review/review.h"
 
 #include <libgen.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@
 #include "webhook/hold_change.h"
 
 #include "common/base/utf8.h"
-#include "policy/change.h"
+#include "policy/review/change.h"
 
 #define MASKED_MAX ((size_t)32 << 20)
 

@@ -10,7 +10,7 @@
 #include "common/base/clock.h"
 #include "common/base/flags.h"
 #include "common/base/log.h"
-#include "policy/fingerprint.h"
+#include "policy/review/fingerprint.h"
 #include "webhook/hold_change.h"
 #include "webhook/hold_message.h"
 #include "webhook/hold_wait.h"

@@ -12,7 +12,7 @@
 #include "common/http/http_server.h"
 #include "common/mask/mask.h"
 #include "common/pg/pg_pool.h"
-#include "policy/review.h"
+#include "policy/review/review.h"
 #include "webhook/answer.h"
 #include "webhook/decision_record.h"
 #include "webhook/policy_store.h"

@@ -12,7 +12,7 @@
 
 #include "policy/cel/cel.h"
 #include "policy/policy.h"
-#include "policy/review.h"
+#include "policy/review/review.h"
 
 #define ROUNDS	  800
 #define PER_ROUND 500

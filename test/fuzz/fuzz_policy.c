@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "policy/policy.h"
-#include "policy/review.h"
+#include "policy/review/review.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -4,8 +4,9 @@
  */
 #include <stdio.h>
 
-#include "policy/fingerprint.h"
-#include "policy/review.h"
+#include "policy/policy.h"
+#include "policy/review/fingerprint.h"
+#include "policy/review/review.h"
 #include "webhook/answer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "policy/policy.h"
-#include "policy/review.h"
+#include "policy/review/review.h"
 
 #define SUPPORT_LIMITS                                                                             \
 	((struct json_limits){.max_bytes = 8u << 20, .max_depth = 100, .max_nodes = 1u << 20})

@@ -5,8 +5,8 @@
 #include <dirent.h>
 #include <stdio.h>
 
-#include "policy/fingerprint.h"
-#include "policy/review.h"
+#include "policy/review/fingerprint.h"
+#include "policy/review/review.h"
 
 #define REVIEW_FIXTURES HOLDPOINT_FIXTURES "/admission"
 

@@ -1,7 +1,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "policy/json_edit.h"
+#include "policy/review/json_edit.h"
 #include "support/run_tests.h"
 #include "unit/policy_support.h"
 

@@ -3,7 +3,7 @@
  * come in one fixed order from a real API server, so each object is walked once and every known
  * member handed to the reader of its kind.
  */
-#include "policy/review_impl.h"
+#include "policy/review/review_internal.h"
 
 struct reader {
 	struct fields f;

@@ -1,6 +1,6 @@
 /* SubjectAccessReview: may this identity do this? Asked for every request, reads and impersonation
  * included. */
-#include "policy/review_impl.h"
+#include "policy/review/review_internal.h"
 
 static const char *const versions[] = {"authorization.k8s.io/v1", "authorization.k8s.io/v1beta1"};
 

@@ -1,5 +1,5 @@
 /* Changing JSON: RFC 7396 merge patches and RFC 6902 operations; see json_edit.h. */
-#include "policy/json_edit.h"
+#include "policy/review/json_edit.h"
 
 enum form { FORM_REF, FORM_ARRAY, FORM_OBJECT };
 

@@ -1,5 +1,5 @@
 /* What differs between two JSON values, as RFC 6902 operations; see json_edit.h. */
-#include "policy/json_edit.h"
+#include "policy/review/json_edit.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /* What both kinds of reviews have in common; see review.h and review_impl.h. */
 #include "common/base/clock.h"
-#include "policy/review_impl.h"
+#include "policy/review/review_internal.h"
 
 /* Bytes are limited by whoever holds them. */
 #define BODY_MAX ((size_t)1 << 30)

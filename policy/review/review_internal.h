@@ -1,7 +1,7 @@
 /* What the readers of the two kinds of reviews share. For review*.c only. */
 #pragma once
 
-#include "policy/review.h"
+#include "policy/review/review.h"
 
 /* Sets *ret to a request of which nothing is known, and reads body as JSON into ret->doc. */
 int review_begin(struct span body, uint32_t max_nodes, struct arena *arena, struct review *ret,

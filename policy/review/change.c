@@ -3,7 +3,7 @@
  * members merged in the order of their keys, lists paired by identity, and where the texts of two
  * values are the same bytes nothing below is looked at, which is nearly everywhere.
  */
-#include "policy/change.h"
+#include "policy/review/change.h"
 
 #include <stdio.h>
 

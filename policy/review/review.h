@@ -13,7 +13,7 @@
 #pragma once
 
 #include "common/base/err.h"
-#include "policy/policy.h"
+#include "policy/review/request.h"
 
 #define REVIEW_UID_MAX		128
 #define REVIEW_DEPTH_MAX	100

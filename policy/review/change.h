@@ -15,7 +15,7 @@
  */
 #pragma once
 
-#include "policy/policy.h"
+#include "policy/review/request.h"
 
 #define CHANGE_DEPTH_MAX 128
 

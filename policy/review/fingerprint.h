@@ -37,7 +37,7 @@
 #pragma once
 
 #include "common/base/crypto.h"
-#include "policy/policy.h"
+#include "policy/review/request.h"
 
 /*
  * cluster: the name this API server goes by.

@@ -2,9 +2,9 @@
  * The canonical form of a change and its SHA-256; the form is described in fingerprint.h, the
  * differences of an UPDATE come from change.c.
  */
-#include "policy/fingerprint.h"
+#include "policy/review/fingerprint.h"
 
-#include "policy/change.h"
+#include "policy/review/change.h"
 
 #define CANONICAL_MAX ((size_t)64 << 20)
 #define GENERATED_LEN 5
