@@ -10,11 +10,11 @@
 #include "common/base/clock.h"
 #include "common/base/flags.h"
 #include "common/base/log.h"
+#include "common/pg/sql_text.h"
 #include "policy/review/fingerprint.h"
-#include "webhook/hold_change.h"
+#include "webhook/hold/hold_change.h"
+#include "webhook/hold/hold_wait.h"
 #include "webhook/hold_message.h"
-#include "webhook/hold_wait.h"
-#include "webhook/sql_text.h"
 #include "webhook/webhook.h"
 
 #define DEFAULT_TIMEOUT_MS 10000

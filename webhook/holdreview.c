@@ -3,8 +3,8 @@
 #include <stdio.h>
 
 #include "common/base/log.h"
+#include "common/pg/sql_text.h"
 #include "webhook/holdreview_list.h"
-#include "webhook/sql_text.h"
 #include "webhook/webhook.h"
 
 #define REASON_MAX 4096

@@ -1,7 +1,7 @@
 #include "webhook/holdreview_list.h"
 
+#include "common/pg/sql_text.h"
 #include "webhook/holdreview.h"
-#include "webhook/sql_text.h"
 #include "webhook/webhook.h"
 
 #define GROUPS_MAX 256

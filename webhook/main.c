@@ -12,9 +12,9 @@
 
 #include "common/base/flags.h"
 #include "common/base/log.h"
-#include "webhook/hold_wait.h"
+#include "webhook/hold/hold_wait.h"
 #include "webhook/housekeeping.h"
-#include "webhook/notify.h"
+#include "webhook/notify/notifier.h"
 #include "webhook/ops.h"
 #include "webhook/webhook.h"
 

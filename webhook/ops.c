@@ -1,8 +1,8 @@
 #include "webhook/ops.h"
 
+#include "webhook/hold/hold_wait.h"
 #include "webhook/hold_gate.h"
-#include "webhook/hold_wait.h"
-#include "webhook/notify.h"
+#include "webhook/notify/notifier.h"
 #include "webhook/webhook.h"
 
 #define METRICS_MAX ((size_t)1 << 20)

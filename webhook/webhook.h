@@ -14,8 +14,8 @@
 #include "common/pg/pg_pool.h"
 #include "policy/review/review.h"
 #include "webhook/answer.h"
-#include "webhook/decision_record.h"
 #include "webhook/policy_store.h"
+#include "webhook/record/recorder.h"
 
 struct hold_wait;
 

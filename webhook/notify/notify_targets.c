@@ -1,4 +1,4 @@
-#include "webhook/notify_targets.h"
+#include "webhook/notify/notify_targets.h"
 
 #include <stdio.h>
 

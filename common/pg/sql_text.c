@@ -1,4 +1,4 @@
-#include "webhook/sql_text.h"
+#include "common/pg/sql_text.h"
 
 #include "common/base/crypto.h"
 

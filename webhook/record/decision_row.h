@@ -1,7 +1,7 @@
 /* The form in which a decision record is queued and sent: one line of a COPY. */
 #pragma once
 
-#include "webhook/decision_record.h"
+#include "webhook/record/recorder.h"
 
 /* The COPY that the rows are for. */
 extern const char decision_row_copy_sql[];

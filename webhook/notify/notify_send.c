@@ -1,4 +1,4 @@
-#include "webhook/notify_send.h"
+#include "webhook/notify/notify_send.h"
 
 #include <arpa/inet.h>
 #include <curl/curl.h>

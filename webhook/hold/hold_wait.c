@@ -3,7 +3,7 @@
  * so that a deadline is kept whatever the database does. What waits stands in a hash table by the
  * number of its hold.
  */
-#include "webhook/hold_wait.h"
+#include "webhook/hold/hold_wait.h"
 
 #include <malloc.h>
 #include <pthread.h>

@@ -4,7 +4,7 @@
  * transaction, and a row's primary key is made here: when a connection is lost at the commit, the
  * batch is sent again, and a duplicate key then means that it had been stored.
  */
-#include "webhook/decision_record.h"
+#include "webhook/record/recorder.h"
 
 #include <pthread.h>
 #include <time.h>
@@ -12,7 +12,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/pg/pg_pool.h"
-#include "webhook/decision_row.h"
+#include "webhook/record/decision_row.h"
 
 #define RETRY_MS     500
 #define DROP_LOG_MS  5000

@@ -1,4 +1,4 @@
-#include "webhook/notify.h"
+#include "webhook/notify/notifier.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
@@ -8,8 +8,8 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/pg/pg_pool.h"
-#include "webhook/notify_send.h"
-#include "webhook/sql_text.h"
+#include "common/pg/sql_text.h"
+#include "webhook/notify/notify_send.h"
 
 #define POLL_MS	     1000
 #define RECONNECT_MS 2000

@@ -3,7 +3,7 @@
  * secret is ever in a buffer that is cut, compared or sent from here. A changed secret still shows,
  * because its mark is another one.
  */
-#include "webhook/hold_change.h"
+#include "webhook/hold/hold_change.h"
 
 #include "common/base/utf8.h"
 #include "policy/review/change.h"

@@ -1,5 +1,5 @@
 /* A decision record in COPY's text format; see decision_row.h. */
-#include "webhook/decision_row.h"
+#include "webhook/record/decision_row.h"
 
 #include <time.h>
 

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "webhook/notify_message.h"
+#include "webhook/notify/notify_message.h"
 
 enum notify_result {
 	NOTIFY_DELIVERED,

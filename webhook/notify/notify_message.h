@@ -10,7 +10,7 @@
 #pragma once
 
 #include "common/json/json.h"
-#include "webhook/notify_targets.h"
+#include "webhook/notify/notify_targets.h"
 
 /* One event of the outbox. */
 struct notify_event {

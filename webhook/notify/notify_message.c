@@ -1,4 +1,4 @@
-#include "webhook/notify_message.h"
+#include "webhook/notify/notify_message.h"
 
 #include "common/base/crypto.h"
 
