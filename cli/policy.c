@@ -62,9 +62,9 @@ int cli_policy_read_review(
 static void put_resource(struct buf *out, const struct policy_request *r)
 {
 	put_printable(out, r->resource);
-	if (r->group.len) {
+	if (r->api_group.len) {
 		buf_add_char(out, '.');
-		put_printable(out, r->group);
+		put_printable(out, r->api_group);
 	}
 	if (r->subresource.len) {
 		buf_add_char(out, '/');
@@ -80,7 +80,7 @@ static void put_resource(struct buf *out, const struct policy_request *r)
 
 void cli_policy_put_request(struct buf *out, const struct policy_request *r)
 {
-	put_printable(out, r->verb);
+	put_printable(out, request_operation_name(r));
 	buf_add_char(out, ' ');
 	if (r->path.len)
 		put_printable(out, r->path);

@@ -15,11 +15,11 @@ struct explained {
 
 /* ---- for people ---- */
 
-static enum colour outcome_colour(const struct policy_explained_rule *r)
+static enum colour verdict_colour(const struct policy_explained_rule *r)
 {
-	if (r->outcome == POLICY_CONDITION_FAILED)
+	if (r->verdict == POLICY_CONDITION_FAILED)
 		return COLOUR_YELLOW;
-	if (r->outcome != POLICY_APPLIES)
+	if (r->verdict != POLICY_APPLIES)
 		return COLOUR_DIM;
 	return r->rule->action >= POLICY_HOLD ? COLOUR_RED : COLOUR_GREEN;
 }
@@ -59,8 +59,8 @@ static void put_condition(struct buf *out, const struct policy_explained_conditi
 static void put_rule(struct buf *out, const struct policy_explained_rule *r)
 {
 	buf_printf(out, "    %-6s %-40s %s%s%s%s%s\n", policy_action_name(r->rule->action),
-		r->rule->rule, colour_on(outcome_colour(r), stdout),
-		policy_outcome_name(r->outcome), r->why ? ": " : "", r->why ? r->why : "",
+		r->rule->rule, colour_on(verdict_colour(r), stdout),
+		policy_verdict_name(r->verdict), r->why ? ": " : "", r->why ? r->why : "",
 		colour_off(stdout));
 	for (size_t i = 0; i < r->condition_count; i++)
 		put_condition(out, &r->conditions[i]);
@@ -101,8 +101,8 @@ static void print_text(const struct explained *x)
 		policy = r->rule->policy;
 		if (!same)
 			buf_printf(&out, "  policy %s%s\n", policy,
-				r->outcome == POLICY_NOT_CONCERNED ? ": not about this user" : "");
-		if (r->outcome != POLICY_NOT_CONCERNED)
+				r->verdict == POLICY_NOT_CONCERNED ? ": not about this user" : "");
+		if (r->verdict != POLICY_NOT_CONCERNED)
 			put_rule(&out, r);
 	}
 	put_decision(&out, x);
@@ -123,7 +123,7 @@ static void put_json_rule(struct buf *out, const struct policy_explained_rule *r
 	put_string(out, "policy", span_of(r->rule->policy));
 	put_string(out, "rule", span_of(r->rule->rule));
 	put_string(out, "action", span_of(policy_action_name(r->rule->action)));
-	put_string(out, "outcome", span_of(policy_outcome_name(r->outcome)));
+	put_string(out, "verdict", span_of(policy_verdict_name(r->verdict)));
 	if (r->why)
 		put_string(out, "why", span_of(r->why));
 	buf_add_str(out, ",\"conditions\":[");

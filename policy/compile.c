@@ -32,12 +32,13 @@ static bool is_name(struct span s, bool dots, size_t max)
 
 /* ---- rules ---- */
 
-/* Which endpoints the rule's matches are for: exactly one bit, or both if they are mixed. */
+/* Which endpoints the rule's matches are for: those of one kind of review, or all if they are
+ * mixed. */
 static unsigned rule_endpoints(const struct rule *r)
 {
 	unsigned where = 0;
 	for (size_t i = 0; i < r->match_count; i++)
-		where |= r->matches[i].authorize ? ENDPOINT_AUTHORIZE : ENDPOINT_ADMISSION;
+		where |= r->matches[i].endpoints;
 	return where;
 }
 
@@ -70,7 +71,7 @@ static void compile_matches(
 	}
 	r->matches = s->match.at ? compile_match_list(c, &s->match) : p->matches;
 	r->match_count = !r->matches ? 0 : s->match.at ? s->match.count : p->match_count;
-	if (rule_endpoints(r) == (ENDPOINT_ADMISSION | ENDPOINT_AUTHORIZE))
+	if (rule_endpoints(r) == ENDPOINTS_ANY)
 		errors_add_at(c->errors, s->match.at ? s->match.at : r->at,
 			"a rule has matches with operations or with verbs, not both: write two "
 			"rules");
@@ -124,11 +125,11 @@ static void compile_conditions(
 	const struct expression **out = compiler_alloc(c, s->when.at, s->when.count, sizeof *out);
 	if (!out)
 		return;
-	enum endpoint where = (enum endpoint)rule_endpoints(r);
+	unsigned endpoints = rule_endpoints(r);
 	for (size_t i = 0; i < s->when.count; i++)
 		if (items[i].at)
 			out[i] = expressions_compile(
-				p->expressions, &items[i], "bool", where, c->errors);
+				p->expressions, &items[i], "bool", endpoints, c->errors);
 	r->when = out;
 	r->when_count = s->when.count;
 }
@@ -136,18 +137,18 @@ static void compile_conditions(
 static void compile_message(
 	struct compiler *c, const struct policy *p, const struct source_rule *s, struct rule *r)
 {
-	enum endpoint where = (enum endpoint)rule_endpoints(r);
+	unsigned endpoints = rule_endpoints(r);
 	if (s->message.s.len > SET_MAX_MESSAGE)
 		errors_add_at(c->errors, s->message.at, "message is longer than %u bytes",
 			SET_MAX_MESSAGE);
 	if (s->message.at && !s->message.s.len)
 		errors_add_at(c->errors, s->message.at, "message is empty; leave it out");
 	if (s->message.at)
-		r->message =
-			expressions_compile_template(p->expressions, &s->message, where, c->errors);
+		r->message = expressions_compile_template(
+			p->expressions, &s->message, endpoints, c->errors);
 	if (s->message_expression.at)
 		r->message_expression = expressions_compile(
-			p->expressions, &s->message_expression, "string", where, c->errors);
+			p->expressions, &s->message_expression, "string", endpoints, c->errors);
 	r->default_message =
 		arena_printf(c->arena, "rule %s of policy %s %s", r->info.rule, p->name,
 			r->info.action == POLICY_DENY	? "forbids this"
@@ -167,11 +168,11 @@ static void compile_action(
 		compile_hold(c, s, r);
 	if (s->action.v != POLICY_MUTATE || !s->action.at)
 		return;
-	if (rule_endpoints(r) & ENDPOINT_AUTHORIZE)
+	if (rule_endpoints(r) & ENDPOINTS_AUTHORIZE)
 		errors_add_at(c->errors, s->action.at,
 			"Mutate needs operations: nothing is written at authorization");
 	for (size_t i = 0; i < r->match_count; i++)
-		if (r->matches[i].operations & (POLICY_OP_DELETE | POLICY_OP_CONNECT)) {
+		if (r->matches[i].operations & (OPERATION_DELETE | OPERATION_CONNECT)) {
 			errors_add_at(
 				c->errors, s->action.at, "Mutate works on CREATE and UPDATE only");
 			break;

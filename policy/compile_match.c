@@ -129,11 +129,11 @@ static const struct {
 	const char *name;
 	unsigned bits;
 } operations[] = {
-	{"CREATE", POLICY_OP_CREATE},
-	{"UPDATE", POLICY_OP_UPDATE},
-	{"DELETE", POLICY_OP_DELETE},
-	{"CONNECT", POLICY_OP_CONNECT},
-	{"*", POLICY_OP_CREATE | POLICY_OP_UPDATE | POLICY_OP_DELETE | POLICY_OP_CONNECT},
+	{"CREATE", OPERATION_CREATE},
+	{"UPDATE", OPERATION_UPDATE},
+	{"DELETE", OPERATION_DELETE},
+	{"CONNECT", OPERATION_CONNECT},
+	{"*", OPERATION_CREATE | OPERATION_UPDATE | OPERATION_DELETE | OPERATION_CONNECT},
 };
 
 static unsigned compile_operation(struct compiler *c, const struct yaml_str *s)
@@ -284,7 +284,7 @@ static void compile_groups(struct compiler *c, const struct source_match *m, str
 		else if (span_eq_str(items[i].s, "core"))
 			errors_add_at(c->errors, items[i].at, "the core group is written \"\"");
 	}
-	ret->groups = (struct patterns){out, m->api_groups.count};
+	ret->api_groups = (struct patterns){out, m->api_groups.count};
 }
 
 static void need(struct compiler *c, const struct yaml_list *list, const struct node *at,
@@ -348,7 +348,7 @@ void compile_match(struct compiler *c, const struct source_match *m, struct matc
 		errors_add_at(c->errors, at,
 			"match needs \"operations\" (CREATE, UPDATE, DELETE, CONNECT) or "
 			"\"verbs\"");
-	ret->authorize = m->verbs.at != NULL;
+	ret->endpoints = m->verbs.at ? ENDPOINTS_AUTHORIZE : ENDPOINTS_ADMISSION;
 	if (m->operations.at)
 		compile_operations(c, m, ret);
 	if (m->verbs.at)

@@ -60,7 +60,7 @@ static void put_value(struct builder *b, const struct node *n)
 		}
 		struct yaml_str source = {n->text, n};
 		const struct template *t = expressions_compile_template(
-			b->x, &source, ENDPOINT_ADMISSION, b->c->errors);
+			b->x, &source, ENDPOINTS_ADMISSION, b->c->errors);
 		if (t)
 			end_piece(b, n, t);
 		return;
@@ -118,6 +118,6 @@ const struct mutation *compile_mutation(struct compiler *c, struct expressions *
 		compile_merge_patch(c, x, m->merge_patch, ret);
 	if (jp && jp->expression.at)
 		ret->json_patch = expressions_compile(
-			x, &jp->expression, "list(dyn)", ENDPOINT_ADMISSION, c->errors);
+			x, &jp->expression, "list(dyn)", ENDPOINTS_ADMISSION, c->errors);
 	return ret;
 }

@@ -66,7 +66,7 @@ static struct cel_value access_request(const struct policy_request *r, struct ar
 		PUT(p, n, "path", string_of(r->path));
 		return pair_map(p, n / 2, a);
 	}
-	PUT(resource, k, "group", string_of(r->group));
+	PUT(resource, k, "group", string_of(r->api_group));
 	PUT(resource, k, "version", string_of(r->version));
 	PUT(resource, k, "resource", string_of(r->resource));
 	PUT(p, n, "resource", pair_map(resource, k / 2, a));
@@ -101,8 +101,8 @@ static struct cel_value common_value(struct evaluation *ev, uint32_t slot)
 	const struct policy_request *r = ev->request;
 	switch (slot) {
 	case SLOT_REQUEST:
-		return r->authorize ? access_request(r, ev->arena)
-				    : admission_request(r, ev->arena);
+		return request_is_access(r) ? access_request(r, ev->arena)
+					    : admission_request(r, ev->arena);
 	case SLOT_OBJECT:
 		return ev->object ? cel_json(ev->object, JSON_ROOT, ev->arena)
 				  : cel_json(r->doc, r->object, ev->arena);

@@ -1,7 +1,7 @@
 /* Why a decision came out as it did: every rule, every condition, the values that decided. */
 #include "policy/decide.h"
 
-const char *policy_outcome_name(enum policy_outcome o)
+const char *policy_verdict_name(enum policy_verdict v)
 {
 	static const char *const names[] = {
 		[POLICY_APPLIES] = "applies",
@@ -11,7 +11,7 @@ const char *policy_outcome_name(enum policy_outcome o)
 		[POLICY_CONDITION_FALSE] = "condition not met",
 		[POLICY_CONDITION_FAILED] = "could not be evaluated",
 	};
-	return (size_t)o < ARRAY_LEN(names) ? names[o] : "?";
+	return (size_t)v < ARRAY_LEN(names) ? names[v] : "?";
 }
 
 static const char *why_not_matched(const struct rule *rule, const struct policy_request *r)
@@ -49,9 +49,9 @@ static int explain_conditions(
 		if (explain_condition(rule->when[i], d, ev, &list[i]) < 0)
 			return -1;
 		if (list[i].verdict[0] == 'f')
-			ret->outcome = POLICY_CONDITION_FALSE;
-		else if (list[i].verdict[0] == 'e' && ret->outcome == POLICY_APPLIES)
-			ret->outcome = POLICY_CONDITION_FAILED;
+			ret->verdict = POLICY_CONDITION_FALSE;
+		else if (list[i].verdict[0] == 'e' && ret->verdict == POLICY_APPLIES)
+			ret->verdict = POLICY_CONDITION_FAILED;
 	}
 	ret->conditions = list;
 	ret->condition_count = rule->when_count;
@@ -63,15 +63,15 @@ static int explain_rule(
 {
 	*ret = (struct policy_explained_rule){.rule = &rule->info};
 	if (!deciding_enter(d, rule))
-		ret->outcome = POLICY_NOT_CONCERNED;
+		ret->verdict = POLICY_NOT_CONCERNED;
 	else if (!rule_matches(rule, d->request)) {
-		ret->outcome = POLICY_NOT_MATCHED;
+		ret->verdict = POLICY_NOT_MATCHED;
 		ret->why = why_not_matched(rule, d->request);
 	} else if (d->exempt)
-		ret->outcome = POLICY_EXEMPTED;
+		ret->verdict = POLICY_EXEMPTED;
 	else if (rule->when_count && explain_conditions(rule, d, ret) < 0)
 		return -1;
-	else if (ret->outcome == POLICY_APPLIES && rule->info.action == POLICY_ALLOW)
+	else if (ret->verdict == POLICY_APPLIES && rule->info.action == POLICY_ALLOW)
 		d->exempt = true;
 	return 0;
 }

@@ -26,11 +26,11 @@ static const char *const admission_fields[] = {COMMON_FIELDS, ADMISSION_FIELDS, 
 static const char *const access_fields[] = {COMMON_FIELDS, ACCESS_FIELDS, NULL};
 static const char *const all_fields[] = {COMMON_FIELDS, ADMISSION_FIELDS, ACCESS_FIELDS, NULL};
 
-static const char *const *request_fields(enum endpoint where)
+static const char *const *request_fields(unsigned endpoints)
 {
-	return where == ENDPOINT_ADMISSION   ? admission_fields
-	       : where == ENDPOINT_AUTHORIZE ? access_fields
-					     : all_fields;
+	return endpoints == ENDPOINTS_ADMISSION	  ? admission_fields
+	       : endpoints == ENDPOINTS_AUTHORIZE ? access_fields
+						  : all_fields;
 }
 
 static int declare(struct expressions *x)
@@ -132,11 +132,11 @@ static bool needs_object(const struct expressions *x, const struct cel_program *
 }
 
 static const struct expression *compile(struct expressions *x, const struct node *at, size_t start,
-	struct span source, const char *expect, enum endpoint where, struct yaml_errors *errors)
+	struct span source, const char *expect, unsigned endpoints, struct yaml_errors *errors)
 {
 	_cleanup_(cel_issues_free) struct cel_issues issues = {0};
 	struct cel_program *p = NULL;
-	cel_env_declare_fields(x->env, SLOT_REQUEST, request_fields(where));
+	cel_env_declare_fields(x->env, SLOT_REQUEST, request_fields(endpoints));
 	if (cel_compile(x->env, source, expect, &p, &issues) < 0) {
 		report(errors, at, start, source, &issues);
 		return NULL;
@@ -147,7 +147,7 @@ static const struct expression *compile(struct expressions *x, const struct node
 		return NULL;
 	}
 	*e = (struct expression){p, at, start, needs_object(x, p)};
-	if (where == ENDPOINT_AUTHORIZE && e->needs_object) {
+	if (endpoints == ENDPOINTS_AUTHORIZE && e->needs_object) {
 		errors_add_in(errors, at, start,
 			"object and oldObject do not exist in a rule with verbs: nothing is "
 			"written "
@@ -158,9 +158,9 @@ static const struct expression *compile(struct expressions *x, const struct node
 }
 
 const struct expression *expressions_compile(struct expressions *x, const struct yaml_str *source,
-	const char *expect, enum endpoint where, struct yaml_errors *errors)
+	const char *expect, unsigned endpoints, struct yaml_errors *errors)
 {
-	return compile(x, source->at, 0, source->s, expect, where, errors);
+	return compile(x, source->at, 0, source->s, expect, endpoints, errors);
 }
 
 static bool is_identifier(struct span s)
@@ -194,7 +194,7 @@ void expressions_add_variable(
 		}
 	/* Compiled before it is declared: it may use the variables above it, not itself. */
 	const struct expression *compiled =
-		expressions_compile(x, &v->expression, NULL, ENDPOINT_ANY, errors);
+		expressions_compile(x, &v->expression, NULL, ENDPOINTS_ANY, errors);
 	const char *type = compiled ? cel_program_type(compiled->program) : "dyn";
 	struct span name = arena_printf(x->arena, "variables.%.*s", SPAN_FMT(v->name.s));
 	struct variable *more = reallocarray(x->variables, x->variable_count + 1, sizeof *more);
@@ -244,7 +244,7 @@ static size_t find_end(struct span s, size_t from)
 }
 
 const struct template *expressions_compile_template(struct expressions *x,
-	const struct yaml_str *source, enum endpoint where, struct yaml_errors *errors)
+	const struct yaml_str *source, unsigned endpoints, struct yaml_errors *errors)
 {
 	struct span s = source->s;
 	struct template *t = arena_calloc(x->arena, 1, sizeof *t);
@@ -269,7 +269,7 @@ const struct template *expressions_compile_template(struct expressions *x,
 		}
 		struct span inner = {s.ptr + start + 2, end - start - 2};
 		const struct expression *e =
-			compile(x, source->at, start + 2, inner, NULL, where, errors);
+			compile(x, source->at, start + 2, inner, NULL, endpoints, errors);
 		compiled = compiled && e;
 		fits = fits && add_part(t, (struct span){0}, e);
 		at = end + 2;

@@ -10,17 +10,12 @@
 
 #include "policy/cel/cel.h"
 #include "policy/language.h"
+#include "policy/review/request.h"
 
 struct expressions;
 struct expression;
 struct template;
 struct evaluation;
-
-enum endpoint {
-	ENDPOINT_ADMISSION = 1 << 0,
-	ENDPOINT_AUTHORIZE = 1 << 1,				/* no object there */
-	ENDPOINT_ANY = ENDPOINT_ADMISSION | ENDPOINT_AUTHORIZE, /* of variables */
-};
 
 /* Ownership: expressions_free(); the arena must live as long. NULL when memory is short. */
 struct expressions *expressions_new(struct arena *arena);
@@ -32,15 +27,15 @@ void expressions_add_variable(
 
 /*
  * Compiles source; expect as for cel_compile(). `object` and `oldObject` are errors, variables that
- * use them too, unless where is ENDPOINT_ADMISSION.
+ * use them too, unless endpoints is ENDPOINTS_ADMISSION.
  * Returns NULL with every problem added to errors.
  */
 const struct expression *expressions_compile(struct expressions *x, const struct yaml_str *source,
-	const char *expect, enum endpoint where, struct yaml_errors *errors);
+	const char *expect, unsigned endpoints, struct yaml_errors *errors);
 
 /* A string with {{ CEL }} in it. Returns NULL with the problems added to errors. */
 const struct template *expressions_compile_template(struct expressions *x,
-	const struct yaml_str *source, enum endpoint where, struct yaml_errors *errors);
+	const struct yaml_str *source, unsigned endpoints, struct yaml_errors *errors);
 
 /* The text when nothing in it has to be computed; else absent. */
 struct span template_literal(const struct template *t);

@@ -18,7 +18,7 @@
 enum { KIND_ADMISSION, KIND_RESOURCE, KIND_URL };	 /* bits 0-1 */
 enum { SUBJECT_ANY, SUBJECT_BY_USER, SUBJECT_BY_GROUP }; /* bits 2-3 */
 enum {
-	SHAPE_GROUP = 1 << 4,
+	SHAPE_API_GROUP = 1 << 4,
 	SHAPE_RESOURCE = 1 << 5, /* or the path, of a URL */
 	SHAPE_SUBRESOURCE = 1 << 6,
 	SHAPE_VERB = 1 << 7,
@@ -70,14 +70,14 @@ static uint64_t hash_span(struct span s)
 
 /* The hashed parts of one key; those that the shape leaves out are not looked at. */
 struct key {
-	uint64_t group, resource, subresource, verb, namespace_, subject;
+	uint64_t api_group, resource, subresource, verb, namespace_, subject;
 };
 
 static uint64_t hash_key(unsigned shape, const struct key *k)
 {
 	uint64_t h = mix(shape, 1);
-	if (shape & SHAPE_GROUP)
-		h = mix(h, k->group);
+	if (shape & SHAPE_API_GROUP)
+		h = mix(h, k->api_group);
 	if (shape & SHAPE_RESOURCE)
 		h = mix(h, k->resource);
 	if (shape & SHAPE_SUBRESOURCE)
@@ -151,12 +151,12 @@ static uint64_t hash_operation(unsigned op)
 
 static void part_of_verbs(struct part *ret, const struct match *m)
 {
-	if (m->authorize) {
+	if (match_is_access(m)) {
 		part_of_patterns(ret, m->verbs);
 		return;
 	}
 	ret->count = 0;
-	for (unsigned op = POLICY_OP_CREATE; op <= POLICY_OP_CONNECT; op <<= 1)
+	for (unsigned op = OPERATION_CREATE; op <= OPERATION_CONNECT; op <<= 1)
 		if (m->operations & op)
 			ret->hashes[ret->count++] = hash_operation(op);
 }
@@ -184,7 +184,7 @@ static unsigned part_of_subjects(struct part *ret, struct subjects list)
 }
 
 struct parts {
-	struct part groups, verbs, namespaces, subjects;
+	struct part api_groups, verbs, namespaces, subjects;
 	unsigned kind, subject_kind;
 };
 
@@ -192,14 +192,14 @@ static void add_products(
 	struct builder *b, const struct parts *p, unsigned shape, struct key *k, uint32_t id)
 {
 	shape |= p->kind | p->subject_kind << 2;
-	shape |= p->groups.count ? SHAPE_GROUP : 0;
+	shape |= p->api_groups.count ? SHAPE_API_GROUP : 0;
 	shape |= p->verbs.count ? SHAPE_VERB : 0;
 	shape |= p->namespaces.count ? SHAPE_NAMESPACE : 0;
-	for (size_t g = 0; g < choices(&p->groups); g++)
+	for (size_t g = 0; g < choices(&p->api_groups); g++)
 		for (size_t v = 0; v < choices(&p->verbs); v++)
 			for (size_t n = 0; n < choices(&p->namespaces); n++)
 				for (size_t s = 0; s < choices(&p->subjects); s++) {
-					k->group = p->groups.hashes[g];
+					k->api_group = p->api_groups.hashes[g];
 					k->verb = p->verbs.hashes[v];
 					k->namespace_ = p->namespaces.hashes[n];
 					k->subject = p->subjects.hashes[s];
@@ -210,9 +210,9 @@ static void add_products(
 /* Leaves parts out, the least telling first, until the products are few enough. */
 static void limit_products(struct parts *p, size_t resources)
 {
-	size_t all = resources * choices(&p->groups) * choices(&p->verbs) *
+	size_t all = resources * choices(&p->api_groups) * choices(&p->verbs) *
 		     choices(&p->namespaces) * choices(&p->subjects);
-	struct part *const give_up[] = {&p->groups, &p->subjects, &p->namespaces, &p->verbs};
+	struct part *const give_up[] = {&p->api_groups, &p->subjects, &p->namespaces, &p->verbs};
 	for (size_t i = 0; all > MAX_EXPANSION && i < ARRAY_LEN(give_up); i++) {
 		all /= choices(give_up[i]);
 		if (give_up[i] == &p->subjects)
@@ -237,12 +237,12 @@ static void add_urls(struct builder *b, const struct match *m, struct parts *p, 
 static void add_match(struct builder *b, struct parts *p, struct subjects subjects,
 	const struct match *m, uint32_t id)
 {
-	p->kind = m->authorize ? KIND_RESOURCE : KIND_ADMISSION;
-	part_of_patterns(&p->groups, m->groups);
+	p->kind = match_is_access(m) ? KIND_RESOURCE : KIND_ADMISSION;
+	part_of_patterns(&p->api_groups, m->api_groups);
 	part_of_verbs(&p->verbs, m);
 	part_of_patterns(&p->namespaces, m->namespaces.include);
 	/* A list over all namespaces comes with an empty one. */
-	if (m->authorize && p->namespaces.count)
+	if (match_is_access(m) && p->namespaces.count)
 		p->namespaces.hashes[p->namespaces.count++] = hash_span(SPAN(""));
 	p->subject_kind = part_of_subjects(&p->subjects, subjects);
 	if (m->urls) {
@@ -266,7 +266,7 @@ static void add_record(struct builder *b, struct parts *p, struct subjects subje
 	for (unsigned kind = KIND_ADMISSION; kind <= KIND_URL; kind++) {
 		struct key k = {0};
 		p->kind = kind;
-		p->groups.count = p->verbs.count = p->namespaces.count = 0;
+		p->api_groups.count = p->verbs.count = p->namespaces.count = 0;
 		p->subject_kind = part_of_subjects(&p->subjects, subjects);
 		add_products(b, p, 0, &k, id);
 	}
@@ -428,13 +428,13 @@ static int take_shape(struct lookup *l, unsigned shape)
 int index_find(const struct index *index, const struct policy_request *r, struct arena *arena,
 	const uint32_t **ret, size_t *ret_count)
 {
-	bool url = r->authorize && r->path.len;
-	unsigned kind = url ? KIND_URL : r->authorize ? KIND_RESOURCE : KIND_ADMISSION;
+	bool url = request_is_access(r) && r->path.len;
+	unsigned kind = url ? KIND_URL : request_is_access(r) ? KIND_RESOURCE : KIND_ADMISSION;
 	struct lookup l = {.index = index, .request = r, .arena = arena};
-	l.key.group = hash_span(r->group);
+	l.key.api_group = hash_span(r->api_group);
 	l.key.resource = hash_span(url ? r->path : r->resource);
 	l.key.subresource = hash_span(r->subresource);
-	l.key.verb = r->authorize ? hash_span(r->verb) : hash_operation(r->op);
+	l.key.verb = request_is_access(r) ? hash_span(r->verb) : hash_operation(r->operation);
 	l.key.namespace_ = hash_span(r->namespace_);
 	for (size_t i = 0; i < index->shape_count; i++)
 		if ((index->shapes[i] & 3u) == kind && take_shape(&l, index->shapes[i]) < 0)

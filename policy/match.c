@@ -96,7 +96,7 @@ static bool is_known_cluster_scoped(const struct policy_request *r)
 		"validatingadmissionpolicybindings", "mutatingadmissionpolicies",
 		"mutatingadmissionpolicybindings", "certificatesigningrequests", "flowschemas",
 		"prioritylevelconfigurations", NULL};
-	const char *const *names = r->group.len ? others : core;
+	const char *const *names = r->api_group.len ? others : core;
 	for (; *names; names++)
 		if (span_eq_str(r->resource, *names))
 			return true;
@@ -106,8 +106,8 @@ static bool is_known_cluster_scoped(const struct policy_request *r)
 /* An authorization request that reads or deletes across all namespaces. */
 static bool spans_namespaces(const struct policy_request *r)
 {
-	return r->authorize && !r->path.len && !r->namespace_.len && is_collection_verb(r->verb) &&
-	       !is_known_cluster_scoped(r);
+	return request_is_access(r) && !r->path.len && !r->namespace_.len &&
+	       is_collection_verb(r->verb) && !is_known_cluster_scoped(r);
 }
 
 static bool namespaces_match(const struct match *m, const struct policy_request *r)
@@ -121,44 +121,46 @@ static bool names_match(const struct match *m, const struct policy_request *r)
 {
 	if (!m->names.include.count && !m->names.exclude.count)
 		return true;
-	if (!r->name.len && r->authorize && is_collection_verb(r->verb))
+	if (!r->name.len && request_is_access(r) && is_collection_verb(r->verb))
 		return true; /* reaches the objects that are meant as well */
 	return selection_matches(&m->names, r->name);
 }
 
 static bool verb_matches(const struct match *m, const struct policy_request *r)
 {
-	return r->authorize ? patterns_match(m->verbs, r->verb) : (m->operations & r->op) != 0;
+	return request_is_access(r) ? patterns_match(m->verbs, r->verb)
+				    : (m->operations & r->operation) != 0;
 }
 
 static bool is_path(const struct policy_request *r)
 {
-	return r->authorize && r->path.len;
+	return request_is_access(r) && r->path.len;
 }
 
 bool match_applies(const struct match *m, const struct policy_request *r)
 {
-	if (m->authorize != r->authorize || !verb_matches(m, r) || m->urls != is_path(r))
+	if (!(m->endpoints & ENDPOINT_BIT(r->endpoint)) || !verb_matches(m, r) ||
+		m->urls != is_path(r))
 		return false;
 	if (m->urls)
 		return patterns_match(m->paths, r->path);
-	return resources_match(m, r) && patterns_match(m->groups, r->group) &&
+	return resources_match(m, r) && patterns_match(m->api_groups, r->api_group) &&
 	       (!m->versions.count || patterns_match(m->versions, r->version)) &&
 	       namespaces_match(m, r) && names_match(m, r);
 }
 
 const char *match_mismatch(const struct match *m, const struct policy_request *r)
 {
-	if (m->authorize != r->authorize)
-		return m->authorize ? "it has verbs: not asked at admission"
-				    : "it has operations: not asked at authorization";
+	if (!(m->endpoints & ENDPOINT_BIT(r->endpoint)))
+		return match_is_access(m) ? "it has verbs: not asked at admission"
+					  : "it has operations: not asked at authorization";
 	if (!verb_matches(m, r))
-		return m->authorize ? "another verb" : "another operation";
+		return match_is_access(m) ? "another verb" : "another operation";
 	if (m->urls != is_path(r))
 		return m->urls ? "it is for non-resource URLs" : "it is for resources";
 	if (m->urls)
 		return patterns_match(m->paths, r->path) ? NULL : "another path";
-	if (!patterns_match(m->groups, r->group))
+	if (!patterns_match(m->api_groups, r->api_group))
 		return "another API group";
 	if (!resources_match(m, r))
 		return "another resource or subresource";
@@ -213,16 +215,16 @@ static bool resources_cover(const struct match *a, const struct match *b)
 
 bool match_covers(const struct match *a, const struct match *b)
 {
-	if (a->authorize != b->authorize || a->urls != b->urls)
+	if (a->endpoints != b->endpoints || a->urls != b->urls)
 		return false;
-	if (a->authorize ? !patterns_cover(a->verbs, b->verbs)
-			 : (a->operations & b->operations) != b->operations)
+	if (match_is_access(a) ? !patterns_cover(a->verbs, b->verbs)
+			       : (a->operations & b->operations) != b->operations)
 		return false;
 	if (a->urls)
 		return patterns_cover(a->paths, b->paths);
 	bool versions = !a->versions.count ||
 			(b->versions.count && patterns_cover(a->versions, b->versions));
-	return patterns_cover(a->groups, b->groups) && resources_cover(a, b) && versions &&
+	return patterns_cover(a->api_groups, b->api_groups) && resources_cover(a, b) && versions &&
 	       selection_covers(&a->namespaces, &b->namespaces) &&
 	       selection_covers(&a->names, &b->names);
 }

@@ -244,7 +244,7 @@ int policy_mutate(const struct policy_set *s, const struct policy_request *r, st
 	const uint32_t *ids;
 	size_t count;
 	*ret = (struct policy_mutation){0};
-	if (!s->mutates || r->authorize || json_type(r->doc, r->object) != JSON_OBJECT)
+	if (!s->mutates || request_is_access(r) || json_type(r->doc, r->object) != JSON_OBJECT)
 		return 0;
 	if (deciding_start(&m.d, s, r, arena, &ids, &count) < 0)
 		return -1;

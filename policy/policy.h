@@ -135,7 +135,7 @@ bool policy_set_mutates(const struct policy_set *s);
 
 /* ---- explaining ---- */
 
-enum policy_outcome {
+enum policy_verdict {
 	POLICY_APPLIES,
 	POLICY_NOT_CONCERNED, /* the policy is not about this user */
 	POLICY_NOT_MATCHED,   /* another resource, operation … */
@@ -143,7 +143,7 @@ enum policy_outcome {
 	POLICY_CONDITION_FALSE,
 	POLICY_CONDITION_FAILED,
 };
-const char *policy_outcome_name(enum policy_outcome o);
+const char *policy_verdict_name(enum policy_verdict v);
 
 struct policy_explained_condition {
 	struct span source;  /* the expression as written */
@@ -153,7 +153,7 @@ struct policy_explained_condition {
 
 struct policy_explained_rule {
 	const struct policy_rule_info *rule;
-	enum policy_outcome outcome;
+	enum policy_verdict verdict;
 	const char *why; /* of POLICY_NOT_MATCHED, for a rule with one match; else NULL */
 	const struct policy_explained_condition *conditions; /* those that were evaluated */
 	size_t condition_count;

@@ -42,11 +42,11 @@ struct resource_pattern {
 };
 
 struct match {
-	bool authorize; /* has verbs: for SubjectAccessReviews only */
-	bool urls;	/* has nonResourceURLs: for paths only */
+	unsigned endpoints; /* ENDPOINTS_ADMISSION, or with verbs ENDPOINTS_AUTHORIZE */
+	bool urls;	    /* has nonResourceURLs: for paths only */
 	unsigned operations;
 	struct patterns verbs;
-	struct patterns groups; /* literal or "*" */
+	struct patterns api_groups; /* literal or "*" */
 	struct patterns versions;
 	const struct resource_pattern *resources;
 	size_t resource_count;
@@ -54,6 +54,11 @@ struct match {
 	struct selection names;
 	struct patterns paths;
 };
+
+static inline bool match_is_access(const struct match *m)
+{
+	return m->endpoints == ENDPOINTS_AUTHORIZE;
+}
 
 /* ---- then ---- */
 

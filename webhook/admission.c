@@ -4,9 +4,9 @@
 #include "webhook/webhook.h"
 
 static struct exchange *read_review(
-	struct webhook *w, struct http_request *req, enum exchange_kind kind)
+	struct webhook *w, struct http_request *req, enum endpoint endpoint)
 {
-	struct exchange *x = exchange_new(w, req, kind);
+	struct exchange *x = exchange_new(w, req, endpoint);
 	struct err e;
 
 	if (!x)
@@ -28,7 +28,7 @@ static struct exchange *read_review(
 
 void admission_validate(struct http_request *req, void *userdata)
 {
-	struct exchange *x = read_review(userdata, req, EXCHANGE_VALIDATE);
+	struct exchange *x = read_review(userdata, req, ENDPOINT_VALIDATE);
 
 	if (x)
 		exchange_decide(x);
@@ -37,7 +37,7 @@ void admission_validate(struct http_request *req, void *userdata)
 /* Denying is /validate's work, which sees the object in its last form. */
 void admission_mutate(struct http_request *req, void *userdata)
 {
-	struct exchange *x = read_review(userdata, req, EXCHANGE_MUTATE);
+	struct exchange *x = read_review(userdata, req, ENDPOINT_MUTATE);
 
 	if (x)
 		exchange_mutate(x);

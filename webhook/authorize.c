@@ -27,7 +27,7 @@ struct span authorize_put_answer(const struct exchange *x)
 void authorize_handle(struct http_request *req, void *userdata)
 {
 	struct webhook *w = userdata;
-	struct exchange *x = exchange_new(w, req, EXCHANGE_AUTHORIZE);
+	struct exchange *x = exchange_new(w, req, ENDPOINT_AUTHORIZE);
 	struct err e;
 
 	if (!x)

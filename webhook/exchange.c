@@ -11,10 +11,6 @@
 
 #define RECORDED_MESSAGE_MAX ((size_t)1 << 20)
 
-static const char *const endpoint_names[] = {[EXCHANGE_VALIDATE] = "validate",
-	[EXCHANGE_MUTATE] = "mutate",
-	[EXCHANGE_AUTHORIZE] = "authorize",
-	NULL};
 static const char *const action_labels[] = {
 	"None", "Allow", "Audit", "Warn", "Hold", "Deny", "Mutate", "error", NULL};
 #define LABEL_ERROR 7
@@ -68,7 +64,7 @@ static bool may_ask(const struct webhook *w, const struct http_request *http)
 	return false;
 }
 
-struct exchange *exchange_new(struct webhook *w, struct http_request *http, enum exchange_kind kind)
+struct exchange *exchange_new(struct webhook *w, struct http_request *http, enum endpoint endpoint)
 {
 	struct arena *arena = http_request_arena(http);
 	struct exchange *x;
@@ -86,7 +82,7 @@ struct exchange *exchange_new(struct webhook *w, struct http_request *http, enum
 	x->webhook = w;
 	x->http = http;
 	x->arena = arena;
-	x->kind = kind;
+	x->endpoint = endpoint;
 	return x;
 }
 
@@ -148,13 +144,13 @@ static void add_warnings(struct exchange *x)
 
 static struct span put_answer(struct exchange *x)
 {
-	return x->kind == EXCHANGE_AUTHORIZE ? authorize_put_answer(x)
-					     : answer_put(&x->answer, x->arena);
+	return x->endpoint == ENDPOINT_AUTHORIZE ? authorize_put_answer(x)
+						 : answer_put(&x->answer, x->arena);
 }
 
-void exchange_count_denied(enum exchange_kind kind)
+void exchange_count_denied(enum endpoint endpoint)
 {
-	metric_add_at(&metrics[M_DENIED], kind, 1);
+	metric_add_at(&metrics[M_DENIED], endpoint, 1);
 }
 
 /* Answers and lets go: x is gone afterwards. */
@@ -169,10 +165,10 @@ static void reply(struct exchange *x, struct span body)
 		allowed = false;
 		answer.body =
 			answer_put_last_resort(x->review.uid, last_resort, sizeof(last_resort));
-		if (x->kind == EXCHANGE_AUTHORIZE)
+		if (x->endpoint == ENDPOINT_AUTHORIZE)
 			answer = (struct http_answer){.status = 500, .body = SPAN("{}")};
 	}
-	metric_add_at(allowed ? &metrics[M_ALLOWED] : &metrics[M_DENIED], x->kind, 1);
+	metric_add_at(allowed ? &metrics[M_ALLOWED] : &metrics[M_DENIED], x->endpoint, 1);
 	metric_observe_us(&metrics[M_LATENCY], took);
 	if (x->set)
 		policy_set_unref(x->set);
@@ -233,7 +229,7 @@ static struct decision_record record_of(struct exchange *x)
 		x->answer.allowed ? m ? m->message : (struct span){0} : x->answer.message;
 
 	return (struct decision_record){.decision_id = x->decision_id,
-		.endpoint = endpoint_names[x->kind],
+		.endpoint = endpoint_names[x->endpoint],
 		.request_uid = x->review.uid,
 		.request = &x->review.request,
 		.decision = &x->decision,
@@ -344,14 +340,17 @@ static void deny(struct exchange *x)
 	}
 }
 
-enum review_outcome exchange_read(struct exchange *x, struct err *e)
+enum review_status exchange_read(struct exchange *x, struct err *e)
 {
 	struct span body = http_request_body(x->http);
 	uint32_t max = x->webhook->max_nodes;
+	enum review_status status;
 
-	if (x->kind == EXCHANGE_AUTHORIZE)
+	if (x->endpoint == ENDPOINT_AUTHORIZE)
 		return review_read_access(body, max, x->arena, &x->review, e);
-	return review_read_admission(body, max, x->arena, &x->review, e);
+	status = review_read_admission(body, max, x->arena, &x->review, e);
+	x->review.request.endpoint = x->endpoint;
+	return status;
 }
 
 void exchange_begin_answer(struct exchange *x)
@@ -360,7 +359,7 @@ void exchange_begin_answer(struct exchange *x)
 
 	x->answer.uid = x->review.uid;
 	x->answer.allowed = true;
-	x->answer.group = q->group;
+	x->answer.group = q->api_group;
 	x->answer.resource = q->resource;
 	x->answer.name = q->name;
 }
@@ -391,7 +390,8 @@ void exchange_mutate(struct exchange *x)
 		return;
 	}
 	/* What the API server would refuse, and what cannot be changed anyway. */
-	if (!policy_set_mutates(x->set) || q->op == POLICY_OP_DELETE || q->object == JSON_NONE) {
+	if (!policy_set_mutates(x->set) || q->operation == OPERATION_DELETE ||
+		q->object == JSON_NONE) {
 		exchange_finish(x);
 		return;
 	}

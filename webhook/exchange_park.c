@@ -18,7 +18,7 @@ struct parked_exchange *exchange_park(struct exchange *x)
 	*p = (struct parked_exchange){.webhook = x->webhook,
 		.http = x->http,
 		.set = x->set,
-		.kind = x->kind,
+		.endpoint = x->endpoint,
 		.now_us = x->review.request.now_us,
 		.wait_until_us = x->wait_until_us,
 		.wait_began_us = x->wait_began_us,
@@ -61,11 +61,11 @@ static void deny_unreadable(struct parked_exchange *p)
 	char text[512];
 
 	log_error("request_denied_for_lack_of_memory", LOG_INT("hold", p->hold_id));
-	if (p->kind != EXCHANGE_AUTHORIZE)
+	if (p->endpoint != ENDPOINT_AUTHORIZE)
 		answer = (struct http_answer){.status = 200,
 			.body = answer_put_last_resort(
 				(struct span){p->uid, p->uid_len}, text, sizeof(text))};
-	exchange_count_denied(p->kind);
+	exchange_count_denied(p->endpoint);
 	policy_set_unref(p->set);
 	http_reply(p->http, &answer);
 }
@@ -81,7 +81,7 @@ struct exchange *exchange_unpark(struct parked_exchange *p)
 		*x = (struct exchange){.webhook = p->webhook,
 			.http = p->http,
 			.arena = arena,
-			.kind = p->kind,
+			.endpoint = p->endpoint,
 			.set = p->set,
 			.suspended = true,
 			.wait_until_us = p->wait_until_us,

@@ -92,7 +92,7 @@ struct question {
  */
 static struct span repeats_of(const struct exchange *x)
 {
-	if (x->review.request.op == POLICY_OP_CONNECT)
+	if (x->review.request.operation == OPERATION_CONNECT)
 		return SPAN("1");
 	return fingerprint_makes_name(&x->review.request, x->arena) ? SPAN("0") : (struct span){0};
 }
@@ -146,10 +146,10 @@ static void put_params(struct exchange *x, struct question *p)
 	struct span name = q->path.ptr ? q->path : q->name;
 	struct span params[] = {span_of(x->webhook->cluster),
 		sql_text_bytea(a, x->fingerprint, sizeof(x->fingerprint)), q->username,
-		sql_text_array(a, q->groups, groups), q->verb, q->group, q->version, q->resource,
-		q->subresource, q->namespace_, name, span_of(rule->policy), span_of(rule->rule),
-		sql_text_digest(a, policy_set_digest(x->set)), buf_span(&p->reasons),
-		buf_span(&p->change), p->cut ? SPAN("t") : SPAN("f"),
+		sql_text_array(a, q->groups, groups), request_operation_name(q), q->api_group,
+		q->version, q->resource, q->subresource, q->namespace_, name, span_of(rule->policy),
+		span_of(rule->rule), sql_text_digest(a, policy_set_digest(x->set)),
+		buf_span(&p->reasons), buf_span(&p->change), p->cut ? SPAN("t") : SPAN("f"),
 		sql_text_array(a, h->approvers, h->approver_count),
 		arena_printf(a, "%u", h->min_approvals > 0 ? h->min_approvals : 1),
 		h->require_reason ? SPAN("t") : SPAN("f"), sql_text_interval(a, h->expires_ms),
@@ -213,9 +213,10 @@ static void log_outcome(const struct exchange *x)
 
 	if (event && !q->dry_run)
 		log_info(event, LOG_INT("hold", x->hold.id), LOG_SPAN("user", q->username),
-			LOG_SPAN("operation", q->verb), LOG_SPAN("resource", q->resource),
-			LOG_SPAN("namespace", q->namespace_), LOG_SPAN("name", q->name),
-			LOG_STR("policy", rule->policy), LOG_STR("rule", rule->rule));
+			LOG_SPAN("operation", request_operation_name(q)),
+			LOG_SPAN("resource", q->resource), LOG_SPAN("namespace", q->namespace_),
+			LOG_SPAN("name", q->name), LOG_STR("policy", rule->policy),
+			LOG_STR("rule", rule->rule));
 	if (x->hold.is_new)
 		metric_add(&metrics[M_CREATED], 1);
 }

@@ -27,8 +27,8 @@ bool holdreview_is(const struct exchange *x)
 {
 	const struct policy_request *q = &x->review.request;
 
-	return x->kind != EXCHANGE_AUTHORIZE && q->op == POLICY_OP_CREATE &&
-	       q->subresource.len == 0 && span_eq(q->group, SPAN("holdpoint.dev")) &&
+	return x->endpoint != ENDPOINT_AUTHORIZE && q->operation == OPERATION_CREATE &&
+	       q->subresource.len == 0 && span_eq(q->api_group, SPAN("holdpoint.dev")) &&
 	       span_eq(q->resource, SPAN("holdreviews"));
 }
 

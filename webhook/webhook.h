@@ -36,8 +36,6 @@ struct webhook {
 	_Atomic bool ready;
 };
 
-enum exchange_kind { EXCHANGE_VALIDATE, EXCHANGE_MUTATE, EXCHANGE_AUTHORIZE };
-
 /* What the hold gate found, as holdpoint.hold_find_or_create tells it. */
 enum hold_verdict {
 	HOLD_NOT_ASKED,
@@ -68,7 +66,7 @@ struct exchange {
 	struct webhook *webhook;
 	struct http_request *http;
 	struct arena *arena;
-	enum exchange_kind kind;
+	enum endpoint endpoint;
 	struct policy_set *set; /* a reference of its own */
 	struct review review;
 	struct policy_decision decision;
@@ -92,8 +90,7 @@ void authorize_handle(struct http_request *req, void *userdata);
 
 /* A new exchange in the request's arena; NULL (and answered) when that is full or the caller is not
  * one of those who may ask. */
-struct exchange *exchange_new(
-	struct webhook *w, struct http_request *http, enum exchange_kind kind);
+struct exchange *exchange_new(struct webhook *w, struct http_request *http, enum endpoint endpoint);
 
 /* Decides over the policies in force and goes on from there; answers sooner or later. */
 void exchange_decide(struct exchange *x);
@@ -109,7 +106,7 @@ struct parked_exchange {
 	struct webhook *webhook;
 	struct http_request *http;
 	struct policy_set *set; /* the exchange's reference */
-	enum exchange_kind kind;
+	enum endpoint endpoint;
 	int64_t now_us; /* what expressions took for now */
 	uint8_t fingerprint[SHA256_LEN];
 	uint64_t wait_until_us, wait_began_us, waited_us;
@@ -125,12 +122,12 @@ struct parked_exchange *exchange_park(struct exchange *x);
  * could not be done, and the request has been denied. */
 struct exchange *exchange_unpark(struct parked_exchange *p);
 
-/* Reads the body as the kind says. */
-enum review_outcome exchange_read(struct exchange *x, struct err *e);
+/* Reads the body as the endpoint says. */
+enum review_status exchange_read(struct exchange *x, struct err *e);
 /* The answer to start from. */
 void exchange_begin_answer(struct exchange *x);
 /* For a denial that does not come from exchange_finish(). */
-void exchange_count_denied(enum exchange_kind kind);
+void exchange_count_denied(enum endpoint endpoint);
 
 /* Records the decision, answers, lets go of the exchange. */
 void exchange_finish(struct exchange *x);

@@ -64,7 +64,7 @@ bool change_counts_status(const struct policy_request *r)
 {
 	if (span_eq(r->subresource, SPAN("scale")))
 		return false;
-	return r->group.len > 0 || !span_eq(r->resource, SPAN("pods")) ||
+	return r->api_group.len > 0 || !span_eq(r->resource, SPAN("pods")) ||
 	       !span_eq(r->subresource, SPAN("resize"));
 }
 

@@ -69,7 +69,7 @@ static bool is_rfc3339(struct span s)
 
 static bool is_pod(const struct policy_request *r)
 {
-	return r->group.len == 0 && span_eq(r->resource, SPAN("pods"));
+	return r->api_group.len == 0 && span_eq(r->resource, SPAN("pods"));
 }
 
 /* The only element of the array whose name was generated with the prefix; absent if none or more.
@@ -194,8 +194,8 @@ static bool at_availability(const struct canon *c)
 {
 	static const char *const moment[] = {"status", "conditions", NULL, "lastTransitionTime"};
 
-	return c->r->op == POLICY_OP_CREATE && c->r->subresource.len == 0 &&
-	       span_eq(c->r->group, SPAN("apiregistration.k8s.io")) &&
+	return c->r->operation == OPERATION_CREATE && c->r->subresource.len == 0 &&
+	       span_eq(c->r->api_group, SPAN("apiregistration.k8s.io")) &&
 	       path_is(c, moment, ARRAY_LEN(moment));
 }
 
@@ -243,7 +243,7 @@ static bool left_out(const struct canon *c, struct span key)
 	bool with_status = change_counts_status(c->r);
 
 	/* The options of a CONNECT have no metadata and no status of the API server's. */
-	if (c->r->op == POLICY_OP_CONNECT || c->depth > 1)
+	if (c->r->operation == OPERATION_CONNECT || c->depth > 1)
 		return false;
 	if (c->depth == 0)
 		return change_is_server_managed(key, false, with_status);
@@ -390,14 +390,14 @@ static int put_change(struct canon *c)
 	const struct policy_request *r = c->r;
 	json_ref uid;
 
-	if (r->authorize) {
+	if (request_is_access(r)) {
 		put_field(c, "path", r->path);
 		return 0;
 	}
-	switch (r->op) {
-	case POLICY_OP_UPDATE:
+	switch (r->operation) {
+	case OPERATION_UPDATE:
 		return put_update(c);
-	case POLICY_OP_DELETE:
+	case OPERATION_DELETE:
 		uid = json_pointer_str(r->doc, r->old_object, "/metadata/uid");
 		put_object_field(c, "uid", uid);
 		return 0;
@@ -423,9 +423,10 @@ int fingerprint_put_canonical(const struct policy_request *r, struct span cluste
 		const char *name;
 		struct span value;
 	} fields[] = {{"holdpoint-fingerprint", SPAN("1")},
-		{"kind", r->authorize ? SPAN("authorize") : SPAN("admission")},
-		{"cluster", cluster}, {"username", r->username}, {"operation", r->verb},
-		{"group", r->group}, {"resource", r->resource}, {"subresource", r->subresource},
+		{"kind", request_is_access(r) ? SPAN("authorize") : SPAN("admission")},
+		{"cluster", cluster}, {"username", r->username},
+		{"operation", request_operation_name(r)}, {"group", r->api_group},
+		{"resource", r->resource}, {"subresource", r->subresource},
 		{"namespace", r->namespace_}};
 
 	if (!c)
@@ -433,7 +434,7 @@ int fingerprint_put_canonical(const struct policy_request *r, struct span cluste
 	c->r = r;
 	c->arena = arena;
 	c->out = out;
-	if (!r->authorize && r->op == POLICY_OP_CREATE)
+	if (!request_is_access(r) && r->operation == OPERATION_CREATE)
 		find_generated_in_create(c);
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
 		put_field(c, fields[i].name, fields[i].value);
@@ -449,7 +450,7 @@ bool fingerprint_makes_name(const struct policy_request *r, struct arena *arena)
 {
 	struct canon c = {.r = r, .arena = arena};
 
-	if (r->authorize || r->op != POLICY_OP_CREATE)
+	if (request_is_access(r) || r->operation != OPERATION_CREATE)
 		return false;
 	find_generated_in_create(&c);
 	return c.generated_name;

@@ -8,28 +8,39 @@
 
 #include "common/json/json.h"
 
-/* AdmissionReview operations and SubjectAccessReview verbs as bits of one set. Verbs that are not
- * listed here are POLICY_VERB_OTHER and compare by name. */
-enum policy_verb {
-	POLICY_OP_CREATE = 1 << 0,
-	POLICY_OP_UPDATE = 1 << 1,
-	POLICY_OP_DELETE = 1 << 2,
-	POLICY_OP_CONNECT = 1 << 3,
-	POLICY_VERB_OTHER = 1 << 4, /* at /authorize: `verb` has the name */
+/* Where a request came in: two that ask with an AdmissionReview, one with a SubjectAccessReview. */
+enum endpoint { ENDPOINT_VALIDATE, ENDPOINT_MUTATE, ENDPOINT_AUTHORIZE };
+
+/* Sets of them. */
+#define ENDPOINT_BIT(e)	    (1u << (e))
+#define ENDPOINTS_ADMISSION (ENDPOINT_BIT(ENDPOINT_VALIDATE) | ENDPOINT_BIT(ENDPOINT_MUTATE))
+#define ENDPOINTS_AUTHORIZE ENDPOINT_BIT(ENDPOINT_AUTHORIZE) /* no object there */
+#define ENDPOINTS_ANY	    (ENDPOINTS_ADMISSION | ENDPOINTS_AUTHORIZE)
+
+/* By enum endpoint: "validate", "mutate", "authorize"; NULL at the end. */
+extern const char *const endpoint_names[];
+
+/* An AdmissionReview's operation; bits, for sets of them. */
+enum operation {
+	OPERATION_NONE = 0, /* a SubjectAccessReview has a verb instead */
+	OPERATION_CREATE = 1 << 0,
+	OPERATION_UPDATE = 1 << 1,
+	OPERATION_DELETE = 1 << 2,
+	OPERATION_CONNECT = 1 << 3,
 };
 
 struct policy_request {
-	enum policy_verb op;
-	struct span verb; /* "CREATE" … or, at /authorize, "get", "impersonate" … */
-	struct span group, version, resource, subresource;
+	enum endpoint endpoint;
+	enum operation operation;
+	struct span verb; /* at /authorize: "get", "impersonate" … */
+	struct span api_group, version, resource, subresource;
 	struct span namespace_; /* empty: cluster-scoped */
 	struct span name;	/* of a DELETE without a name: the old object's */
 	struct span path;	/* non-resource URL at /authorize, else absent */
 	struct span username;
-	const struct span *groups;
+	const struct span *groups; /* the user's */
 	size_t group_count;
 	bool dry_run;
-	bool authorize; /* a SubjectAccessReview: only rules with verbs apply; no object */
 
 	/* The document they stand in; JSON_NONE where absent or null. */
 	const struct json_doc *doc;
@@ -39,3 +50,12 @@ struct policy_request {
 	json_ref old_object;
 	int64_t now_us; /* CEL's `now`: microseconds since the epoch */
 };
+
+/* Only rules with verbs apply there. */
+static inline bool request_is_access(const struct policy_request *r)
+{
+	return r->endpoint == ENDPOINT_AUTHORIZE;
+}
+
+/* What is asked, in the endpoint's own words: "CREATE", "get". Records call it the operation. */
+struct span request_operation_name(const struct policy_request *r);

@@ -16,7 +16,7 @@ int review_begin(struct span body, uint32_t max_nodes, struct arena *arena, stru
 				       .object = JSON_NONE,
 				       .old_object = JSON_NONE,
 				       .now_us = realtime_us(),
-				       .group = SPAN(""),
+				       .api_group = SPAN(""),
 				       .version = SPAN(""),
 				       .resource = SPAN(""),
 				       .subresource = SPAN(""),
@@ -26,7 +26,7 @@ int review_begin(struct span body, uint32_t max_nodes, struct arena *arena, stru
 	return json_read(body.ptr, body.len, &limits, arena, &ret->doc, ret_error);
 }
 
-enum review_outcome review_read(struct span body, uint32_t max_nodes, struct arena *arena,
+enum review_status review_read(struct span body, uint32_t max_nodes, struct arena *arena,
 	struct review *ret, struct err *e)
 {
 	struct json_error je;

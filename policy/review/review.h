@@ -21,7 +21,7 @@
 #define REVIEW_NODES_DEFAULT	2000000 /* what callers without an opinion pass as max_nodes */
 #define REVIEW_ACCESS_MAX_BYTES ((size_t)1 << 20)
 
-enum review_outcome {
+enum review_status {
 	REVIEW_OK,
 	REVIEW_MALFORMED,   /* no answer is possible but HTTP 400 with the error */
 	REVIEW_UNDECIDABLE, /* uid is known, the rest makes no sense: to be denied with the error */
@@ -43,10 +43,10 @@ struct review {
  * be found. review_read_access(): never that, where such a review cannot be read no answer but an
  * error is safe.
  */
-enum review_outcome review_read_admission(struct span body, uint32_t max_nodes, struct arena *arena,
+enum review_status review_read_admission(struct span body, uint32_t max_nodes, struct arena *arena,
 	struct review *ret, struct err *e);
-enum review_outcome review_read_access(struct span body, uint32_t max_nodes, struct arena *arena,
+enum review_status review_read_access(struct span body, uint32_t max_nodes, struct arena *arena,
 	struct review *ret, struct err *e);
 /* Either of the two, by `kind`: for files. */
-enum review_outcome review_read(struct span body, uint32_t max_nodes, struct arena *arena,
+enum review_status review_read(struct span body, uint32_t max_nodes, struct arena *arena,
 	struct review *ret, struct err *e);

@@ -9,7 +9,7 @@ static int read_resource(const struct fields *f, json_ref v, struct policy_reque
 	const struct {
 		struct span key;
 		struct span *to;
-	} members[] = {{SPAN("verb"), &q->verb}, {SPAN("group"), &q->group},
+	} members[] = {{SPAN("verb"), &q->verb}, {SPAN("group"), &q->api_group},
 		{SPAN("version"), &q->version}, {SPAN("resource"), &q->resource},
 		{SPAN("subresource"), &q->subresource}, {SPAN("namespace"), &q->namespace_},
 		{SPAN("name"), &q->name}};
@@ -76,13 +76,12 @@ static int read_envelope(struct review *review, struct err *e)
 	return 0;
 }
 
-enum review_outcome review_take_access(struct review *review, struct arena *arena, struct err *e)
+enum review_status review_take_access(struct review *review, struct arena *arena, struct err *e)
 {
 	const struct fields f = {&review->doc, arena, e};
 	struct policy_request *q = &review->request;
 
-	q->op = POLICY_VERB_OTHER;
-	q->authorize = true;
+	q->endpoint = ENDPOINT_AUTHORIZE;
 	if (review->doc.len > REVIEW_ACCESS_MAX_BYTES) {
 		err_set(e, "a SubjectAccessReview has at most %zu bytes", REVIEW_ACCESS_MAX_BYTES);
 		return REVIEW_MALFORMED;
@@ -93,7 +92,7 @@ enum review_outcome review_take_access(struct review *review, struct arena *aren
 									 : REVIEW_MALFORMED;
 }
 
-enum review_outcome review_read_access(struct span body, uint32_t max_nodes, struct arena *arena,
+enum review_status review_read_access(struct span body, uint32_t max_nodes, struct arena *arena,
 	struct review *ret, struct err *e)
 {
 	struct json_error je;

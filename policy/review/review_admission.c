@@ -46,7 +46,7 @@ static int read_resource(struct reader *r, json_ref v)
 
 	if (json_type(r->f.d, v) != JSON_OBJECT)
 		return fields_wrong(&r->f, v, "an object with group, version and resource");
-	if (fields_string_member(&r->f, v, SPAN("group"), &q->group) != 0 ||
+	if (fields_string_member(&r->f, v, SPAN("group"), &q->api_group) != 0 ||
 		fields_string_member(&r->f, v, SPAN("version"), &q->version) != 0 ||
 		fields_string_member(&r->f, v, SPAN("resource"), &q->resource) != 0)
 		return -1;
@@ -75,15 +75,14 @@ static int read_operation(struct reader *r, json_ref v)
 {
 	static const struct {
 		struct span name;
-		enum policy_verb op;
-	} operations[] = {{SPAN("CREATE"), POLICY_OP_CREATE}, {SPAN("UPDATE"), POLICY_OP_UPDATE},
-		{SPAN("DELETE"), POLICY_OP_DELETE}, {SPAN("CONNECT"), POLICY_OP_CONNECT}};
+		enum operation operation;
+	} operations[] = {{SPAN("CREATE"), OPERATION_CREATE}, {SPAN("UPDATE"), OPERATION_UPDATE},
+		{SPAN("DELETE"), OPERATION_DELETE}, {SPAN("CONNECT"), OPERATION_CONNECT}};
 
 	for (size_t i = 0; i < ARRAY_LEN(operations); i++) {
 		if (!json_string_is(r->f.d, v, operations[i].name))
 			continue;
-		r->review->request.op = operations[i].op;
-		r->review->request.verb = operations[i].name;
+		r->review->request.operation = operations[i].operation;
 		r->has_operation = true;
 		return 0;
 	}
@@ -155,7 +154,7 @@ static int name_from_old_object(struct reader *r)
 	json_ref metadata;
 	struct span namespace_;
 
-	if (q->op != POLICY_OP_DELETE || q->name.len > 0 || q->old_object == JSON_NONE)
+	if (q->operation != OPERATION_DELETE || q->name.len > 0 || q->old_object == JSON_NONE)
 		return 0;
 	metadata = json_get_str(r->f.d, q->old_object, "metadata");
 	if (metadata == JSON_NONE)
@@ -245,7 +244,7 @@ static int salvage_uid(struct span body, struct arena *arena, struct review *rev
 	return 0;
 }
 
-enum review_outcome review_take_admission(struct review *review, struct arena *arena, struct err *e)
+enum review_status review_take_admission(struct review *review, struct arena *arena, struct err *e)
 {
 	struct reader r = {.f = {&review->doc, arena, e}, .review = review};
 
@@ -254,7 +253,7 @@ enum review_outcome review_take_admission(struct review *review, struct arena *a
 	return read_request(&r) == 0 ? REVIEW_OK : REVIEW_UNDECIDABLE;
 }
 
-enum review_outcome review_read_admission(struct span body, uint32_t max_nodes, struct arena *arena,
+enum review_status review_read_admission(struct span body, uint32_t max_nodes, struct arena *arena,
 	struct review *ret, struct err *e)
 {
 	struct json_error je;

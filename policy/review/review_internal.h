@@ -8,9 +8,8 @@ int review_begin(struct span body, uint32_t max_nodes, struct arena *arena, stru
 	struct json_error *ret_error) _must_check_;
 
 /* What review_begin() has read, as one kind or the other. */
-enum review_outcome review_take_admission(
-	struct review *review, struct arena *arena, struct err *e);
-enum review_outcome review_take_access(struct review *review, struct arena *arena, struct err *e);
+enum review_status review_take_admission(struct review *review, struct arena *arena, struct err *e);
+enum review_status review_take_access(struct review *review, struct arena *arena, struct err *e);
 
 /* ---- single members, with an error that names the place ---- */
 

@@ -76,7 +76,7 @@ static void decide(const struct review *r, struct arena *arena)
 	if (d.decisive)
 		message = d.decisive->message;
 	check_fingerprint(r, arena);
-	if (!r->request.authorize)
+	if (!request_is_access(&r->request))
 		check_answer(r, d.action < POLICY_HOLD, message, arena);
 }
 
@@ -85,7 +85,7 @@ static void check_either(struct span body, struct arena *arena)
 {
 	struct review r, same;
 	struct err e = {0};
-	enum review_outcome got, expected;
+	enum review_status got, expected;
 
 	arena_reset(arena);
 	got = review_read(body, 100000, arena, &r, &e);
@@ -93,8 +93,9 @@ static void check_either(struct span body, struct arena *arena)
 		check(e.msg[0] != '\0', "a reason");
 	if (!r.api_version)
 		return;
-	expected = r.request.authorize ? review_read_access(body, 100000, arena, &same, &e)
-				       : review_read_admission(body, 100000, arena, &same, &e);
+	expected = request_is_access(&r.request)
+			   ? review_read_access(body, 100000, arena, &same, &e)
+			   : review_read_admission(body, 100000, arena, &same, &e);
 	check(got == expected, "one outcome, whoever reads");
 }
 

@@ -182,7 +182,7 @@ static void check_changed_leaf(const char *name, const char *text, size_t len, v
 
 	review_ok(text, len, arena, &r);
 	for (int i = 0; i < 5; i++) {
-		json_ref leaf = r.request.op == POLICY_OP_DELETE
+		json_ref leaf = r.request.operation == OPERATION_DELETE
 					? JSON_NONE
 					: random_leaf(r.request.doc, r.request.object);
 		char *other, *b;

@@ -21,18 +21,18 @@ static struct policy_request request_of(const char *line, struct arena *arena)
 	ck_assert_uint_ge(n, 5);
 	static const char *const ops[] = {"CREATE", "UPDATE", "DELETE", "CONNECT"};
 	r.verb = words[0];
-	r.op = POLICY_VERB_OTHER;
+	r.operation = OPERATION_NONE;
 	for (size_t i = 0; i < 4; i++)
 		if (span_eq_str(words[0], ops[i]))
-			r.op = (enum policy_verb)(1 << i);
-	r.authorize = r.op == POLICY_VERB_OTHER;
+			r.operation = (enum operation)(1 << i);
+	r.endpoint = r.operation ? ENDPOINT_VALIDATE : ENDPOINT_AUTHORIZE;
 	if (words[1].len > 4 && !memcmp(words[1].ptr, "url:", 4)) {
 		r.path = (struct span){words[1].ptr + 4, words[1].len - 4};
 	} else {
 		const char *slash = memchr(words[1].ptr, '/', words[1].len);
 		ck_assert_ptr_nonnull(slash);
-		r.group = (struct span){words[1].ptr, (size_t)(slash - words[1].ptr)};
-		struct span rest = {slash + 1, words[1].len - r.group.len - 1};
+		r.api_group = (struct span){words[1].ptr, (size_t)(slash - words[1].ptr)};
+		struct span rest = {slash + 1, words[1].len - r.api_group.len - 1};
 		const char *sub = memchr(rest.ptr, '/', rest.len);
 		size_t len = sub ? (size_t)(sub - rest.ptr) : rest.len;
 		r.resource = (struct span){rest.ptr, len};

@@ -22,7 +22,7 @@ static void teardown(void)
 #define UID	 "\"uid\":\"u-1\""
 
 static const struct {
-	enum review_outcome expected;
+	enum review_status expected;
 	const char *says; /* part of the error */
 	const char *text;
 } bodies[] = {
@@ -100,7 +100,7 @@ START_TEST(review__bodies)
 	struct review r;
 	struct err e = {0};
 	struct span body = span_of(bodies[_i].text);
-	enum review_outcome got = review_read_admission(body, 1000, arena, &r, &e);
+	enum review_status got = review_read_admission(body, 1000, arena, &r, &e);
 
 	ck_assert_msg(got == bodies[_i].expected, "%s: %d %s", bodies[_i].text, got, e.msg);
 	ck_assert_msg(strstr(e.msg, bodies[_i].says) != NULL, "%s: %s", bodies[_i].text, e.msg);
@@ -118,9 +118,10 @@ START_TEST(review__members_of_a_recorded_request)
 
 	review_ok(text, strlen(text), arena, &r);
 	ck_assert(span_eq_str(r.uid, "4c3a2305-12ef-4c3e-808d-7283d46311fa"));
-	ck_assert_int_eq(r.request.op, POLICY_OP_CONNECT);
-	ck_assert(span_eq_str(r.request.verb, "CONNECT"));
-	ck_assert(span_eq_str(r.request.group, ""));
+	ck_assert_int_eq(r.request.operation, OPERATION_CONNECT);
+	ck_assert(span_eq_str(request_operation_name(&r.request), "CONNECT"));
+	ck_assert_ptr_null(r.request.verb.ptr);
+	ck_assert(span_eq_str(r.request.api_group, ""));
 	ck_assert(span_eq_str(r.request.version, "v1"));
 	ck_assert(span_eq_str(r.request.resource, "pods"));
 	ck_assert(span_eq_str(r.request.subresource, "exec"));
@@ -129,7 +130,7 @@ START_TEST(review__members_of_a_recorded_request)
 	ck_assert(span_eq_str(r.request.username, "claude-code@agents.example.com"));
 	ck_assert_uint_eq(r.request.group_count, 2);
 	ck_assert(span_eq_str(r.request.groups[0], "ai-agents"));
-	ck_assert(!r.request.dry_run && !r.request.authorize);
+	ck_assert(!r.request.dry_run && !request_is_access(&r.request));
 	ck_assert_int_eq(json_type(r.request.doc, r.request.object), JSON_OBJECT);
 	ck_assert_uint_eq(r.request.old_object, JSON_NONE);
 	free(text);
@@ -267,7 +268,7 @@ END_TEST
 /* ---- by kind ---- */
 
 static const struct {
-	enum review_outcome expected;
+	enum review_status expected;
 	bool authorize;
 	const char *says;
 	const char *text;
@@ -290,11 +291,11 @@ START_TEST(review__by_kind)
 {
 	struct review r;
 	struct err e = {0};
-	enum review_outcome got = review_read(span_of(either[_i].text), 1000, arena, &r, &e);
+	enum review_status got = review_read(span_of(either[_i].text), 1000, arena, &r, &e);
 
 	ck_assert_msg(got == either[_i].expected, "%s: %d %s", either[_i].text, got, e.msg);
 	ck_assert_msg(strstr(e.msg, either[_i].says) != NULL, "%s: %s", either[_i].text, e.msg);
-	ck_assert_int_eq(r.request.authorize, either[_i].authorize);
+	ck_assert_int_eq(request_is_access(&r.request), either[_i].authorize);
 }
 END_TEST
 

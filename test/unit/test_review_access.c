@@ -91,10 +91,10 @@ static void is(struct span got, const char *expected, const char *what, const ch
 
 static void check(const struct policy_request *r, const struct expected *e, const char *name)
 {
-	ck_assert_msg(r->authorize && r->op == POLICY_VERB_OTHER, "%s", name);
+	ck_assert_msg(request_is_access(r) && r->operation == OPERATION_NONE, "%s", name);
 	is(r->username, e->user, "user", name);
 	is(r->verb, e->verb, "verb", name);
-	is(r->group, e->group, "group", name);
+	is(r->api_group, e->group, "group", name);
 	is(r->resource, e->resource, "resource", name);
 	is(r->subresource, e->subresource, "subresource", name);
 	is(r->namespace_, e->namespace_, "namespace", name);
@@ -153,7 +153,7 @@ END_TEST
 /* ---- written by hand ---- */
 
 static const struct {
-	enum review_outcome expected;
+	enum review_status expected;
 	const char *says;
 	const char *text;
 } access_reviews[] = {
@@ -194,7 +194,7 @@ START_TEST(review_access__bodies)
 	struct review r;
 	struct err e = {0};
 	struct span body = span_of(access_reviews[_i].text);
-	enum review_outcome got = review_read_access(body, 1000, arena, &r, &e);
+	enum review_status got = review_read_access(body, 1000, arena, &r, &e);
 
 	ck_assert_msg(got == access_reviews[_i].expected, "%s: %s", access_reviews[_i].text, e.msg);
 	ck_assert_msg(strstr(e.msg, access_reviews[_i].says) != NULL, "%s: %s",
@@ -204,8 +204,8 @@ START_TEST(review_access__bodies)
 	ck_assert(span_eq_str(r.request.username, "u"));
 	ck_assert_uint_eq(r.request.group_count, 1);
 	ck_assert(span_eq_str(r.request.verb, "get"));
-	ck_assert_int_eq(r.request.op, POLICY_VERB_OTHER);
-	ck_assert(r.request.authorize);
+	ck_assert_int_eq(r.request.operation, OPERATION_NONE);
+	ck_assert(request_is_access(&r.request));
 	ck_assert(strstr(access_reviews[_i].text, r.api_version) != NULL);
 }
 END_TEST

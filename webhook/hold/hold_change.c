@@ -155,7 +155,7 @@ static int read_masked(const struct masker *m, const struct policy_request *r, j
 {
 	const struct json_limits limits = {
 		.max_bytes = MASKED_MAX, .max_depth = 200, .max_nodes = 4000000};
-	const struct mask_target target = {r->group, r->resource, r->subresource};
+	const struct mask_target target = {r->api_group, r->resource, r->subresource};
 	struct mask_result masked = {0};
 
 	mask_object(m, r->doc, object, target, arena, text, &masked);
@@ -186,14 +186,14 @@ static void put_whole(struct view *v, const char *key, struct buf *text)
 static int put_masked(const struct masker *m, const struct policy_request *r, struct view *v,
 	struct buf *before, struct buf *after)
 {
-	const char *key = r->op == POLICY_OP_CONNECT ? "options" : "object";
-	json_ref object = r->op == POLICY_OP_DELETE ? r->old_object : r->object;
+	const char *key = r->operation == OPERATION_CONNECT ? "options" : "object";
+	json_ref object = r->operation == OPERATION_DELETE ? r->old_object : r->object;
 
-	if (r->authorize || object == JSON_NONE)
+	if (request_is_access(r) || object == JSON_NONE)
 		return 0;
 	if (read_masked(m, r, object, v->arena, after, &v->after) != 0)
 		return -1;
-	if (r->op != POLICY_OP_UPDATE || r->old_object == JSON_NONE) {
+	if (r->operation != OPERATION_UPDATE || r->old_object == JSON_NONE) {
 		put_whole(v, key, before);
 		return before->failed ? -1 : 0;
 	}
@@ -210,7 +210,7 @@ int hold_change_put(const struct masker *m, const struct policy_request *r, stru
 	struct view v = {.arena = arena, .out = out, .limit = out->len + HOLD_CHANGE_MAX};
 
 	buf_add_str(out, "{\"operation\":");
-	json_put_string(out, r->verb);
+	json_put_string(out, request_operation_name(r));
 	if (put_masked(m, r, &v, &before, &after) != 0)
 		return -1;
 	if (v.cut)

@@ -151,8 +151,8 @@ static void put_what(struct buf *b, const struct decision_record *r)
 	put_field(b, r->request_uid);
 	put_field(b, q->username);
 	put_groups(b, q);
-	put_field(b, q->verb);
-	put_field(b, q->group.ptr ? q->group : SPAN(""));
+	put_field(b, request_operation_name(q));
+	put_field(b, q->api_group.ptr ? q->api_group : SPAN(""));
 	put_field(b, q->version.ptr ? q->version : SPAN(""));
 	put_field(b, q->resource.ptr ? q->resource : SPAN(""));
 	put_field(b, q->subresource.ptr ? q->subresource : SPAN(""));
