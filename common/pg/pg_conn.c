@@ -426,6 +426,30 @@ int pg_result_columns(const struct pg_result *r)
 	return PQnfields(rows_of(r));
 }
 
+struct span pg_result_span_of(const struct pg_result *r, int row, const char *name)
+{
+	int col = PQfnumber(rows_of(r), name);
+
+	return col >= 0 ? pg_result_span(r, row, col) : (struct span){0};
+}
+
+const char *pg_result_str_of(const struct pg_result *r, int row, const char *name)
+{
+	struct span s = pg_result_span_of(r, row, name);
+
+	return s.ptr ? s.ptr : "";
+}
+
+int64_t pg_result_int_of(const struct pg_result *r, int row, const char *name)
+{
+	return strtoll(pg_result_str_of(r, row, name), NULL, 10);
+}
+
+bool pg_result_bool_of(const struct pg_result *r, int row, const char *name)
+{
+	return pg_result_str_of(r, row, name)[0] == 't';
+}
+
 void pg_result_free(struct pg_result *r)
 {
 	PQclear((PGresult *)r);

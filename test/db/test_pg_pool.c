@@ -63,6 +63,28 @@ START_TEST(pg_conn__parameters_rows_and_nulls)
 }
 END_TEST
 
+START_TEST(pg_conn__columns_by_name)
+{
+	static const struct pg_stmt stmt = {.name = "by_name",
+		.sql = "SELECT $1::text AS length, true AS is_long, 7 AS n, NULL AS nothing",
+		.param_count = 1};
+	_cleanup_(pg_conn_closep) struct pg_conn *c = open_conn();
+	_cleanup_(pg_result_freep) struct pg_result *r = NULL;
+	struct span params[] = {SPAN("2 days")};
+	struct err e = {0};
+
+	ck_assert_msg(pg_exec(c, &stmt, params, &r, NULL, &e) == PG_OK, "%s", e.msg);
+	ck_assert_str_eq(pg_result_str_of(r, 0, "length"), "2 days");
+	ck_assert(pg_result_bool_of(r, 0, "is_long"));
+	ck_assert_int_eq(pg_result_int_of(r, 0, "n"), 7);
+	ck_assert_str_eq(pg_result_str_of(r, 0, "nothing"), "");
+	ck_assert_str_eq(pg_result_str_of(r, 0, "not_there"), "");
+	ck_assert_ptr_null(pg_result_span_of(r, 0, "not_there").ptr);
+	ck_assert_int_eq(pg_result_int_of(r, 0, "not_there"), 0);
+	ck_assert(!pg_result_bool_of(r, 0, "not_there"));
+}
+END_TEST
+
 START_TEST(pg_conn__errors_are_one_line_with_sqlstate)
 {
 	static const struct {
@@ -393,6 +415,7 @@ int main(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, pg_conn__parameters_rows_and_nulls);
+	tcase_add_test(tc, pg_conn__columns_by_name);
 	tcase_add_test(tc, pg_conn__errors_are_one_line_with_sqlstate);
 	tcase_add_test(tc, pg_conn__nul_byte_in_parameter_is_refused);
 	tcase_add_test(tc, pg_conn__copy);

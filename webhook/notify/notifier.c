@@ -60,21 +60,25 @@ struct metric *const *notifier_metrics(size_t *ret_count)
 }
 
 static const struct pg_stmt set_targets = {.name = "outbox_set_targets",
-	.sql = "SELECT holdpoint.outbox_set_targets($1, $2)",
+	.sql = "SELECT holdpoint.outbox_set_targets(p_cluster => $1, p_targets => $2)",
 	.param_count = 2};
 static const struct pg_stmt claim = {.name = "outbox_claim",
 	.sql = "SELECT outbox_id, claim, event, hold_id, to_char(created_at AT TIME ZONE 'UTC', "
-	       "'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), payload FROM holdpoint.outbox_claim($1, $2, "
-	       "1)",
+	       "'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') AS created, payload "
+	       "FROM holdpoint.outbox_claim(p_cluster => $1, p_target => $2, p_limit => 1)",
 	.param_count = 2};
+
+/* What became of one event: the first four parameters are the same for both. */
 static const struct pg_stmt done = {.name = "outbox_done",
-	.sql = "SELECT holdpoint.outbox_done($1, $2, $3, $4)",
+	.sql = "SELECT holdpoint.outbox_done(p_cluster => $1, p_outbox_id => $2, p_target => $3, "
+	       "p_claim => $4)",
 	.param_count = 4};
 static const struct pg_stmt failed = {.name = "outbox_failed",
-	.sql = "SELECT holdpoint.outbox_failed($1, $2, $3, $4, $5, $6)",
+	.sql = "SELECT holdpoint.outbox_failed(p_cluster => $1, p_outbox_id => $2, "
+	       "p_target => $3, p_claim => $4, p_error => $5, p_permanent => $6)",
 	.param_count = 6};
 static const struct pg_stmt backlog = {.name = "outbox_backlog",
-	.sql = "SELECT target, waiting FROM holdpoint.outbox_backlog($1)",
+	.sql = "SELECT target, waiting FROM holdpoint.outbox_backlog(p_cluster => $1)",
 	.param_count = 1};
 
 static bool is_stopping(struct notifier *n)
@@ -98,45 +102,45 @@ static void pause_ms(struct notifier *n, int64_t ms)
 /* ---- one event ---- */
 
 static enum pg_status report(struct pg_conn *conn, struct notifier *n,
-	const struct notify_target *t, const struct pg_result *rows, enum notify_result result,
+	const struct notify_target *t, const struct pg_result *rows, enum notify_status status,
 	const struct err *why)
 {
-	const struct span params[] = {span_of(n->cluster), pg_result_span(rows, 0, 0),
-		span_of(t->name), pg_result_span(rows, 0, 1), span_of(why->msg),
-		result == NOTIFY_NEVER ? SPAN("t") : SPAN("f")};
+	const struct span params[] = {span_of(n->cluster), pg_result_span_of(rows, 0, "outbox_id"),
+		span_of(t->name), pg_result_span_of(rows, 0, "claim"), span_of(why->msg),
+		status == NOTIFY_NEVER ? SPAN("t") : SPAN("f")};
 	_cleanup_(pg_result_freep) struct pg_result *answer = NULL;
 	struct err e;
 
 	return pg_exec(
-		conn, result == NOTIFY_DELIVERED ? &done : &failed, params, &answer, NULL, &e);
+		conn, status == NOTIFY_DELIVERED ? &done : &failed, params, &answer, NULL, &e);
 }
 
 static void count_and_log(const struct notify_target *t, const struct notify_event *ev,
-	enum notify_result result, const struct err *why)
+	enum notify_status status, const struct err *why)
 {
-	unsigned label = result == NOTIFY_DELIVERED ? SENT_DELIVERED
-			 : result == NOTIFY_NEVER   ? SENT_GIVEN_UP
+	unsigned label = status == NOTIFY_DELIVERED ? SENT_DELIVERED
+			 : status == NOTIFY_NEVER   ? SENT_GIVEN_UP
 						    : SENT_FAILED;
 
 	metric_add_at(&metrics[M_SENT], label, 1);
-	if (result != NOTIFY_DELIVERED)
+	if (status != NOTIFY_DELIVERED)
 		log_warn("notification_failed", LOG_STR("target", t->name),
 			LOG_STR("about", ev->event), LOG_INT("hold", ev->hold_id),
 			LOG_STR("error", why->msg));
 }
 
-static enum notify_result send_event(
+static enum notify_status send_event(
 	struct notifier *n, size_t target, const struct notify_event *ev, struct err *why)
 {
 	const struct notify_target *t = &n->targets.items[target];
 	int64_t from = monotonic_us(), took;
-	enum notify_result result = notify_send(n->sender, t, ev, why);
+	enum notify_status status = notify_send(n->sender, t, ev, why);
 
 	took = monotonic_us() - from;
-	if (result == NOTIFY_TRY_AGAIN && took > SLOW_US)
+	if (status == NOTIFY_TRY_AGAIN && took > SLOW_US)
 		n->rests_until_us[target] = from + took + REST_FACTOR * took;
-	count_and_log(t, ev, result, why);
-	return result;
+	count_and_log(t, ev, status, why);
+	return status;
 }
 
 static enum pg_status deliver(
@@ -144,18 +148,18 @@ static enum pg_status deliver(
 {
 	const struct notify_target *t = &n->targets.items[target];
 	const struct notify_event ev = {.cluster = n->cluster,
-		.id = pg_result_int(rows, 0, 0),
-		.event = pg_result_str(rows, 0, 2),
-		.hold_id = pg_result_int(rows, 0, 3),
-		.created_at = pg_result_str(rows, 0, 4),
-		.payload = pg_result_span(rows, 0, 5)};
-	enum notify_result result = NOTIFY_DELIVERED;
+		.id = pg_result_int_of(rows, 0, "outbox_id"),
+		.event = pg_result_str_of(rows, 0, "event"),
+		.hold_id = pg_result_int_of(rows, 0, "hold_id"),
+		.created_at = pg_result_str_of(rows, 0, "created"),
+		.payload = pg_result_span_of(rows, 0, "payload")};
+	enum notify_status status = NOTIFY_DELIVERED;
 	struct err why = {0};
 
 	/* What a target did not ask for is done with as if it had been told. */
 	if (notify_target_wants(t, ev.event))
-		result = send_event(n, target, &ev, &why);
-	return report(conn, n, t, rows, result, &why);
+		status = send_event(n, target, &ev, &why);
+	return report(conn, n, t, rows, status, &why);
 }
 
 /* ---- the worker ---- */
@@ -193,8 +197,8 @@ static void measure_backlog(struct pg_conn *conn, struct notifier *n)
 	for (size_t i = 0; i < n->targets.count; i++)
 		metric_set_for(&metrics[M_WAITING], span_of(n->targets.items[i].name), 0);
 	for (int i = 0; i < pg_result_rows(rows); i++)
-		metric_set_for(
-			&metrics[M_WAITING], pg_result_span(rows, i, 0), pg_result_int(rows, i, 1));
+		metric_set_for(&metrics[M_WAITING], pg_result_span_of(rows, i, "target"),
+			pg_result_int_of(rows, i, "waiting"));
 }
 
 static int declare_targets(struct pg_conn *conn, struct notifier *n)

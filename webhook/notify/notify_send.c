@@ -183,22 +183,22 @@ static void set_options(
 		curl_easy_setopt(c, CURLOPT_CAINFO, t->ca_file);
 }
 
-static enum notify_result result_of_status(long status, struct err *e)
+static enum notify_status status_of_code(long code, struct err *e)
 {
-	if (status >= 200 && status < 300)
+	if (code >= 200 && code < 300)
 		return NOTIFY_DELIVERED;
-	if (status >= 300 && status < 400)
-		err_set(e, "HTTP %ld: redirects are not followed", status);
+	if (code >= 300 && code < 400)
+		err_set(e, "HTTP %ld: redirects are not followed", code);
 	else
-		err_set(e, "HTTP %ld", status);
-	return status == 410 ? NOTIFY_NEVER : NOTIFY_TRY_AGAIN;
+		err_set(e, "HTTP %ld", code);
+	return code == 410 ? NOTIFY_NEVER : NOTIFY_TRY_AGAIN;
 }
 
-static enum notify_result post(struct notify_sender *s, const struct notify_target *t,
+static enum notify_status post(struct notify_sender *s, const struct notify_target *t,
 	const struct notify_event *ev, struct span body, struct err *e)
 {
 	struct curl_slist *headers = headers_of(s, t, ev, body);
-	long status = 0;
+	long code = 0;
 	CURLcode rc;
 
 	if (!headers) {
@@ -216,22 +216,22 @@ static enum notify_result post(struct notify_sender *s, const struct notify_targ
 				: "");
 		return NOTIFY_TRY_AGAIN;
 	}
-	curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &status);
-	return result_of_status(status, e);
+	curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &code);
+	return status_of_code(code, e);
 }
 
-enum notify_result notify_send(struct notify_sender *s, const struct notify_target *t,
+enum notify_status notify_send(struct notify_sender *s, const struct notify_target *t,
 	const struct notify_event *ev, struct err *e)
 {
 	_cleanup_(buf_free) struct buf body = BUF_INIT(BODY_MAX);
-	enum notify_result result;
+	enum notify_status status;
 
 	if (notify_put_body(t, ev, s->arena, &body) != 0) {
 		err_set(e, "the event cannot be put into words");
 		arena_reset(s->arena);
 		return NOTIFY_NEVER;
 	}
-	result = post(s, t, ev, buf_span(&body), e);
+	status = post(s, t, ev, buf_span(&body), e);
 	arena_reset(s->arena);
-	return result;
+	return status;
 }

@@ -6,7 +6,7 @@
 
 #include "webhook/notify/notify_message.h"
 
-enum notify_result {
+enum notify_status {
 	NOTIFY_DELIVERED,
 	NOTIFY_TRY_AGAIN,
 	NOTIFY_NEVER, /* the receiver says that it is gone (410) */
@@ -18,5 +18,5 @@ struct notify_sender *notify_sender_new(void);
 void notify_sender_free(struct notify_sender *s);
 
 /* Errors: for what is not NOTIFY_DELIVERED, why; never the URL. Blocks. */
-enum notify_result notify_send(struct notify_sender *s, const struct notify_target *t,
+enum notify_status notify_send(struct notify_sender *s, const struct notify_target *t,
 	const struct notify_event *ev, struct err *e);
