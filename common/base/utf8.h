@@ -51,13 +51,38 @@ static inline size_t utf8_decode(const char *p, const char *end, uint32_t *ret)
 	return n;
 }
 
-/* What a terminal may take for a command, or what makes text look like another: controls, C1 ones
- * too, marks and overrides of direction, line separators. */
-static inline bool utf8_is_harmful(uint32_t cp)
+/* Writes a code point below U+110000 to dst; its length. A surrogate becomes three bytes that are
+ * not UTF-8. */
+static inline size_t utf8_encode(uint32_t cp, char dst[4])
 {
-	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0x200e || cp == 0x200f ||
-	       (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x2069) || cp == 0xfeff;
+	if (cp < 0x80) {
+		dst[0] = (char)cp;
+		return 1;
+	}
+	if (cp < 0x800) {
+		dst[0] = (char)(0xc0 | cp >> 6);
+		dst[1] = (char)(0x80 | (cp & 0x3f));
+		return 2;
+	}
+	if (cp < 0x10000) {
+		dst[0] = (char)(0xe0 | cp >> 12);
+		dst[1] = (char)(0x80 | (cp >> 6 & 0x3f));
+		dst[2] = (char)(0x80 | (cp & 0x3f));
+		return 3;
+	}
+	dst[0] = (char)(0xf0 | cp >> 18);
+	dst[1] = (char)(0x80 | (cp >> 12 & 0x3f));
+	dst[2] = (char)(0x80 | (cp >> 6 & 0x3f));
+	dst[3] = (char)(0x80 | (cp & 0x3f));
+	return 4;
 }
+
+/*
+ * What a terminal may take for a command, or what makes text look like another: controls, C1 ones
+ * too; marks and overrides of direction; line separators; whatever has no look of its own (zero
+ * widths, fillers, tags, noncharacters). Not so the two selectors of an emoji's look.
+ */
+bool utf8_is_harmful(uint32_t cp);
 
 /* Puts spaces in place of it; lines stay. */
 static inline void utf8_blank_harmful(char *s, size_t len)

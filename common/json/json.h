@@ -9,8 +9,8 @@
  * masking all work on this tape; masking writes the input back with some spans replaced (struct
  * json_edit).
  *
- * Not for building documents: daemons emit their small answers with json_put_*(), the CLI uses
- * json-c. Threads: a document is immutable once read, any number of threads may look at it.
+ * Not for building documents: small answers are emitted with json_put_*(). Threads: a document is
+ * immutable once read, any number of threads may look at it.
  */
 #pragma once
 
@@ -166,3 +166,27 @@ struct json_edit {
  */
 void json_put_edited(struct buf *out, const struct json_doc *d, json_ref root,
 	const struct json_edit *edits, size_t edit_count);
+
+/* ---- showing ---- */
+
+/*
+ * The value r for people: members and elements indented, in their order, none left out. What is
+ * printed depends on the values alone, and different values look different. Numbers keep their
+ * text. Strings stand in one spelling: \uXXXX for every character that cannot be seen or that
+ * directs a terminal (utf8_is_harmful(), selectors of variation, lone surrogates), in keys for all
+ * beyond ASCII; any other character as itself. It is JSON still, of the same value. Of a document
+ * that was read with allow_duplicate_keys, all are printed.
+ */
+void json_put_shown(struct buf *out, const struct json_doc *d, json_ref r);
+
+/*
+ * The characters of the string r, one line without quotes: \uXXXX for what a key must not hold,
+ * see above; quotes and backslashes as they are. Nothing if r is no string.
+ */
+void json_put_shown_string(struct buf *out, const struct json_doc *d, json_ref r);
+
+/*
+ * JSON text as one line, byte for byte but for characters that cannot be seen or that direct a
+ * terminal: those become \uXXXX, a line break between values a space.
+ */
+void json_put_shown_line(struct buf *out, struct span text);

@@ -1,4 +1,5 @@
 /* Looking at a tape: strings and their escapes, members, JSON Pointers, integers. */
+#include "common/base/utf8.h"
 #include "common/json/json_internal.h"
 
 struct span json_text(const struct json_doc *d, json_ref r)
@@ -35,28 +36,25 @@ static bool is_surrogate(unsigned c)
 	return c >= 0xd800 && c <= 0xdfff;
 }
 
-static size_t put_utf8(char dst[4], unsigned c)
+const char *json_escape(const char *p, const char *end, uint32_t *ret)
 {
-	if (c < 0x80) {
-		dst[0] = (char)c;
-		return 1;
+	static const char plain[] = "\"\\/bfnrt", value[] = "\"\\/\b\f\n\r\t";
+	unsigned c, low;
+
+	if (p[1] != 'u') {
+		*ret = (unsigned char)value[strchr(plain, p[1]) - plain];
+		return p + 2;
 	}
-	if (c < 0x800) {
-		dst[0] = (char)(0xc0 | c >> 6);
-		dst[1] = (char)(0x80 | (c & 0x3f));
-		return 2;
+	c = hex4(p + 2);
+	p += 6;
+	low = c >= 0xd800 && c < 0xdc00 && end - p >= 6 && p[0] == '\\' && p[1] == 'u' ? hex4(p + 2)
+										       : 0;
+	if (low >= 0xdc00 && low <= 0xdfff) {
+		c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+		p += 6;
 	}
-	if (c < 0x10000) {
-		dst[0] = (char)(0xe0 | c >> 12);
-		dst[1] = (char)(0x80 | (c >> 6 & 0x3f));
-		dst[2] = (char)(0x80 | (c & 0x3f));
-		return 3;
-	}
-	dst[0] = (char)(0xf0 | c >> 18);
-	dst[1] = (char)(0x80 | (c >> 12 & 0x3f));
-	dst[2] = (char)(0x80 | (c >> 6 & 0x3f));
-	dst[3] = (char)(0x80 | (c & 0x3f));
-	return 4;
+	*ret = c;
+	return p;
 }
 
 /*
@@ -66,32 +64,16 @@ static size_t put_utf8(char dst[4], unsigned c)
 static const char *unescape_one(
 	const char *p, const char *end, char dst[4], size_t *ret_len, bool *ret_lone)
 {
-	static const char plain[] = "\"\\/bfnrt", value[] = "\"\\/\b\f\n\r\t";
-	unsigned c;
+	uint32_t c;
 
-	*ret_len = 1;
 	if (*p != '\\') {
+		*ret_len = 1;
 		dst[0] = *p;
 		return p + 1;
 	}
-	if (p[1] != 'u') {
-		dst[0] = value[strchr(plain, p[1]) - plain];
-		return p + 2;
-	}
-	c = hex4(p + 2);
-	p += 6;
-	if (is_surrogate(c)) {
-		unsigned low =
-			c < 0xdc00 && end - p >= 6 && p[0] == '\\' && p[1] == 'u' ? hex4(p + 2) : 0;
-
-		if (low >= 0xdc00 && low <= 0xdfff) {
-			c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
-			p += 6;
-		} else {
-			*ret_lone = true;
-		}
-	}
-	*ret_len = put_utf8(dst, c);
+	p = json_escape(p, end, &c);
+	*ret_lone |= is_surrogate(c);
+	*ret_len = utf8_encode(c, dst);
 	return p;
 }
 

@@ -10,6 +10,12 @@
  */
 size_t json_unescape(struct span raw, char *dst, bool *ret_lone);
 
+/*
+ * The code point that the escape at p stands for; a lone surrogate stands for itself. Returns what
+ * follows the escape, of a pair of surrogates what follows both.
+ */
+const char *json_escape(const char *p, const char *end, uint32_t *ret);
+
 /* Do two strings (or keys) have the same value? Resolves escapes on the way. */
 bool json_strings_equal(
 	const struct json_doc *d, const struct json_node *a, const struct json_node *b);

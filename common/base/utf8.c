@@ -1,0 +1,36 @@
+/* See utf8.h. */
+#include "common/base/utf8.h"
+
+/*
+ * Unicode 15: the categories Cc, Cf, Zl, Zp, and the property Default_Ignorable_Code_Point, but for
+ * U+FE0E and U+FE0F. In order, and neighbours joined.
+ */
+static const struct {
+	uint32_t first, last;
+} harmful[] = {
+	{0x0000, 0x001f}, {0x007f, 0x009f}, {0x00ad, 0x00ad}, {0x034f, 0x034f}, {0x0600, 0x0605},
+	{0x061c, 0x061c}, {0x06dd, 0x06dd}, {0x070f, 0x070f}, {0x0890, 0x0891}, {0x08e2, 0x08e2},
+	{0x115f, 0x1160}, {0x17b4, 0x17b5}, {0x180b, 0x180f},
+	{0x200b, 0x200f}, /* zero widths, U+200E and U+200F direct */
+	{0x2028, 0x202e}, /* separators, embeddings and overrides */
+	{0x2060, 0x206f}, /* among them isolates */
+	{0x3164, 0x3164}, {0xfe00, 0xfe0d}, {0xfeff, 0xfeff}, /* byte order mark */
+	{0xffa0, 0xffa0}, {0xfff0, 0xfffb}, {0xfffe, 0xffff}, {0x110bd, 0x110bd},
+	{0x110cd, 0x110cd}, {0x13430, 0x1343f}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a},
+	{0xe0000, 0xe0fff}, /* tags */
+};
+
+bool utf8_is_harmful(uint32_t cp)
+{
+	size_t low = 0, high = ARRAY_LEN(harmful);
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (cp > harmful[middle].last)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < ARRAY_LEN(harmful) && cp >= harmful[low].first;
+}

@@ -1,0 +1,163 @@
+/*
+ * Showing JSON to people. What is printed is a function of the value alone: an escape that stands
+ * for a harmless character is resolved, and whatever cannot be seen, or would direct a terminal, is
+ * an escape. So different values look different, and equal ones alike; numbers keep their digits.
+ */
+#include "common/base/utf8.h"
+#include "common/json/json_internal.h"
+
+#define INDENT	   2
+#define INDENT_MAX 80 /* deeper levels stand below one another */
+
+enum look {
+	LOOK_STRING,
+	LOOK_KEY,  /* only ASCII: é may be one character or two, а may be Cyrillic */
+	LOOK_TEXT, /* a string without its quotes, whose quotes and backslashes speak for themselves
+		    */
+};
+
+static void put_u(struct buf *out, unsigned unit)
+{
+	buf_printf(out, "\\u%04x", unit);
+}
+
+static void put_code_point(struct buf *out, uint32_t cp)
+{
+	if (cp < 0x10000) {
+		put_u(out, cp);
+		return;
+	}
+	put_u(out, 0xd800 + ((cp - 0x10000) >> 10));
+	put_u(out, 0xdc00 + (cp & 0x3ff));
+}
+
+static bool is_hidden(uint32_t cp, enum look look)
+{
+	if (look != LOOK_STRING && cp > 0x7e)
+		return true;
+	return utf8_is_harmful(cp) || cp == 0xfe0e || cp == 0xfe0f ||
+	       (cp >= 0xd800 && cp <= 0xdfff);
+}
+
+static void put_char(struct buf *out, uint32_t cp, enum look look)
+{
+	static const char named[] = "\"\"\\\\\bb\ff\nn\rr\tt";
+	char bytes[4];
+
+	for (const char *p = named; *p && look != LOOK_TEXT; p += 2) {
+		if ((unsigned char)*p == cp) {
+			buf_add_char(out, '\\');
+			buf_add_char(out, p[1]);
+			return;
+		}
+	}
+	if (is_hidden(cp, look))
+		put_code_point(out, cp);
+	else
+		buf_add(out, bytes, utf8_encode(cp, bytes));
+}
+
+static void put_chars(struct buf *out, struct span raw, enum look look)
+{
+	const char *p = raw.ptr, *end = raw.ptr + raw.len, *from = p;
+
+	while (p < end) {
+		uint32_t cp = '?';
+		const char *next;
+
+		if ((unsigned char)*p >= 0x20 && (unsigned char)*p < 0x7f && *p != '\\') {
+			p++;
+			continue;
+		}
+		buf_add(out, from, (size_t)(p - from));
+		next = *p == '\\' ? json_escape(p, end, &cp) : p + utf8_decode(p, end, &cp);
+		put_char(out, cp, look);
+		from = p = next;
+	}
+	buf_add(out, from, (size_t)(p - from));
+}
+
+void json_put_shown_string(struct buf *out, const struct json_doc *d, json_ref r)
+{
+	put_chars(out, json_raw_string(d, r), LOOK_TEXT);
+}
+
+static void put_quoted(struct buf *out, const struct json_doc *d, json_ref r, enum look look)
+{
+	buf_add_char(out, '"');
+	put_chars(out, json_raw_string(d, r), look);
+	buf_add_char(out, '"');
+}
+
+static void put_line_break(struct buf *out, size_t depth)
+{
+	size_t indent = depth * INDENT < INDENT_MAX ? depth * INDENT : INDENT_MAX;
+	char *p = buf_extend(out, indent + 1);
+
+	if (!p)
+		return;
+	*p = '\n';
+	memset(p + 1, ' ', indent);
+}
+
+/* As deep as the reader's limit let the document be. */
+static void put_value(struct buf *out, const struct json_doc *d, json_ref r, size_t depth)
+{
+	bool is_object = json_type(d, r) == JSON_OBJECT, first = true;
+
+	if (json_node(d, r)->count == 0 || out->failed) {
+		if (json_type(d, r) == JSON_STRING)
+			put_quoted(out, d, r, LOOK_STRING);
+		else if (is_object || json_type(d, r) == JSON_ARRAY)
+			buf_add_str(out, is_object ? "{}" : "[]");
+		else
+			buf_add_span(out, json_text(d, r));
+		return;
+	}
+	buf_add_char(out, is_object ? '{' : '[');
+	for (json_ref v = r + 1; v < json_next(d, r); v = json_next(d, v), first = false) {
+		if (!first)
+			buf_add_char(out, ',');
+		put_line_break(out, depth + 1);
+		if (is_object) {
+			put_quoted(out, d, v++, LOOK_KEY);
+			buf_add_str(out, ": ");
+		}
+		put_value(out, d, v, depth + 1);
+	}
+	put_line_break(out, depth);
+	buf_add_char(out, is_object ? '}' : ']');
+}
+
+void json_put_shown(struct buf *out, const struct json_doc *d, json_ref r)
+{
+	put_value(out, d, r, 0);
+}
+
+void json_put_shown_line(struct buf *out, struct span text)
+{
+	const char *end = text.ptr + text.len, *from = text.ptr;
+
+	for (const char *p = from; p < end;) {
+		uint32_t cp = 0;
+		size_t n = 1;
+
+		if ((unsigned char)*p >= 0x20 && (unsigned char)*p < 0x7f) {
+			p++;
+			continue;
+		}
+		n = utf8_decode(p, end, &cp);
+		if (n > 0 && !is_hidden(cp, LOOK_STRING)) {
+			p += n;
+			continue;
+		}
+		buf_add(out, from, (size_t)(p - from));
+		if (cp == '\n' || cp == '\r' ||
+			cp == '\t') /* between values: none is in a string */
+			buf_add_char(out, ' ');
+		else
+			put_code_point(out, n > 0 ? cp : 0xfffd);
+		from = p += n ? n : 1;
+	}
+	buf_add(out, from, (size_t)(end - from));
+}
