@@ -1,77 +1,76 @@
 /* See change.h. */
 #include "cli/change.h"
 
-#include "cli/pretty.h"
 #include "cli/table.h"
 #include "common/json/json.h"
 
-#define LINES_MAX 200 /* of one value; the rest is there with -o json */
+#define LINES_MAX 200	    /* of one value; the rest is there with -o json */
+#define SHOWN_MAX (8 << 20) /* bytes of one value */
 
 struct printer {
 	FILE *out;
 	const struct json_doc *doc;
-	struct arena *arena;
+	bool too_large; /* a value could not be shown */
 };
 
 static void print_line(const struct printer *p, char sign, struct span text)
 {
-	_cleanup_(buf_free) struct buf b = BUF_INIT(1 << 20);
 	enum colour c = sign == '+' ? COLOUR_GREEN : sign == '-' ? COLOUR_RED : COLOUR_NONE;
 
-	for (size_t i = 0; i < text.len && text.ptr[i] == ' '; i++)
-		buf_add_char(&b, ' ');
-	put_printable(&b, (struct span){text.ptr + b.len, text.len - b.len});
-	fprintf(p->out, "%s%c %s%s\n", colour_on(c, p->out), sign,
-		buf_str(&b) ? b.ptr : "(too long)", colour_off(p->out));
+	fprintf(p->out, "%s%c ", colour_on(c, p->out), sign);
+	fwrite(text.ptr, 1, text.len, p->out);
+	fprintf(p->out, "%s\n", colour_off(p->out));
 }
 
-static void print_lines(const struct printer *p, char sign, const char *text)
+static void print_lines(const struct printer *p, char sign, struct span text)
 {
-	for (unsigned n = 0; *text; n++) {
-		size_t len = strcspn(text, "\n");
+	for (unsigned n = 0; text.len > 0; n++) {
+		const char *end = memchr(text.ptr, '\n', text.len);
+		size_t len = end ? (size_t)(end - text.ptr) : text.len;
 
 		if (n == LINES_MAX) {
 			print_line(p, sign, SPAN("… and more: see it whole with -o json"));
 			return;
 		}
-		print_line(p, sign, (struct span){text, len});
-		text += len + (text[len] == '\n');
+		print_line(p, sign, (struct span){text.ptr, len});
+		len += end != NULL;
+		text = (struct span){text.ptr + len, text.len - len};
 	}
 }
 
-/* The value's JSON, indented when it has an inside. */
-static void print_value(const struct printer *p, char sign, struct span path, json_ref value)
+/* path: the string that names the place, or JSON_NONE. */
+static void print_value(
+	struct printer *p, char sign, json_ref path, const char *note, json_ref value)
 {
-	_cleanup_(buf_free) struct buf b = BUF_INIT(4 << 20);
-	struct span text = json_text(p->doc, value);
-	char *copy = NULL;
+	_cleanup_(buf_free) struct buf b = BUF_INIT(SHOWN_MAX);
 
-	if (path.len > 0)
-		buf_printf(&b, "%.*s: ", SPAN_FMT(path));
-	if (json_node(p->doc, value)->count > 0)
-		copy = arena_strndup(p->arena, text.ptr, text.len);
-	if (!copy || put_pretty_json(&b, copy) < 0)
-		buf_add_span(&b, text);
-	print_lines(p, sign, buf_str(&b) ? b.ptr : "(too large to show)");
+	if (path != JSON_NONE) {
+		json_put_shown_string(&b, p->doc, path);
+		buf_printf(&b, "%s: ", note);
+	}
+	json_put_shown(&b, p->doc, value);
+	if (b.failed)
+		p->too_large = true;
+	else
+		print_lines(p, sign, buf_span(&b));
 }
 
-static void print_difference(const struct printer *p, json_ref change)
+static void print_difference(struct printer *p, json_ref change)
 {
-	struct span path = json_string(p->doc, json_get_str(p->doc, change, "path"), p->arena);
+	json_ref path = json_get_str(p->doc, change, "path");
 	json_ref old = json_get_str(p->doc, change, "old");
 	json_ref new = json_get_str(p->doc, change, "new");
 	json_ref order = json_get_str(p->doc, change, "order");
 
 	if (old != JSON_NONE)
-		print_value(p, '-', path, old);
+		print_value(p, '-', path, "", old);
 	if (new != JSON_NONE)
-		print_value(p, '+', path, new);
+		print_value(p, '+', path, "", new);
 	if (order != JSON_NONE)
-		print_value(
-			p, '~', arena_printf(p->arena, "%.*s, new order", SPAN_FMT(path)), order);
+		print_value(p, '~', path, ", new order", order);
 }
 
-static void print_document(const struct printer *p)
+static void print_document(struct printer *p)
 {
 	const struct json_doc *d = p->doc;
 	json_ref changes = json_get_str(d, JSON_ROOT, "changes");
@@ -83,24 +82,47 @@ static void print_document(const struct printer *p)
 	json_foreach (change, d, changes)
 		print_difference(p, change);
 	if (object != JSON_NONE)
-		print_value(p, is_delete ? '-' : '+', SPAN(""), object);
+		print_value(p, is_delete ? '-' : '+', JSON_NONE, "", object);
 	if (options != JSON_NONE)
-		print_value(p, '+', SPAN(""), options);
+		print_value(p, '+', JSON_NONE, "", options);
 	if (json_int64(d, json_get_str(d, JSON_ROOT, "omitted"), &omitted) == 0 && omitted > 0)
 		fprintf(p->out, "… and %lld more differences\n", (long long)omitted);
 }
 
-void print_change(FILE *out, struct span change)
+int change_read(struct span change, struct arena *arena, struct json_doc *ret, struct err *e)
 {
 	static const struct json_limits limits = {
 		.max_bytes = 1 << 20, .max_depth = 1000, .max_nodes = 1 << 17};
+	struct json_error je;
+
+	if (json_read(change.ptr, change.len, &limits, arena, ret, &je) < 0)
+		return json_error_to_err(&je, e);
+	if (json_type(ret, JSON_ROOT) != JSON_OBJECT)
+		return err_set(e, "it is no JSON object");
+	return 0;
+}
+
+int print_change(FILE *out, struct span change, bool cut, struct err *e)
+{
 	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 16, 64 << 20);
 	struct json_doc doc;
-	struct printer p = {.out = out, .doc = &doc, .arena = arena};
+	struct printer p = {.out = out, .doc = &doc};
+	int rc;
 
-	if (arena && json_read(change.ptr, change.len, &limits, arena, &doc, NULL) == 0 &&
-		json_type(&doc, JSON_ROOT) == JSON_OBJECT)
+	fputs("\nChange (secrets masked):\n", out);
+	rc = arena ? change_read(change, arena, &doc, e) : err_set(e, "out of memory");
+	if (rc == 0) {
 		print_document(&p);
-	else
-		print_line(&p, ' ', change);
+		if (cut)
+			fputs("… cut here: too large to keep whole; the approval covers all of "
+			      "it\n",
+				out);
+		rc = p.too_large ? err_set(e, "a value is too large") : 0;
+	}
+	if (rc < 0) {
+		fputs("CANNOT BE SHOWN: ", out);
+		print_printable(out, e->msg);
+		fputs("\nDo not approve what you cannot see. The stored text: -o json\n", out);
+	}
+	return rc;
 }

@@ -5,8 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "cli/pretty.h"
 #include "cli/table.h"
+#include "common/json/json.h"
 
 const char *const cli_output_formats[] = {"wide", "json", NULL};
 
@@ -241,9 +241,8 @@ int cli_ask(const struct command *c, const char *database_url, const char *outpu
 	if (rc > 0)
 		return rc;
 	if (json)
-		cli_print_json(pg_result_str(r, 0, 0));
-	else
-		*ret = TAKE_PTR(r);
+		return cli_print_json(c, pg_result_span(r, 0, 0));
+	*ret = TAKE_PTR(r);
 	return CLI_OK;
 }
 
@@ -277,11 +276,40 @@ bool cli_interrupted(void)
 	return interrupted;
 }
 
-void cli_print_json(const char *text)
+int cli_print_json(const struct command *c, struct span text)
+{
+	/* Audit events may hold a name twice, or half a surrogate: all is printed as it stands. */
+	static const struct json_limits limits = {.max_bytes = 1u << 30,
+		.max_depth = 2000,
+		.max_nodes = UINT32_MAX,
+		.allow_lone_surrogates = true,
+		.allow_duplicate_keys = true};
+	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 16, SIZE_MAX);
+	_cleanup_(buf_free) struct buf b = BUF_INIT(SIZE_MAX / 2);
+	struct json_error je;
+	struct json_doc doc;
+	struct err e;
+
+	if (!arena)
+		return cli_error(c, CLI_FAILED, "out of memory");
+	if (json_read(text.ptr, text.len, &limits, arena, &doc, &je) < 0) {
+		json_error_to_err(&je, &e);
+		return cli_error(c, CLI_FAILED, "the answer cannot be shown as JSON: %s", e.msg);
+	}
+	json_put_shown(&b, &doc, JSON_ROOT);
+	buf_add_char(&b, '\n');
+	if (b.failed)
+		return cli_error(c, CLI_FAILED, "out of memory");
+	fwrite(b.ptr, 1, b.len, stdout);
+	return CLI_OK;
+}
+
+void cli_print_json_line(struct span text)
 {
 	_cleanup_(buf_free) struct buf b = BUF_INIT(SIZE_MAX / 2);
 
-	if (put_pretty_json(&b, text) == 0 && buf_str(&b))
-		text = b.ptr;
-	puts(text);
+	json_put_shown_line(&b, text);
+	if (b.failed)
+		abort(); /* a line left out would be an event lost */
+	fwrite(b.ptr, 1, b.len, stdout);
 }

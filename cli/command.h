@@ -80,5 +80,11 @@ bool cli_interrupted(void);
 /* Makes SQL that gives one row with one JSON array out of a SELECT. */
 #define CLI_AS_JSON(select) "SELECT coalesce(json_agg(t), '[]') FROM (" select ") t"
 
-/* Prints JSON text indented, with a newline. Text that does not parse is printed as it is. */
-void cli_print_json(const char *text);
+/*
+ * Prints JSON indented, by json_put_shown(). Text that is no JSON is not printed: an error is said.
+ * Returns the exit code.
+ */
+int cli_print_json(const struct command *c, struct span text);
+
+/* Prints JSON text in one line, by json_put_shown_line(), without the newline. */
+void cli_print_json_line(struct span text);

@@ -96,15 +96,19 @@ static void print_followed(const struct pg_result *r)
 
 static void print_lines(const struct pg_result *r)
 {
-	for (int i = 0; i < pg_result_rows(r); i++)
-		puts(pg_result_str(r, i, C_LINE));
+	for (int i = 0; i < pg_result_rows(r); i++) {
+		cli_print_json_line(pg_result_span(r, i, C_LINE));
+		putchar('\n');
+	}
 }
 
 static void print_array(const struct pg_result *r)
 {
 	putchar('[');
-	for (int i = 0; i < pg_result_rows(r); i++)
-		printf("%s\n%s", i ? "," : "", pg_result_str(r, i, C_LINE));
+	for (int i = 0; i < pg_result_rows(r); i++) {
+		fputs(i ? ",\n" : "\n", stdout);
+		cli_print_json_line(pg_result_span(r, i, C_LINE));
+	}
 	puts("\n]");
 }
 

@@ -42,8 +42,7 @@ static int print_json(struct pg_conn *conn, struct decision *d, const char *mess
 	json_put_key(&b, "message");
 	json_put_string(&b, span_of(message));
 	buf_add_char(&b, '}');
-	cli_print_json(buf_str(&b));
-	return CLI_OK;
+	return cli_print_json(d->self, buf_span(&b));
 }
 
 static int decide_one(struct pg_conn *conn, struct decision *d, const char *id)

@@ -45,14 +45,12 @@ static const struct pg_stmt hold_stmt = {"hold",
 	"coalesce(', only ' || h.only_name, ''), h.uses, h.change, h.change_cut, "
 	"encode(h.policy_digest, 'hex') FROM holdpoint.holds h WHERE h.id = $1::bigint",
 	1};
-/* The change goes in as the text it is: jsonb has no \u0000 and no 1e999999. */
+/* The change is put in as the text it is: jsonb has no \u0000 and no 1e999999. */
 static const struct pg_stmt hold_json = {"hold_json",
-	"SELECT left((to_jsonb(h) - 'change' || jsonb_build_object('history', (SELECT coalesce("
+	"SELECT (to_jsonb(h) - 'change' || jsonb_build_object('history', (SELECT coalesce("
 	"jsonb_agg(to_jsonb(e) - 'cluster' - 'hold_id' ORDER BY e.id), '[]') "
 	"FROM holdpoint.hold_event e WHERE e.cluster = h.cluster AND e.hold_id = h.id)))::text, "
-	"-1) || ', \"change\": ' || coalesce(CASE WHEN h.change_cut THEN "
-	"to_json(h.change)::text ELSE h.change END, 'null') || '}' FROM holdpoint.holds h "
-	"WHERE h.id = $1::bigint",
+	"h.change, h.change_cut FROM holdpoint.holds h WHERE h.id = $1::bigint",
 	1};
 static const struct pg_stmt history_stmt = {"history",
 	"SELECT to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), e.action, e.who, "
@@ -144,6 +142,18 @@ static void print_earlier(const struct pg_result *r)
 	table_print(t, stdout);
 }
 
+/* Prints the change; the exit code, when it cannot be shown. */
+static int show_change(const struct command *self, const struct pg_result *hold, const char *id)
+{
+	struct err e;
+
+	if (pg_result_is_null(hold, 0, C_CHANGE) ||
+		print_change(stdout, pg_result_span(hold, 0, C_CHANGE),
+			*pg_result_str(hold, 0, C_CUT) == 't', &e) == 0)
+		return CLI_OK;
+	return cli_error(self, CLI_FAILED, "the change of hold %s cannot be shown: %s", id, e.msg);
+}
+
 static int show(const struct command *self, struct pg_conn *conn, const char *id)
 {
 	_cleanup_(pg_result_freep) struct pg_result *hold = NULL, *history = NULL, *earlier = NULL;
@@ -158,34 +168,61 @@ static int show(const struct command *self, struct pg_conn *conn, const char *id
 		return cli_error(self, CLI_NO,
 			"no hold %s, or its approvers are groups that this login is not in", id);
 	print_head(hold, id);
-	if (!pg_result_is_null(hold, 0, C_CHANGE)) {
-		puts("\nChange (secrets masked):");
-		print_change(stdout, pg_result_span(hold, 0, C_CHANGE));
-		if (*pg_result_str(hold, 0, C_CUT) == 't')
-			puts(CHANGE_CUT_NOTE);
-	}
+	rc = show_change(self, hold, id);
 	print_history(history);
 	print_earlier(earlier);
-	if (strcmp(pg_result_str(hold, 0, C_STATE), "pending") == 0)
+	if (strcmp(pg_result_str(hold, 0, C_STATE), "pending") == 0 && rc == CLI_OK)
 		printf("\nTo decide: holdpoint approve %s --reason … | holdpoint deny %s --reason "
 		       "…\n",
 			id, id);
-	return CLI_OK;
+	return rc;
+}
+
+/*
+ * The hold's JSON with the change in it: as what it is; as a string when it was cut, or cannot be
+ * shown, with the reason beside it. Returns the exit code.
+ */
+static int put_hold(struct buf *out, const struct pg_result *row, struct arena *arena)
+{
+	struct span hold = pg_result_span(row, 0, 0), change = pg_result_span(row, 0, 1);
+	struct json_doc doc;
+	struct err e;
+	bool readable = !change.ptr || change_read(change, arena, &doc, &e) == 0;
+
+	buf_add(out, hold.ptr, hold.len - 1);
+	json_put_key(out, "change");
+	if (!change.ptr)
+		buf_add_str(out, "null");
+	else if (readable && *pg_result_str(row, 0, 2) != 't')
+		buf_add_span(out, change);
+	else
+		json_put_string(out, change);
+	if (!readable) {
+		json_put_key(out, "changeCannotBeShown");
+		json_put_string(out, span_of(e.msg));
+	}
+	buf_add_char(out, '}');
+	return readable ? CLI_OK : CLI_FAILED;
 }
 
 static int show_json(const struct command *self, struct pg_conn *conn, const char *id)
 {
 	_cleanup_(pg_result_freep) struct pg_result *row = NULL;
+	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 16, 64 << 20);
+	_cleanup_(buf_free) struct buf b = BUF_INIT(64 << 20);
 	struct span param = span_of(id);
-	int rc = cli_query(self, conn, &hold_json, &param, &row);
+	int rc = cli_query(self, conn, &hold_json, &param, &row), shown;
 
 	if (rc > 0)
 		return rc;
 	if (pg_result_rows(row) == 0)
 		return cli_error(self, CLI_NO,
 			"no hold %s, or its approvers are groups that this login is not in", id);
-	cli_print_json(pg_result_str(row, 0, 0));
-	return CLI_OK;
+	if (!arena)
+		return cli_error(self, CLI_FAILED, "out of memory");
+	shown = put_hold(&b, row, arena);
+	rc = cli_print_json(self, buf_span(&b));
+	return rc == CLI_OK ? shown : rc;
 }
 
 int cli_holds_show(const struct command *self, int argc, char **argv)

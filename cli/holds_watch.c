@@ -103,10 +103,12 @@ static int print_news(
 	if (rc > 0)
 		return rc;
 	for (int i = 0; i < pg_result_rows(r); i++) {
-		if (json)
-			puts(pg_result_str(r, i, C_JSON));
-		else
+		if (json) {
+			cli_print_json_line(pg_result_span(r, i, C_JSON));
+			putchar('\n');
+		} else {
 			print_step(r, i);
+		}
 		shown_add(shown, pg_result_int(r, i, C_ID));
 	}
 	return fflush(stdout) == 0 ? 0 : cli_error(self, CLI_FAILED, "cannot write");

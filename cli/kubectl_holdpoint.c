@@ -50,8 +50,12 @@ const char *kubectl_field(
 	struct span s = json_type(d, r) == JSON_STRING ? json_string(d, r, arena)
 			: r != JSON_NONE	       ? json_text(d, r)
 						       : (struct span){0};
-	const char *copy = s.ptr ? arena_strndup(arena, s.ptr, s.len) : NULL;
+	char *copy = s.ptr ? arena_strndup(arena, s.ptr, s.len) : NULL;
 
+	/* A NUL must not hide what comes behind it: as any other control it is shown as "?". */
+	for (size_t i = 0; copy && i < s.len; i++)
+		if (copy[i] == 0)
+			copy[i] = 1;
 	return copy ? copy : "";
 }
 
@@ -91,19 +95,18 @@ static void put_review(struct buf *b, const struct options *o, const char *id, b
 	buf_add_str(b, "}}");
 }
 
-static void print_decided(
+static int print_decided(
 	const struct options *o, const struct kube_answer *answer, const char *id, bool approve)
 {
-	if (cli_wants_json(o->output)) {
-		cli_print_json(answer->body.ptr);
-		return;
-	}
+	if (cli_wants_json(o->output))
+		return cli_print_json(o->self, buf_span(&answer->body));
 	if (answer->warnings.len > 0) {
 		print_printable(stdout, answer->warnings.ptr);
 		putchar('\n');
 	} else {
 		printf("hold %s: %s\n", id, approve ? "approved" : "denied");
 	}
+	return CLI_OK;
 }
 
 static int decide_one(const struct options *o, const struct kube_config *config,
@@ -126,7 +129,7 @@ static int decide_one(const struct options *o, const struct kube_config *config,
 		buf_str(&answer.warnings);
 	}
 	if (answer.status == 201)
-		print_decided(o, &answer, id, approve);
+		rc = print_decided(o, &answer, id, approve);
 	else
 		rc = kubectl_explain(o->self, &answer, arena);
 	buf_free(&answer.body);
@@ -222,8 +225,8 @@ static int kubectl_reviews(const struct command *self, int argc, char **argv)
 		return cli_error(self, CLI_FAILED, "%s", e.msg);
 	if (answer.status != 200)
 		rc = kubectl_explain(self, &answer, arena);
-	else if (cli_wants_json(o.output) && buf_str(&answer.body))
-		cli_print_json(answer.body.ptr), rc = CLI_OK;
+	else if (cli_wants_json(o.output))
+		rc = cli_print_json(self, buf_span(&answer.body));
 	else
 		rc = print_reviews(&o, buf_span(&answer.body), arena);
 	buf_free(&answer.body);

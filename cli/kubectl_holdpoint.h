@@ -19,7 +19,8 @@ extern const struct json_limits kubectl_limits;
 int kubectl_explain(
 	const struct command *self, const struct kube_answer *answer, struct arena *arena);
 
-/* The text at a pointer of an object; "" when there is none, or the arena is full. */
+/* The text at a pointer of an object, for printing (NULs are another control character); "" when
+ * there is none, or the arena is full. */
 const char *kubectl_field(
 	const struct json_doc *d, json_ref object, const char *pointer, struct arena *arena);
 

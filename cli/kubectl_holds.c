@@ -110,7 +110,8 @@ int kubectl_list(const struct command *self, int argc, char **argv)
 		return rc;
 	rc = ask(&q, &answer, &d);
 	if (rc == CLI_OK && cli_wants_json(q.output))
-		cli_print_json(kubectl_field(&d, JSON_ROOT, "/status/holds", arena));
+		rc = cli_print_json(
+			self, json_text(&d, json_pointer_str(&d, JSON_ROOT, "/status/holds")));
 	else if (rc == CLI_OK)
 		print_list(&q, &d);
 	buf_free(&answer.body);
@@ -127,14 +128,28 @@ static void print_field(const char *title, const char *text)
 	putchar('\n');
 }
 
-static void print_hold(const struct question *q, const struct json_doc *d, json_ref h)
+/* Returns the exit code: a change that cannot be shown is an error. */
+static int print_change_of(const struct question *q, const struct json_doc *d, json_ref h)
+{
+	json_ref r = json_get_str(d, h, "change");
+	struct span change = json_string(d, r, q->arena);
+	bool cut = json_type(d, json_get_str(d, h, "changeCut")) == JSON_TRUE;
+	struct err e;
+
+	if (json_type(d, r) == -1 || json_type(d, r) == JSON_NULL ||
+		print_change(stdout, change, cut, &e) == 0)
+		return CLI_OK;
+	return cli_error(
+		q->self, CLI_FAILED, "the change of hold %s cannot be shown: %s", q->hold, e.msg);
+}
+
+static int print_hold(const struct question *q, const struct json_doc *d, json_ref h)
 {
 	static const struct {
 		const char *title, *pointer;
 	} fields[] = {{"Requester:", "/requester"}, {"Cluster:", "/cluster"}, {"Rule:", "/rules"},
 		{"Says:", "/message"}, {"Approvers:", "/approverNames"}, {"Grant:", "/grant"}};
 	_cleanup_(buf_free) struct buf what = BUF_INIT(8192);
-	const char *change = kubectl_field(d, h, "/change", q->arena);
 	char age[24], left[24];
 
 	printf("%-12s%s, %s of %s approvals, asked %s ago, %s time(s), expires in %s\n",
@@ -150,12 +165,7 @@ static void print_hold(const struct question *q, const struct json_doc *d, json_
 		print_field(fields[i].title, kubectl_field(d, h, fields[i].pointer, q->arena));
 	if (strcmp(kubectl_field(d, h, "/requireReason", q->arena), "true") == 0)
 		print_field("Needs:", "a reason");
-	if (*change) {
-		puts("\nChange (secrets masked):");
-		print_change(stdout, span_of(change));
-		if (strcmp(kubectl_field(d, h, "/changeCut", q->arena), "true") == 0)
-			puts(CHANGE_CUT_NOTE);
-	}
+	return print_change_of(q, d, h);
 }
 
 int kubectl_show(const struct command *self, int argc, char **argv)
@@ -182,9 +192,9 @@ int kubectl_show(const struct command *self, int argc, char **argv)
 	if (rc == CLI_OK && h == JSON_NONE)
 		rc = cli_error(self, CLI_NO, "hold %s does not wait for you", q.hold);
 	else if (rc == CLI_OK && cli_wants_json(q.output))
-		cli_print_json(kubectl_field(&d, h, "", arena));
+		rc = cli_print_json(self, json_text(&d, h));
 	else if (rc == CLI_OK)
-		print_hold(&q, &d, h);
+		rc = print_hold(&q, &d, h);
 	buf_free(&answer.body);
 	buf_free(&answer.warnings);
 	return rc;

@@ -4,7 +4,8 @@
 #include "cli/policy.h"
 
 /* Errors as an array of lines: "file:line:column: message" is what editors understand. */
-static void print_json(const struct policy_set *set, struct yaml_errors *errors)
+static int print_json(
+	const struct command *c, const struct policy_set *set, struct yaml_errors *errors)
 {
 	_cleanup_(buf_free) struct buf out = BUF_INIT(4u << 20);
 	const char *line = errors->count ? buf_str(&errors->text) : "";
@@ -26,7 +27,7 @@ static void print_json(const struct policy_set *set, struct yaml_errors *errors)
 		line += len + (line[len] == '\n');
 	}
 	buf_add_str(&out, "]}");
-	cli_print_json(buf_str(&out));
+	return cli_print_json(c, buf_span(&out));
 }
 
 int cli_policy_check(const struct command *self, int argc, char **argv)
@@ -36,13 +37,14 @@ int cli_policy_check(const struct command *self, int argc, char **argv)
 	size_t count;
 	struct yaml_errors errors;
 	const struct flag flags[] = {CLI_FLAG_OUTPUT(output), {0}};
-	int rc = cli_parse(self, flags, argc, argv, 1, ARRAY_LEN(files), files, &count);
+	int rc = cli_parse(self, flags, argc, argv, 1, ARRAY_LEN(files), files, &count),
+	    shown = CLI_OK;
 
 	if (rc >= 0)
 		return rc;
 	rc = policy_set_load(files, count, &set, &errors);
-	if (output && !strcmp(output, "json"))
-		print_json(set, &errors);
+	if (cli_wants_json(output))
+		shown = print_json(self, set, &errors);
 	else if (rc < 0)
 		fputs(buf_str(&errors.text), stderr);
 	else
@@ -50,5 +52,5 @@ int cli_policy_check(const struct command *self, int argc, char **argv)
 			policy_set_policy_count(set) == 1 ? "y" : "ies", policy_set_rule_count(set),
 			policy_set_rule_count(set) == 1 ? "" : "s", policy_set_digest(set));
 	buf_free(&errors.text);
-	return rc < 0 ? CLI_FAILED : CLI_OK;
+	return rc < 0 ? CLI_FAILED : shown;
 }

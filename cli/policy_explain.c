@@ -137,7 +137,7 @@ static void put_json_rule(struct buf *out, const struct policy_explained_rule *r
 	buf_add_str(out, "]}");
 }
 
-static void print_json(const struct explained *x)
+static int print_json(const struct command *c, const struct explained *x)
 {
 	_cleanup_(buf_free) struct buf out = BUF_INIT(64u << 20);
 	const struct policy_decision *d = &x->decision;
@@ -160,7 +160,7 @@ static void print_json(const struct explained *x)
 		put_json_rule(&out, &x->rules[i]);
 	}
 	buf_add_str(&out, "]}");
-	cli_print_json(buf_str(&out));
+	return cli_print_json(c, buf_span(&out));
 }
 
 static int explain(const struct command *c, const struct policy_set *set, struct explained *x)
@@ -201,9 +201,8 @@ int cli_policy_explain(const struct command *self, int argc, char **argv)
 		(rc = cli_policy_read_review(self, review, arena, &request)) != CLI_OK ||
 		(rc = explain(self, set, &x)) != CLI_OK)
 		return rc;
-	if (output && !strcmp(output, "json"))
-		print_json(&x);
-	else
-		print_text(&x);
+	if (cli_wants_json(output))
+		return print_json(self, &x);
+	print_text(&x);
 	return CLI_OK;
 }

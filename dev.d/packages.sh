@@ -3,7 +3,7 @@
 
 packages_build=(
   gcc libc6-dev cmake ninja-build pkg-config
-  libmicrohttpd-dev libgnutls28-dev libssl-dev libjson-c-dev
+  libmicrohttpd-dev libgnutls28-dev libssl-dev
   "libcurl4-openssl-dev|libcurl4-gnutls-dev" libpq-dev libyaml-dev libpcre2-dev libsqlite3-dev tzdata
   zlib1g-dev liblz4-dev check
 )

@@ -1,12 +1,12 @@
 /* The log: every line is one line of JSON, whatever the strings hold, also from many threads. */
 #include <check.h>
 #include <fcntl.h>
-#include <json-c/json.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "common/base/log.h"
+#include "common/json/json.h"
 #include "support/run_tests.h"
 
 static int saved_stderr = -1;
@@ -32,18 +32,40 @@ static char *capture_end(void)
 	return text;
 }
 
-static struct json_object *parse_line(const char *text)
+static struct arena *arena;
+
+/* The same field may stand in a line twice: these tests write such. */
+static struct json_doc parse_line(const char *text)
 {
-	struct json_object *o = json_tokener_parse(text);
-	ck_assert_msg(o != NULL, "not JSON: %s", text);
-	return o;
+	static const struct json_limits limits = {1 << 20, 2, 100, false, true};
+	struct json_doc d;
+	struct json_error e;
+
+	if (json_read(text, strlen(text), &limits, arena, &d, &e) < 0)
+		ck_abort_msg("not JSON: %s: %s", e.what, text);
+	return d;
 }
 
-static const char *get(struct json_object *o, const char *key)
+/* The value of a string, the text of anything else. */
+static const char *get(const struct json_doc *d, const char *key)
 {
-	struct json_object *v = NULL;
-	ck_assert_msg(json_object_object_get_ex(o, key, &v), "no %s", key);
-	return json_object_get_string(v);
+	json_ref r = json_get(d, JSON_ROOT, span_of(key));
+	struct span s;
+
+	ck_assert_msg(r != JSON_NONE, "no %s", key);
+	s = json_type(d, r) == JSON_STRING ? json_string(d, r, arena) : json_text(d, r);
+	return arena_strndup(arena, s.ptr, s.len);
+}
+
+static void setup(void)
+{
+	arena = arena_new(1 << 16, 64 << 20);
+	ck_assert_ptr_nonnull(arena);
+}
+
+static void teardown(void)
+{
+	arena_free(arena);
 }
 
 START_TEST(log__fields_of_each_type)
@@ -52,16 +74,15 @@ START_TEST(log__fields_of_each_type)
 	log_warn("queue_full", LOG_STR("queue", "decisions"), LOG_INT("dropped", -7),
 		LOG_SPAN("peer", ((struct span){"10.0.0.1xx", 8})), LOG_STR("reason", NULL));
 	char *text = capture_end();
-	struct json_object *o = parse_line(text);
-	ck_assert_str_eq(get(o, "level"), "warn");
-	ck_assert_str_eq(get(o, "event"), "queue_full");
-	ck_assert_str_eq(get(o, "queue"), "decisions");
-	ck_assert_str_eq(get(o, "dropped"), "-7");
-	ck_assert_str_eq(get(o, "peer"), "10.0.0.1");
-	ck_assert_ptr_null(get(o, "reason"));
-	ck_assert_uint_eq(strlen(get(o, "ts")), strlen("2026-01-02T03:04:05.678901Z"));
+	struct json_doc d = parse_line(text);
+	ck_assert_str_eq(get(&d, "level"), "warn");
+	ck_assert_str_eq(get(&d, "event"), "queue_full");
+	ck_assert_str_eq(get(&d, "queue"), "decisions");
+	ck_assert_str_eq(get(&d, "dropped"), "-7");
+	ck_assert_str_eq(get(&d, "peer"), "10.0.0.1");
+	ck_assert_str_eq(get(&d, "reason"), "null");
+	ck_assert_uint_eq(strlen(get(&d, "ts")), strlen("2026-01-02T03:04:05.678901Z"));
 	ck_assert_ptr_eq(strchr(text, '\n'), text + strlen(text) - 1);
-	json_object_put(o);
 	free(text);
 }
 END_TEST
@@ -91,7 +112,7 @@ START_TEST(log__strings_stay_one_line_of_json)
 	char *text = capture_end();
 	ck_assert_int_ge(asprintf(&needle, "\"v\":\"%s\"}\n", strings[_i].expected), 0);
 	ck_assert_msg(strstr(text, needle) != NULL, "%s does not hold %s", text, needle);
-	json_object_put(parse_line(text));
+	parse_line(text);
 	free(needle);
 	free(text);
 }
@@ -105,10 +126,9 @@ START_TEST(log__long_strings_are_cut_between_characters)
 	capture_begin();
 	log_info("test", LOG_SPAN("v", ((struct span){v, sizeof(v)})));
 	char *text = capture_end();
-	struct json_object *o = parse_line(text);
-	ck_assert_uint_eq(strlen(get(o, "v")), LOG_STRING_MAX - 1 + strlen("…"));
-	ck_assert_str_eq(get(o, "v") + LOG_STRING_MAX - 1, "…");
-	json_object_put(o);
+	struct json_doc d = parse_line(text);
+	ck_assert_uint_eq(strlen(get(&d, "v")), LOG_STRING_MAX - 1 + strlen("…"));
+	ck_assert_str_eq(get(&d, "v") + LOG_STRING_MAX - 1, "…");
 	free(text);
 }
 END_TEST
@@ -124,10 +144,9 @@ START_TEST(log__what_does_not_fit_is_left_out_and_said)
 	capture_begin();
 	log_write(LOG_LEVEL_INFO, "test", fields);
 	char *text = capture_end();
-	struct json_object *o = parse_line(text);
-	ck_assert_str_eq(get(o, "cut"), "true");
-	ck_assert_str_eq(get(o, "last"), "1");
-	json_object_put(o);
+	struct json_doc d = parse_line(text);
+	ck_assert_str_eq(get(&d, "cut"), "true");
+	ck_assert_str_eq(get(&d, "last"), "1");
 	free(text);
 }
 END_TEST
@@ -173,7 +192,7 @@ START_TEST(log__lines_of_threads_do_not_mix)
 		pthread_join(threads[i], NULL);
 	char *text = capture_end(), *rest = text, *line;
 	while ((line = strsep(&rest, "\n")) && *line) {
-		json_object_put(parse_line(line));
+		parse_line(line);
 		lines++;
 	}
 	ck_assert_int_eq(lines, THREADS * LINES);
@@ -185,6 +204,7 @@ int main(void)
 {
 	TCase *t = tcase_create("log");
 
+	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, log__fields_of_each_type);
 	tcase_add_loop_test(t, log__strings_stay_one_line_of_json, 0, ARRAY_LEN(strings));
 	tcase_add_test(t, log__long_strings_are_cut_between_characters);
