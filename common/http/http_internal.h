@@ -118,8 +118,9 @@ struct http_server {
 	struct http_tls *tls;
 	struct http_keeper *keeper;
 	char address[96];
-	_Atomic int refs; /* the owner's, and each abandoned request's */
-	_Atomic bool draining;
+	_Atomic int refs;      /* the owner's, and each abandoned request's */
+	_Atomic bool draining; /* answers say Connection: close */
+	_Atomic bool stopping; /* no new connection is taken */
 	_Atomic size_t inflight_bytes;
 	_Atomic unsigned open;	    /* connections */
 	_Atomic unsigned active;    /* requests from their first line to their end */

@@ -97,12 +97,18 @@ static void conn_end(struct http_server *s, struct http_conn *c)
 	http_conn_unref(c);
 }
 
-/* MHD_AcceptPolicyCallback: libmicrohttpd's own limit is divided among its threads, which do not
- * get equally many. */
+/*
+ * MHD_AcceptPolicyCallback: libmicrohttpd's own limit is divided among its threads, which do not
+ * get equally many. A server that stops takes none at all; MHD_quiesce_daemon() would be the call
+ * for that, but it takes the listening socket out of the sets of threads that do the same, and
+ * ends the process when they were faster.
+ */
 static enum MHD_Result on_accept(void *arg, const struct sockaddr *address, socklen_t len)
 {
 	const struct http_server *s = arg;
 	(void)address, (void)len;
+	if (atomic_load(&s->stopping))
+		return MHD_NO;
 	if (atomic_load(&s->open) < s->config.max_connections)
 		return MHD_YES;
 	http_count_refusal(s, HTTP_REFUSED_CONNECTIONS);
@@ -288,15 +294,13 @@ static void wait_for_zero(_Atomic unsigned *count, unsigned wait_ms)
 static void stop_daemon(struct http_server *s, unsigned wait_ms)
 {
 	http_server_drain(s);
-	int fd = MHD_quiesce_daemon(s->mhd);
+	atomic_store(&s->stopping, true);
 	wait_for_zero(&s->active, wait_ms);
 	/* A worker that is just answering holds its request for a moment longer. */
 	while (http_abandon_suspended(s) > 0)
 		usleep(1000);
 	wait_for_zero(&s->active, LAST_ANSWERS_MS);
-	MHD_stop_daemon(s->mhd);
-	if (fd >= 0)
-		close(fd);
+	MHD_stop_daemon(s->mhd); /* closes the listening socket */
 }
 
 void http_server_stop(struct http_server *s, unsigned wait_ms)

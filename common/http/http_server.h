@@ -67,8 +67,8 @@ const char *http_server_address(const struct http_server *s);
 /* New requests are answered with Connection: close from now on; running ones go on. */
 void http_server_drain(struct http_server *s);
 
-/* Stops listening, waits up to wait_ms for running and suspended requests, then frees everything. A
- * request that is still suspended then is answered 503. NULL is fine. Blocks. */
+/* Takes no new connection, waits up to wait_ms for running and suspended requests, then frees
+ * everything. A request that is still suspended then is answered 503. NULL is fine. Blocks. */
 void http_server_stop(struct http_server *s, unsigned wait_ms);
 
 /* Its counters, for metrics_put(): connections, requests by code, refused, bytes in flight,
