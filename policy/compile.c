@@ -377,7 +377,7 @@ static struct policy *append_policy(struct policy_set *set)
 	set->policies = more;
 	struct policy *p = arena_calloc(set->arena, 1, sizeof *p);
 	if (p)
-		p->expressions = expressions_new(set->arena);
+		p->expressions = expressions_new(set->library, set->arena);
 	if (!p || !p->expressions)
 		return NULL;
 	return p;

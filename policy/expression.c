@@ -54,13 +54,13 @@ static int declare(struct expressions *x)
 	return cel_env_declare_record(x->env, SPAN("JSONPatch"), json_patch_fields, NULL);
 }
 
-struct expressions *expressions_new(struct arena *arena)
+struct expressions *expressions_new(const struct cel_library *library, struct arena *arena)
 {
 	struct expressions *x = arena_calloc(arena, 1, sizeof *x);
 	if (!x)
 		return NULL;
 	x->arena = arena;
-	x->env = cel_env_new(0);
+	x->env = cel_env_new(library, 0);
 	if (!x->env || declare(x) < 0) {
 		expressions_free(x);
 		return NULL;

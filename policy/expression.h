@@ -17,8 +17,8 @@ struct expression;
 struct template;
 struct evaluation;
 
-/* Ownership: expressions_free(); the arena must live as long. NULL when memory is short. */
-struct expressions *expressions_new(struct arena *arena);
+/* Ownership: expressions_free(); library and arena must live as long. NULL when memory is short. */
+struct expressions *expressions_new(const struct cel_library *library, struct arena *arena);
 void expressions_free(struct expressions *x);
 
 /* Declares variables.NAME for the expressions compiled from now on. Problems go to errors. */

@@ -3,6 +3,7 @@
 
 #include "common/base/crypto.h"
 #include "common/yaml/errors.h"
+#include "policy/cel/library.h"
 #include "policy/set.h"
 
 #include <stdio.h>
@@ -18,6 +19,7 @@ static void set_free(struct policy_set *s)
 		expressions_free(s->policies[i]->expressions);
 	free(s->policies);
 	free(s->rules);
+	cel_library_free(s->library);
 	buf_free(&s->text);
 	arena_free(s->arena);
 	free(s);
@@ -31,8 +33,9 @@ static struct policy_set *set_new(void)
 	atomic_init(&s->references, 1);
 	s->text = BUF_INIT(2 * SET_MAX_TOTAL_BYTES);
 	s->arena = arena_new(64u << 10, SET_MAX_ARENA_BYTES);
-	if (!s->arena) {
-		free(s);
+	s->library = cel_library_new();
+	if (!s->arena || !s->library) {
+		set_free(s);
 		return NULL;
 	}
 	return s;

@@ -4,7 +4,7 @@
 #include "policy/language.h"
 #include "policy/test_cases.h"
 
-#include "policy/cel/cel.h"
+#include "policy/cel/library.h"
 
 static void put_cell(struct buf *out, const char *text)
 {
@@ -20,7 +20,10 @@ static void put_functions(struct buf *out)
 {
 	const char *group = NULL;
 	struct cel_function_info info, *f = &info;
-	for (size_t i = 0; cel_function_at(i, f); i++) {
+	_cleanup_(cel_library_freep) struct cel_library *library = cel_library_new();
+	if (!library)
+		return;
+	for (size_t i = 0; cel_function_at(library, i, f); i++) {
 		if (!group || strcmp(group, f->group) != 0)
 			buf_printf(out, "\n### %s\n\n| function | signatures | |\n|---|---|---|\n",
 				f->group);

@@ -112,6 +112,7 @@ struct index;
 struct policy_set {
 	atomic_uint references;
 	struct arena *arena;
+	struct cel_library *library; /* what expressions may call */
 	struct policy **policies;
 	size_t policy_count;
 	struct rule **rules; /* all of them, in the order of evaluation; record_only ones too */

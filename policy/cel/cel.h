@@ -5,8 +5,7 @@
  * checked, resolved: every mistake found at load, with line and column); a program is evaluated
  * over values that the caller supplies lazily, typically JSON documents read by common/json/json.h,
  * which are looked at in place. The language is that of github.com/google/cel-spec (langdef.md)
- *with the extensions listed by cel_function_at(), Kubernetes' own among them, without protobuf
- *messages.
+ * without protobuf messages; what functions there are is handed in, see cel_function_at().
  *
  * Evaluation allocates from the caller's arena only, within a cost budget. Data flow:
  *	source -> lexer -> parser (AST, macros) -> check (types, names) -> program -> eval -> value
@@ -166,6 +165,7 @@ int cel_put_text(struct buf *out, struct cel_value v, struct err *e) _must_check
 /* ---- environments and programs ---- */
 
 struct cel_env;
+struct cel_library;
 struct cel_program;
 
 enum cel_option {
@@ -173,8 +173,12 @@ enum cel_option {
 	CEL_NO_MACROS = 1 << 1, /* has(), all() … are unknown functions */
 };
 
-/* Ownership: the caller's; a program outlives its environment. NULL when memory is short. */
-struct cel_env *cel_env_new(unsigned options);
+/*
+ * library: the functions there are (policy/cel/functions/library.h); kept, not copied. options: of
+ * enum cel_option. Ownership: the caller's; a program outlives its environment, not its library.
+ * NULL when memory is short.
+ */
+struct cel_env *cel_env_new(const struct cel_library *library, unsigned options);
 void cel_env_free(struct cel_env *env);
 DEFINE_CLEANUP(struct cel_env *, cel_env_free)
 
@@ -302,4 +306,4 @@ struct cel_function_info {
 };
 
 /* Describes the function (or macro, in the group "Macros") number index; false past the end. */
-bool cel_function_at(size_t index, struct cel_function_info *ret);
+bool cel_function_at(const struct cel_library *l, size_t index, struct cel_function_info *ret);

@@ -21,8 +21,9 @@ struct cel_ev;
 
 typedef struct cel_value (*cel_node_eval)(const struct cel_node *n, struct cel_ev *ev);
 /* args are no errors, of any kind: the function answers cel_err_overload() for what it cannot do */
-typedef struct cel_value (*cel_fn)(
+typedef struct cel_value cel_call(
 	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *args, uint32_t count);
+typedef cel_call *cel_fn;
 
 /* ---- types, as the checker knows them (types.c) ---- */
 
@@ -101,8 +102,7 @@ struct cel_node {
 	bool absolute : 1;    /* ident: written with a leading dot */
 	bool two_vars : 1;    /* loop */
 	bool flat : 1;	      /* optmap: optFlatMap */
-	bool fn_is_eq : 1;    /* call of == (else !=) */
-	bool const_re : 1;    /* call with a compiled pattern in aux */
+	bool prepared : 1;    /* call with what the function made of a constant in aux */
 	uint16_t depth;	      /* of the tree below */
 	uint32_t off, end;    /* the source text it came from */
 	uint32_t pos;	      /* where to point at: the operator, the field, the method */
@@ -115,7 +115,8 @@ struct cel_node {
 	uint64_t *opt_mask; /* list, map: which elements are optional, or NULL */
 	struct cel_value value;
 	cel_fn fn;
-	const void *aux; /* what a function prepared for its constant arguments */
+	const struct cel_function *function; /* call: what fn is of */
+	const void *aux;
 	const struct cel_type *type;
 };
 
@@ -127,9 +128,10 @@ struct cel_program {
 	uint32_t slot_count;
 	uint64_t *uses; /* bit set of slots */
 	const char *type_text;
-	uint8_t expect;		    /* enum cel_kind the result must have, CEL_UNSET: any */
-	struct cel_regex **regexes; /* to be freed */
-	uint32_t regex_count;
+	uint8_t expect; /* enum cel_kind the result must have, CEL_UNSET: any */
+	const struct cel_library *library;
+	struct cel_prepared *prepared; /* to be freed */
+	uint32_t prepared_count;
 };
 
 /* ---- evaluation ---- */
@@ -256,27 +258,35 @@ void cel_put_base64(struct buf *out, struct span s);
 void cel_put_display_in(struct buf *out, struct cel_value v, size_t max, struct arena *a);
 bool cel_utf8_valid(struct span s);
 
-/* time.c, tz.c */
+/* timestamp.c */
+#define CEL_NANOS 1000000000
+
+struct cel_civil {
+	int64_t year;
+	int month, day; /* from 1 */
+	int hour, minute, second;
+	int weekday, yearday; /* from 0 */
+};
+
 bool cel_timestamp_ok(int64_t seconds);
 int64_t cel_days_from_civil(int64_t year, int month, int day); /* since 1970-01-01 */
+void cel_civil_from_seconds(int64_t seconds, struct cel_civil *ret);
 int cel_month_days(int year, int month);
-int64_t cel_year_of(int64_t seconds);
 bool cel_timestamp_parse(struct span s, struct cel_value *ret);
 bool cel_duration_parse(struct span s, struct cel_value *ret);
 void cel_put_timestamp(struct buf *out, struct cel_value v);
 void cel_put_duration(struct buf *out, struct cel_value v);
-/* Offset from UTC in seconds that zone has at a time; false: no such zone. */
-bool cel_tz_offset(struct span zone, int64_t seconds, int32_t *ret_offset);
 
-/* Text of an opaque value. */
-void cel_put_opaque(struct buf *out, struct cel_value v);
-bool cel_opaque_equal(struct cel_value a, struct cel_value b);
+/* What can be done with an opaque value: what its p points to begins with a pointer to this. */
+struct cel_opaque {
+	bool (*equal)(struct cel_value a, struct cel_value b); /* of one representation */
+	void (*put)(struct buf *out, struct cel_value v);
+};
 
-/* regex.c */
-struct cel_regex;
-/* Compiles for good (malloc) or for one run (a not NULL: in the arena). */
-struct cel_regex *cel_regex_new(struct span pattern, struct arena *a, struct err *e);
-void cel_regex_free(struct cel_regex *re);
+static inline const struct cel_opaque *cel_opaque(struct cel_value v)
+{
+	return *(const struct cel_opaque *const *)v.p;
+}
 
 /* What was collected in a buffer in the arena. */
 struct cel_value cel_string_from(struct cel_ev *ev, struct buf *b);
@@ -300,6 +310,7 @@ struct cel_record {
 
 struct cel_env {
 	struct arena *arena;
+	const struct cel_library *library;
 	unsigned options;
 	struct span container;
 	struct cel_variable *vars;
@@ -351,13 +362,24 @@ void cel_check(struct cel_compiler *c, struct cel_node *root, const struct cel_t
 /* link.c: evaluation functions, constant folding, costs */
 void cel_link(struct cel_compiler *c, struct cel_node *n);
 
-/* functions.c: the table */
+/* ---- the library: functions that are handed in ---- */
+
 struct cel_signature {
 	const struct cel_type *result;
 	const struct cel_type *params[6];
 	uint8_t param_count;
 	bool variadic; /* the last parameter any number of times */
 };
+
+/* What a function makes once of its second argument when that is a constant string, as regular
+ * expressions are compiled with the program. Kept in the node's aux. */
+struct cel_preparation {
+	void *(*make)(struct span constant, struct err *e); /* NULL: an error of the expression */
+	void (*free)(void *made);
+};
+
+/* Its second argument is only looked at when the first is no optional with a value. */
+enum cel_lazy { CEL_NOT_LAZY, CEL_LAZY_OR, CEL_LAZY_OR_VALUE };
 
 struct cel_function {
 	const char *group;
@@ -366,15 +388,37 @@ struct cel_function {
 	const char *signatures;
 	cel_fn fn;
 	const char *doc;
+	const struct cel_preparation *prepare; /* or NULL */
+	enum cel_lazy lazy;
 };
 #define CEL_FN 1
 #define CEL_ME 2
 
+struct cel_prepared {
+	void (*free)(void *made);
+	void *made;
+};
+
+/* Immutable once made. Whoever makes one may have more behind it, for the functions: they reach it
+ * by ev->prog->library. */
+struct cel_library {
+	const struct cel_function *functions;
+	size_t count;
+	struct arena *arena; /* of the signatures */
+	struct signatures *signatures;
+};
+
+/* Takes the table, which must outlive the library. -1: memory is short. */
+int cel_library_init(
+	struct cel_library *l, const struct cel_function *functions, size_t count) _must_check_;
+void cel_library_end(struct cel_library *l);
+
 /* First function of that name callable in that style, from index *at on (start with 0). */
-const struct cel_function *cel_function_find(struct span name, unsigned style, size_t *at);
-const struct cel_signature *cel_function_signatures(
-	const struct cel_function *f, uint32_t *ret_count);
-void cel_function_offer_names(struct cel_hint *h, unsigned style);
+const struct cel_function *cel_library_find(
+	const struct cel_library *l, struct span name, unsigned style, size_t *at);
+const struct cel_signature *cel_library_signatures(
+	const struct cel_library *l, const struct cel_function *f, uint32_t *ret_count);
+void cel_library_offer_names(const struct cel_library *l, struct cel_hint *h, unsigned style);
 
 /* The macros' names and documentation. */
 struct cel_macro_info {

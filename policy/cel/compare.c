@@ -183,7 +183,7 @@ int cel_eq(struct cel_ev *ev, struct cel_value a, struct cel_value b, unsigned d
 	case CEL_OPTIONAL:
 		return eq_optionals(ev, a, b, depth);
 	case CEL_OPAQUE:
-		return a.rep == b.rep && cel_opaque_equal(a, b);
+		return a.rep == b.rep && cel_opaque(a)->equal(a, b);
 	default:
 		return 0;
 	}
@@ -206,7 +206,9 @@ static uint64_t fold(uint64_t a, uint64_t b)
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* Keys come from requests: without a secret, somebody could choose keys that all collide. */
+/* Keys come from requests: without a secret, somebody could choose keys that all collide. One for
+ * the process, never changed once made: maps are compared and looked up without knowing where they
+ * were built. */
 static uint64_t seeds[2];
 static pthread_once_t seed_once = PTHREAD_ONCE_INIT;
 

@@ -117,7 +117,7 @@ const char *cel_hint_text(struct cel_hint *h)
 
 /* ---- environments ---- */
 
-struct cel_env *cel_env_new(unsigned options)
+struct cel_env *cel_env_new(const struct cel_library *library, unsigned options)
 {
 	struct arena *a = arena_new(2048, ENV_BYTES);
 	struct cel_env *env = a ? arena_calloc(a, 1, sizeof *env) : NULL;
@@ -127,6 +127,7 @@ struct cel_env *cel_env_new(unsigned options)
 		return NULL;
 	}
 	env->arena = a;
+	env->library = library;
 	env->options = options;
 	env->container = (struct span){"", 0};
 	return env;
@@ -298,6 +299,7 @@ static struct cel_program *program_new(const struct cel_env *env, struct span so
 	p->arena = a;
 	p->source = (struct span){text, source.len};
 	p->slot_count = env->var_count;
+	p->library = env->library;
 	p->uses = uses;
 	return p;
 }
@@ -306,9 +308,9 @@ void cel_program_free(struct cel_program *p)
 {
 	if (!p)
 		return;
-	for (uint32_t i = 0; i < p->regex_count; i++)
-		cel_regex_free(p->regexes[i]);
-	free(p->regexes);
+	for (uint32_t i = 0; i < p->prepared_count; i++)
+		p->prepared[i].free(p->prepared[i].made);
+	free(p->prepared);
 	arena_free(p->arena);
 }
 

@@ -26,7 +26,8 @@ static struct cel_value unreadable(
 	return cel_err_fmt(ev, n, "%.*s is no %s", SPAN_FMT(buf_span(&b)), type);
 }
 
-FN(to_bool)
+struct cel_value cel_fn_to_bool(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True"};
 	static const char *const no[] = {"0", "f", "F", "false", "FALSE", "False"};
@@ -63,7 +64,8 @@ static bool parse_decimal(struct span s, bool *ret_negative, uint64_t *ret)
 	return s.len > 0;
 }
 
-FN(to_int)
+struct cel_value cel_fn_to_int(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	bool negative;
 	uint64_t u;
@@ -91,7 +93,8 @@ FN(to_int)
 	}
 }
 
-FN(to_uint)
+struct cel_value cel_fn_to_uint(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	bool negative;
 	uint64_t u;
@@ -135,7 +138,8 @@ static bool parse_double(struct span s, double *ret)
 	return *end == '\0' && !(errno == ERANGE && isinf(*ret));
 }
 
-FN(to_double)
+struct cel_value cel_fn_to_double(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	double d;
 
@@ -154,7 +158,8 @@ FN(to_double)
 	}
 }
 
-FN(to_string)
+struct cel_value cel_fn_to_string(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct buf b = BUF_IN_ARENA(ev->run->arena, 1u << 20);
 
@@ -184,7 +189,8 @@ FN(to_string)
 	return cel_err_overload(ev, n, a, count);
 }
 
-FN(to_bytes)
+struct cel_value cel_fn_to_bytes(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	if (a[0].kind == CEL_BYTES)
 		return a[0];
@@ -193,7 +199,8 @@ FN(to_bytes)
 	return cel_bytes(cel_span(a[0]));
 }
 
-FN(to_timestamp)
+struct cel_value cel_fn_to_timestamp(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct cel_value v;
 
@@ -214,7 +221,8 @@ FN(to_timestamp)
 	}
 }
 
-FN(to_duration)
+struct cel_value cel_fn_to_duration(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct cel_value v = {.kind = CEL_DURATION};
 
@@ -234,13 +242,15 @@ FN(to_duration)
 	}
 }
 
-FN(dyn)
+struct cel_value cel_fn_dyn(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	(void)ev, (void)n, (void)count;
 	return a[0];
 }
 
-FN(type)
+struct cel_value cel_fn_type(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	(void)ev, (void)n, (void)count;
 	return cel_type_value(cel_type_name(a[0]));

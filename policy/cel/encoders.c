@@ -1,7 +1,8 @@
 /* Base64 in both directions. */
 #include "policy/cel/functions.h"
 
-FN(base64_encode)
+struct cel_value cel_fn_base64_encode(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct buf b = BUF_IN_ARENA(ev->run->arena, 64u << 20);
 
@@ -24,7 +25,8 @@ static int digit(char c)
 	return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-FN(base64_decode)
+struct cel_value cel_fn_base64_decode(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	uint32_t word = 0, bits = 0;
 	size_t len = 0;

@@ -6,7 +6,7 @@
 #include <math.h>
 
 #include "policy/cel/collection.h"
-#include "policy/cel/functions.h"
+#include "policy/cel/operators.h"
 
 /* Looking up a member of a large object costs in proportion: they are searched one by one. */
 #define LARGE_OBJECT 32
@@ -453,9 +453,10 @@ static cel_node_eval eval_for_call(const struct cel_node *n)
 		return eval_eq;
 	if (n->fn == cel_fn_ne && n->count == 2)
 		return eval_ne;
-	if (n->fn == cel_fn_optional_or_value && is_optional_path(n->args[0]))
+	enum cel_lazy lazy = n->function ? n->function->lazy : CEL_NOT_LAZY;
+	if (lazy == CEL_LAZY_OR_VALUE && is_optional_path(n->args[0]))
 		return eval_path_or_value;
-	if (n->fn == cel_fn_optional_or || n->fn == cel_fn_optional_or_value)
+	if (lazy != CEL_NOT_LAZY)
 		return eval_alternative;
 	return n->count == 1 ? eval_call1 : n->count == 2 ? eval_call2 : eval_call;
 }

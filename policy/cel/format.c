@@ -299,7 +299,8 @@ static bool format(struct formatter *f, struct span s, struct cel_value args)
 	return true;
 }
 
-FN(format)
+struct cel_value cel_fn_format(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct formatter f = {.ev = ev, .n = n, .out = BUF_IN_ARENA(ev->run->arena, MAX_OUTPUT)};
 

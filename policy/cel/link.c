@@ -1,8 +1,9 @@
 /*
  * The last step of compiling: every node gets the function that evaluates it, what has only
- * constant parts becomes a constant, constant patterns are compiled, costs are added up.
+ * constant parts becomes a constant, what functions make of constant arguments is made, costs are
+ * added up.
  */
-#include "policy/cel/functions.h"
+#include "policy/cel/cel_impl.h"
 
 /* Budget for working out constants; what is dearer stays for run time. */
 #define FOLD_BUDGET 2000
@@ -45,38 +46,39 @@ static void fold(struct cel_compiler *c, struct cel_node *n)
 	n->cost = 1;
 }
 
-static bool keep_regex(struct cel_compiler *c, struct cel_regex *re)
+static bool keep_prepared(struct cel_compiler *c, struct cel_prepared made)
 {
 	struct cel_program *p = c->prog;
-	struct cel_regex **all = reallocarray(p->regexes, p->regex_count + 1u, sizeof(void *));
+	struct cel_prepared *all =
+		reallocarray(p->prepared, p->prepared_count + 1u, sizeof *p->prepared);
 
 	if (!all) {
 		c->out_of_memory = true;
-		cel_regex_free(re);
+		made.free(made.made);
 		return false;
 	}
-	p->regexes = all;
-	p->regexes[p->regex_count++] = re;
+	p->prepared = all;
+	p->prepared[p->prepared_count++] = made;
 	return true;
 }
 
-static void link_pattern(struct cel_compiler *c, struct cel_node *n)
+static void prepare(struct cel_compiler *c, struct cel_node *n)
 {
-	const struct cel_node *pattern = n->count > 1 ? n->args[1] : NULL;
+	const struct cel_preparation *how = n->function ? n->function->prepare : NULL;
+	const struct cel_node *arg = n->count > 1 ? n->args[1] : NULL;
 	struct err e;
 
-	if (!cel_fn_takes_pattern(n->fn) || !pattern || pattern->op != CEL_N_CONST ||
-		pattern->value.kind != CEL_STRING)
+	if (!how || !arg || arg->op != CEL_N_CONST || arg->value.kind != CEL_STRING)
 		return;
-	struct cel_regex *re = cel_regex_new(cel_span(pattern->value), NULL, &e);
-	if (!re) {
+	void *made = how->make(cel_span(arg->value), &e);
+	if (!made) {
 		if (!(c->env->options & CEL_NO_CHECK))
-			cel_issue_at(c, pattern->off, "%s", e.msg);
+			cel_issue_at(c, arg->off, "%s", e.msg);
 		return;
 	}
-	if (keep_regex(c, re)) {
-		n->aux = re;
-		n->const_re = true;
+	if (keep_prepared(c, (struct cel_prepared){how->free, made})) {
+		n->aux = made;
+		n->prepared = true;
 	}
 }
 
@@ -91,6 +93,6 @@ void cel_link(struct cel_compiler *c, struct cel_node *n)
 	}
 	n->eval = cel_eval_for(n);
 	if (n->op == CEL_N_CALL)
-		link_pattern(c, n);
+		prepare(c, n);
 	fold(c, n);
 }

@@ -67,7 +67,8 @@ struct cel_value cel_list_reverse(struct cel_ev *ev, struct cel_value list)
 	return cel_array(items, count);
 }
 
-FN(list_distinct)
+struct cel_value cel_fn_list_distinct(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct cel_value v;
 	uint32_t kept = 0;
@@ -110,7 +111,8 @@ static bool flatten(struct cel_ev *ev, struct cel_value list, int64_t depth, uin
 	return true;
 }
 
-FN(list_flatten)
+struct cel_value cel_fn_list_flatten(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	int64_t depth = 1;
 	uint64_t total = 0;
@@ -134,7 +136,8 @@ FN(list_flatten)
 	return cel_array(items, (uint32_t)total);
 }
 
-FN(list_range)
+struct cel_value cel_fn_list_range(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	if (a[0].kind != CEL_INT)
 		return cel_err_overload(ev, n, a, count);
@@ -147,7 +150,8 @@ FN(list_range)
 	return cel_array(items, (uint32_t)end);
 }
 
-FN(list_slice)
+struct cel_value cel_fn_list_slice(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	if (a[0].kind != CEL_LIST || a[1].kind != CEL_INT || a[2].kind != CEL_INT)
 		return cel_err_overload(ev, n, a, count);
@@ -160,7 +164,8 @@ FN(list_slice)
 	return items ? cel_array(items + from, (uint32_t)(to - from)) : cel_err_room(ev);
 }
 
-FN(list_sort)
+struct cel_value cel_fn_list_sort(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	if (a[0].kind != CEL_LIST)
 		return cel_err_overload(ev, n, a, count);
@@ -186,12 +191,14 @@ static struct cel_value optional_at(struct cel_ev *ev, struct cel_value list, ui
 	return (struct cel_value){.kind = CEL_OPTIONAL, .p = box};
 }
 
-FN(list_first)
+struct cel_value cel_fn_list_first(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	return a[0].kind == CEL_LIST ? optional_at(ev, a[0], 0) : cel_err_overload(ev, n, a, count);
 }
 
-FN(list_last)
+struct cel_value cel_fn_list_last(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	if (a[0].kind != CEL_LIST)
 		return cel_err_overload(ev, n, a, count);
@@ -200,7 +207,8 @@ FN(list_last)
 	return optional_at(ev, a[0], (uint64_t)cel_size(a[0]) - 1);
 }
 
-FN(list_is_sorted)
+struct cel_value cel_fn_list_is_sorted(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct cel_value v, last = {.kind = CEL_UNSET};
 	int order = 0;
@@ -222,7 +230,8 @@ FN(list_is_sorted)
 	return cel_bool(true);
 }
 
-FN(list_sum)
+struct cel_value cel_fn_list_sum(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct cel_value v, sum = {.kind = CEL_UNSET};
 
@@ -262,12 +271,14 @@ static struct cel_value extreme(
 	return best.kind == CEL_UNSET ? cel_err_text(ev, n, "min or max of an empty list") : best;
 }
 
-FN(list_min)
+struct cel_value cel_fn_list_min(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	return a[0].kind == CEL_LIST ? extreme(ev, n, a[0], -1) : cel_err_overload(ev, n, a, count);
 }
 
-FN(list_max)
+struct cel_value cel_fn_list_max(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	return a[0].kind == CEL_LIST ? extreme(ev, n, a[0], 1) : cel_err_overload(ev, n, a, count);
 }
@@ -291,7 +302,8 @@ static int set_compare(struct cel_ev *ev, struct cel_value a, struct cel_value b
 	return all;
 }
 
-FN(sets_contains)
+struct cel_value cel_fn_sets_contains(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	if (a[0].kind != CEL_LIST || a[1].kind != CEL_LIST)
 		return cel_err_overload(ev, n, a, count);
@@ -299,7 +311,8 @@ FN(sets_contains)
 	return yes < 0 ? cel_err_room(ev) : cel_bool(yes);
 }
 
-FN(sets_intersects)
+struct cel_value cel_fn_sets_intersects(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	if (a[0].kind != CEL_LIST || a[1].kind != CEL_LIST)
 		return cel_err_overload(ev, n, a, count);
@@ -307,7 +320,8 @@ FN(sets_intersects)
 	return yes < 0 ? cel_err_room(ev) : cel_bool(yes);
 }
 
-FN(sets_equivalent)
+struct cel_value cel_fn_sets_equivalent(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	if (a[0].kind != CEL_LIST || a[1].kind != CEL_LIST)
 		return cel_err_overload(ev, n, a, count);

@@ -39,61 +39,71 @@ static struct cel_value extreme(struct cel_ev *ev, const struct cel_node *n,
 	return best;
 }
 
-FN(math_greatest)
+struct cel_value cel_fn_math_greatest(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	return extreme(ev, n, a, count, 1);
 }
 
-FN(math_least)
+struct cel_value cel_fn_math_least(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	return extreme(ev, n, a, count, -1);
 }
 
 /* ---- doubles ---- */
 
-FN(math_ceil)
+struct cel_value cel_fn_math_ceil(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	return a[0].kind == CEL_DOUBLE ? cel_double(ceil(a[0].d))
 				       : cel_err_overload(ev, n, a, count);
 }
 
-FN(math_floor)
+struct cel_value cel_fn_math_floor(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	return a[0].kind == CEL_DOUBLE ? cel_double(floor(a[0].d))
 				       : cel_err_overload(ev, n, a, count);
 }
 
-FN(math_round)
+struct cel_value cel_fn_math_round(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	return a[0].kind == CEL_DOUBLE ? cel_double(round(a[0].d))
 				       : cel_err_overload(ev, n, a, count);
 }
 
-FN(math_trunc)
+struct cel_value cel_fn_math_trunc(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	return a[0].kind == CEL_DOUBLE ? cel_double(trunc(a[0].d))
 				       : cel_err_overload(ev, n, a, count);
 }
 
-FN(math_is_nan)
+struct cel_value cel_fn_math_is_nan(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	return a[0].kind == CEL_DOUBLE ? cel_bool(isnan(a[0].d))
 				       : cel_err_overload(ev, n, a, count);
 }
 
-FN(math_is_inf)
+struct cel_value cel_fn_math_is_inf(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	return a[0].kind == CEL_DOUBLE ? cel_bool(isinf(a[0].d))
 				       : cel_err_overload(ev, n, a, count);
 }
 
-FN(math_is_finite)
+struct cel_value cel_fn_math_is_finite(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	return a[0].kind == CEL_DOUBLE ? cel_bool(isfinite(a[0].d))
 				       : cel_err_overload(ev, n, a, count);
 }
 
-FN(math_sqrt)
+struct cel_value cel_fn_math_sqrt(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	switch (a[0].kind) {
 	case CEL_INT:
@@ -107,7 +117,8 @@ FN(math_sqrt)
 	}
 }
 
-FN(math_abs)
+struct cel_value cel_fn_math_abs(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	switch (a[0].kind) {
 	case CEL_UINT:
@@ -123,7 +134,8 @@ FN(math_abs)
 	}
 }
 
-FN(math_sign)
+struct cel_value cel_fn_math_sign(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	switch (a[0].kind) {
 	case CEL_UINT:
@@ -152,22 +164,26 @@ static struct cel_value bits(struct cel_value like, uint64_t u)
 	return like;
 }
 
-FN(math_bit_and)
+struct cel_value cel_fn_math_bit_and(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	return two_alike(a) ? bits(a[0], a[0].u & a[1].u) : cel_err_overload(ev, n, a, count);
 }
 
-FN(math_bit_or)
+struct cel_value cel_fn_math_bit_or(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	return two_alike(a) ? bits(a[0], a[0].u | a[1].u) : cel_err_overload(ev, n, a, count);
 }
 
-FN(math_bit_xor)
+struct cel_value cel_fn_math_bit_xor(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	return two_alike(a) ? bits(a[0], a[0].u ^ a[1].u) : cel_err_overload(ev, n, a, count);
 }
 
-FN(math_bit_not)
+struct cel_value cel_fn_math_bit_not(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	if (a[0].kind != CEL_INT && a[0].kind != CEL_UINT)
 		return cel_err_overload(ev, n, a, count);
@@ -179,7 +195,8 @@ static bool can_shift(const struct cel_value *a)
 	return (a[0].kind == CEL_INT || a[0].kind == CEL_UINT) && a[1].kind == CEL_INT;
 }
 
-FN(math_shift_left)
+struct cel_value cel_fn_math_shift_left(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	if (!can_shift(a))
 		return cel_err_overload(ev, n, a, count);
@@ -188,7 +205,8 @@ FN(math_shift_left)
 	return bits(a[0], a[1].i > 63 ? 0 : a[0].u << a[1].i);
 }
 
-FN(math_shift_right)
+struct cel_value cel_fn_math_shift_right(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	if (!can_shift(a))
 		return cel_err_overload(ev, n, a, count);

@@ -1,6 +1,5 @@
 /* Kubernetes' named formats: what is wrong with a text that should be a label, a UUID, a date. */
-#include "policy/cel/functions.h"
-#include "policy/cel/opaque.h"
+#include "policy/cel/url.h"
 
 #define LABEL_MAX     63
 #define SUBDOMAIN_MAX 253
@@ -12,6 +11,7 @@ struct findings {
 };
 
 struct format {
+	const struct cel_opaque *opaque;
 	const char *name;
 	void (*check)(struct span s, struct findings *f);
 	bool prefix; /* of a generated name: may end with '-' */
@@ -225,20 +225,32 @@ static void check_datetime(struct span s, struct findings *f)
 
 /* ---- the functions ---- */
 
+static bool equal(struct cel_value a, struct cel_value b)
+{
+	return a.p == b.p;
+}
+
+static void put(struct buf *out, struct cel_value v)
+{
+	buf_add_str(out, ((const struct format *)v.p)->name);
+}
+
+static const struct cel_opaque opaque = {equal, put};
+
 static const struct format formats[] = {
-	{"dns1123Label", check_dns1123_label, false},
-	{"dns1123Subdomain", check_dns1123_subdomain, false},
-	{"dns1035Label", check_dns1035_label, false},
-	{"qualifiedName", check_qualified_name, false},
-	{"dns1123LabelPrefix", check_dns1123_label, true},
-	{"dns1123SubdomainPrefix", check_dns1123_subdomain, true},
-	{"dns1035LabelPrefix", check_dns1035_label, true},
-	{"labelValue", check_label_value, false},
-	{"uri", check_uri, false},
-	{"uuid", check_uuid, false},
-	{"byte", check_byte, false},
-	{"date", check_date, false},
-	{"datetime", check_datetime, false},
+	{&opaque, "dns1123Label", check_dns1123_label, false},
+	{&opaque, "dns1123Subdomain", check_dns1123_subdomain, false},
+	{&opaque, "dns1035Label", check_dns1035_label, false},
+	{&opaque, "qualifiedName", check_qualified_name, false},
+	{&opaque, "dns1123LabelPrefix", check_dns1123_label, true},
+	{&opaque, "dns1123SubdomainPrefix", check_dns1123_subdomain, true},
+	{&opaque, "dns1035LabelPrefix", check_dns1035_label, true},
+	{&opaque, "labelValue", check_label_value, false},
+	{&opaque, "uri", check_uri, false},
+	{&opaque, "uuid", check_uuid, false},
+	{&opaque, "byte", check_byte, false},
+	{&opaque, "date", check_date, false},
+	{&opaque, "datetime", check_datetime, false},
 };
 
 static const struct format *lookup(struct span name)
@@ -254,17 +266,8 @@ static struct cel_value format_value(const struct format *format)
 	return (struct cel_value){.kind = CEL_OPAQUE, .rep = CEL_REP_FORMAT, .p = format};
 }
 
-bool cel_format_equal(struct cel_value a, struct cel_value b)
-{
-	return a.rep == CEL_REP_FORMAT && b.rep == CEL_REP_FORMAT && a.p == b.p;
-}
-
-void cel_format_put(struct buf *out, struct cel_value v)
-{
-	buf_add_str(out, ((const struct format *)v.p)->name);
-}
-
-FN(format_named)
+struct cel_value cel_fn_format_named(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	if (a[0].kind != CEL_STRING)
 		return cel_err_overload(ev, n, a, count);
@@ -274,7 +277,8 @@ FN(format_named)
 }
 
 /* format.uuid() and its like: the name of the function says which. */
-FN(format_by_name)
+struct cel_value cel_fn_format_by_name(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct span name = n->name;
 	const char *dot = memrchr(name.ptr, '.', name.len);
@@ -302,7 +306,8 @@ static bool without_dash(struct cel_ev *ev, struct span *s)
 	return true;
 }
 
-FN(format_validate)
+struct cel_value cel_fn_format_validate(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct findings f = {0};
 

@@ -5,14 +5,15 @@
 #include <arpa/inet.h>
 
 #include "policy/cel/functions.h"
-#include "policy/cel/opaque.h"
 
 struct ip {
+	const struct cel_opaque *opaque;
 	unsigned char bytes[16]; /* the first four for IPv4 */
 	bool v6;
 };
 
 struct cidr {
+	const struct cel_opaque *opaque;
 	struct ip ip;
 	uint8_t prefix;
 };
@@ -81,12 +82,12 @@ static bool same_ip(const struct ip *a, const struct ip *b)
 	return a->v6 == b->v6 && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
-bool cel_ip_equal(struct cel_value a, struct cel_value b)
+static bool ip_equal(struct cel_value a, struct cel_value b)
 {
 	return same_ip(a.p, b.p);
 }
 
-bool cel_cidr_equal(struct cel_value a, struct cel_value b)
+static bool cidr_equal(struct cel_value a, struct cel_value b)
 {
 	const struct cidr *x = a.p, *y = b.p;
 
@@ -111,18 +112,21 @@ static void put_ip(struct buf *out, const struct ip *ip)
 		ip->bytes[14] << 8 | ip->bytes[15]);
 }
 
-void cel_ip_put(struct buf *out, struct cel_value v)
+static void ip_put(struct buf *out, struct cel_value v)
 {
 	put_ip(out, v.p);
 }
 
-void cel_cidr_put(struct buf *out, struct cel_value v)
+static void cidr_put(struct buf *out, struct cel_value v)
 {
 	const struct cidr *c = v.p;
 
 	put_ip(out, &c->ip);
 	buf_printf(out, "/%u", c->prefix);
 }
+
+static const struct cel_opaque ip_opaque = {ip_equal, ip_put};
+static const struct cel_opaque cidr_opaque = {cidr_equal, cidr_put};
 
 static struct cel_value make_ip(struct cel_ev *ev, const struct ip *ip)
 {
@@ -131,6 +135,7 @@ static struct cel_value make_ip(struct cel_ev *ev, const struct ip *ip)
 	if (!copy)
 		return cel_err_memory();
 	*copy = *ip;
+	copy->opaque = &ip_opaque;
 	return (struct cel_value){.kind = CEL_OPAQUE, .rep = CEL_REP_IP, .p = copy};
 }
 
@@ -141,6 +146,7 @@ static struct cel_value make_cidr(struct cel_ev *ev, const struct cidr *c)
 	if (!copy)
 		return cel_err_memory();
 	*copy = *c;
+	copy->opaque = &cidr_opaque;
 	return (struct cel_value){.kind = CEL_OPAQUE, .rep = CEL_REP_CIDR, .p = copy};
 }
 
@@ -152,7 +158,8 @@ static struct cel_value no_address(
 
 /* ---- addresses ---- */
 
-FN(ip)
+struct cel_value cel_fn_ip(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct ip ip;
 
@@ -164,7 +171,8 @@ FN(ip)
 						   : no_address(ev, n, a[0], "IP address");
 }
 
-FN(is_ip)
+struct cel_value cel_fn_is_ip(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct ip ip;
 
@@ -173,7 +181,8 @@ FN(is_ip)
 	return cel_bool(parse_ip(cel_span(a[0]), true, &ip));
 }
 
-FN(ip_is_canonical)
+struct cel_value cel_fn_ip_is_canonical(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct buf text = BUF_IN_ARENA(ev->run->arena, 64);
 	struct ip ip;
@@ -186,7 +195,8 @@ FN(ip_is_canonical)
 	return cel_bool(span_eq(buf_span(&text), cel_span(a[0])));
 }
 
-FN(ip_family)
+struct cel_value cel_fn_ip_family(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	if (!is_ip(a[0]))
 		return cel_err_overload(ev, n, a, count);
@@ -238,31 +248,36 @@ static struct cel_value test_ip(struct cel_ev *ev, const struct cel_node *n, str
 	return is_ip(v) ? cel_bool(test(v.p)) : cel_err_overload(ev, n, &v, 1);
 }
 
-FN(ip_is_unspecified)
+struct cel_value cel_fn_ip_is_unspecified(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	(void)count;
 	return test_ip(ev, n, a[0], unspecified);
 }
 
-FN(ip_is_loopback)
+struct cel_value cel_fn_ip_is_loopback(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	(void)count;
 	return test_ip(ev, n, a[0], loopback);
 }
 
-FN(ip_is_link_local_multicast)
+struct cel_value cel_fn_ip_is_link_local_multicast(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	(void)count;
 	return test_ip(ev, n, a[0], link_local_multicast);
 }
 
-FN(ip_is_link_local_unicast)
+struct cel_value cel_fn_ip_is_link_local_unicast(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	(void)count;
 	return test_ip(ev, n, a[0], link_local_unicast);
 }
 
-FN(ip_is_global_unicast)
+struct cel_value cel_fn_ip_is_global_unicast(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	(void)count;
 	return test_ip(ev, n, a[0], global_unicast);
@@ -270,7 +285,8 @@ FN(ip_is_global_unicast)
 
 /* ---- ranges ---- */
 
-FN(cidr)
+struct cel_value cel_fn_cidr(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct cidr c;
 
@@ -280,7 +296,8 @@ FN(cidr)
 					      : no_address(ev, n, a[0], "CIDR range");
 }
 
-FN(is_cidr)
+struct cel_value cel_fn_is_cidr(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct cidr c;
 
@@ -307,7 +324,8 @@ static bool in_range(const struct cidr *c, struct ip ip)
 	return same_ip(&base, &ip);
 }
 
-FN(cidr_contains_ip)
+struct cel_value cel_fn_cidr_contains_ip(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct ip ip;
 
@@ -320,7 +338,8 @@ FN(cidr_contains_ip)
 	return cel_bool(in_range(a[0].p, ip));
 }
 
-FN(cidr_contains_cidr)
+struct cel_value cel_fn_cidr_contains_cidr(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	const struct cidr *outer = a[0].p;
 	struct cidr inner;
@@ -334,7 +353,8 @@ FN(cidr_contains_cidr)
 	return cel_bool(inner.prefix >= outer->prefix && in_range(outer, inner.ip));
 }
 
-FN(cidr_masked)
+struct cel_value cel_fn_cidr_masked(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	if (!is_cidr(a[0]))
 		return cel_err_overload(ev, n, a, count);
@@ -343,7 +363,8 @@ FN(cidr_masked)
 	return make_cidr(ev, &c);
 }
 
-FN(cidr_prefix_length)
+struct cel_value cel_fn_cidr_prefix_length(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	if (!is_cidr(a[0]))
 		return cel_err_overload(ev, n, a, count);

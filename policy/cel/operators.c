@@ -118,13 +118,15 @@ struct cel_value cel_add(
 	}
 }
 
-FN(add)
+struct cel_value cel_fn_add(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	(void)count;
 	return cel_add(ev, n, a[0], a[1]);
 }
 
-FN(sub)
+struct cel_value cel_fn_sub(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	int64_t i;
 	uint64_t u;
@@ -153,7 +155,8 @@ FN(sub)
 	}
 }
 
-FN(mul)
+struct cel_value cel_fn_mul(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	int64_t i;
 	uint64_t u;
@@ -175,7 +178,8 @@ __attribute__((no_sanitize("float-divide-by-zero"))) static double divide(double
 	return x / y;
 }
 
-FN(div)
+struct cel_value cel_fn_div(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	if (a[0].kind != a[1].kind)
 		return cel_err_overload(ev, n, a, count);
@@ -197,7 +201,8 @@ FN(div)
 	}
 }
 
-FN(mod)
+struct cel_value cel_fn_mod(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	if (a[0].kind == CEL_INT && a[1].kind == CEL_INT) {
 		if (a[1].i == 0)
@@ -214,7 +219,8 @@ FN(mod)
 	return cel_err_overload(ev, n, a, count);
 }
 
-FN(neg)
+struct cel_value cel_fn_neg(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	if (a[0].kind == CEL_INT)
 		return a[0].i == INT64_MIN ? overflow(ev, n, "int") : cel_int(-a[0].i);
@@ -223,7 +229,8 @@ FN(neg)
 	return cel_err_overload(ev, n, a, count);
 }
 
-FN(not )
+struct cel_value cel_fn_not(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	return a[0].kind == CEL_BOOL ? cel_bool(!a[0].b) : cel_err_overload(ev, n, a, count);
 }
@@ -235,7 +242,8 @@ static struct cel_value too_much(struct cel_ev *ev)
 	return ev->run->cost_left == 0 ? cel_err_cost() : cel_err_depth();
 }
 
-FN(eq)
+struct cel_value cel_fn_eq(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	int eq = cel_eq(ev, a[0], a[1], 0);
 
@@ -243,7 +251,8 @@ FN(eq)
 	return eq < 0 ? too_much(ev) : cel_bool(eq == 1);
 }
 
-FN(ne)
+struct cel_value cel_fn_ne(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	int eq = cel_eq(ev, a[0], a[1], 0);
 
@@ -251,7 +260,8 @@ FN(ne)
 	return eq < 0 ? too_much(ev) : cel_bool(eq != 1);
 }
 
-FN(lt)
+struct cel_value cel_fn_lt(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	int order;
 
@@ -260,7 +270,8 @@ FN(lt)
 	return cel_bool(order == -1);
 }
 
-FN(le)
+struct cel_value cel_fn_le(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	int order;
 
@@ -269,7 +280,8 @@ FN(le)
 	return cel_bool(order == -1 || order == 0);
 }
 
-FN(gt)
+struct cel_value cel_fn_gt(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	int order;
 
@@ -278,7 +290,8 @@ FN(gt)
 	return cel_bool(order == 1);
 }
 
-FN(ge)
+struct cel_value cel_fn_ge(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	int order;
 
@@ -287,7 +300,8 @@ FN(ge)
 	return cel_bool(order == 1 || order == 0);
 }
 
-FN(in)
+struct cel_value cel_fn_in(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct cel_value v;
 

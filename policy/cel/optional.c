@@ -13,13 +13,15 @@ static struct cel_value some(struct cel_ev *ev, struct cel_value v)
 	return (struct cel_value){.kind = CEL_OPTIONAL, .p = box};
 }
 
-FN(optional_of)
+struct cel_value cel_fn_optional_of(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	(void)n, (void)count;
 	return some(ev, a[0]);
 }
 
-FN(optional_none)
+struct cel_value cel_fn_optional_none(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	(void)ev, (void)n, (void)a, (void)count;
 	return none;
@@ -51,19 +53,22 @@ static bool is_zero(struct cel_value v)
 	}
 }
 
-FN(optional_of_non_zero)
+struct cel_value cel_fn_optional_of_non_zero(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	(void)n, (void)count;
 	return is_zero(a[0]) ? none : some(ev, a[0]);
 }
 
-FN(optional_has_value)
+struct cel_value cel_fn_optional_has_value(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	return a[0].kind == CEL_OPTIONAL ? cel_bool(a[0].p != NULL)
 					 : cel_err_overload(ev, n, a, count);
 }
 
-FN(optional_value)
+struct cel_value cel_fn_optional_value(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct cel_value v;
 
@@ -74,14 +79,16 @@ FN(optional_value)
 	return v;
 }
 
-FN(optional_or)
+struct cel_value cel_fn_optional_or(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	if (a[0].kind != CEL_OPTIONAL || a[1].kind != CEL_OPTIONAL)
 		return cel_err_overload(ev, n, a, count);
 	return a[0].p ? a[0] : a[1];
 }
 
-FN(optional_or_value)
+struct cel_value cel_fn_optional_or_value(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct cel_value v;
 
@@ -90,7 +97,8 @@ FN(optional_or_value)
 	return cel_optional_value(a[0], &v) ? v : a[1];
 }
 
-FN(optional_unwrap)
+struct cel_value cel_fn_optional_unwrap(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct cel_value v, inside;
 	uint32_t kept = 0;

@@ -41,7 +41,8 @@ static void try_function(struct cel_checker *ck, const struct cel_function *f,
 	const struct cel_type *const *types, uint32_t count, struct overloads *o)
 {
 	uint32_t sig_count;
-	const struct cel_signature *sigs = cel_function_signatures(f, &sig_count);
+	const struct cel_signature *sigs =
+		cel_library_signatures(ck->c->env->library, f, &sig_count);
 
 	o->name_known = true;
 	if (!o->any)
@@ -110,7 +111,7 @@ static void issue_call(struct cel_checker *ck, const struct cel_node *n,
 			types_text(ck, types, n->count), o->any->signatures);
 	} else {
 		struct cel_hint h = {.wanted = n->name};
-		cel_function_offer_names(&h, n->method ? CEL_ME : CEL_FN);
+		cel_library_offer_names(ck->c->env->library, &h, n->method ? CEL_ME : CEL_FN);
 		cel_issue_at(ck->c, n->pos, "unknown %s '%.*s'%s",
 			n->method ? "method" : "function", SPAN_FMT(n->name), cel_hint_text(&h));
 	}
@@ -122,7 +123,8 @@ static void resolve_qualified_call(struct cel_checker *ck, struct cel_node *n)
 	char text[CEL_NAME_MAX];
 	struct span name = cel_check_qualified(ck, n, text);
 	size_t at = 0;
-	const struct cel_function *f = name.ptr ? cel_function_find(name, CEL_FN, &at) : NULL;
+	const struct cel_function *f =
+		name.ptr ? cel_library_find(ck->c->env->library, name, CEL_FN, &at) : NULL;
 
 	if (!f)
 		return;
@@ -134,6 +136,7 @@ static void resolve_qualified_call(struct cel_checker *ck, struct cel_node *n)
 
 const struct cel_type *cel_check_call(struct cel_checker *ck, struct cel_node *n)
 {
+	const struct cel_library *library = ck->c->env->library;
 	struct overloads o = {0};
 	size_t at = 0;
 
@@ -146,14 +149,14 @@ const struct cel_type *cel_check_call(struct cel_checker *ck, struct cel_node *n
 	}
 	for (uint32_t i = 0; i < n->count; i++)
 		types[i] = cel_check_node(ck, n->args[i]);
-	for (const struct cel_function *f;
-		(f = cel_function_find(n->name, n->method ? CEL_ME : CEL_FN, &at)) != NULL;) {
+	for (const struct cel_function *f; (f = cel_library_find(library, n->name,
+						    n->method ? CEL_ME : CEL_FN, &at)) != NULL;) {
 		unsigned before = o.matches;
 		bool arity = o.arity_known;
 		o.arity_known = false;
 		try_function(ck, f, types, n->count, &o);
-		if ((!before && o.matches) || (!n->fn && o.arity_known))
-			n->fn = f->fn;
+		if ((!before && o.matches) || (!n->function && o.arity_known))
+			n->function = f;
 		o.arity_known = o.arity_known || arity;
 	}
 	if (o.matches == 0 && cel_check_strict(ck))
@@ -162,5 +165,6 @@ const struct cel_type *cel_check_call(struct cel_checker *ck, struct cel_node *n
 		return cel_check_bad(ck, n,
 			arena_printf(ck->c->arena, "no such overload: %.*s with %u arguments",
 				SPAN_FMT(n->name), n->count));
+	n->fn = n->function->fn;
 	return o.matches ? o.result : &cel_t_dyn;
 }

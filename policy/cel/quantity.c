@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "policy/cel/functions.h"
-#include "policy/cel/opaque.h"
+#include "policy/cel/semver.h"
 
 typedef __int128 nano;
 
@@ -18,6 +18,7 @@ typedef __int128 nano;
 #define MAX_DIGITS (MAX / 1000000) /* with these, a digit more or less does not overflow */
 
 struct quantity {
+	const struct cel_opaque *opaque;
 	nano value;
 	bool capped;	  /* it was more than value */
 	struct span text; /* as it was written; empty: computed */
@@ -190,6 +191,36 @@ static const struct quantity *quantity(struct cel_value v)
 	return v.p;
 }
 
+static bool equal(struct cel_value a, struct cel_value b)
+{
+	return quantity(a)->value == quantity(b)->value;
+}
+
+/* As written, or in plain decimal. */
+static void put(struct buf *out, struct cel_value q)
+{
+	const struct quantity *v = quantity(q);
+	nano u = v->value < 0 ? -v->value : v->value;
+	uint32_t rest = (uint32_t)(u % NANO);
+
+	if (v->text.ptr) {
+		buf_add_span(out, v->text);
+		return;
+	}
+	buf_add_str(out, v->value < 0 ? "-" : "");
+	uint64_t high = (uint64_t)(u / NANO / E19), low = (uint64_t)(u / NANO % E19);
+	buf_printf(out, high ? "%llu%019llu" : "%llu", (unsigned long long)(high ? high : low),
+		(unsigned long long)low);
+	if (rest == 0)
+		return;
+	int width = 9;
+	for (; rest % 10 == 0; width--)
+		rest /= 10;
+	buf_printf(out, ".%0*u", width, rest);
+}
+
+static const struct cel_opaque opaque = {equal, put};
+
 static struct cel_value make(struct cel_ev *ev, struct quantity v)
 {
 	struct quantity *q = arena_alloc(ev->run->arena, sizeof *q);
@@ -197,10 +228,12 @@ static struct cel_value make(struct cel_ev *ev, struct quantity v)
 	if (!q)
 		return cel_err_memory();
 	*q = v;
+	q->opaque = &opaque;
 	return (struct cel_value){.kind = CEL_OPAQUE, .rep = CEL_REP_QUANTITY, .p = q};
 }
 
-FN(quantity)
+struct cel_value cel_fn_quantity(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct quantity v;
 
@@ -214,7 +247,8 @@ FN(quantity)
 	return make(ev, v);
 }
 
-FN(is_quantity)
+struct cel_value cel_fn_is_quantity(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct quantity v;
 
@@ -223,7 +257,8 @@ FN(is_quantity)
 	return cel_bool(parse(cel_span(a[0]), &v));
 }
 
-FN(quantity_sign)
+struct cel_value cel_fn_quantity_sign(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	if (!is_quantity(a[0]))
 		return cel_err_overload(ev, n, a, count);
@@ -241,7 +276,8 @@ static bool as_integer(struct cel_value q, int64_t *ret)
 	return true;
 }
 
-FN(quantity_is_integer)
+struct cel_value cel_fn_quantity_is_integer(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	int64_t i;
 
@@ -249,7 +285,8 @@ FN(quantity_is_integer)
 				 : cel_err_overload(ev, n, a, count);
 }
 
-FN(quantity_as_integer)
+struct cel_value cel_fn_quantity_as_integer(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	int64_t i;
 
@@ -277,7 +314,8 @@ static double capped_as_float(struct span s)
 	return strtod(text, NULL);
 }
 
-FN(quantity_as_float)
+struct cel_value cel_fn_quantity_as_float(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	if (!is_quantity(a[0]))
 		return cel_err_overload(ev, n, a, count);
@@ -300,42 +338,16 @@ static struct cel_value add(struct cel_ev *ev, const struct cel_node *n, const s
 	return make(ev, (struct quantity){.value = v});
 }
 
-FN(quantity_add)
+struct cel_value cel_fn_quantity_add(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	return add(ev, n, a, count, 1);
 }
 
-FN(quantity_sub)
+struct cel_value cel_fn_quantity_sub(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	return add(ev, n, a, count, -1);
-}
-
-bool cel_quantity_equal(struct cel_value a, struct cel_value b)
-{
-	return quantity(a)->value == quantity(b)->value;
-}
-
-/* As written, or in plain decimal. */
-void cel_quantity_put(struct buf *out, struct cel_value q)
-{
-	const struct quantity *v = quantity(q);
-	nano u = v->value < 0 ? -v->value : v->value;
-	uint32_t rest = (uint32_t)(u % NANO);
-
-	if (v->text.ptr) {
-		buf_add_span(out, v->text);
-		return;
-	}
-	buf_add_str(out, v->value < 0 ? "-" : "");
-	uint64_t high = (uint64_t)(u / NANO / E19), low = (uint64_t)(u / NANO % E19);
-	buf_printf(out, high ? "%llu%019llu" : "%llu", (unsigned long long)(high ? high : low),
-		(unsigned long long)low);
-	if (rest == 0)
-		return;
-	int width = 9;
-	for (; rest % 10 == 0; width--)
-		rest /= 10;
-	buf_printf(out, ".%0*u", width, rest);
 }
 
 /* ---- comparing, with versions in the same functions ---- */
@@ -350,21 +362,24 @@ static bool compare(const struct cel_value *a, int *ret)
 	return cel_semver_compare(a[0], a[1], ret);
 }
 
-FN(compare_to)
+struct cel_value cel_fn_compare_to(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	int order;
 
 	return compare(a, &order) ? cel_int(order) : cel_err_overload(ev, n, a, count);
 }
 
-FN(is_greater_than)
+struct cel_value cel_fn_is_greater_than(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	int order;
 
 	return compare(a, &order) ? cel_bool(order > 0) : cel_err_overload(ev, n, a, count);
 }
 
-FN(is_less_than)
+struct cel_value cel_fn_is_less_than(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	int order;
 

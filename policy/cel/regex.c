@@ -15,7 +15,7 @@
 #define DEPTH_LIMIT   5000
 #define HEAP_LIMIT_KB 2048
 
-struct cel_regex {
+struct regex {
 	pcre2_code *code;
 	uint32_t groups;
 	bool in_arena;
@@ -67,9 +67,10 @@ static pcre2_code *compile(struct span pattern, pcre2_general_context *g, struct
 	return re;
 }
 
-struct cel_regex *cel_regex_new(struct span pattern, struct arena *a, struct err *e)
+/* For good (malloc), or for one run (a not NULL: in the arena). */
+static struct regex *regex_new(struct span pattern, struct arena *a, struct err *e)
 {
-	struct cel_regex *re = a ? arena_calloc(a, 1, sizeof *re) : calloc(1, sizeof *re);
+	struct regex *re = a ? arena_calloc(a, 1, sizeof *re) : calloc(1, sizeof *re);
 	pcre2_general_context *g = general_context(a);
 	struct buf text = {.max = CEL_PATTERN_MAX * 12, .arena = a};
 
@@ -89,13 +90,22 @@ struct cel_regex *cel_regex_new(struct span pattern, struct arena *a, struct err
 	return re;
 }
 
-void cel_regex_free(struct cel_regex *re)
+static void *prepare(struct span pattern, struct err *e)
 {
+	return regex_new(pattern, NULL, e);
+}
+
+static void prepared_free(void *made)
+{
+	struct regex *re = made;
+
 	if (!re || re->in_arena)
 		return;
 	pcre2_code_free(re->code);
 	free(re);
 }
+
+const struct cel_preparation cel_prepare_pattern = {prepare, prepared_free};
 
 /* ---- matching ---- */
 
@@ -103,7 +113,7 @@ void cel_regex_free(struct cel_regex *re)
 struct search {
 	struct cel_ev *ev;
 	const struct cel_node *n;
-	const struct cel_regex *re;
+	const struct regex *re;
 	struct span s;
 	pcre2_match_data *data;
 	pcre2_match_context *context;
@@ -121,13 +131,13 @@ static bool begin(struct search *q, struct cel_ev *ev, const struct cel_node *n,
 		q->error = cel_err_overload(ev, n, a, count);
 		return false;
 	}
-	if (!n->const_re) {
+	if (!n->prepared) {
 		/* compiling costs far more than reading the pattern */
 		if (!cel_charge(ev, 100 + (uint64_t)a[1].n * 8)) {
 			q->error = cel_err_cost();
 			return false;
 		}
-		q->re = cel_regex_new(cel_span(a[1]), ev->run->arena, &e);
+		q->re = regex_new(cel_span(a[1]), ev->run->arena, &e);
 		if (!q->re) {
 			q->error = cel_err_fmt(ev, n, "%s", e.msg);
 			return false;
@@ -164,7 +174,8 @@ static int search(struct search *q, size_t from, uint32_t options)
 	return -1;
 }
 
-FN(matches)
+struct cel_value cel_fn_matches(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct arena *arena = ev->run->arena;
 	struct arena_mark mark = arena_mark(arena);
@@ -184,7 +195,8 @@ static struct cel_value group(const struct search *q, uint32_t i)
 	return cel_string((struct span){q->s.ptr + q->at[2 * i], q->at[2 * i + 1] - q->at[2 * i]});
 }
 
-FN(re_find)
+struct cel_value cel_fn_re_find(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct search q;
 
@@ -258,7 +270,8 @@ static struct cel_value find_all(struct matches *m, int64_t limit, uint32_t whic
 	return found < 0 ? m->q.error : cel_array(g.items, g.count);
 }
 
-FN(re_find_all)
+struct cel_value cel_fn_re_find_all(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct matches m = {0};
 
@@ -278,7 +291,8 @@ static bool one_group_at_most(const struct search *q, struct cel_value *ret_erro
 	return false;
 }
 
-FN(re_extract)
+struct cel_value cel_fn_re_extract(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct cel_value error, *box;
 	struct search q;
@@ -299,7 +313,8 @@ FN(re_extract)
 	return (struct cel_value){.kind = CEL_OPTIONAL, .p = box};
 }
 
-FN(re_extract_all)
+struct cel_value cel_fn_re_extract_all(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct cel_value error;
 	struct matches m = {0};
@@ -336,7 +351,8 @@ static const char *put_replacement(struct buf *out, const struct search *q, stru
 	return NULL;
 }
 
-FN(re_replace)
+struct cel_value cel_fn_re_replace(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct matches m = {0};
 	struct buf out = BUF_IN_ARENA(ev->run->arena, 16u << 20);

@@ -1,10 +1,10 @@
 /* Semantic versions (semver.org 2.0.0), ordered by precedence. */
-#include "policy/cel/functions.h"
-#include "policy/cel/opaque.h"
+#include "policy/cel/semver.h"
 
 #define MAX_VERSION 256
 
 struct semver {
+	const struct cel_opaque *opaque;
 	uint64_t number[3];
 	struct span pre, build;
 };
@@ -144,7 +144,14 @@ bool cel_semver_compare(struct cel_value a, struct cel_value b, int *ret)
 	return true;
 }
 
-void cel_semver_put(struct buf *out, struct cel_value v)
+static bool equal(struct cel_value a, struct cel_value b)
+{
+	int order;
+
+	return cel_semver_compare(a, b, &order) && order == 0;
+}
+
+static void put(struct buf *out, struct cel_value v)
 {
 	const struct semver *s = v.p;
 
@@ -156,12 +163,15 @@ void cel_semver_put(struct buf *out, struct cel_value v)
 		buf_printf(out, "+%.*s", SPAN_FMT(s->build));
 }
 
+static const struct cel_opaque opaque = {equal, put};
+
 static bool good_args(const struct cel_value *a, uint32_t count)
 {
 	return a[0].kind == CEL_STRING && (count == 1 || a[1].kind == CEL_BOOL);
 }
 
-FN(semver)
+struct cel_value cel_fn_semver(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct semver *s = arena_alloc(ev->run->arena, sizeof *s);
 
@@ -172,10 +182,12 @@ FN(semver)
 	if (!parse(cel_span(a[0]), count == 2 && a[1].b, s))
 		return cel_err_fmt(ev, n, "'%.*s' is no semantic version",
 			(int)(a[0].n > 60 ? 60 : a[0].n), a[0].s);
+	s->opaque = &opaque;
 	return (struct cel_value){.kind = CEL_OPAQUE, .rep = CEL_REP_SEMVER, .p = s};
 }
 
-FN(is_semver)
+struct cel_value cel_fn_is_semver(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct semver s;
 
@@ -191,19 +203,22 @@ static struct cel_value part(struct cel_ev *ev, const struct cel_node *n, struct
 	return cel_int((int64_t)((const struct semver *)v.p)->number[i]);
 }
 
-FN(semver_major)
+struct cel_value cel_fn_semver_major(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	(void)count;
 	return part(ev, n, a[0], 0);
 }
 
-FN(semver_minor)
+struct cel_value cel_fn_semver_minor(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	(void)count;
 	return part(ev, n, a[0], 1);
 }
 
-FN(semver_patch)
+struct cel_value cel_fn_semver_patch(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	(void)count;
 	return part(ev, n, a[0], 2);

@@ -20,7 +20,8 @@ static struct cel_value out_of_bounds(struct cel_ev *ev, const struct cel_node *
 
 /* ---- standard ---- */
 
-FN(size)
+struct cel_value cel_fn_size(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	switch (a[0].kind) {
 	case CEL_STRING:
@@ -37,7 +38,8 @@ FN(size)
 	}
 }
 
-FN(contains)
+struct cel_value cel_fn_contains(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	if (a[0].kind == CEL_LIST && a[1].kind == CEL_LIST)
 		return cel_fn_sets_contains(ev, n, a, count);
@@ -48,14 +50,16 @@ FN(contains)
 	return cel_bool(a[1].n == 0 || memmem(a[0].s, a[0].n, a[1].s, a[1].n) != NULL);
 }
 
-FN(starts_with)
+struct cel_value cel_fn_starts_with(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	if (!strings(a, count))
 		return cel_err_overload(ev, n, a, count);
 	return cel_bool(a[1].n <= a[0].n && (a[1].n == 0 || memcmp(a[0].s, a[1].s, a[1].n) == 0));
 }
 
-FN(ends_with)
+struct cel_value cel_fn_ends_with(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	if (!strings(a, count))
 		return cel_err_overload(ev, n, a, count);
@@ -65,7 +69,8 @@ FN(ends_with)
 
 /* ---- positions ---- */
 
-FN(char_at)
+struct cel_value cel_fn_char_at(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	if (a[0].kind != CEL_STRING || a[1].kind != CEL_INT)
 		return cel_err_overload(ev, n, a, count);
@@ -78,7 +83,8 @@ FN(char_at)
 	return cel_string((struct span){s.ptr + at, at < s.len ? cel_utf8_len(s.ptr[at]) : 0});
 }
 
-FN(index_of)
+struct cel_value cel_fn_index_of(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	size_t from = 0;
 
@@ -96,7 +102,8 @@ FN(index_of)
 	return cel_int(p ? (int64_t)cel_utf8_count((struct span){s.ptr, (size_t)(p - s.ptr)}) : -1);
 }
 
-FN(last_index_of)
+struct cel_value cel_fn_last_index_of(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	if (a[0].kind == CEL_LIST && count == 2)
 		return cel_list_index_of(ev, a[0], a[1], true);
@@ -119,7 +126,8 @@ FN(last_index_of)
 	return cel_int(-1);
 }
 
-FN(substring)
+struct cel_value cel_fn_substring(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	size_t from, to;
 
@@ -141,7 +149,8 @@ FN(substring)
 
 /* ---- cutting and joining ---- */
 
-FN(join)
+struct cel_value cel_fn_join(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct cel_value v;
 	size_t len = 0;
@@ -179,13 +188,15 @@ static struct cel_value change_case(struct cel_ev *ev, struct cel_value v, char 
 	return cel_string((struct span){room, v.n});
 }
 
-FN(lower_ascii)
+struct cel_value cel_fn_lower_ascii(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	return a[0].kind == CEL_STRING ? change_case(ev, a[0], 'A', 'Z')
 				       : cel_err_overload(ev, n, a, count);
 }
 
-FN(upper_ascii)
+struct cel_value cel_fn_upper_ascii(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	return a[0].kind == CEL_STRING ? change_case(ev, a[0], 'a', 'z')
 				       : cel_err_overload(ev, n, a, count);
@@ -215,7 +226,8 @@ static size_t count_matches(struct span s, struct span needle, int64_t limit)
 	return found;
 }
 
-FN(replace)
+struct cel_value cel_fn_replace(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	int64_t limit = -1;
 
@@ -252,7 +264,8 @@ static size_t count_parts(struct span s, struct span sep, int64_t limit)
 	return limit > 0 && parts > (uint64_t)limit ? (size_t)limit : parts;
 }
 
-FN(split)
+struct cel_value cel_fn_split(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	int64_t limit = -1;
 
@@ -287,7 +300,8 @@ static bool is_space(uint32_t c)
 	       c == 0x205f || c == 0x3000;
 }
 
-FN(trim)
+struct cel_value cel_fn_trim(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	if (a[0].kind != CEL_STRING)
 		return cel_err_overload(ev, n, a, count);
@@ -307,7 +321,8 @@ FN(trim)
 	return cel_string((struct span){p, (size_t)(end - p)});
 }
 
-FN(reverse)
+struct cel_value cel_fn_reverse(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	if (a[0].kind == CEL_LIST)
 		return cel_list_reverse(ev, a[0]);
@@ -326,7 +341,8 @@ FN(reverse)
 	return cel_string((struct span){room, a[0].n});
 }
 
-FN(strings_quote)
+struct cel_value cel_fn_strings_quote(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	static const char from[] = "\a\b\f\n\r\t\v\\\"", to[] = "abfnrtv\\\"";
 
@@ -346,7 +362,8 @@ FN(strings_quote)
 	return cel_string((struct span){room, (size_t)(q - room)});
 }
 
-FN(jsonpatch_escape_key)
+struct cel_value cel_fn_jsonpatch_escape_key(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	if (a[0].kind != CEL_STRING)
 		return cel_err_overload(ev, n, a, count);

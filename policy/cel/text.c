@@ -155,7 +155,7 @@ int cel_put_text(struct buf *out, struct cel_value v, struct err *e)
 		cel_put_duration(out, v);
 		return 0;
 	case CEL_OPAQUE:
-		cel_put_opaque(out, v);
+		cel_opaque(v)->put(out, v);
 		return 0;
 	default:
 		return err_set(e, "a value of type %s has no string form", cel_type_name(v));

@@ -6,17 +6,16 @@
  */
 #include <endian.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "policy/cel/cel_impl.h"
+#include "policy/cel/tz.h"
 
 #define ZONE_DIR       "/usr/share/zoneinfo/"
 #define MAX_ZONE_NAME  64
 #define MAX_ZONE_BYTES (256 * 1024)
-#define MAX_ZONES      1024
 
 /* One "M3.2.0/2", "J60" or "60" of a rule. */
 struct change {
@@ -31,7 +30,7 @@ struct rule {
 	struct change to_dst, to_std;
 };
 
-struct zone {
+struct tz_zone {
 	char name[MAX_ZONE_NAME];
 	uint32_t count;
 	int64_t *times;	  /* transitions */
@@ -39,12 +38,6 @@ struct zone {
 	int32_t first;	  /* before the first */
 	struct rule rule;
 };
-
-static struct {
-	pthread_mutex_t lock;
-	struct zone *zones[MAX_ZONES];
-	uint32_t count;
-} cache = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* ---- the footer ---- */
 
@@ -162,9 +155,10 @@ static int32_t rule_offset(const struct rule *r, int64_t seconds)
 {
 	if (!r->has_dst)
 		return r->std_offset;
-	int64_t year = cel_year_of(seconds + r->std_offset);
-	int64_t on = change_at(&r->to_dst, year) - r->std_offset;
-	int64_t off = change_at(&r->to_std, year) - r->dst_offset;
+	struct cel_civil c;
+	cel_civil_from_seconds(seconds + r->std_offset, &c);
+	int64_t on = change_at(&r->to_dst, c.year) - r->std_offset;
+	int64_t off = change_at(&r->to_std, c.year) - r->dst_offset;
 	bool dst = on < off ? seconds >= on && seconds < off : seconds >= on || seconds < off;
 
 	return dst ? r->dst_offset : r->std_offset;
@@ -206,7 +200,7 @@ static int32_t read_type(const unsigned char *types, unsigned i)
 }
 
 /* The body of the 64-bit part. */
-static bool read_body(struct zone *z, const struct header *h, const unsigned char *p)
+static bool read_body(struct tz_zone *z, const struct header *h, const unsigned char *p)
 {
 	const unsigned char *indices = p + h->timecnt * 8u, *types = indices + h->timecnt;
 
@@ -227,7 +221,7 @@ static bool read_body(struct zone *z, const struct header *h, const unsigned cha
 	return true;
 }
 
-static bool parse_zone(struct zone *z, const unsigned char *p, size_t len)
+static bool parse_zone(struct tz_zone *z, const unsigned char *p, size_t len)
 {
 	struct header h;
 	char footer[128];
@@ -265,7 +259,7 @@ static bool good_name(struct span name)
 	return true;
 }
 
-static void zone_free(struct zone *z)
+static void zone_free(struct tz_zone *z)
 {
 	free(z->times);
 	free(z->offsets);
@@ -292,14 +286,14 @@ static unsigned char *read_file(const char *path, size_t *ret_len)
 	return data;
 }
 
-static struct zone *zone_load(struct span name)
+static struct tz_zone *zone_load(struct span name)
 {
 	char path[sizeof ZONE_DIR + MAX_ZONE_NAME];
 	size_t len;
 
 	snprintf(path, sizeof path, "%s%.*s", ZONE_DIR, SPAN_FMT(name));
 	_cleanup_(freep) unsigned char *data = read_file(path, &len);
-	struct zone *z = data ? calloc(1, sizeof *z) : NULL;
+	struct tz_zone *z = data ? calloc(1, sizeof *z) : NULL;
 	if (!z)
 		return NULL;
 	memcpy(z->name, name.ptr, name.len);
@@ -310,29 +304,41 @@ static struct zone *zone_load(struct span name)
 	return z;
 }
 
-static const struct zone *zone_get(struct span name)
+void tz_init(struct tz_zones *z)
 {
-	struct zone *z = NULL;
+	*z = (struct tz_zones){.lock = PTHREAD_MUTEX_INITIALIZER};
+}
 
-	pthread_mutex_lock(&cache.lock);
-	for (uint32_t i = 0; i < cache.count && !z; i++)
-		if (span_eq_str(name, cache.zones[i]->name))
-			z = cache.zones[i];
-	if (!z && cache.count < MAX_ZONES && (z = zone_load(name)) != NULL)
-		cache.zones[cache.count++] = z;
-	pthread_mutex_unlock(&cache.lock);
+void tz_end(struct tz_zones *z)
+{
+	for (uint32_t i = 0; i < z->count; i++)
+		zone_free(z->zones[i]);
+	pthread_mutex_destroy(&z->lock);
+}
+
+static const struct tz_zone *zone_get(struct tz_zones *all, struct span name)
+{
+	struct tz_zone *z = NULL;
+
+	pthread_mutex_lock(&all->lock);
+	for (uint32_t i = 0; i < all->count && !z; i++)
+		if (span_eq_str(name, all->zones[i]->name))
+			z = all->zones[i];
+	if (!z && all->count < TZ_MAX_ZONES && (z = zone_load(name)) != NULL)
+		all->zones[all->count++] = z;
+	pthread_mutex_unlock(&all->lock);
 	return z;
 }
 
-bool cel_tz_offset(struct span zone, int64_t seconds, int32_t *ret_offset)
+bool tz_offset(struct tz_zones *zones, struct span name, int64_t seconds, int32_t *ret_offset)
 {
 	uint32_t lo = 0, hi;
 
-	if (zone.len == 0 || span_eq_str(zone, "UTC")) {
+	if (name.len == 0 || span_eq_str(name, "UTC")) {
 		*ret_offset = 0;
 		return true;
 	}
-	const struct zone *z = good_name(zone) ? zone_get(zone) : NULL;
+	const struct tz_zone *z = good_name(name) ? zone_get(zones, name) : NULL;
 	if (!z)
 		return false;
 	for (hi = z->count; lo < hi;) {

@@ -2,12 +2,12 @@
  * URLs, as Kubernetes' url() takes them: absolute URIs and absolute paths, without fragment. Parts
  * are spans of the text; only the query and an oddly written path need decoding.
  */
-#include "policy/cel/functions.h"
-#include "policy/cel/opaque.h"
+#include "policy/cel/url.h"
 
 #define MAX_URL 65536
 
 struct url {
+	const struct cel_opaque *opaque;
 	struct span text, scheme, host, hostname, port, path, query;
 };
 
@@ -99,7 +99,7 @@ static bool parse(struct span s, struct url *u)
 	if (s.len == 0 || s.len > MAX_URL)
 		return false;
 	empty = (struct span){s.ptr, 0};
-	*u = (struct url){s, empty, empty, empty, empty, empty, empty};
+	*u = (struct url){NULL, s, empty, empty, empty, empty, empty, empty};
 	for (size_t i = 0; i < s.len; i++)
 		if ((unsigned char)s.ptr[i] < 0x20 || s.ptr[i] == 0x7f)
 			return false;
@@ -130,15 +130,17 @@ static bool is_url(struct cel_value v)
 	return v.kind == CEL_OPAQUE && v.rep == CEL_REP_URL;
 }
 
-bool cel_url_equal(struct cel_value a, struct cel_value b)
+static bool equal(struct cel_value a, struct cel_value b)
 {
 	return span_eq(((const struct url *)a.p)->text, ((const struct url *)b.p)->text);
 }
 
-void cel_url_put(struct buf *out, struct cel_value v)
+static void put(struct buf *out, struct cel_value v)
 {
 	buf_add_span(out, ((const struct url *)v.p)->text);
 }
+
+static const struct cel_opaque opaque = {equal, put};
 
 bool cel_url_valid(struct span s)
 {
@@ -147,7 +149,8 @@ bool cel_url_valid(struct span s)
 	return parse(s, &u);
 }
 
-FN(url)
+struct cel_value cel_fn_url(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	struct url *u = arena_alloc(ev->run->arena, sizeof *u);
 
@@ -160,10 +163,12 @@ FN(url)
 	if (!parse(cel_span(a[0]), u))
 		return cel_err_fmt(ev, n, "'%.*s' is no absolute URL or path",
 			(int)(a[0].n > 100 ? 100 : a[0].n), a[0].s);
+	u->opaque = &opaque;
 	return (struct cel_value){.kind = CEL_OPAQUE, .rep = CEL_REP_URL, .p = u};
 }
 
-FN(is_url)
+struct cel_value cel_fn_is_url(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	if (a[0].kind != CEL_STRING)
 		return cel_err_overload(ev, n, a, count);
@@ -172,18 +177,37 @@ FN(is_url)
 	return cel_bool(cel_url_valid(cel_span(a[0])));
 }
 
-#define PART(function, part)                                                                       \
-	FN(function)                                                                               \
-	{                                                                                          \
-		if (!is_url(a[0]))                                                                 \
-			return cel_err_overload(ev, n, a, count);                                  \
-		return cel_string(((const struct url *)a[0].p)->part);                             \
-	}
+struct cel_value cel_fn_url_scheme(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
+{
+	if (!is_url(a[0]))
+		return cel_err_overload(ev, n, a, count);
+	return cel_string(((const struct url *)a[0].p)->scheme);
+}
 
-PART(url_scheme, scheme)
-PART(url_host, host)
-PART(url_hostname, hostname)
-PART(url_port, port)
+struct cel_value cel_fn_url_host(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
+{
+	if (!is_url(a[0]))
+		return cel_err_overload(ev, n, a, count);
+	return cel_string(((const struct url *)a[0].p)->host);
+}
+
+struct cel_value cel_fn_url_hostname(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
+{
+	if (!is_url(a[0]))
+		return cel_err_overload(ev, n, a, count);
+	return cel_string(((const struct url *)a[0].p)->hostname);
+}
+
+struct cel_value cel_fn_url_port(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
+{
+	if (!is_url(a[0]))
+		return cel_err_overload(ev, n, a, count);
+	return cel_string(((const struct url *)a[0].p)->port);
+}
 
 /* ---- the path, escaped ---- */
 
@@ -198,7 +222,8 @@ static bool allowed_in_path(char c)
 	return plain_in_path(c) || (c != '\0' && strchr("!'()*[]%", c));
 }
 
-FN(url_path)
+struct cel_value cel_fn_url_path(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	if (!is_url(a[0]))
 		return cel_err_overload(ev, n, a, count);
@@ -313,7 +338,8 @@ static struct cel_value collect(struct cel_ev *ev, struct parameter *p, size_t i
 	return cel_array(items, values);
 }
 
-FN(url_query)
+struct cel_value cel_fn_url_query(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	size_t found = 0;
 	uint32_t pairs = 0;

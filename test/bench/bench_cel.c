@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "policy/cel/cel.h"
+#include "policy/cel/library.h"
 
 static const char default_review[] =
 	HOLDPOINT_FIXTURES "/admission/v1.36/021-validate-create-pods.json";
@@ -29,6 +30,7 @@ static const char *const default_expressions[] = {
 struct bench {
 	struct json_doc doc;
 	struct arena *arena;
+	struct cel_library *library;
 	struct cel_env *env;
 	double seconds;
 };
@@ -76,7 +78,8 @@ static int setup(struct bench *b, const char *path, struct arena *doc_arena)
 		fprintf(stderr, "bench_cel: %s: not readable as JSON\n", path);
 		return -1;
 	}
-	b->env = cel_env_new(0);
+	b->library = cel_library_new();
+	b->env = cel_env_new(b->library, 0);
 	for (size_t i = 0; i < SLOTS; i++)
 		if (cel_env_declare(b->env, span_of(names[i]), i == SLOT_NOW ? "timestamp" : "dyn",
 			    NULL, &e) < 0)
@@ -139,6 +142,7 @@ int main(int argc, char **argv)
 		for (size_t j = 0; j < ARRAY_LEN(default_expressions); j++)
 			measure(&b, default_expressions[j]);
 	cel_env_free(b.env);
+	cel_library_free(b.library);
 	arena_free(b.arena);
 	return 0;
 }

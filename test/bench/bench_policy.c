@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "policy/cel/cel.h"
+#include "policy/cel/library.h"
 #include "policy/policy.h"
 #include "policy/review/review.h"
 
@@ -218,7 +219,8 @@ static void evaluate_many(const struct cel_program *p, const struct policy_reque
 static unsigned long measure_conditions(
 	struct condition *list, size_t count, const struct policy_request *r, struct arena *arena)
 {
-	_cleanup_(cel_env_freep) struct cel_env *env = cel_env_new(0);
+	_cleanup_(cel_library_freep) struct cel_library *library = cel_library_new();
+	_cleanup_(cel_env_freep) struct cel_env *env = cel_env_new(library, 0);
 	unsigned long made = 0;
 	if (!env || cel_env_declare(env, SPAN("object"), "dyn", NULL, NULL) < 0)
 		abort();

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "policy/cel/cel.h"
+#include "policy/cel/library.h"
 
 struct totals {
 	unsigned passed, failed, skipped;
@@ -20,6 +21,7 @@ struct test {
 	const char *file;
 	struct json_doc doc;
 	struct arena *arena;
+	struct cel_library *library;
 	struct span section, name, expr;
 	char why[2048];
 };
@@ -55,7 +57,7 @@ static struct span unhex(const struct test *t, struct span s)
 static bool by_expression(
 	const struct test *t, const char *function, json_ref r, struct cel_value *ret)
 {
-	struct cel_env *env = cel_env_new(0);
+	struct cel_env *env = cel_env_new(t->library, 0);
 	struct cel_program *p = NULL;
 	struct cel_issues issues = {0};
 	struct span source = arena_printf(t->arena, "%s('%s')", function, c_string(t, r));
@@ -233,7 +235,7 @@ static struct cel_env *make_env(struct test *t, struct cel_value *slots)
 {
 	unsigned options = (is_true(t, "disable_check") ? CEL_NO_CHECK : 0u) |
 			   (is_true(t, "disable_macros") ? CEL_NO_MACROS : 0u);
-	struct cel_env *env = cel_env_new(options);
+	struct cel_env *env = cel_env_new(t->library, options);
 	json_ref bindings = json_get_str(&t->doc, JSON_ROOT, "bindings");
 	json_ref container = json_get_str(&t->doc, JSON_ROOT, "container");
 	uint32_t slot;
@@ -314,12 +316,14 @@ static void run_line(const char *file, const char *line, size_t len, struct tota
 {
 	const struct json_limits limits = {1 << 20, 200, 100000, false, false};
 	struct json_error je;
-	struct test t = {.file = file, .arena = arena_new(65536, 256u << 20)};
+	struct test t = {
+		.file = file, .arena = arena_new(65536, 256u << 20), .library = cel_library_new()};
 
 	if (json_read(line, len, &limits, t.arena, &t.doc, &je) < 0) {
 		printf("FAIL %s: a line that is not JSON: %s\n", file, je.what);
 		totals->failed++;
 		arena_free(t.arena);
+		cel_library_free(t.library);
 		return;
 	}
 	t.section = text_of(&t, json_get_str(&t.doc, JSON_ROOT, "section"));
@@ -333,6 +337,7 @@ static void run_line(const char *file, const char *line, size_t len, struct tota
 			SPAN_FMT(t.expr), t.why);
 	}
 	arena_free(t.arena);
+	cel_library_free(t.library);
 }
 
 static int run_file(const char *dir, const char *file, struct totals *totals)

@@ -7,8 +7,11 @@
 #include <stdio.h>
 
 #include "policy/cel/cel.h"
+#include "policy/cel/library.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static struct cel_library *library; /* made once */
 
 enum want { W_BOOL, W_INT, W_DOUBLE, W_STRING, W_LIST_INT, W_LIST_STRING, W_DYN, W_COUNT };
 
@@ -301,7 +304,7 @@ static struct cel_value resolve(struct cel_run *run, uint32_t slot, void *ctx)
 
 static struct cel_value evaluate(struct subject *s, const char *source, unsigned options)
 {
-	struct cel_env *env = cel_env_new(options);
+	struct cel_env *env = cel_env_new(library, options);
 	struct cel_issues issues = {0};
 	struct cel_program *p = NULL;
 	struct cel_value slots[1] = {0};
@@ -379,6 +382,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct gen g = {data, data + len, BUF_INIT(1 << 20), 0, 0};
 	struct json_error je;
 
+	if (!library)
+		library = cel_library_new();
 	make_json(&g, 0);
 	struct buf json = g.out;
 	check(json_read(json.ptr, json.len, &limits, s.arena, &s.doc, &je) == 0, je.what,

@@ -5,8 +5,11 @@
 #include <stdio.h>
 
 #include "policy/cel/cel.h"
+#include "policy/cel/library.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static struct cel_library *library; /* made once */
 
 static const char object[] = "{\"a\":1,\"b\":[true,\"x\",null,2.5,{\"c\":\"\\u00e9\\n\"}],\"s\":"
 			     "\"2024-01-01T00:00:00Z\","
@@ -46,7 +49,7 @@ static struct cel_env *make_env(unsigned options)
 		{"now", "timestamp"},
 		{"wrong", "int"},
 	};
-	struct cel_env *env = cel_env_new(options);
+	struct cel_env *env = cel_env_new(library, options);
 	struct err e;
 
 	for (size_t i = 0; i < ARRAY_LEN(vars); i++)
@@ -134,6 +137,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct fixture f = {.arena = arena_new(65536, 16 << 20)};
 	struct span source = {(const char *)data, len};
 
+	if (!library)
+		library = cel_library_new();
 	if (json_read(object, sizeof object - 1, &limits, f.arena, &f.doc, NULL) < 0)
 		abort();
 	compile(&f, source, 0);

@@ -5,8 +5,10 @@
 #include <stdio.h>
 
 #include "policy/cel/cel.h"
+#include "policy/cel/library.h"
 
 struct cel_test {
+	struct cel_library *library;
 	struct cel_env *env;
 	struct arena *arena;
 	struct json_doc doc;
@@ -50,7 +52,9 @@ static inline void cel_test_setup(struct cel_test *t, const char *json)
 	struct json_error je = {.what = ""};
 	struct err e;
 
-	*t = (struct cel_test){.env = cel_env_new(0), .budget = CEL_DEFAULT_BUDGET};
+	struct cel_library *library = cel_library_new();
+	*t = (struct cel_test){
+		.library = library, .env = cel_env_new(library, 0), .budget = CEL_DEFAULT_BUDGET};
 	t->arena = arena_new(4096, 64 << 20);
 	t->act = (struct cel_activation){t->slots, ARRAY_LEN(t->slots), cel_test_resolve, t};
 	for (size_t i = 0; i < ARRAY_LEN(vars); i++)
@@ -64,6 +68,7 @@ static inline void cel_test_end(struct cel_test *t)
 {
 	cel_program_free(t->nested);
 	cel_env_free(t->env);
+	cel_library_free(t->library);
 	arena_free(t->arena);
 }
 

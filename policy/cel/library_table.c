@@ -4,10 +4,9 @@
  * anywhere else. Functions of one name and style share one implementation, which tells its
  * arguments apart itself: an unchecked expression may bring anything.
  */
-#include <pthread.h>
-
 #include "policy/cel/functions.h"
-#include "policy/cel/types.h"
+#include "policy/cel/library.h"
+#include "policy/cel/standard.h"
 
 #define ORDERED                                                                                    \
 	"(int, int) -> bool; (uint, uint) -> bool; (double, double) -> bool; (int, uint) -> "      \
@@ -23,6 +22,9 @@
 		"Kubernetes", "format." name, CEL_FN, "() -> kubernetes.NamedFormat",              \
 			cel_fn_format_by_name, doc                                                 \
 	}
+
+/* Few functions need the last fields. */
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 
 static const struct cel_function functions[] = {
 	{"Operators", "_+_", CEL_FN,
@@ -105,7 +107,7 @@ static const struct cel_function functions[] = {
 	{"Standard", "endsWith", CEL_ME, "(string, string) -> bool", cel_fn_ends_with,
 		"Whether the string ends with the text."},
 	{"Standard", "matches", CEL_FN | CEL_ME, "(string, string) -> bool", cel_fn_matches,
-		"Whether the RE2 pattern matches anywhere in the string."},
+		"Whether the RE2 pattern matches anywhere in the string.", &cel_prepare_pattern},
 	{"Time", "getFullYear", CEL_ME, OF_TIME, cel_fn_get_full_year,
 		"The year, in UTC or the zone given."},
 	{"Time", "getMonth", CEL_ME, OF_TIME, cel_fn_get_month, "The month, 0 for January."},
@@ -237,25 +239,28 @@ static const struct cel_function functions[] = {
 	{"Optionals", "value", CEL_ME, "(optional(A)) -> A", cel_fn_optional_value,
 		"The value; an error when there is none."},
 	{"Optionals", "or", CEL_ME, "(optional(A), optional(A)) -> optional(A)", cel_fn_optional_or,
-		"This if it has a value, else the other."},
+		"This if it has a value, else the other.", NULL, CEL_LAZY_OR},
 	{"Optionals", "orValue", CEL_ME, "(optional(A), A) -> A", cel_fn_optional_or_value,
-		"The value, or the one given when there is none."},
+		"The value, or the one given when there is none.", NULL, CEL_LAZY_OR_VALUE},
 	{"Optionals", "optional.unwrap", CEL_FN, "(list(optional(A))) -> list(A)",
 		cel_fn_optional_unwrap, "The values of those that have one."},
 	{"Optionals", "unwrapOpt", CEL_ME, "(list(optional(A))) -> list(A)", cel_fn_optional_unwrap,
 		"The values of those that have one."},
 	{"Regular expressions", "find", CEL_ME, "(string, string) -> string", cel_fn_re_find,
-		"The first match of the pattern, or \"\"."},
+		"The first match of the pattern, or \"\".", &cel_prepare_pattern},
 	{"Regular expressions", "findAll", CEL_ME,
 		"(string, string) -> list(string); (string, string, int) -> list(string)",
-		cel_fn_re_find_all, "All matches of the pattern, at most as many as given."},
+		cel_fn_re_find_all, "All matches of the pattern, at most as many as given.",
+		&cel_prepare_pattern},
 	{"Regular expressions", "regex.extract", CEL_FN, "(string, string) -> optional(string)",
-		cel_fn_re_extract, "The first match, or its one group, if any."},
+		cel_fn_re_extract, "The first match, or its one group, if any.",
+		&cel_prepare_pattern},
 	{"Regular expressions", "regex.extractAll", CEL_FN, "(string, string) -> list(string)",
-		cel_fn_re_extract_all, "All matches, or their one group."},
+		cel_fn_re_extract_all, "All matches, or their one group.", &cel_prepare_pattern},
 	{"Regular expressions", "regex.replace", CEL_FN,
 		"(string, string, string) -> string; (string, string, string, int) -> string",
-		cel_fn_re_replace, "Matches replaced; \\1 in the replacement is the first group."},
+		cel_fn_re_replace, "Matches replaced; \\1 in the replacement is the first group.",
+		&cel_prepare_pattern},
 	{"Kubernetes", "quantity", CEL_FN, "(string) -> kubernetes.Quantity", cel_fn_quantity,
 		"A quantity such as \"500m\" or \"10Gi\"."},
 	{"Kubernetes", "isQuantity", CEL_FN, "(string) -> bool", cel_fn_is_quantity,
@@ -374,118 +379,26 @@ static const struct cel_function functions[] = {
 	NAMED_FORMAT("datetime", "A time such as 2006-01-02T15:04:05Z."),
 };
 
-#define COUNT	    ARRAY_LEN(functions)
-#define MAX_SIGS    20
-#define TYPES_BYTES (1u << 20)
-
-/* Parsed from the table once; never freed. */
-static struct {
-	struct cel_signature *sigs;
-	uint32_t count;
-} parsed[COUNT];
-static pthread_once_t parse_once = PTHREAD_ONCE_INIT;
-
-static bool accept(struct span *s, const char *text)
+struct cel_library *cel_library_new(void)
 {
-	size_t len = strlen(text);
+	struct standard *s = calloc(1, sizeof *s);
 
-	while (s->len > 0 && *s->ptr == ' ') {
-		s->ptr++;
-		s->len--;
+	if (!s)
+		return NULL;
+	tz_init(&s->zones);
+	if (cel_library_init(&s->library, functions, ARRAY_LEN(functions)) < 0) {
+		cel_library_free(&s->library);
+		return NULL;
 	}
-	if (s->len < len || memcmp(s->ptr, text, len) != 0)
-		return false;
-	s->ptr += len;
-	s->len -= len;
-	return true;
+	return &s->library;
 }
 
-static bool parse_signature(struct arena *a, struct span *s, struct cel_signature *sig)
+void cel_library_free(struct cel_library *l)
 {
-	if (!accept(s, "("))
-		return false;
-	while (!accept(s, ")")) {
-		if (sig->param_count == ARRAY_LEN(sig->params) ||
-			(sig->param_count > 0 && !accept(s, ",")) ||
-			!(sig->params[sig->param_count++] = cel_type_parse(a, s)))
-			return false;
-		sig->variadic = accept(s, "...");
-	}
-	return accept(s, "->") && (sig->result = cel_type_parse(a, s)) != NULL;
-}
-
-static void parse_table(void)
-{
-	static struct arena *types;
-
-	types = arena_new(65536, TYPES_BYTES);
-	for (size_t i = 0; types && i < COUNT; i++) {
-		struct span s = span_of(functions[i].signatures);
-		parsed[i].sigs = arena_calloc(types, MAX_SIGS, sizeof *parsed[i].sigs);
-		while (parsed[i].sigs && s.len > 0) {
-			/* a mistake in the table is ours: found by the unit test, not by users */
-			if (parsed[i].count == MAX_SIGS ||
-				!parse_signature(types, &s, &parsed[i].sigs[parsed[i].count]))
-				abort();
-			parsed[i].count++;
-			accept(&s, ";");
-		}
-	}
-}
-
-const struct cel_function *cel_function_find(struct span name, unsigned style, size_t *at)
-{
-	for (size_t i = *at; i < COUNT; i++)
-		if ((functions[i].style & style) && functions[i].name[0] == name.ptr[0] &&
-			span_eq_str(name, functions[i].name)) {
-			*at = i + 1;
-			return &functions[i];
-		}
-	*at = COUNT;
-	return NULL;
-}
-
-const struct cel_signature *cel_function_signatures(
-	const struct cel_function *f, uint32_t *ret_count)
-{
-	size_t i = (size_t)(f - functions);
-
-	pthread_once(&parse_once, parse_table);
-	*ret_count = parsed[i].count;
-	return parsed[i].sigs;
-}
-
-void cel_function_offer_names(struct cel_hint *h, unsigned style)
-{
-	const struct cel_macro_info *m;
-
-	for (size_t i = 0; i < COUNT; i++)
-		if (functions[i].style & style)
-			cel_hint_offer(h, span_of(functions[i].name));
-	for (size_t i = 0; (m = cel_macro_at(i)) != NULL; i++)
-		if (m->style & style)
-			cel_hint_offer(h, span_of(m->name));
-}
-
-bool cel_fn_takes_pattern(cel_fn fn)
-{
-	return fn == cel_fn_matches || fn == cel_fn_re_find || fn == cel_fn_re_find_all ||
-	       fn == cel_fn_re_extract || fn == cel_fn_re_extract_all || fn == cel_fn_re_replace;
-}
-
-bool cel_function_at(size_t index, struct cel_function_info *ret)
-{
-	const struct cel_macro_info *m;
-
-	if (index < COUNT) {
-		const struct cel_function *f = &functions[index];
-		*ret = (struct cel_function_info){
-			f->group, f->name, f->style & CEL_ME, f->signatures, f->doc};
-		return true;
-	}
-	m = cel_macro_at(index - COUNT);
-	if (m)
-		*ret = (struct cel_function_info){
-			"Macros", m->name, m->style & CEL_ME, m->signatures, m->doc};
-	return m != NULL;
+	if (!l)
+		return;
+	struct standard *s = (struct standard *)l;
+	tz_end(&s->zones);
+	cel_library_end(l);
+	free(s);
 }

@@ -1,0 +1,7 @@
+/* What named_format.c shares with url.c. */
+#pragma once
+
+#include "policy/cel/functions.h"
+
+/* Whether url() takes the text. */
+bool cel_url_valid(struct span s);
