@@ -3,7 +3,7 @@
 
 #include "common/base/crypto.h"
 #include "common/yaml/errors.h"
-#include "policy/cel/library.h"
+#include "policy/cel/functions/library.h"
 #include "policy/set.h"
 
 #include <stdio.h>

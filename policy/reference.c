@@ -4,7 +4,7 @@
 #include "policy/language.h"
 #include "policy/test_cases.h"
 
-#include "policy/cel/library.h"
+#include "policy/cel/functions/library.h"
 
 static void put_cell(struct buf *out, const char *text)
 {

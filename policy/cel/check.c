@@ -4,7 +4,7 @@
  * reports every mistake; with CEL_NO_CHECK a mistake becomes a node that is an error when it is
  * evaluated, as the language says for unchecked expressions.
  */
-#include "policy/cel/check.h"
+#include "policy/cel/check_internal.h"
 
 /* Makes n an error at run time; checked expressions get an issue from the caller instead. */
 const struct cel_type *cel_check_bad(struct cel_checker *ck, struct cel_node *n, struct span why)

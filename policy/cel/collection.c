@@ -3,7 +3,7 @@
  * expression, as an array of values. A map with more than a few entries that was made by an
  * expression has a hash index; objects on a tape are searched member by member, as they are short.
  */
-#include "policy/cel/collection.h"
+#include "policy/cel/collection_internal.h"
 
 #define INDEX_FROM 8
 

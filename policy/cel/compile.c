@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "policy/cel/types.h"
+#include "policy/cel/types_internal.h"
 
 #define MAX_ISSUES    64
 #define ENV_BYTES     (1u << 20)

@@ -5,8 +5,8 @@
  */
 #include <math.h>
 
-#include "policy/cel/collection.h"
-#include "policy/cel/operators.h"
+#include "policy/cel/collection_internal.h"
+#include "policy/cel/operators_internal.h"
 
 /* Looking up a member of a large object costs in proportion: they are searched one by one. */
 #define LARGE_OBJECT 32

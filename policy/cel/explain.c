@@ -2,7 +2,7 @@
  * Why a program came out as it did: the parts of an expression that decided, with their values.
  * Parts are evaluated one by one, which is slow and may repeat work: for people, not for requests.
  */
-#include "policy/cel/operators.h"
+#include "policy/cel/operators_internal.h"
 
 #define MAX_VALUE_TEXT 160
 #define MAX_LINES      200

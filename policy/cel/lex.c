@@ -2,7 +2,7 @@
  * The lexer: finds the next token at an offset. It knows where literals end, not what they mean
  * (literal.c), and keeps no state, so the parser may look ahead as it likes.
  */
-#include "policy/cel/lex.h"
+#include "policy/cel/lex_internal.h"
 
 struct cursor {
 	const char *p, *end;

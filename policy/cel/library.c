@@ -2,7 +2,7 @@
  * A library of functions as the engine sees it: found by name, their signatures as types. The table
  * is handed in by whoever makes the library.
  */
-#include "policy/cel/types.h"
+#include "policy/cel/types_internal.h"
 
 #define MAX_SIGS    20
 #define TYPES_BYTES (1u << 20)

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <math.h>
 
-#include "policy/cel/cel_impl.h"
+#include "policy/cel/cel_internal.h"
 
 static int hex_value(char c)
 {

@@ -2,8 +2,8 @@
  * The macros that go through lists and maps, and those that name a value. Each pays for what its
  * body costs once a turn, which is what keeps evaluation within its budget.
  */
-#include "policy/cel/collection.h"
-#include "policy/cel/operators.h"
+#include "policy/cel/collection_internal.h"
+#include "policy/cel/operators_internal.h"
 
 struct turns {
 	struct cel_iter it;

@@ -2,7 +2,7 @@
  * What a name means: a variable of a loop, a declared variable (qualified names by their longest
  * declared prefix, within the container), the name of a type, an element of cel.block.
  */
-#include "policy/cel/check.h"
+#include "policy/cel/check_internal.h"
 
 static const struct cel_scope *local(const struct cel_checker *ck, struct span name)
 {

@@ -4,7 +4,7 @@
  */
 #include <math.h>
 
-#include "policy/cel/operators.h"
+#include "policy/cel/operators_internal.h"
 
 #define NANOS 1000000000
 

@@ -2,7 +2,7 @@
  * Which function a call means: the signatures of that name that take these types. One match binds
  * the type variables; several, as with dyn, leave the choice to run time.
  */
-#include "policy/cel/check.h"
+#include "policy/cel/check_internal.h"
 
 static bool takes(const struct cel_signature *s, uint32_t count)
 {

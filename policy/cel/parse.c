@@ -3,8 +3,8 @@
  * expanded as soon as a call is complete. It goes on after most mistakes to report them all;
  * a node is then missing (NULL) and everything above it too.
  */
-#include "policy/cel/cel_impl.h"
-#include "policy/cel/lex.h"
+#include "policy/cel/cel_internal.h"
+#include "policy/cel/lex_internal.h"
 
 struct parser {
 	struct cel_compiler *c;

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "policy/cel/cel_impl.h"
+#include "policy/cel/cel_internal.h"
 
 bool cel_utf8_valid(struct span s)
 {

@@ -5,7 +5,7 @@
  */
 #include <stdio.h>
 
-#include "policy/cel/cel_impl.h"
+#include "policy/cel/cel_internal.h"
 
 #define NANOS	    CEL_NANOS
 #define DAY_SECONDS 86400

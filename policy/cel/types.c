@@ -5,7 +5,7 @@
  * and are bound when a use decides; every binding is on a trail, so that an overload which does not
  * fit in the end leaves nothing behind.
  */
-#include "policy/cel/types.h"
+#include "policy/cel/types_internal.h"
 
 const struct cel_type cel_t_dyn = {.kind = CEL_T_DYN}, cel_t_null = {.kind = CEL_T_NULL},
 		      cel_t_bool = {.kind = CEL_T_BOOL}, cel_t_int = {.kind = CEL_T_INT},

@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "policy/cel/cel.h"
-#include "policy/cel/library.h"
+#include "policy/cel/functions/library.h"
 
 static const char default_review[] =
 	HOLDPOINT_FIXTURES "/admission/v1.36/021-validate-create-pods.json";

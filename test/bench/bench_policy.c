@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "policy/cel/cel.h"
-#include "policy/cel/library.h"
+#include "policy/cel/functions/library.h"
 #include "policy/policy.h"
 #include "policy/review/review.h"
 

@@ -11,7 +11,7 @@
 #include <stdio.h>
 
 #include "policy/cel/cel.h"
-#include "policy/cel/library.h"
+#include "policy/cel/functions/library.h"
 
 struct totals {
 	unsigned passed, failed, skipped;

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "policy/cel/cel.h"
-#include "policy/cel/library.h"
+#include "policy/cel/functions/library.h"
 
 struct cel_test {
 	struct cel_library *library;

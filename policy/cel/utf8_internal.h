@@ -1,7 +1,7 @@
 /* Code points in strings that are known to be UTF-8. Inside the CEL engine only. */
 #pragma once
 
-#include "policy/cel/cel_impl.h"
+#include "policy/cel/cel_internal.h"
 
 static inline bool cel_utf8_is_tail(char c)
 {

@@ -1,6 +1,6 @@
 /* Lists and sets: functions over elements. What compares every pair pays for every pair. */
-#include "policy/cel/lists.h"
-#include "policy/cel/operators.h"
+#include "policy/cel/functions/lists_internal.h"
+#include "policy/cel/operators_internal.h"
 
 static struct cel_value too_much(struct cel_ev *ev)
 {

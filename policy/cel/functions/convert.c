@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <math.h>
 
-#include "policy/cel/functions.h"
+#include "policy/cel/functions/functions_internal.h"
 
 static struct cel_value out_of_range(
 	struct cel_ev *ev, const struct cel_node *n, struct cel_value v, const char *type)

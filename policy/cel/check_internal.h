@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "policy/cel/types.h"
+#include "policy/cel/types_internal.h"
 
 struct cel_scope {
 	struct span name;

@@ -2,7 +2,7 @@
  * URLs, as Kubernetes' url() takes them: absolute URIs and absolute paths, without fragment. Parts
  * are spans of the text; only the query and an oddly written path need decoding.
  */
-#include "policy/cel/url.h"
+#include "policy/cel/functions/url_internal.h"
 
 #define MAX_URL 65536
 

@@ -1,5 +1,5 @@
 /* Kubernetes' named formats: what is wrong with a text that should be a label, a UUID, a date. */
-#include "policy/cel/url.h"
+#include "policy/cel/functions/url_internal.h"
 
 #define LABEL_MAX     63
 #define SUBDOMAIN_MAX 253

@@ -1,10 +1,10 @@
 /*
- * Every function of the language, by the name it has in functions.c's table. Each takes arguments
+ * Every function of the language, by the name it has in library_table.c. Each takes arguments
  * of any kind, none of them an error, and answers cel_err_overload() for kinds it cannot do.
  */
 #pragma once
 
-#include "policy/cel/operators.h"
+#include "policy/cel/operators_internal.h"
 
 cel_call cel_fn_to_bool;
 cel_call cel_fn_to_int;

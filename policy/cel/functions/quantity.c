@@ -6,8 +6,8 @@
  */
 #include <stdio.h>
 
-#include "policy/cel/functions.h"
-#include "policy/cel/semver.h"
+#include "policy/cel/functions/functions_internal.h"
+#include "policy/cel/functions/semver_internal.h"
 
 typedef __int128 nano;
 

@@ -1,7 +1,7 @@
 /* What named_format.c shares with url.c. */
 #pragma once
 
-#include "policy/cel/functions.h"
+#include "policy/cel/functions/functions_internal.h"
 
 /* Whether url() takes the text. */
 bool cel_url_valid(struct span s);

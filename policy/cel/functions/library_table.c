@@ -4,9 +4,9 @@
  * anywhere else. Functions of one name and style share one implementation, which tells its
  * arguments apart itself: an unchecked expression may bring anything.
  */
-#include "policy/cel/functions.h"
-#include "policy/cel/library.h"
-#include "policy/cel/standard.h"
+#include "policy/cel/functions/functions_internal.h"
+#include "policy/cel/functions/library.h"
+#include "policy/cel/functions/standard_internal.h"
 
 #define ORDERED                                                                                    \
 	"(int, int) -> bool; (uint, uint) -> bool; (double, double) -> bool; (int, uint) -> "      \

@@ -7,9 +7,9 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-#include "policy/cel/lists.h"
-#include "policy/cel/regex_syntax.h"
-#include "policy/cel/utf8.h"
+#include "policy/cel/functions/lists_internal.h"
+#include "policy/cel/functions/regex_syntax_internal.h"
+#include "policy/cel/utf8_internal.h"
 
 #define MATCH_LIMIT   200000
 #define DEPTH_LIMIT   5000

@@ -1,5 +1,5 @@
 /* Base64 in both directions. */
-#include "policy/cel/functions.h"
+#include "policy/cel/functions/functions_internal.h"
 
 struct cel_value cel_fn_base64_encode(
 	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)

@@ -1,7 +1,7 @@
 /* The math extension. */
 #include <math.h>
 
-#include "policy/cel/functions.h"
+#include "policy/cel/functions/functions_internal.h"
 
 /* ---- greatest, least ---- */
 

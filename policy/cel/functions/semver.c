@@ -1,5 +1,5 @@
 /* Semantic versions (semver.org 2.0.0), ordered by precedence. */
-#include "policy/cel/semver.h"
+#include "policy/cel/functions/semver_internal.h"
 
 #define MAX_VERSION 256
 

@@ -5,8 +5,8 @@
  * what PCRE2 has beyond RE2 (back references, look-around, \R, comments) has no way through, and
  * what the two read differently (\v, \s, a quantified \b) comes out as RE2 means it.
  */
-#include "policy/cel/regex_syntax.h"
-#include "policy/cel/utf8.h"
+#include "policy/cel/functions/regex_syntax_internal.h"
+#include "policy/cel/utf8_internal.h"
 
 #define MAX_DEPTH   100
 #define MAX_NAMES   100

@@ -1,6 +1,6 @@
 /* The fields of a timestamp, in UTC or in a zone, and of a duration. */
-#include "policy/cel/functions.h"
-#include "policy/cel/standard.h"
+#include "policy/cel/functions/functions_internal.h"
+#include "policy/cel/functions/standard_internal.h"
 
 static bool two_digits(struct span s, size_t at, int max, int *ret)
 {

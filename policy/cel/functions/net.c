@@ -4,7 +4,7 @@
  */
 #include <arpa/inet.h>
 
-#include "policy/cel/functions.h"
+#include "policy/cel/functions/functions_internal.h"
 
 struct ip {
 	const struct cel_opaque *opaque;

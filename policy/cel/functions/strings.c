@@ -2,8 +2,8 @@
  * Strings: everything counts code points, not bytes. Positions are translated on the way; a string
  * of ASCII costs no more than bytes would.
  */
-#include "policy/cel/lists.h"
-#include "policy/cel/utf8.h"
+#include "policy/cel/functions/lists_internal.h"
+#include "policy/cel/utf8_internal.h"
 
 static bool strings(const struct cel_value *a, uint32_t count)
 {

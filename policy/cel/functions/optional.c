@@ -1,5 +1,5 @@
 /* Optional values: making them and taking them apart. */
-#include "policy/cel/functions.h"
+#include "policy/cel/functions/functions_internal.h"
 
 static const struct cel_value none = {.kind = CEL_OPTIONAL};
 

@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "policy/cel/cel_impl.h"
-#include "policy/cel/tz.h"
+#include "policy/cel/cel_internal.h"
+#include "policy/cel/functions/tz_internal.h"
 
 #define ZONE_DIR       "/usr/share/zoneinfo/"
 #define MAX_ZONE_NAME  64

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "policy/cel/functions.h"
+#include "policy/cel/functions/functions_internal.h"
 
 #define MAX_PRECISION 1000
 #define MAX_OUTPUT    (16u << 20)
