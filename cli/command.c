@@ -74,7 +74,7 @@ static void print_help(const struct command *c, const struct flag *flags)
 	printf("%s.\n\nUsage: %s %s%s%s [FLAGS]\n\nFlags:\n", c->summary, program, c->name,
 		c->args[0] ? " " : "", c->args);
 	flags_put_help(&help, flags);
-	fputs(buf_str(&help), stdout);
+	fputs(cli_text(&help), stdout);
 	if (c->examples)
 		printf("\nExamples:\n%s", c->examples);
 }
@@ -167,6 +167,16 @@ int cli_error(const struct command *c, enum cli_exit code, const char *fmt, ...)
 	print_printable(stderr, msg); /* it may repeat what somebody named their object */
 	fputc('\n', stderr);
 	return code;
+}
+
+const char *cli_text(struct buf *b)
+{
+	const char *text = buf_str(b);
+
+	if (text)
+		return text;
+	fprintf(stderr, "%s: there is not enough memory to show the answer\n", program);
+	exit(CLI_FAILED);
 }
 
 int cli_parse(const struct command *c, const struct flag *flags, int argc, char **argv,

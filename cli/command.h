@@ -8,6 +8,7 @@
 #pragma once
 
 #include "cli/common_flags.h"
+#include "common/base/buf.h"
 #include "common/pg/pg_pool.h"
 
 enum cli_exit {
@@ -41,6 +42,12 @@ int cli_parse(const struct command *c, const struct flag *flags, int argc, char 
 
 /* "holdpoint approve: …" on stderr. Returns the exit code given. */
 int cli_error(const struct command *c, enum cli_exit code, const char *fmt, ...) _printf_(3, 4);
+
+/*
+ * The text of a buffer that is about to be printed. One that could not hold it all, for lack of
+ * memory or room, ends the program with CLI_FAILED and the reason: half of an answer is none.
+ */
+const char *cli_text(struct buf *b);
 
 bool cli_wants_json(const char *output);
 

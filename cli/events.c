@@ -66,7 +66,7 @@ static void print_table(const struct pg_result *r, bool wide)
 		buf_printf(&event, "%s/%s", pg_result_str(r, i, C_CLUSTER),
 			pg_result_str(r, i, C_SEQ));
 		put_object(&object, r, i);
-		table_add(t, buf_str(&event), NULL);
+		table_add(t, cli_text(&event), NULL);
 		table_add(t, pg_result_str(r, i, C_TIME), NULL);
 		table_add(t, pg_result_str(r, i, C_WHO), NULL);
 		table_add(t, pg_result_str(r, i, C_VERB), NULL);

@@ -61,7 +61,7 @@ static void add_row(struct table *t, const struct pg_result *rows, int i)
 	table_add(t, age_text(pg_result_int(rows, i, C_AGE), age), NULL);
 	table_add(t, state, colour_on(state_colour(state), stdout));
 	table_add(t, pg_result_str(rows, i, C_REQUESTER), NULL);
-	table_add(t, buf_str(&what), NULL);
+	table_add(t, cli_text(&what), NULL);
 	table_add(t, pg_result_str(rows, i, C_RULE), NULL);
 	table_add(t, pg_result_str(rows, i, C_APPROVALS), NULL);
 	table_add(t,

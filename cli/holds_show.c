@@ -86,7 +86,7 @@ static void print_head(const struct pg_result *r, const char *id)
 	field("Groups:", pg_result_str(r, 0, C_GROUPS));
 	put_what(&what, pg_result_str(r, 0, C_OPERATION), pg_result_str(r, 0, C_RESOURCE),
 		pg_result_str(r, 0, C_NAMESPACE), pg_result_str(r, 0, C_NAME));
-	field("Wants:", buf_str(&what));
+	field("Wants:", cli_text(&what));
 	field("Cluster:", pg_result_str(r, 0, C_CLUSTER));
 	field("Rule:", pg_result_str(r, 0, C_RULE));
 	field("Says:", pg_result_str(r, 0, C_MESSAGE));
@@ -135,7 +135,7 @@ static void print_earlier(const struct pg_result *r)
 		table_add(t, pg_result_str(r, i, 0), NULL);
 		table_add(t, age_text(pg_result_int(r, i, 1), age), NULL);
 		table_add(t, pg_result_str(r, i, 2), NULL);
-		table_add(t, buf_str(&what), NULL);
+		table_add(t, cli_text(&what), NULL);
 		table_add(t, pg_result_str(r, i, 7), NULL);
 	}
 	puts("\nEarlier holds of this requester:");

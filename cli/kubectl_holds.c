@@ -68,7 +68,7 @@ static void add_row(struct table *t, const struct question *q, const struct json
 	table_add(t, kubectl_field(d, h, "/hold", q->arena), NULL);
 	table_add(t, age_text(number(q, d, h, "/ageSeconds"), text), NULL);
 	table_add(t, kubectl_field(d, h, "/requester", q->arena), NULL);
-	table_add(t, buf_str(&what), NULL);
+	table_add(t, cli_text(&what), NULL);
 	table_add(t, kubectl_field(d, h, "/rules", q->arena), NULL);
 	table_add(t, kubectl_field(d, h, "/approverNames", q->arena), NULL);
 	table_add(t, age_text(number(q, d, h, "/expiresInSeconds"), text), NULL);
@@ -160,7 +160,7 @@ static int print_hold(const struct question *q, const struct json_doc *d, json_r
 		kubectl_field(d, h, "/attempts", q->arena),
 		age_text(number(q, d, h, "/expiresInSeconds"), left));
 	put_what_of(q, d, h, &what);
-	print_field("Wants:", buf_str(&what));
+	print_field("Wants:", cli_text(&what));
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
 		print_field(fields[i].title, kubectl_field(d, h, fields[i].pointer, q->arena));
 	if (strcmp(kubectl_field(d, h, "/requireReason", q->arena), "true") == 0)

@@ -118,9 +118,9 @@ static int mask_document(struct mask_run *run, const struct json_doc *d)
 		rc = mask_list(run, d, items, &out);
 	else
 		mask_one(run, d, JSON_ROOT, &out);
+	buf_add_char(&out, '\n');
 	if (rc < 0 || out.failed)
 		return cli_error(run->self, CLI_FAILED, "%s: out of memory", run->path);
-	buf_add_char(&out, '\n');
 	if (fwrite(out.ptr, 1, out.len, stdout) != out.len)
 		return cli_error(run->self, CLI_FAILED, "cannot write: %s", strerror(errno));
 	return CLI_OK;

@@ -18,7 +18,7 @@ int cli_policy_load(
 		buf_free(&errors.text);
 		return CLI_OK;
 	}
-	fputs(buf_str(&errors.text), stderr);
+	fputs(cli_text(&errors.text), stderr);
 	buf_free(&errors.text);
 	return cli_error(c, CLI_FAILED, "the policies have errors");
 }

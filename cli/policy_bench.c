@@ -54,7 +54,7 @@ static int bench_one(const struct command *c, const struct policy_set *set, cons
 	json_put_string(&name, span_of(review));
 	if (json)
 		printf("%s{\"review\": %s, \"action\": \"%s\", \"matches\": %zu, \"ns\": %.0f}",
-			first ? "" : ", ", buf_str(&name), policy_action_name(d.action),
+			first ? "" : ", ", cli_text(&name), policy_action_name(d.action),
 			d.match_count, ns);
 	else
 		printf("%9.0f ns  %-5s %3zu rule%s apply  %s\n", ns, policy_action_name(d.action),

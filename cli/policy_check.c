@@ -8,7 +8,7 @@ static int print_json(
 	const struct command *c, const struct policy_set *set, struct yaml_errors *errors)
 {
 	_cleanup_(buf_free) struct buf out = BUF_INIT(4u << 20);
-	const char *line = errors->count ? buf_str(&errors->text) : "";
+	const char *line = errors->count ? cli_text(&errors->text) : "";
 	bool first = true;
 
 	buf_printf(&out, "{\"ok\":%s", set ? "true" : "false");
@@ -46,7 +46,7 @@ int cli_policy_check(const struct command *self, int argc, char **argv)
 	if (cli_wants_json(output))
 		shown = print_json(self, set, &errors);
 	else if (rc < 0)
-		fputs(buf_str(&errors.text), stderr);
+		fputs(cli_text(&errors.text), stderr);
 	else
 		printf("%zu polic%s, %zu rule%s, %s\n", policy_set_policy_count(set),
 			policy_set_policy_count(set) == 1 ? "y" : "ies", policy_set_rule_count(set),

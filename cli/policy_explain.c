@@ -106,7 +106,7 @@ static void print_text(const struct explained *x)
 			put_rule(&out, r);
 	}
 	put_decision(&out, x);
-	fputs(buf_str(&out), stdout);
+	fputs(cli_text(&out), stdout);
 }
 
 /* ---- for programs ---- */

@@ -13,6 +13,6 @@ int cli_policy_reference(const struct command *self, int argc, char **argv)
 	if (rc >= 0)
 		return rc;
 	policy_reference_put(&out);
-	fputs(buf_str(&out), stdout);
+	fputs(cli_text(&out), stdout);
 	return CLI_OK;
 }

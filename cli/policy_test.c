@@ -40,7 +40,7 @@ static void print_difference(const struct case_result *t)
 		&line, "%s\n       %s     got ", colour_off(stdout), colour_on(COLOUR_RED, stdout));
 	put_printable(&line, t->got);
 	buf_printf(&line, "%s\n       at %s:%u\n", colour_off(stdout), t->file, t->line);
-	fputs(buf_str(&line), stdout);
+	fputs(cli_text(&line), stdout);
 }
 
 static void print_case(struct report *r, const struct case_result *t)
@@ -55,10 +55,10 @@ static void print_case(struct report *r, const struct case_result *t)
 	put_printable(&name, span_of(t->name));
 	if (!t->passed)
 		printf("  %sFAIL%s %s\n", colour_on(COLOUR_RED, stdout), colour_off(stdout),
-			buf_str(&name));
+			cli_text(&name));
 	else
 		printf("  %sok%s   %-56s  %.*s\n", colour_on(COLOUR_GREEN, stdout),
-			colour_off(stdout), buf_str(&name), SPAN_FMT(t->got));
+			colour_off(stdout), cli_text(&name), SPAN_FMT(t->got));
 	if (!t->passed)
 		print_difference(t);
 }

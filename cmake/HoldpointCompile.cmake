@@ -21,6 +21,12 @@ endif()
 if(HOLDPOINT_FUZZ)
 	target_compile_options(holdpoint_compile INTERFACE -fsanitize=fuzzer-no-link)
 endif()
+if(HOLDPOINT_COVERAGE)
+	# Atomic, for threads count too; no inlining, for lines to keep their places.
+	target_compile_options(holdpoint_compile INTERFACE --coverage -fprofile-update=atomic
+		-fno-inline)
+	target_link_options(holdpoint_compile INTERFACE --coverage)
+endif()
 # Assertions stay on in production: an impossible state must not decide anything.
 string(REPLACE "-DNDEBUG" "" CMAKE_C_FLAGS_RELWITHDEBINFO "${CMAKE_C_FLAGS_RELWITHDEBINFO}")
 string(REPLACE "-DNDEBUG" "" CMAKE_C_FLAGS_RELEASE "${CMAKE_C_FLAGS_RELEASE}")

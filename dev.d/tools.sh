@@ -49,28 +49,3 @@ dev_fmt() {
   cd "$root"
   sources '*.c' '*.h' | xargs -r clang-format -i
 }
-
-dev_lint() {
-  apt_install "Install the linters" "${packages_build[@]}" "${packages_lint[@]}"
-  build_preset dev
-  cd "$root"
-  step "clang-format" lint_format
-  step "shellcheck" lint_shell
-  progress_of() { printf '%d files' "$(grep -c '^tidy ' "$1")"; }
-  step "clang-tidy" lint_tidy
-  unset -f progress_of
-}
-
-lint_format() { sources '*.c' '*.h' | xargs -r clang-format --dry-run -Werror; }
-
-lint_shell() {
-  { sources '*.sh' && printf '%s\n' dev .ci/run manifests/apiserver/render; } |
-    xargs -P "$(nproc)" -n 4 shellcheck -x -S warning
-}
-
-lint_tidy() {
-  sources '*.c' | grep -v '^test/fuzz/' |
-    xargs -P "$(nproc)" -I{} sh -c 'echo "tidy {}"; clang-tidy -p build/dev --quiet \
-      --warnings-as-errors="*" --extra-arg=-Wno-unknown-warning-option "{}" 2>&1' |
-    awk '/: (warning|error):/ {bad = 1} {print; fflush()} END {exit bad}'
-}

@@ -24,13 +24,15 @@ static int explain_condition(const struct expression *e, struct deciding *d, str
 {
 	static const char *const verdicts[] = {
 		[VERDICT_FALSE] = "false", [VERDICT_TRUE] = "true", [VERDICT_ERROR] = "error"};
-	_cleanup_(buf_free) struct buf values = BUF_INIT(65536);
+	_cleanup_(buf_free) struct buf values = BUF_INIT(4u << 20);
 	enum verdict verdict = expression_test(e, ev, &ret->values);
 	ret->source = expression_source(e);
 	ret->verdict = verdicts[verdict];
 	if (verdict == VERDICT_ERROR)
 		return 0;
 	expression_explain(&values, e, ev);
+	if (values.failed)
+		return -1;
 	char *copy = arena_strndup(d->arena, buf_span(&values).ptr, values.len);
 	ret->values = (struct span){copy, values.len};
 	return copy ? 0 : -1;

@@ -429,27 +429,39 @@ static int load_policies(struct running *r)
 	return rc;
 }
 
-static void run_document(const struct node *root, void *arg)
+/* 0, or -1: with an error added, or for lack of memory. */
+static int run_test(struct running *r, const struct node *root)
 {
-	struct running *r = arg;
-	unsigned before = r->errors->count;
 	struct source_document *s = arena_calloc(r->arena, 1, sizeof *s);
+	unsigned before = r->errors->count;
+	int64_t now_us = DEFAULT_NOW_US;
+
 	if (!s || language_check_head(root, "GuardrailPolicyTest", r->errors) < 0 ||
 		schema_read(&language_test, root, s, r->arena, r->errors) < 0)
-		return;
+		return -1;
 	r->test = s->spec.value;
-	int64_t now_us = DEFAULT_NOW_US;
 	const struct source_case *cases = r->test->cases.items;
 	for (size_t i = 0; i < r->test->cases.count; i++)
 		check_case(r, &cases[i]);
 	if (read_now(r, &r->test->now, &now_us) < 0 || r->errors->count != before ||
 		load_policies(r) < 0)
-		return;
+		return -1;
 	for (size_t i = 0; i < r->test->cases.count; i++) {
 		int64_t case_now = now_us;
 		if (read_now(r, &cases[i].now, &case_now) == 0)
 			run_case(r, &cases[i], case_now);
 	}
+	return 0;
+}
+
+/* A document of which nothing was run is never a success without a word. */
+static void run_document(const struct node *root, void *arg)
+{
+	struct running *r = arg;
+	unsigned before = r->errors->count;
+
+	if (run_test(r, root) < 0 && r->errors->count == before)
+		errors_add_at(r->errors, root, "there is not enough memory to run it");
 	policy_set_unref(r->set);
 	r->set = NULL;
 }

@@ -35,7 +35,8 @@ static EVP_MD *sha256_md;
 static void must(bool ok)
 {
 	if (!ok) {
-		fputs("holdpoint: OpenSSL failed, cannot go on\n", stderr);
+		fputs("holdpoint: no hash can be made: OpenSSL failed, or there is no memory\n",
+			stderr);
 		abort();
 	}
 }

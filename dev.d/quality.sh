@@ -1,0 +1,92 @@
+# ./dev coverage, torture and dist: what the tests reach, what lack of memory does, what is released.
+
+# Lines that run, by folder, held against test/coverage.floors: once for the unit tests alone, once
+# with those that need a database.
+dev_coverage() {
+  packages_for_cluster
+  apt_install "Install what measures coverage" "${packages_build[@]}" "${packages_run[@]}" \
+    "${packages_coverage[@]}"
+  build_preset coverage
+  find "$root/build/coverage" -name '*.gcda' -delete
+  test_run coverage "Run the unit tests" -L 'unit|fuzz-replay'
+  step "Count their lines" coverage_count units
+  test_run coverage "Run the tests with a database" -L db
+  step "Count the lines of both" coverage_count all
+  coverage_judge
+}
+
+# coverage_count NAME: .dev/coverage/NAME.tsv with "folder covered total". Headers are reached
+# through links in the build folder.
+coverage_count() {
+  mkdir -p "$state/coverage"
+  gcovr -r "$root" --object-directory "$root/build/coverage" -j "$(nproc)" \
+    --exclude "$root/test/" --exclude-unreachable-branches --json-summary "$state/coverage/$1.json"
+  jq -r '.files[] | [(.filename | sub("^build/coverage/include/[^/]*/"; "") | split("/")[:-1] | join("/")),
+      .line_covered, .line_total] | @tsv' "$state/coverage/$1.json" |
+    awk '{covered[$1] += $2; total[$1] += $3}
+      END {for (folder in total) print folder, covered[folder], total[folder]}' |
+    sort >"$state/coverage/$1.tsv"
+}
+
+coverage_judge() {
+  local folder units all low=0
+  printf '%-24s %8s %8s   %s\n' FOLDER UNITS ALL "FLOORS (test/coverage.floors)"
+  while read -r folder units all; do
+    [[ $folder == '#'* || -z $folder ]] && continue
+    coverage_line "$folder" "$units" "$all" || low=1
+  done <"$root/test/coverage.floors"
+  ((low == 0)) || die "a folder is below its floor; what is not reached: .dev/coverage/all.json"
+}
+
+# coverage_line FOLDER UNITS ALL: a row of the table; 1 when one of the two is below its floor.
+coverage_line() {
+  awk -v folder="$1" -v units="$2" -v all="$3" '
+    $1 == folder {percent[FILENAME] = 100 * $2 / $3}
+    END {
+      low = percent[ARGV[1]] < units || percent[ARGV[2]] < all
+      printf "%-24s %8.1f %8.1f   %s, %s%s\n", folder, percent[ARGV[1]], percent[ARGV[2]], units, all,
+        low ? "  BELOW" : ""
+      exit low
+    }' "$state/coverage/units.tsv" "$state/coverage/all.tsv"
+}
+
+# Every allocation of a number of commands fails once (a sample of them in ./dev test).
+dev_torture() {
+  apt_install "Install what builds and runs Holdpoint" "${packages_build[@]}" "${packages_run[@]}"
+  build_preset dev
+  HOLDPOINT_BIN=$root/build/dev/bin HOLDPOINT_SOURCE_DIR=$root exec "$root/test/torture/torture.sh" "$@"
+}
+
+# The released tarball, of what is committed, the same bytes each time; then what is in it is built,
+# its unit tests run, and it is installed into a folder.
+dev_dist() {
+  local version name
+  version=$(<"$root/VERSION")
+  name=holdpoint-$version
+  apt_install "Install what builds Holdpoint" "${packages_build[@]}" "${packages_run[@]}" \
+    "${packages_dist[@]}"
+  mkdir -p "$state/dist"
+  git -c safe.directory="$root" -C "$root" archive --format=tar --prefix="$name/" HEAD | gzip -9n \
+    >"$state/dist/$name.tar.gz"
+  (cd "$state/dist" && sha256sum "$name.tar.gz" >"$name.tar.gz.sha256")
+  step "Build $name.tar.gz" dist_check "$name"
+  note "       $(wc -c <"$state/dist/$name.tar.gz") bytes, .dev/dist/$name.tar.gz"
+}
+
+dist_check() {
+  local folder code=0
+  folder=$(mktemp -d /tmp/holdpoint-dist.XXXXXX)
+  dist_build "$folder" "$1" || code=$?
+  rm -rf "$folder"
+  return "$code"
+}
+
+dist_build() {
+  tar -xzf "$state/dist/$2.tar.gz" -C "$1" &&
+    cmake -S "$1/$2" -B "$1/build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+      -DCMAKE_INSTALL_PREFIX=/usr &&
+    cmake --build "$1/build" &&
+    ctest --test-dir "$1/build" -L unit -j "$(nproc)" --output-on-failure --no-tests=error &&
+    DESTDIR=$1/root cmake --install "$1/build" &&
+    [[ $("$1/root/usr/bin/holdpoint" --version) == "holdpoint ${2#holdpoint-}" ]]
+}

@@ -1,0 +1,134 @@
+#!/usr/bin/env bash
+# holdpoint policy check | test | explain | bench | reference: what each prints, on which stream, and
+# with which exit code (0 fine, 1 failed, 2 usage, 3 the answer is no).
+set -euo pipefail
+cd "$HOLDPOINT_SOURCE_DIR"
+folder=$(mktemp -d /tmp/holdpoint-policy.XXXXXX)
+trap 'rm -rf "$folder"' EXIT
+fixtures=test/fixtures/admission/v1.20
+failed=0
+
+# run EXIT COMMAND...: keeps both streams in $folder/out and $folder/err.
+run() {
+  local expected=$1 code=0
+  shift
+  command_line=$*
+  "$HOLDPOINT_BIN/holdpoint" policy "$@" >"$folder/out" 2>"$folder/err" </dev/null || code=$?
+  [[ $code == "$expected" ]] || wrong "exit code $code, expected $expected"
+}
+wrong() {
+  printf 'policy %s: %s\n' "$command_line" "$1" >&2
+  sed 's/^/  out: /' "$folder/out" | head -n 20 >&2
+  sed 's/^/  err: /' "$folder/err" | head -n 20 >&2
+  failed=1
+}
+prints() { grep -qE -- "$1" "$folder/out" || wrong "nothing on standard output like: $1"; }
+complains() { grep -qE -- "$1" "$folder/err" || wrong "nothing on standard error like: $1"; }
+silent() { [[ ! -s $folder/$1 ]] || wrong "something on ${1/err/standard error}"; }
+is_json() { jq -e "$1" "$folder/out" >/dev/null || wrong "no JSON for which: $1"; }
+
+cat >"$folder/pods.yaml" <<'YAML'
+apiVersion: holdpoint.dev/v1alpha1
+kind: GuardrailPolicy
+metadata: {name: pods}
+spec:
+  variables:
+  - {name: privileged, expression: "object.spec.containers.exists(c, c.?securityContext.?privileged.orValue(false))"}
+  rules:
+  - name: no-privileged-pods
+    match: [{apiGroups: [""], resources: [pods], operations: [CREATE]}]
+    when: ["variables.privileged"]
+    action: Deny
+    message: "not privileged"
+  - name: typo
+    match: [{apiGroups: [""], resources: [pods], operations: [CREATE]}]
+    when: ["object.spec.nothingLikeThis == 1"]
+    action: Warn
+    message: "never"
+YAML
+cp "$folder/pods.yaml" "$folder/broken.yaml"
+sed -i 's/action: Deny/action: Dney/; s/variables.privileged"/variables.privilegd"/' "$folder/broken.yaml"
+cat >"$folder/pods_test.yaml" <<'YAML'
+apiVersion: holdpoint.dev/v1alpha1
+kind: GuardrailPolicyTest
+spec:
+  policies: [pods.yaml]
+  request:
+    operation: CREATE
+    resource: {group: "", version: v1, resource: pods}
+    namespace: default
+    name: a
+    userInfo: {username: alice}
+  cases:
+  - name: an ordinary pod
+    request: {object: {spec: {containers: [{name: a}], nothingLikeThis: 2}}}
+    expect: {action: None}
+  - name: a privileged pod
+    request: {object: {spec: {containers: [{name: a, securityContext: {privileged: true}}], nothingLikeThis: 2}}}
+    expect: {action: Deny, rule: no-privileged-pods}
+YAML
+sed 's/pods.yaml/pods.yaml/; s/expect: {action: None}/expect: {action: Hold}/' "$folder/pods_test.yaml" \
+  >"$folder/wrong_test.yaml"
+review=$(printf "%s\n" "$fixtures"/*-validate-create-pods.json | head -n 1)
+
+run 0 check "$folder/pods.yaml"
+prints '^1 policy, 2 rules, sha256:[0-9a-f]{64}$'
+silent err
+run 0 check "$folder/pods.yaml" -o json
+is_json '.policies == 1 and .rules == 2 and (.digest | startswith("sha256:"))'
+run 1 check "$folder/broken.yaml"
+silent out
+complains "broken.yaml:11:13: .*Dney.*Deny"
+complains 'broken.yaml:10:13: .*privilegd.*privileged'
+run 1 check "$folder/absent"
+complains 'absent: No such file or directory'
+run 2 check
+complains 'check: .*--help'
+run 2 check "$folder/pods.yaml" --no-such-flag
+complains '--no-such-flag'
+
+run 0 test "$folder/pods_test.yaml"
+prints 'ok   an ordinary pod'
+prints '^2 passed, 0 failed$'
+run 0 test --quiet "$folder/pods_test.yaml"
+run 3 test "$folder/wrong_test.yaml"
+prints 'FAIL an ordinary pod'
+prints '^1 passed, 1 failed$'
+run 3 test "$folder/wrong_test.yaml" -o json
+is_json '.passed == 1 and .failed == 1'
+run 1 test "$folder/absent_test.yaml"
+complains 'absent_test.yaml'
+
+run 0 explain "$folder/pods.yaml" -r "$review"
+prints '^CREATE pods '
+prints 'no-privileged-pods +applies'
+prints 'typo +could not be evaluated|typo +condition'
+prints '^Decision: Deny by pods/'
+run 0 explain "$folder/pods.yaml" -r "$review" -o wide
+prints '^Decision: Deny'
+run 0 explain "$folder/pods.yaml" -r "$review" -o json
+is_json '.action == "Deny" and (.rules | length) == 2 and .rules[0].conditions[0].expression == "variables.privileged"'
+run 0 explain "$folder/pods.yaml" -r test/fixtures/authorize/v1.20/"$(ls test/fixtures/authorize/v1.20 | head -n 1)"
+prints '^Decision: allowed, no rule applies$'
+for bad in '{' '{"kind":"Nothing"}' ''; do
+  printf '%s' "$bad" >"$folder/review.json"
+  run 1 explain "$folder/pods.yaml" -r "$folder/review.json"
+  complains 'review.json'
+done
+run 1 explain "$folder/pods.yaml" -r "$folder/absent.json"
+complains 'absent.json: No such file'
+run 1 explain "$folder/broken.yaml" -r "$review"
+complains 'broken.yaml:11:13'
+run 2 explain "$folder/pods.yaml"
+complains '--review'
+
+run 0 bench "$folder/pods.yaml" -r "$review" --for 50ms
+prints '[0-9]+ ns +Deny'
+run 0 bench "$folder/pods.yaml" -r "$review" -r "$review" --for 50ms -o json
+is_json '.rules == 2 and (.reviews | length) == 2 and .reviews[0].ns > 0'
+run 1 bench "$folder/pods.yaml" -r "$folder/absent.json" --for 50ms
+complains 'absent.json'
+
+run 0 reference
+prints '^# '
+exit "$failed"
