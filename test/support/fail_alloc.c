@@ -1,15 +1,15 @@
 /*
- * Makes allocations fail, to see what becomes of a program then. Linked with --wrap into variants of
- * our programs (bin/torture/): every call of malloc and its like in our code comes here; those of
- * libraries do not.
+ * Makes allocations fail, to see what becomes of a program then. Linked with --wrap into variants
+ * of our programs (bin/torture/): every call of malloc and its like in our code comes here; those
+ * of libraries do not.
  *
  *   HOLDPOINT_FAIL_AT=N     the N-th allocation of the process fails, and no other
  *   HOLDPOINT_FAIL_EVERY=N  every N-th fails
  *   HOLDPOINT_FAIL_COUNT=F  the number of allocations is written to F at the end
  */
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
