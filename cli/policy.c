@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "cli/table.h"
+#include "common/base/utf8.h"
 #include "policy/review/review.h"
 
 #define REVIEW_MAX_BYTES (32u << 20)
@@ -61,36 +62,36 @@ int cli_policy_read_review(
 
 static void put_resource(struct buf *out, const struct policy_request *r)
 {
-	put_printable(out, r->resource);
+	utf8_put_printable(out, r->resource);
 	if (r->api_group.len) {
 		buf_add_char(out, '.');
-		put_printable(out, r->api_group);
+		utf8_put_printable(out, r->api_group);
 	}
 	if (r->subresource.len) {
 		buf_add_char(out, '/');
-		put_printable(out, r->subresource);
+		utf8_put_printable(out, r->subresource);
 	}
 	buf_add_char(out, ' ');
 	if (r->namespace_.len) {
-		put_printable(out, r->namespace_);
+		utf8_put_printable(out, r->namespace_);
 		buf_add_char(out, '/');
 	}
-	put_printable(out, r->name.len ? r->name : SPAN("(no name)"));
+	utf8_put_printable(out, r->name.len ? r->name : SPAN("(no name)"));
 }
 
 void cli_policy_put_request(struct buf *out, const struct policy_request *r)
 {
-	put_printable(out, request_operation_name(r));
+	utf8_put_printable(out, request_operation_name(r));
 	buf_add_char(out, ' ');
 	if (r->path.len)
-		put_printable(out, r->path);
+		utf8_put_printable(out, r->path);
 	else
 		put_resource(out, r);
 	buf_add_str(out, " by ");
-	put_printable(out, r->username.len ? r->username : SPAN("(nobody)"));
+	utf8_put_printable(out, r->username.len ? r->username : SPAN("(nobody)"));
 	for (size_t i = 0; i < r->group_count; i++) {
 		buf_add_str(out, i ? ", " : " (");
-		put_printable(out, r->groups[i]);
+		utf8_put_printable(out, r->groups[i]);
 	}
 	if (r->group_count)
 		buf_add_char(out, ')');

@@ -3,6 +3,7 @@
 
 #include "cli/policy.h"
 #include "cli/table.h"
+#include "common/base/utf8.h"
 
 struct explained {
 	const struct policy_request *request;
@@ -31,7 +32,7 @@ static void put_indented(struct buf *out, struct span text, int indent)
 		const char *end = memchr(text.ptr, '\n', text.len);
 		size_t len = end ? (size_t)(end - text.ptr) : text.len;
 		buf_printf(out, "%*s", indent, "");
-		put_printable(out, (struct span){text.ptr, len});
+		utf8_put_printable(out, (struct span){text.ptr, len});
 		buf_add_char(out, '\n');
 		len += end ? 1 : 0;
 		text = (struct span){text.ptr + len, text.len - len};
@@ -46,7 +47,7 @@ static void put_condition(struct buf *out, const struct policy_explained_conditi
 		source.len--;
 	buf_printf(out, "        %-5s ", c->verdict);
 	const char *newline = memchr(source.ptr, '\n', source.len);
-	put_printable(
+	utf8_put_printable(
 		out, newline ? (struct span){source.ptr, (size_t)(newline - source.ptr)} : source);
 	buf_add_char(out, '\n');
 	if (newline)

@@ -3,6 +3,7 @@
 
 #include "cli/policy.h"
 #include "cli/table.h"
+#include "common/base/utf8.h"
 #include "policy/test_cases.h"
 
 struct report {
@@ -35,10 +36,10 @@ static void print_difference(const struct case_result *t)
 	_cleanup_(buf_free) struct buf line = BUF_INIT(1u << 20);
 
 	buf_printf(&line, "       %sexpected ", colour_on(COLOUR_GREEN, stdout));
-	put_printable(&line, t->expected);
+	utf8_put_printable(&line, t->expected);
 	buf_printf(
 		&line, "%s\n       %s     got ", colour_off(stdout), colour_on(COLOUR_RED, stdout));
-	put_printable(&line, t->got);
+	utf8_put_printable(&line, t->got);
 	buf_printf(&line, "%s\n       at %s:%u\n", colour_off(stdout), t->file, t->line);
 	fputs(cli_text(&line), stdout);
 }
@@ -52,7 +53,7 @@ static void print_case(struct report *r, const struct case_result *t)
 	if (!r->file || strcmp(r->file, t->file))
 		printf("%s\n", t->file);
 	r->file = t->file;
-	put_printable(&name, span_of(t->name));
+	utf8_put_printable(&name, span_of(t->name));
 	if (!t->passed)
 		printf("  %sFAIL%s %s\n", colour_on(COLOUR_RED, stdout), colour_off(stdout),
 			cli_text(&name));

@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/kubectl_line.h"
 #include "cli/table.h"
+#include "common/base/utf8.h"
 
 /* The answers; a request that never got one is shown by its first stage. */
 #define EVENTS                                                                                     \
@@ -80,7 +81,7 @@ static void print_command(const struct pg_result *r, int i)
 	};
 
 	put_kubectl_line(&line, &call);
-	put_printable(&safe, buf_span(&line));
+	utf8_put_printable(&safe, buf_span(&line));
 	fputs(buf_str(&safe) ? safe.ptr : "(a request too long to show)", stdout);
 }
 

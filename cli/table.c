@@ -28,25 +28,11 @@ struct table {
 
 /* ---- harmless text ---- */
 
-void put_printable(struct buf *out, struct span text)
-{
-	for (size_t i = 0; i < text.len;) {
-		uint32_t cp = 0;
-		size_t n = utf8_decode(text.ptr + i, text.ptr + text.len, &cp);
-
-		if (n == 0 || utf8_is_harmful(cp))
-			buf_add_char(out, cp == '\n' || cp == '\t' ? ' ' : '?');
-		else
-			buf_add(out, text.ptr + i, n);
-		i += n ? n : 1;
-	}
-}
-
 void print_printable(FILE *out, const char *text)
 {
 	_cleanup_(buf_free) struct buf b = BUF_INIT(CELL_MAX);
 
-	put_printable(&b, span_of(text));
+	utf8_put_printable(&b, span_of(text));
 	if (buf_str(&b))
 		fputs(b.ptr, out);
 }
@@ -148,7 +134,7 @@ void table_add(struct table *t, const char *text, const char *colour)
 		if (!t->cells)
 			abort();
 	}
-	put_printable(&b, span_of(text));
+	utf8_put_printable(&b, span_of(text));
 	if (!buf_str(&b)) {
 		buf_free(&b);
 		b = BUF_INIT(8);

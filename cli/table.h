@@ -38,7 +38,5 @@ const char *colour_off(FILE *out);
 /* "12s", "5m", "3h12m", "4d" as kubectl writes ages. */
 const char *age_text(int64_t seconds, char ret[24]);
 
-/* Appends text made harmless for a terminal. */
-void put_printable(struct buf *out, struct span text);
-/* Prints the same. */
+/* Prints text by utf8_put_printable(). */
 void print_printable(FILE *out, const char *text);

@@ -34,3 +34,17 @@ bool utf8_is_harmful(uint32_t cp)
 	}
 	return low < ARRAY_LEN(harmful) && cp >= harmful[low].first;
 }
+
+void utf8_put_printable(struct buf *out, struct span text)
+{
+	for (size_t i = 0; i < text.len;) {
+		uint32_t cp = 0;
+		size_t n = utf8_decode(text.ptr + i, text.ptr + text.len, &cp);
+
+		if (n == 0 || utf8_is_harmful(cp))
+			buf_add_char(out, cp == '\n' || cp == '\t' ? ' ' : '?');
+		else
+			buf_add(out, text.ptr + i, n);
+		i += n ? n : 1;
+	}
+}

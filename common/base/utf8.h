@@ -1,7 +1,7 @@
 /* UTF-8 as Unicode 15 has it (table 3-7): what is a sequence, and where a text can be cut. */
 #pragma once
 
-#include "common/base/util.h"
+#include "common/base/buf.h"
 
 /* Not the first byte of a sequence. */
 static inline bool utf8_is_tail(char c)
@@ -83,6 +83,10 @@ static inline size_t utf8_encode(uint32_t cp, char dst[4])
  * widths, fillers, tags, noncharacters). Not so the two selectors of an emoji's look.
  */
 bool utf8_is_harmful(uint32_t cp);
+
+/* Appends text as one harmless line: a space for a line break or tab, "?" for anything else that is
+ * harmful or not UTF-8. */
+void utf8_put_printable(struct buf *out, struct span text);
 
 /* Puts spaces in place of it; lines stay. */
 static inline void utf8_blank_harmful(char *s, size_t len)

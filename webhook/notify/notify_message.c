@@ -1,15 +1,19 @@
 #include "webhook/notify/notify_message.h"
 
 #include "common/base/crypto.h"
+#include "common/base/utf8.h"
 
 static const struct json_limits limits = {
 	.max_bytes = 1 << 20, .max_depth = 16, .max_nodes = 10000};
 
-/* Slack gives a meaning to these three. */
+/* One line, whatever it holds; and Slack gives a meaning to three characters. */
 static void put_escaped(struct buf *out, struct span s)
 {
-	for (size_t i = 0; i < s.len; i++) {
-		switch (s.ptr[i]) {
+	_cleanup_(buf_free) struct buf line = BUF_INIT(s.len + 1);
+
+	utf8_put_printable(&line, s);
+	for (size_t i = 0; i < line.len; i++) {
+		switch (line.ptr[i]) {
 		case '&':
 			buf_add_str(out, "&amp;");
 			break;
@@ -20,10 +24,11 @@ static void put_escaped(struct buf *out, struct span s)
 			buf_add_str(out, "&gt;");
 			break;
 		default:
-			buf_add_char(out, s.ptr[i]);
+			buf_add_char(out, line.ptr[i]);
 			break;
 		}
 	}
+	out->failed |= line.failed;
 }
 
 struct payload {
@@ -105,7 +110,7 @@ static void put_cloud_event(const struct notify_event *ev, struct arena *arena, 
 	put_text(out, "time", span_of(ev->created_at));
 	put_text(out, "datacontenttype", SPAN("application/json"));
 	json_put_key(out, "data");
-	buf_add_span(out, ev->payload);
+	json_put_shown_line(out, ev->payload);
 	buf_add_char(out, '}');
 }
 
