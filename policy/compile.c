@@ -2,8 +2,8 @@
  * From a document as read to a policy that decides: every cross-check that a table of fields cannot
  * express stands here, and all problems are reported, not just the first.
  */
-#include "policy/compile.h"
 #include "common/yaml/errors.h"
+#include "policy/compile_internal.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
-/* Subjects and matches: from lists of strings to what match.c compares; see compile.h. */
+/* Subjects and matches: from lists of strings to what match.c compares; see compile_internal.h. */
 #include "common/yaml/errors.h"
-#include "policy/compile.h"
+#include "policy/compile_internal.h"
 
 #include <stdio.h>
 

@@ -1,9 +1,9 @@
 /*
  * `mutate`: a merge patch is cut into literal JSON and templates when it is loaded, so that a
- * request only has to fill in the values; see compile.h.
+ * request only has to fill in the values; see compile_internal.h.
  */
 #include "common/yaml/errors.h"
-#include "policy/compile.h"
+#include "policy/compile_internal.h"
 
 /* What a mutation must never touch: it would be another object, or another kind of one. */
 static const char *const untouchable_fields[] = {"apiVersion", "kind", NULL};

@@ -2,7 +2,7 @@
  * Deciding: the index says which rules may concern a request; here they are checked in order,
  * policy by policy, and what they say is put together.
  */
-#include "policy/decide.h"
+#include "policy/decide_internal.h"
 
 #include "common/base/utf8.h"
 

@@ -1,9 +1,9 @@
 /*
  * What a request gives a policy's CEL to work on: slots 0 to 3 are request, object, oldObject and
  * now, the policy's variables come behind them; a resolver makes each value when an expression
- * first asks for it, and the slot keeps it. See expression.h.
+ * first asks for it, and the slot keeps it. See expression_internal.h.
  */
-#include "policy/expression_impl.h"
+#include "policy/expression_parts_internal.h"
 
 #include "common/base/utf8.h"
 

@@ -1,5 +1,5 @@
 /* Why a decision came out as it did: every rule, every condition, the values that decided. */
-#include "policy/decide.h"
+#include "policy/decide_internal.h"
 
 const char *policy_verdict_name(enum policy_verdict v)
 {

@@ -1,9 +1,9 @@
 /*
  * Compiling a policy's CEL: conditions, variables, templates, with every mistake's place in the
- * file. See expression.h.
+ * file. See expression_internal.h.
  */
 #include "common/yaml/errors.h"
-#include "policy/expression_impl.h"
+#include "policy/expression_parts_internal.h"
 
 #define MAX_VARIABLES 500u
 #define MAX_PARTS     64u /* of one template */

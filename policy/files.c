@@ -1,8 +1,8 @@
-/* Files and folders; see files.h. */
-#include "policy/files.h"
+/* Files and folders; see files_internal.h. */
+#include "policy/files_internal.h"
 
 #include "common/yaml/errors.h"
-#include "policy/set.h"
+#include "policy/set_internal.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -11,7 +11,7 @@
  * Hashes stand for keys: a collision only makes one rule more to check. Wildcards inside names,
  * exclusions and everything else that a shape leaves out is checked on what was found.
  */
-#include "policy/set.h"
+#include "policy/set_internal.h"
 
 /* ---- shapes ---- */
 

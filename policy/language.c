@@ -2,8 +2,8 @@
  * The tables of the policy language: what may be written, where it is kept, what it means.
  * docs/policy-reference.md is generated from them.
  */
-#include "policy/language.h"
 #include "common/yaml/errors.h"
+#include "policy/language_internal.h"
 
 #define MINUTE_MS INT64_C(60000)
 #define HOUR_MS	  (60 * MINUTE_MS)

@@ -1,10 +1,10 @@
 /* From paths to a policy set: finding the files, reading, compiling, indexing; all or nothing. */
-#include "policy/files.h"
+#include "policy/files_internal.h"
 
 #include "common/base/crypto.h"
 #include "common/yaml/errors.h"
 #include "policy/cel/functions/library.h"
-#include "policy/set.h"
+#include "policy/set_internal.h"
 
 #include <stdio.h>
 

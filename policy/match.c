@@ -3,7 +3,7 @@
  * semantics of k8s.io/apiserver/pkg/admission/plugin/webhook/predicates/rules/rules.go where the
  * words are those of an admission webhook.
  */
-#include "policy/set.h"
+#include "policy/set_internal.h"
 
 #define SERVICE_ACCOUNT_PREFIX "system:serviceaccount:"
 

@@ -5,7 +5,7 @@
  * A rule that would change its own result again is refused (the API server may ask a second time
  * after other webhooks changed the object), and so is one that would make another object of it.
  */
-#include "policy/decide.h"
+#include "policy/decide_internal.h"
 #include "policy/review/json_edit.h"
 
 #define MAX_OPERATIONS 1000u

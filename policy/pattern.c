@@ -1,5 +1,5 @@
-/* Wildcard matching in time O(len of pattern × len of name); see pattern.h. */
-#include "policy/pattern.h"
+/* Wildcard matching in time O(len of pattern × len of name); see pattern_internal.h. */
+#include "policy/pattern_internal.h"
 
 struct pattern pattern_of(struct span text)
 {

@@ -1,7 +1,7 @@
 /* The reference of the policy language as Markdown; see reference.h. */
 #include "policy/reference.h"
 
-#include "policy/language.h"
+#include "policy/language_internal.h"
 #include "policy/test_cases.h"
 
 #include "policy/cel/functions/library.h"

@@ -1,9 +1,10 @@
 /* Reading and running tests of policies; see test_cases.h. */
 #include "policy/test_cases.h"
+#include "policy/language_internal.h"
 
 #include "common/yaml/errors.h"
-#include "policy/files.h"
-#include "policy/pattern.h"
+#include "policy/files_internal.h"
+#include "policy/pattern_internal.h"
 #include "policy/review/json_edit.h"
 #include "policy/review/review.h"
 

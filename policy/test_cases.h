@@ -4,7 +4,8 @@
  */
 #pragma once
 
-#include "policy/language.h"
+#include "common/yaml/errors.h"
+#include "common/yaml/schema.h"
 
 /* What came out of one case. Lives until the callback returns. */
 struct case_result {

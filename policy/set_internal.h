@@ -4,9 +4,9 @@
  */
 #pragma once
 
-#include "policy/expression.h"
-#include "policy/language.h"
-#include "policy/pattern.h"
+#include "policy/expression_internal.h"
+#include "policy/language_internal.h"
+#include "policy/pattern_internal.h"
 
 #include <stdatomic.h>
 

@@ -1,7 +1,7 @@
 /* What deciding, mutating and explaining share: walking over rules, testing conditions, matches. */
 #pragma once
 
-#include "policy/set.h"
+#include "policy/set_internal.h"
 
 struct deciding {
 	const struct policy_request *request;

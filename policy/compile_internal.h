@@ -1,7 +1,7 @@
 /* What compile.c and its parts (compile_match.c, compile_mutation.c) share. */
 #pragma once
 
-#include "policy/set.h"
+#include "policy/set_internal.h"
 
 struct compiler {
 	struct policy_set *set;

@@ -9,7 +9,7 @@
 #pragma once
 
 #include "policy/cel/cel.h"
-#include "policy/language.h"
+#include "policy/language_internal.h"
 #include "policy/review/request.h"
 
 struct expressions;

@@ -1,7 +1,7 @@
 /* What expression.c compiles and evaluation.c evaluates; for these two files only. */
 #pragma once
 
-#include "policy/expression.h"
+#include "policy/expression_internal.h"
 
 enum { SLOT_REQUEST, SLOT_OBJECT, SLOT_OLD_OBJECT, SLOT_NOW, SLOT_VARIABLES };
 

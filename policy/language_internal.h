@@ -1,6 +1,6 @@
 /*
  * The policy language as written: one struct per kind of object, filled by the field tables in
- * language.c. Compiling them into something that decides is policy/compile.h's job.
+ * language.c. Compiling them into something that decides is policy/compile_internal.h's job.
  */
 #pragma once
 
