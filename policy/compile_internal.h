@@ -1,4 +1,4 @@
-/* What compile.c and its parts (compile_match.c, compile_mutation.c) share. */
+/* What the parts of compiling a policy share: compiler.c below them all, compile.c on top. */
 #pragma once
 
 #include "policy/set_internal.h"
@@ -11,12 +11,33 @@ struct compiler {
 
 /* Zeroed memory of the set; NULL with the error added at n. */
 void *compiler_alloc(struct compiler *c, const struct node *n, size_t count, size_t size);
+/* Lower-case letters, digits, '-' and, with dots, '.'; at most max characters. */
+bool compiler_is_name(struct span s, bool dots, size_t max);
+
+/* ---- compile_match.c ---- */
 
 /* Copies a list of strings to patterns; refuses empty strings and repetitions. */
 struct patterns compile_patterns(
 	struct compiler *c, const struct yaml_list *list, const char *field);
 void compile_subjects(struct compiler *c, const struct yaml_list *list, struct subjects *ret);
-void compile_match(struct compiler *c, const struct source_match *m, struct match *ret);
+/* A list of matches, of a rule or of all rules of a policy. NULL with the errors added. */
+const struct match *compile_match_list(struct compiler *c, const struct yaml_list *list);
+
+/* ---- compile_mutation.c ---- */
+
 /* The `mutate` of a rule; NULL with the errors added. */
 const struct mutation *compile_mutation(struct compiler *c, struct expressions *x,
 	const struct source_mutate *m, const struct node *at);
+
+/* ---- compile_rule.c ---- */
+
+void compile_rule(struct compiler *c, const struct policy *p, const struct source_rule *s,
+	const struct node *at, struct rule *r);
+
+/* ---- compile_check.c ---- */
+
+void compile_check_names(struct compiler *c, const struct policy *p, const struct source_spec *s);
+void compile_check_conflicts(struct compiler *c, const struct policy *p);
+/* Subjects that are excluded altogether. */
+void compile_check_subjects(
+	struct compiler *c, const struct policy *p, const struct source_spec *s);

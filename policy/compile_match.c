@@ -334,7 +334,7 @@ static void compile_urls(struct compiler *c, const struct source_match *m, struc
 	refuse(c, &m->resource_names, "resourceNames");
 }
 
-void compile_match(struct compiler *c, const struct source_match *m, struct match *ret)
+static void compile_match(struct compiler *c, const struct source_match *m, struct match *ret)
 {
 	const struct node *at = any_field(m);
 	if (!at)
@@ -371,4 +371,22 @@ void compile_match(struct compiler *c, const struct source_match *m, struct matc
 		ret->versions = (struct patterns){0};
 	compile_selection(c, &m->namespaces, "namespaces", &ret->namespaces);
 	compile_selection(c, &m->resource_names, "resourceNames", &ret->names);
+}
+
+const struct match *compile_match_list(struct compiler *c, const struct yaml_list *list)
+{
+	const struct source_match *items = list->items;
+	if (!list->count) {
+		errors_add_at(c->errors, list->at, "match is empty, so the rule would never apply");
+		return NULL;
+	}
+	struct match *out = compiler_alloc(c, list->at, list->count, sizeof *out);
+	const struct node *at = list->at->first;
+	for (size_t i = 0; out && i < list->count; i++, at = at->next) {
+		if (at->type == NODE_MAP && !at->count)
+			errors_add_at(c->errors, at,
+				"match needs apiGroups, resources and operations or verbs");
+		compile_match(c, &items[i], &out[i]);
+	}
+	return out;
 }

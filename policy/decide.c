@@ -6,34 +6,12 @@
 
 #include "common/base/utf8.h"
 
-const char *policy_action_name(enum policy_action a)
-{
-	static const char *const names[] = {
-		[POLICY_NONE] = "None",
-		[POLICY_ALLOW] = "Allow",
-		[POLICY_AUDIT] = "Audit",
-		[POLICY_WARN] = "Warn",
-		[POLICY_HOLD] = "Hold",
-		[POLICY_DENY] = "Deny",
-		[POLICY_MUTATE] = "Mutate",
-	};
-	return (size_t)a < ARRAY_LEN(names) ? names[a] : "?";
-}
-
 /* What an action comes to under a policy's enforcement. */
 static enum policy_action turned_down(enum policy_action a, enum policy_enforcement e)
 {
 	if (e == POLICY_ENFORCE || a <= POLICY_AUDIT)
 		return a;
 	return e == POLICY_DRY_RUN ? POLICY_AUDIT : POLICY_WARN;
-}
-
-bool rule_matches(const struct rule *rule, const struct policy_request *r)
-{
-	for (size_t i = 0; i < rule->match_count; i++)
-		if (match_applies(&rule->matches[i], r))
-			return true;
-	return false;
 }
 
 struct evaluation *deciding_evaluation(struct deciding *d)
@@ -45,12 +23,12 @@ struct evaluation *deciding_evaluation(struct deciding *d)
 	return d->evaluation;
 }
 
-enum verdict test_conditions(const struct rule *rule, struct evaluation *ev, struct span *ret_error)
+enum verdict deciding_test(const struct rule *rule, struct evaluation *ev, struct span *ret_error)
 {
 	enum verdict all = VERDICT_TRUE;
 	for (size_t i = 0; i < rule->when_count; i++) {
 		struct span error = {0};
-		switch (expression_test(rule->when[i], ev, &error)) {
+		switch (evaluation_test(rule->when[i], ev, &error)) {
 		case VERDICT_FALSE:
 			return VERDICT_FALSE;
 		case VERDICT_ERROR:
@@ -81,17 +59,18 @@ static int rule_message(const struct rule *rule, struct deciding *d, struct span
 	if (!ev)
 		return -1;
 	if (rule->message_expression &&
-		expression_text(rule->message_expression, ev, ret, &error) == 0 && ret->len) {
+		evaluation_text(rule->message_expression, ev, ret, &error) == 0 && ret->len) {
 		*ret = shortened(*ret);
 		return 0;
 	}
-	if (!rule->message || template_text(rule->message, ev, ret, &error) < 0 || !ret->len)
+	if (!rule->message || evaluation_template_text(rule->message, ev, ret, &error) < 0 ||
+		!ret->len)
 		*ret = rule->default_message;
 	*ret = shortened(*ret);
 	return 0;
 }
 
-int add_failed_match(const struct rule *rule, struct deciding *d, struct span error)
+int deciding_add_failed(const struct rule *rule, struct deciding *d, struct span error)
 {
 	const struct policy *p = rule->policy;
 	struct policy_match *m = &d->matches[d->match_count++];
@@ -113,7 +92,7 @@ int add_failed_match(const struct rule *rule, struct deciding *d, struct span er
 	return 0;
 }
 
-int add_match(const struct rule *rule, struct deciding *d)
+int deciding_add(const struct rule *rule, struct deciding *d)
 {
 	struct policy_match *m = &d->matches[d->match_count++];
 	*m = (struct policy_match){.rule = &rule->info};
@@ -129,14 +108,14 @@ static int apply_rule(const struct rule *rule, struct deciding *d)
 		struct evaluation *ev = deciding_evaluation(d);
 		if (!ev)
 			return -1;
-		verdict = test_conditions(rule, ev, &error);
+		verdict = deciding_test(rule, ev, &error);
 	}
 	if (verdict == VERDICT_FALSE)
 		return 0;
 	if (verdict == VERDICT_ERROR)
-		return add_failed_match(rule, d, error);
+		return deciding_add_failed(rule, d, error);
 	d->exempt = rule->info.action == POLICY_ALLOW;
-	return add_match(rule, d);
+	return deciding_add(rule, d);
 }
 
 bool deciding_enter(struct deciding *d, const struct rule *rule)
@@ -154,7 +133,7 @@ static bool rule_applies(const struct rule *rule, struct deciding *d)
 {
 	if (rule->matches != d->looked_at) {
 		d->looked_at = rule->matches;
-		d->applies = rule_matches(rule, d->request);
+		d->applies = match_rule_applies(rule, d->request);
 	}
 	return d->applies;
 }
@@ -230,88 +209,4 @@ int policy_decide(const struct policy_set *s, const struct policy_request *r, st
 			return -1;
 	deciding_finish(&d, ret);
 	return 0;
-}
-
-/* ---- what several Hold rules ask for together ---- */
-
-/* 0 is no limit. */
-static int64_t lesser_limit(int64_t a, int64_t b)
-{
-	return a == 0 || (b != 0 && b < a) ? b : a;
-}
-
-static void tighten(struct policy_hold *all, const struct policy_hold *h)
-{
-	if (h->min_approvals > all->min_approvals)
-		all->min_approvals = h->min_approvals;
-	if (h->expires_ms < all->expires_ms)
-		all->expires_ms = h->expires_ms;
-	if (h->wait_ms > all->wait_ms)
-		all->wait_ms = h->wait_ms;
-	all->window_ms = lesser_limit(all->window_ms, h->window_ms);
-	all->max_uses = (unsigned)lesser_limit(all->max_uses, h->max_uses);
-	if (h->grant == POLICY_GRANT_ONCE)
-		all->grant = POLICY_GRANT_ONCE;
-	all->retry |= h->retry;
-	all->require_reason |= h->require_reason;
-}
-
-struct policy_hold policy_decision_hold(const struct policy_decision *d, size_t *ret_count)
-{
-	struct policy_hold all = *d->decisive->rule->hold;
-	size_t n = 0;
-
-	for (size_t i = 0; i < d->match_count; i++) {
-		if (d->matches[i].effective != POLICY_HOLD)
-			continue;
-		tighten(&all, d->matches[i].rule->hold);
-		n++;
-	}
-	*ret_count = n;
-	return all;
-}
-
-/* ---- reasons ---- */
-
-static bool said_before(const struct policy_decision *d, size_t i)
-{
-	for (size_t j = 0; j < i; j++)
-		if (d->matches[j].effective == d->matches[i].effective &&
-			span_eq(d->matches[j].message, d->matches[i].message))
-			return true;
-	return false;
-}
-
-static int by_length(const void *a, const void *b)
-{
-	const struct policy_match *x = *(const struct policy_match *const *)a;
-	const struct policy_match *y = *(const struct policy_match *const *)b;
-	if (x->message.len != y->message.len)
-		return x->message.len < y->message.len ? -1 : 1;
-	return x < y ? -1 : x > y;
-}
-
-struct span policy_decision_reasons(
-	const struct policy_decision *d, enum policy_action action, struct arena *arena)
-{
-	const struct policy_match **list = arena_alloc(arena, (d->match_count + 1) * sizeof *list);
-	size_t count = 0, len = 0;
-	if (!list)
-		return (struct span){0};
-	for (size_t i = 0; i < d->match_count; i++)
-		if (d->matches[i].effective == action && !said_before(d, i)) {
-			list[count++] = &d->matches[i];
-			len += d->matches[i].message.len + 1;
-		}
-	qsort(list, count, sizeof *list, by_length);
-	char *text = arena_alloc(arena, len + 1), *end = text;
-	if (!text)
-		return (struct span){0};
-	for (size_t i = 0; i < count; i++) {
-		if (i)
-			*end++ = '\n';
-		end = mempcpy(end, list[i]->message.ptr, list[i]->message.len);
-	}
-	*end = 0;
-	return (struct span){text, (size_t)(end - text)};
 }

@@ -26,9 +26,8 @@ bool deciding_enter(struct deciding *d, const struct rule *rule);
 struct evaluation *deciding_evaluation(struct deciding *d);
 void deciding_finish(const struct deciding *d, struct policy_decision *ret);
 
-bool rule_matches(const struct rule *rule, const struct policy_request *r);
 /* All conditions: one that is false settles it, even after one that failed. */
-enum verdict test_conditions(
-	const struct rule *rule, struct evaluation *ev, struct span *ret_error);
-int add_match(const struct rule *rule, struct deciding *d) _must_check_;
-int add_failed_match(const struct rule *rule, struct deciding *d, struct span error) _must_check_;
+enum verdict deciding_test(const struct rule *rule, struct evaluation *ev, struct span *ret_error);
+int deciding_add(const struct rule *rule, struct deciding *d) _must_check_;
+int deciding_add_failed(
+	const struct rule *rule, struct deciding *d, struct span error) _must_check_;

@@ -1,8 +1,9 @@
 /*
  * What a request gives a policy's CEL to work on: slots 0 to 3 are request, object, oldObject and
  * now, the policy's variables come behind them; a resolver makes each value when an expression
- * first asks for it, and the slot keeps it. See expression_internal.h.
+ * first asks for it, and the slot keeps it. See evaluation_internal.h.
  */
+#include "policy/evaluation_internal.h"
 #include "policy/expression_parts_internal.h"
 
 #include "common/base/utf8.h"
@@ -178,15 +179,15 @@ static struct span error_text(const struct expression *e, struct evaluation *ev,
 	return text.ptr ? text : SPAN("the request needs too much memory");
 }
 
-struct cel_value expression_value(const struct expression *e, struct evaluation *ev)
+struct cel_value evaluation_value(const struct expression *e, struct evaluation *ev)
 {
 	return cel_eval(e->program, &ev->activation, &ev->run);
 }
 
-enum verdict expression_test(
+enum verdict evaluation_test(
 	const struct expression *e, struct evaluation *ev, struct span *ret_error)
 {
-	struct cel_value v = expression_value(e, ev);
+	struct cel_value v = evaluation_value(e, ev);
 	if (v.kind == CEL_BOOL)
 		return v.b ? VERDICT_TRUE : VERDICT_FALSE;
 	*ret_error = v.kind == CEL_ERROR
@@ -226,7 +227,7 @@ static int part_texts(const struct template *t, struct evaluation *ev, struct sp
 	for (size_t i = 0; i < t->count; i++) {
 		const struct expression *e = t->parts[i].expression;
 		texts[i] = t->parts[i].literal;
-		if (e && value_text(e, ev, expression_value(e, ev), &texts[i], ret_error) < 0)
+		if (e && value_text(e, ev, evaluation_value(e, ev), &texts[i], ret_error) < 0)
 			return -1;
 		*ret_len += texts[i].len;
 	}
@@ -255,7 +256,7 @@ static int join(
 	return 0;
 }
 
-int template_text(
+int evaluation_template_text(
 	const struct template *t, struct evaluation *ev, struct span *ret, struct span *ret_error)
 {
 	if (join(t, ev, ret, ret_error) < 0)
@@ -264,20 +265,20 @@ int template_text(
 	return 0;
 }
 
-int expression_text(
+int evaluation_text(
 	const struct expression *e, struct evaluation *ev, struct span *ret, struct span *ret_error)
 {
 	struct part part = {.expression = e};
 	struct template whole = {&part, 1};
-	return template_text(&whole, ev, ret, ret_error);
+	return evaluation_template_text(&whole, ev, ret, ret_error);
 }
 
-struct cel_value template_value(const struct template *t, struct evaluation *ev)
+struct cel_value evaluation_template_value(const struct template *t, struct evaluation *ev)
 {
 	struct span text, error;
 	if (t->count == 1 && t->parts[0].expression) {
 		const struct expression *e = t->parts[0].expression;
-		struct cel_value v = expression_value(e, ev);
+		struct cel_value v = evaluation_value(e, ev);
 		struct span what = v.kind == CEL_ERROR ? error_text(e, ev, v) : SPAN("");
 		return what.len ? cel_error(ev->arena, "%.*s", SPAN_FMT(what)) : v;
 	}
@@ -288,12 +289,7 @@ struct cel_value template_value(const struct template *t, struct evaluation *ev)
 
 /* ---- explaining ---- */
 
-struct span expression_source(const struct expression *e)
-{
-	return cel_program_source(e->program);
-}
-
-void expression_explain(struct buf *out, const struct expression *e, struct evaluation *ev)
+void evaluation_explain(struct buf *out, const struct expression *e, struct evaluation *ev)
 {
 	cel_explain(out, e->program, &ev->activation, &ev->run);
 }

@@ -25,12 +25,12 @@ static int explain_condition(const struct expression *e, struct deciding *d, str
 	static const char *const verdicts[] = {
 		[VERDICT_FALSE] = "false", [VERDICT_TRUE] = "true", [VERDICT_ERROR] = "error"};
 	_cleanup_(buf_free) struct buf values = BUF_INIT(4u << 20);
-	enum verdict verdict = expression_test(e, ev, &ret->values);
+	enum verdict verdict = evaluation_test(e, ev, &ret->values);
 	ret->source = expression_source(e);
 	ret->verdict = verdicts[verdict];
 	if (verdict == VERDICT_ERROR)
 		return 0;
-	expression_explain(&values, e, ev);
+	evaluation_explain(&values, e, ev);
 	if (values.failed)
 		return -1;
 	char *copy = arena_strndup(d->arena, buf_span(&values).ptr, values.len);
@@ -66,7 +66,7 @@ static int explain_rule(
 	*ret = (struct policy_explained_rule){.rule = &rule->info};
 	if (!deciding_enter(d, rule))
 		ret->verdict = POLICY_NOT_CONCERNED;
-	else if (!rule_matches(rule, d->request)) {
+	else if (!match_rule_applies(rule, d->request)) {
 		ret->verdict = POLICY_NOT_MATCHED;
 		ret->why = why_not_matched(rule, d->request);
 	} else if (d->exempt)

@@ -285,3 +285,8 @@ struct span template_literal(const struct template *t)
 		return SPAN("");
 	return t->count == 1 ? t->parts[0].literal : (struct span){0};
 }
+
+struct span expression_source(const struct expression *e)
+{
+	return cel_program_source(e->program);
+}

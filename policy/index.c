@@ -234,7 +234,7 @@ static void add_urls(struct builder *b, const struct match *m, struct parts *p, 
 	}
 }
 
-static void add_match(struct builder *b, struct parts *p, struct subjects subjects,
+static void index_match(struct builder *b, struct parts *p, struct subjects subjects,
 	const struct match *m, uint32_t id)
 {
 	p->kind = match_is_access(m) ? KIND_RESOURCE : KIND_ADMISSION;
@@ -326,7 +326,7 @@ int index_build(struct policy_set *set)
 		if (r->record_only)
 			add_record(&b, parts, r->policy->subjects, id);
 		for (size_t i = 0; i < r->match_count; i++)
-			add_match(&b, parts, r->policy->subjects, &r->matches[i], id);
+			index_match(&b, parts, r->policy->subjects, &r->matches[i], id);
 	}
 	int rc = parts && set->index && !b.failed ? fill(set->index, &b) : -1;
 	free(b.entries);

@@ -149,6 +149,14 @@ bool match_applies(const struct match *m, const struct policy_request *r)
 	       namespaces_match(m, r) && names_match(m, r);
 }
 
+bool match_rule_applies(const struct rule *rule, const struct policy_request *r)
+{
+	for (size_t i = 0; i < rule->match_count; i++)
+		if (match_applies(&rule->matches[i], r))
+			return true;
+	return false;
+}
+
 const char *match_mismatch(const struct match *m, const struct policy_request *r)
 {
 	if (!(m->endpoints & ENDPOINT_BIT(r->endpoint)))

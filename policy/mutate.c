@@ -43,7 +43,7 @@ static int build_merge_patch(const struct mutation *m, struct evaluation *ev, st
 		buf_add_span(&text, m->pieces[i].literal);
 		if (!m->pieces[i].value)
 			continue;
-		struct cel_value v = template_value(m->pieces[i].value, ev);
+		struct cel_value v = evaluation_template_value(m->pieces[i].value, ev);
 		if (v.kind == CEL_ERROR)
 			return err_set(e, "%.*s", SPAN_FMT(cel_error_message(v, a)));
 		if (cel_put_json(&text, v, e) < 0)
@@ -83,7 +83,7 @@ static struct edit_value *run_json_patch(
 	struct mutating *m, const struct rule *rule, struct evaluation *ev, struct err *e)
 {
 	struct arena *a = m->d.arena;
-	struct cel_value list = expression_value(rule->mutation->json_patch, ev);
+	struct cel_value list = evaluation_value(rule->mutation->json_patch, ev);
 	struct json_doc *patch = arena_alloc(a, sizeof *patch);
 	struct edit_value *v = edit_of(m->object, JSON_ROOT, a);
 	if (list.kind == CEL_ERROR) {
@@ -146,7 +146,7 @@ static int check_settled(
 	struct span unused;
 	if (evaluation_replace_object(ev, m->object) < 0)
 		return err_set(e, "the request needs too much memory");
-	if (test_conditions(rule, ev, &unused) != VERDICT_TRUE)
+	if (deciding_test(rule, ev, &unused) != VERDICT_TRUE)
 		return 0;
 	int rc = change_object(m, rule, ev, &again, e);
 	if (rc < 0)
@@ -160,7 +160,7 @@ static int check_settled(
 static int fail_rule(struct mutating *m, const struct rule *rule, const struct err *e)
 {
 	struct span text = {arena_strndup(m->d.arena, e->msg, strlen(e->msg)), strlen(e->msg)};
-	return text.ptr ? add_failed_match(rule, &m->d, text) : -1;
+	return text.ptr ? deciding_add_failed(rule, &m->d, text) : -1;
 }
 
 static int mutate_by(struct mutating *m, const struct rule *rule)
@@ -171,25 +171,25 @@ static int mutate_by(struct mutating *m, const struct rule *rule)
 	struct err e;
 	if (!ev || evaluation_replace_object(ev, m->object) < 0)
 		return -1;
-	enum verdict verdict = test_conditions(rule, ev, &error);
+	enum verdict verdict = deciding_test(rule, ev, &error);
 	if (verdict == VERDICT_FALSE)
 		return 0;
 	if (verdict == VERDICT_ERROR)
-		return add_failed_match(rule, &m->d, error);
+		return deciding_add_failed(rule, &m->d, error);
 	int rc = change_object(m, rule, ev, &after, &e);
 	if (rc < 0)
 		return fail_rule(m, rule, &e);
 	if (!rc)
 		return 0;
 	if (rule->policy->enforcement != POLICY_ENFORCE)
-		return add_match(rule, &m->d);
+		return deciding_add(rule, &m->d);
 	m->object = after;
 	if (check_settled(m, rule, ev, &e) < 0) {
 		m->object = before;
 		return evaluation_replace_object(ev, before) < 0 ? -1 : fail_rule(m, rule, &e);
 	}
 	m->changed = true;
-	return add_match(rule, &m->d);
+	return deciding_add(rule, &m->d);
 }
 
 /* An Allow rule exempts from the Mutate rules below it as from all others. */
@@ -199,7 +199,7 @@ static int exempt_by(struct mutating *m, const struct rule *rule)
 	struct span unused;
 	if (!ev || evaluation_replace_object(ev, m->object) < 0)
 		return -1;
-	m->d.exempt = test_conditions(rule, ev, &unused) == VERDICT_TRUE;
+	m->d.exempt = deciding_test(rule, ev, &unused) == VERDICT_TRUE;
 	return 0;
 }
 
@@ -208,7 +208,7 @@ static int look_at_rule(struct mutating *m, const struct rule *rule)
 	bool mutates = rule->info.action == POLICY_MUTATE;
 	if (!mutates && rule->info.action != POLICY_ALLOW)
 		return 0;
-	if (!deciding_enter(&m->d, rule) || m->d.exempt || !rule_matches(rule, m->d.request))
+	if (!deciding_enter(&m->d, rule) || m->d.exempt || !match_rule_applies(rule, m->d.request))
 		return 0;
 	return mutates ? mutate_by(m, rule) : exempt_by(m, rule);
 }

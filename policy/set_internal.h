@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "policy/expression_internal.h"
+#include "policy/evaluation_internal.h"
 #include "policy/language_internal.h"
 #include "policy/pattern_internal.h"
 
@@ -128,6 +128,8 @@ struct policy_set {
 
 bool policy_concerns(const struct policy *p, const struct policy_request *r);
 bool match_applies(const struct match *m, const struct policy_request *r);
+/* Does any match of the rule? */
+bool match_rule_applies(const struct rule *rule, const struct policy_request *r);
 /* Why it does not, for people: "operation DELETE is not one of CREATE, UPDATE". NULL if it does. */
 const char *match_mismatch(const struct match *m, const struct policy_request *r);
 /* Does every request that b applies to also meet a? False when it cannot be told. */
@@ -149,3 +151,12 @@ int index_find(const struct index *index, const struct policy_request *r, struct
 
 /* Compiles one document and appends it to the set. Problems go to errors. */
 void compile_policy(struct policy_set *set, const struct node *root, struct yaml_errors *errors);
+
+/* ---- load.c ---- */
+
+/*
+ * As policy_set_load(), for YAML in memory; name stands for the file in errors. For tests, fuzzing
+ * and benchmarks, which would write thousands of files otherwise.
+ */
+int policy_set_load_text(const char *name, struct span text, struct policy_set **ret,
+	struct yaml_errors *errors) _must_check_;

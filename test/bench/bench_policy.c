@@ -14,6 +14,7 @@
 #include "policy/cel/functions/library.h"
 #include "policy/policy.h"
 #include "policy/review/review.h"
+#include "policy/set_internal.h"
 
 #define ROUNDS	  800
 #define PER_ROUND 500

@@ -6,6 +6,7 @@
 
 #include "policy/policy.h"
 #include "policy/review/review.h"
+#include "policy/set_internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -6,6 +6,7 @@
 
 #include "policy/policy.h"
 #include "policy/review/review.h"
+#include "policy/set_internal.h"
 
 #define SUPPORT_LIMITS                                                                             \
 	((struct json_limits){.max_bytes = 8u << 20, .max_depth = 100, .max_nodes = 1u << 20})
