@@ -21,8 +21,10 @@ static void put_functions(struct buf *out)
 	const char *group = NULL;
 	struct cel_function_info info, *f = &info;
 	_cleanup_(cel_library_freep) struct cel_library *library = cel_library_new();
-	if (!library)
+	if (!library) {
+		out->failed = true;
 		return;
+	}
 	for (size_t i = 0; cel_function_at(library, i, f); i++) {
 		if (!group || strcmp(group, f->group) != 0)
 			buf_printf(out, "\n### %s\n\n| function | signatures | |\n|---|---|---|\n",
