@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "cli/table.h"
+#include "common/base/suggest.h"
 #include "common/json/json.h"
 
 const char *const cli_output_formats[] = {"wide", "json", NULL};

@@ -1,23 +1,17 @@
 /* See kubectl_line.h. One table from verb and subresource to the words of the command. */
 #include "cli/kubectl_line.h"
 
-#define PARAM_MAX 4096
+#include "common/base/hex.h"
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+#define PARAM_MAX 4096
 
 static void put_decoded(struct buf *out, struct span s)
 {
 	for (size_t i = 0; i < s.len; i++) {
 		int hi, lo;
 
-		if (s.ptr[i] == '%' && i + 2 < s.len && (hi = hex_digit(s.ptr[i + 1])) >= 0 &&
-			(lo = hex_digit(s.ptr[i + 2])) >= 0) {
+		if (s.ptr[i] == '%' && i + 2 < s.len && (hi = hex_value(s.ptr[i + 1])) >= 0 &&
+			(lo = hex_value(s.ptr[i + 2])) >= 0) {
 			buf_add_char(out, (char)(hi << 4 | lo));
 			i += 2;
 		} else {

@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/hex.h"
+
 #define HMAC_BLOCK 64 /* of SHA-256, RFC 2104 */
 
 struct sha256 {
@@ -183,7 +185,6 @@ void random_bytes(void *ret, size_t len)
 
 void random_uuid(char ret[37])
 {
-	static const char hex[] = "0123456789abcdef";
 	uint8_t b[16];
 	char *out = ret;
 
@@ -193,8 +194,7 @@ void random_uuid(char ret[37])
 	for (size_t i = 0; i < sizeof(b); i++) {
 		if (i == 4 || i == 6 || i == 8 || i == 10)
 			*out++ = '-';
-		*out++ = hex[b[i] >> 4];
-		*out++ = hex[b[i] & 15];
+		out = hex_write(out, b + i, 1);
 	}
 	*out = 0;
 }

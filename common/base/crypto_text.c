@@ -4,6 +4,8 @@
 
 #include <openssl/evp.h>
 
+#include "common/base/hex.h"
+
 #define BAD 0xff
 
 void base64_put(struct buf *out, const void *data, size_t len)
@@ -85,25 +87,10 @@ int base64_decode(struct span in, bool url_safe, struct arena *arena, struct spa
 
 void hex_put(struct buf *out, const void *data, size_t len)
 {
-	static const char hex[] = "0123456789abcdef";
-	const uint8_t *in = data;
 	char *text = buf_extend(out, len * 2);
 
-	for (size_t i = 0; text && i < len; i++) {
-		text[2 * i] = hex[in[i] >> 4];
-		text[2 * i + 1] = hex[in[i] & 15];
-	}
-}
-
-static uint8_t hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return (uint8_t)(c - '0');
-	if (c >= 'a' && c <= 'f')
-		return (uint8_t)(c - 'a' + 10);
-	if (c >= 'A' && c <= 'F')
-		return (uint8_t)(c - 'A' + 10);
-	return BAD;
+	if (text)
+		hex_write(text, data, len);
 }
 
 int hex_decode(struct span in, void *ret, size_t len)
@@ -113,8 +100,9 @@ int hex_decode(struct span in, void *ret, size_t len)
 	if (in.len / 2 != len || in.len % 2 != 0)
 		return -1;
 	for (size_t i = 0; i < len; i++) {
-		uint8_t high = hex_value(in.ptr[2 * i]), low = hex_value(in.ptr[2 * i + 1]);
-		if (high == BAD || low == BAD)
+		int high = hex_value(in.ptr[2 * i]), low = hex_value(in.ptr[2 * i + 1]);
+
+		if (high < 0 || low < 0)
 			return -1;
 		out[i] = (uint8_t)(high << 4 | low);
 	}

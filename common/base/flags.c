@@ -10,10 +10,10 @@
 #include <stdio.h>
 
 #include "common/base/flags_value.h"
+#include "common/base/suggest.h"
 
 #define FLAG_NAME_MAX  64
 #define FLAG_TABLE_MAX 128
-#define SUGGEST_MAX    3 /* more edits than this are a different word */
 
 /* Where a value came from, as error messages name it: "--threads" or "HOLDPOINT_THREADS". */
 struct source {
@@ -38,48 +38,6 @@ static struct env_copy {
 	struct env_copy *next;
 	char text[];
 } * env_copies;
-
-/* Edits that turn a into b; a plain distance, small strings only. */
-static unsigned edit_distance(const char *a, size_t a_len, const char *b)
-{
-	unsigned row[FLAG_NAME_MAX + 1];
-	size_t b_len = strlen(b);
-
-	if (a_len > FLAG_NAME_MAX || b_len > FLAG_NAME_MAX)
-		return UINT32_MAX;
-	for (size_t j = 0; j <= b_len; j++)
-		row[j] = (unsigned)j;
-	for (size_t i = 1; i <= a_len; i++) {
-		unsigned diagonal = row[0];
-		row[0] = (unsigned)i;
-		for (size_t j = 1; j <= b_len; j++) {
-			unsigned best = diagonal + (a[i - 1] != b[j - 1]);
-			diagonal = row[j];
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			row[j] = best;
-		}
-	}
-	return row[b_len];
-}
-
-const char *suggest(struct span word, const char *const *names, size_t count)
-{
-	const char *best = NULL;
-	unsigned best_distance = SUGGEST_MAX + 1;
-
-	for (size_t i = 0; i < count; i++) {
-		unsigned d = edit_distance(word.ptr, word.len, names[i]);
-		/* Half the word wrong is no typing error. */
-		if (d < best_distance && d * 2 <= word.len + 1) {
-			best_distance = d;
-			best = names[i];
-		}
-	}
-	return best;
-}
 
 static int unknown_flag(const struct parse *p, struct span name)
 {

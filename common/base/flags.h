@@ -53,12 +53,6 @@ int flags_parse(const struct flag *table, int argc, char **argv, const char **re
 /* The table as --help shows it, 80 columns. */
 void flags_put_help(struct buf *out, const struct flag *table);
 
-/*
- * The one of names that word was probably meant to be, or NULL when none is close. For flags,
- * subcommands and field names in error messages.
- */
-const char *suggest(struct span word, const char *const *names, size_t count);
-
 /* "1h30m", "20s", "250ms", "7d" → milliseconds. -1 if it is no Go duration (or days) or negative.
  */
 int duration_parse_ms(struct span s, int64_t *ret_ms);

@@ -1,4 +1,5 @@
 /* Looking at a tape: strings and their escapes, members, JSON Pointers, integers. */
+#include "common/base/hex.h"
 #include "common/base/utf8.h"
 #include "common/json/json_internal.h"
 
@@ -20,17 +21,6 @@ struct span json_raw_string(const struct json_doc *d, json_ref r)
 
 /* ---- escapes ---- */
 
-static unsigned hex_value(char c)
-{
-	return c <= '9' ? (unsigned)(c - '0') : (unsigned)((c | 0x20) - 'a' + 10);
-}
-
-static unsigned hex4(const char *p)
-{
-	return hex_value(p[0]) << 12 | hex_value(p[1]) << 8 | hex_value(p[2]) << 4 |
-	       hex_value(p[3]);
-}
-
 static bool is_surrogate(unsigned c)
 {
 	return c >= 0xd800 && c <= 0xdfff;
@@ -45,10 +35,11 @@ const char *json_escape(const char *p, const char *end, uint32_t *ret)
 		*ret = (unsigned char)value[strchr(plain, p[1]) - plain];
 		return p + 2;
 	}
-	c = hex4(p + 2);
+	c = (unsigned)hex_value4(p + 2, end);
 	p += 6;
-	low = c >= 0xd800 && c < 0xdc00 && end - p >= 6 && p[0] == '\\' && p[1] == 'u' ? hex4(p + 2)
-										       : 0;
+	low = c >= 0xd800 && c < 0xdc00 && end - p >= 6 && p[0] == '\\' && p[1] == 'u'
+		      ? (unsigned)hex_value4(p + 2, end)
+		      : 0;
 	if (low >= 0xdc00 && low <= 0xdfff) {
 		c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
 		p += 6;

@@ -1,5 +1,6 @@
 /* Strings with more in them than plain ASCII: escapes, UTF-8. */
 #include "common/json/json_scan.h"
+#include "common/base/hex.h"
 #include "common/base/utf8.h"
 
 struct scan {
@@ -15,37 +16,17 @@ static __attribute__((noinline, cold)) const char *fail(
 	return NULL;
 }
 
-/* Four hex digits at p, -1 if they are not there. */
-static int hex4(const char *p, const char *end)
-{
-	int v = 0;
-
-	if (end - p < 4)
-		return -1;
-	for (int i = 0; i < 4; i++) {
-		char c = p[i], lower = (char)(c | 0x20);
-
-		if (is_digit(c))
-			v = v * 16 + (c - '0');
-		else if (lower >= 'a' && lower <= 'f')
-			v = v * 16 + (lower - 'a' + 10);
-		else
-			return -1;
-	}
-	return v;
-}
-
 /* p: at "\u". Returns what follows the escape, or the pair of escapes. */
 static const char *skip_unicode_escape(const struct scan *s, const char *p)
 {
-	int v = hex4(p + 2, s->end);
+	int v = hex_value4(p + 2, s->end);
 
 	if (v < 0)
 		return fail(s, p, "\\u needs four hex digits");
 	if (v < 0xd800 || v > 0xdfff)
 		return p + 6;
 	if (v < 0xdc00 && s->end - p >= 12 && p[6] == '\\' && p[7] == 'u') {
-		int low = hex4(p + 8, s->end);
+		int low = hex_value4(p + 8, s->end);
 
 		if (low >= 0xdc00 && low <= 0xdfff)
 			return p + 12;

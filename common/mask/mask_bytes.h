@@ -4,7 +4,7 @@
 
 #include <strings.h>
 
-#include "common/base/util.h"
+#include "common/base/hex.h"
 
 static inline bool is_digit(char c)
 {
@@ -29,11 +29,6 @@ static inline bool is_letter(char c)
 static inline bool is_alnum(char c)
 {
 	return is_digit(c) || is_letter(c);
-}
-
-static inline bool is_hex_digit(char c)
-{
-	return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
 }
 
 static inline bool is_blank(char c)

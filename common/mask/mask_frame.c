@@ -7,6 +7,7 @@
  */
 #include <assert.h>
 
+#include "common/base/utf8.h"
 #include "common/mask/mask_bytes.h"
 #include "common/mask/mask_internal.h"
 
@@ -28,7 +29,6 @@ static char *put_decimal(char *p, size_t v)
 /* Written by hand: a mark is made for each masked value, and printf would be half of its cost. */
 size_t mask_mark(const struct mask_key *key, struct span value, char ret[MASK_MARK_MAX])
 {
-	static const char hex[] = "0123456789abcdef";
 	uint8_t mac[SHA256_LEN];
 	char *p = mempcpy(ret, MARK_BEGIN, sizeof(MARK_BEGIN) - 1);
 
@@ -37,10 +37,7 @@ size_t mask_mark(const struct mask_key *key, struct span value, char ret[MASK_MA
 		p = stpcpy(p, key->id);
 		*p++ = ':';
 	}
-	for (size_t i = 0; i < 8; i++) {
-		*p++ = hex[mac[i] >> 4];
-		*p++ = hex[mac[i] & 15];
-	}
+	p = hex_write(p, mac, 8);
 	p = mempcpy(p, " len:", 5);
 	p = put_decimal(p, value.len);
 	*p++ = ']';
@@ -244,71 +241,25 @@ void mask_rollback(struct mask_frame *f, size_t count)
 
 /* ---- escapes ---- */
 
-static int hex_digit(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	return is_hex_digit(c) ? (c | 0x20) - 'a' + 10 : -1;
-}
-
-static int hex4(const char *p, const char *end)
-{
-	int v = 0;
-
-	if (end - p < 4)
-		return -1;
-	for (int i = 0; i < 4; i++) {
-		int d = hex_digit(p[i]);
-
-		if (d < 0)
-			return -1;
-		v = v << 4 | d;
-	}
-	return v;
-}
-
-static size_t put_utf8(uint32_t c, char out[4])
-{
-	if (c < 0x80) {
-		out[0] = (char)c;
-		return 1;
-	}
-	if (c < 0x800) {
-		out[0] = (char)(0xc0 | c >> 6);
-		out[1] = (char)(0x80 | (c & 0x3f));
-		return 2;
-	}
-	if (c < 0x10000) {
-		out[0] = (char)(0xe0 | c >> 12);
-		out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-		out[2] = (char)(0x80 | (c & 0x3f));
-		return 3;
-	}
-	out[0] = (char)(0xf0 | c >> 18);
-	out[1] = (char)(0x80 | (c >> 12 & 0x3f));
-	out[2] = (char)(0x80 | (c >> 6 & 0x3f));
-	out[3] = (char)(0x80 | (c & 0x3f));
-	return 4;
-}
-
 /* \uXXXX at p (after the u), with its second half if it is a pair. Bytes used after the u. */
 static size_t unescape_u(const char *p, const char *end, char out[4], size_t *ret_out)
 {
-	int hi = hex4(p, end), lo;
+	int hi = hex_value4(p, end), lo;
 
-	*ret_out = put_utf8(0xfffd, out);
+	*ret_out = utf8_encode(0xfffd, out);
 	if (hi < 0)
 		return 0;
 	if (hi < 0xd800 || hi > 0xdfff) {
-		*ret_out = put_utf8((uint32_t)hi, out);
+		*ret_out = utf8_encode((uint32_t)hi, out);
 		return 4;
 	}
 	if (hi > 0xdbff || end - p < 10 || p[4] != '\\' || p[5] != 'u')
 		return 4;
-	lo = hex4(p + 6, end);
+	lo = hex_value4(p + 6, end);
 	if (lo < 0xdc00 || lo > 0xdfff)
 		return 4;
-	*ret_out = put_utf8(0x10000 + (((uint32_t)hi & 0x3ff) << 10) + ((uint32_t)lo & 0x3ff), out);
+	*ret_out =
+		utf8_encode(0x10000 + (((uint32_t)hi & 0x3ff) << 10) + ((uint32_t)lo & 0x3ff), out);
 	return 10;
 }
 
@@ -337,8 +288,8 @@ static size_t unescape_percent(
 	out[0] = form && *p == '+' ? ' ' : *p;
 	if (*p != '%' || end - p < 3)
 		return 1;
-	high = hex_digit(p[1]);
-	low = hex_digit(p[2]);
+	high = hex_value(p[1]);
+	low = hex_value(p[2]);
 	if (high < 0 || low < 0)
 		return 1;
 	out[0] = (char)(high << 4 | low);

@@ -2,6 +2,7 @@
  * Texts in UTF-16, as Windows writes them into base64 (PowerShell's -EncodedCommand, exported
  * keys).
  */
+#include "common/base/utf8.h"
 #include "common/mask/mask_bytes.h"
 #include "common/mask/mask_internal.h"
 
@@ -55,16 +56,8 @@ struct span mask_from_utf16(struct span s, struct arena *arena)
 		unsigned c = unit_at(s, i, order);
 
 		/* Halves of pairs become three bytes each: they only keep their places. */
-		if (c < 0x80) {
-			*out++ = (char)c;
-		} else if (c < 0x800) {
-			*out++ = (char)(0xc0 | c >> 6);
-			*out++ = (char)(0x80 | (c & 0x3f));
-		} else if (c != 0xfeff) {
-			*out++ = (char)(0xe0 | c >> 12);
-			*out++ = (char)(0x80 | (c >> 6 & 0x3f));
-			*out++ = (char)(0x80 | (c & 0x3f));
-		}
+		if (c != 0xfeff)
+			out += utf8_encode(c, out);
 	}
 	return (struct span){begin, (size_t)(out - begin)};
 }

@@ -2,6 +2,7 @@
 #include "common/yaml/schema.h"
 
 #include "common/base/flags_value.h"
+#include "common/base/suggest.h"
 #include "common/yaml/errors.h"
 
 #include <ctype.h>
@@ -23,46 +24,12 @@ static void fail(struct context *c)
 
 /* ---- did you mean ---- */
 
-/* Edit distance without case, a swap of neighbours counting once; long words are not compared. */
-static unsigned distance(struct span a, struct span b)
-{
-	enum { MAX = 40 };
-	if (a.len >= MAX || b.len >= MAX)
-		return MAX;
-	unsigned rows[3][MAX + 1];
-	unsigned *before = rows[0], *last = rows[1], *now = rows[2];
-	for (size_t j = 0; j <= b.len; j++)
-		last[j] = (unsigned)j;
-	for (size_t i = 1; i <= a.len; i++) {
-		now[0] = (unsigned)i;
-		for (size_t j = 1; j <= b.len; j++) {
-			int x = tolower((unsigned char)a.ptr[i - 1]);
-			int y = tolower((unsigned char)b.ptr[j - 1]);
-			unsigned best = last[j - 1] + (x != y);
-			if (last[j] + 1 < best)
-				best = last[j] + 1;
-			if (now[j - 1] + 1 < best)
-				best = now[j - 1] + 1;
-			if (i > 1 && j > 1 && x == tolower((unsigned char)b.ptr[j - 2]) &&
-				y == tolower((unsigned char)a.ptr[i - 2]) &&
-				before[j - 2] + 1 < best)
-				best = before[j - 2] + 1;
-			now[j] = best;
-		}
-		unsigned *free_row = before;
-		before = last;
-		last = now;
-		now = free_row;
-	}
-	return last[b.len];
-}
-
 /* The nearest name that is less than best_distance away. */
 static const char *nearest(struct span wrong, const char *const *names, unsigned best_distance)
 {
 	const char *best = NULL;
 	for (; *names; names++) {
-		unsigned d = distance(wrong, span_of(*names));
+		unsigned d = edit_distance(wrong, span_of(*names));
 		if (d < best_distance) {
 			best_distance = d;
 			best = *names;
@@ -79,7 +46,7 @@ const char *schema_closest(struct span wrong, const char *const *names)
 const char *schema_slip_of(struct span wrong, const char *const *names)
 {
 	const char *name = nearest(wrong, names, 2);
-	return name && distance(wrong, span_of(name)) == 1 ? name : NULL;
+	return name && edit_distance(wrong, span_of(name)) == 1 ? name : NULL;
 }
 
 static void unknown_key(struct context *c, const struct kind *kind, const struct node *key)
