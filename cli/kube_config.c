@@ -38,7 +38,7 @@ static int data_at(
 {
 	struct span text = text_at(v, object, key);
 
-	if (text.len > 0 && base64_decode(text, false, v->arena, ret) < 0)
+	if (text.len > 0 && base64_decode(text, BASE64, v->arena, ret) < 0)
 		return err_set(e, "kubeconfig: %s is not base64", key);
 	return 0;
 }

@@ -39,8 +39,16 @@ bool crypto_equal(const void *a, const void *b, size_t len);
 void crypto_wipe(void *p, size_t len);
 
 void base64_put(struct buf *out, const void *data, size_t len);
-/* RFC 4648 (standard alphabet, padding required; url_safe: base64url, padding optional). */
-int base64_decode(struct span in, bool url_safe, struct arena *arena, struct span *ret);
+enum base64_kind {
+	BASE64,		 /* RFC 4648, padding required */
+	BASE64_UNPADDED, /* padding in full, or none */
+	BASE64_URL,	 /* base64url, the same */
+};
+/* -1 if it is none, or the arena is full. */
+int base64_decode(struct span in, enum base64_kind kind, struct arena *arena, struct span *ret);
+/* The same into dst, which has room for BASE64_ROOM(in.len) bytes. */
+int base64_decode_to(struct span in, enum base64_kind kind, void *dst, size_t *ret_len);
+#define BASE64_ROOM(len) ((len) / 4 * 3 + 3)
 void hex_put(struct buf *out, const void *data, size_t len);
 int hex_decode(struct span in, void *ret, size_t len); /* exactly len bytes */
 

@@ -25,7 +25,7 @@ void base64_put(struct buf *out, const void *data, size_t len)
 	}
 }
 
-static uint8_t base64_value(char c, bool url_safe)
+static uint8_t base64_value(char c, enum base64_kind kind)
 {
 	if (c >= 'A' && c <= 'Z')
 		return (uint8_t)(c - 'A');
@@ -33,55 +33,59 @@ static uint8_t base64_value(char c, bool url_safe)
 		return (uint8_t)(c - 'a' + 26);
 	if (c >= '0' && c <= '9')
 		return (uint8_t)(c - '0' + 52);
-	if (c == (url_safe ? '-' : '+'))
+	if (c == (kind == BASE64_URL ? '-' : '+'))
 		return 62;
-	if (c == (url_safe ? '_' : '/'))
+	if (c == (kind == BASE64_URL ? '_' : '/'))
 		return 63;
 	return BAD;
 }
 
 /* Digits without the padding; -1 when there are not as many as base64 can have. */
-static int strip_padding(struct span in, bool url_safe, struct span *ret)
+static int strip_padding(struct span in, enum base64_kind kind, struct span *ret)
 {
 	size_t pad = 0;
 
 	while (pad < 2 && pad < in.len && in.ptr[in.len - 1 - pad] == '=')
 		pad++;
 	*ret = (struct span){in.ptr, in.len - pad};
-	if (pad > 0 || !url_safe)
+	if (pad > 0 || kind == BASE64)
 		return in.len % 4 == 0 ? 0 : -1;
 	return ret->len % 4 == 1 ? -1 : 0;
 }
 
-int base64_decode(struct span in, bool url_safe, struct arena *arena, struct span *ret)
+int base64_decode_to(struct span in, enum base64_kind kind, void *dst, size_t *ret_len)
 {
 	struct span digits;
-	uint32_t bits = 0;
-	size_t len = 0;
+	uint32_t word = 0;
+	unsigned bits = 0;
+	uint8_t *out = dst;
 
-	if (strip_padding(in, url_safe, &digits) < 0)
-		return -1;
-	uint8_t *out = arena_alloc(arena, digits.len / 4 * 3 + 3);
-	if (!out)
+	if (strip_padding(in, kind, &digits) < 0)
 		return -1;
 	for (size_t i = 0; i < digits.len; i++) {
-		uint8_t v = base64_value(digits.ptr[i], url_safe);
+		uint8_t v = base64_value(digits.ptr[i], kind);
+
 		if (v == BAD)
 			return -1;
-		bits = bits << 6 | v;
-		if (i % 4 == 3) {
-			out[len++] = (uint8_t)(bits >> 16);
-			out[len++] = (uint8_t)(bits >> 8);
-			out[len++] = (uint8_t)bits;
+		word = word << 6 | v;
+		bits += 6;
+		if (bits >= 8) {
+			bits -= 8;
+			*out++ = (uint8_t)(word >> bits);
 		}
 	}
-	if (digits.len % 4 == 2) {
-		out[len++] = (uint8_t)(bits >> 4);
-	} else if (digits.len % 4 == 3) {
-		out[len++] = (uint8_t)(bits >> 10);
-		out[len++] = (uint8_t)(bits >> 2);
-	}
-	*ret = (struct span){(const char *)out, len};
+	*ret_len = (size_t)(out - (uint8_t *)dst);
+	return 0;
+}
+
+int base64_decode(struct span in, enum base64_kind kind, struct arena *arena, struct span *ret)
+{
+	char *out = arena_alloc(arena, BASE64_ROOM(in.len));
+	size_t len;
+
+	if (!out || base64_decode_to(in, kind, out, &len) < 0)
+		return -1;
+	*ret = (struct span){out, len};
 	return 0;
 }
 

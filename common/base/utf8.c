@@ -48,3 +48,15 @@ void utf8_put_printable(struct buf *out, struct span text)
 		i += n ? n : 1;
 	}
 }
+
+bool utf8_valid(struct span s)
+{
+	for (const char *p = s.ptr, *end = s.ptr + s.len; p < end;) {
+		size_t n = utf8_sequence(p, end);
+
+		if (n == 0)
+			return false;
+		p += n;
+	}
+	return true;
+}

@@ -51,6 +51,9 @@ static inline size_t utf8_decode(const char *p, const char *end, uint32_t *ret)
 	return n;
 }
 
+/* Is all of it UTF-8? */
+bool utf8_valid(struct span s);
+
 /* Writes a code point below U+110000 to dst; its length. A surrogate becomes three bytes that are
  * not UTF-8. */
 static inline size_t utf8_encode(uint32_t cp, char dst[4])
@@ -98,4 +101,45 @@ static inline void utf8_blank_harmful(char *s, size_t len)
 		if (n && utf8_is_harmful(cp) && cp != '\n')
 			memset(s + i, ' ', n);
 	}
+}
+
+/* ---- of text that is known to be UTF-8 ---- */
+
+/* Bytes of the character that begins with c. */
+static inline unsigned utf8_len(char c)
+{
+	unsigned char u = (unsigned char)c;
+
+	return u < 0x80 ? 1 : u < 0xe0 ? 2 : u < 0xf0 ? 3 : 4;
+}
+
+static inline uint32_t utf8_at(const char *p)
+{
+	uint32_t cp = 0;
+
+	utf8_decode(p, p + utf8_len(*p), &cp);
+	return cp;
+}
+
+/* Code points. */
+static inline size_t utf8_count(struct span s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.len; i++)
+		n += !utf8_is_tail(s.ptr[i]);
+	return n;
+}
+
+/* Byte offset of code point number i, which may be the end. False if it is past that. */
+static inline bool utf8_offset(struct span s, int64_t i, size_t *ret)
+{
+	size_t off = 0;
+
+	if (i < 0)
+		return false;
+	for (; i > 0 && off < s.len; i--)
+		off += utf8_len(s.ptr[off]);
+	*ret = off;
+	return i == 0;
 }

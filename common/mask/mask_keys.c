@@ -106,7 +106,7 @@ static int read_key(struct masker *m, struct span line, struct arena *arena, str
 	if (text.len / 2 <= sizeof(hex) && text.len % 2 == 0 &&
 		hex_decode(text, hex, text.len / 2) == 0)
 		key = (struct span){(const char *)hex, text.len / 2};
-	else if (base64_decode(text, false, arena, &key) < 0)
+	else if (base64_decode(text, BASE64, arena, &key) < 0)
 		return err_set(e, "key %.*s is neither hex nor base64", SPAN_FMT(id));
 	ret = add_key(m, id, key, e);
 	crypto_wipe(hex, sizeof(hex));

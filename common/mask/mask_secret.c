@@ -74,7 +74,7 @@ static int mask_data_value(struct mask_frame *f, json_ref v)
 	text = mask_string(f, v);
 	if (!text.ptr)
 		return -1;
-	if (base64_decode(text, false, f->ctx->arena, &decoded) < 0)
+	if (base64_decode(text, BASE64, f->ctx->arena, &decoded) < 0)
 		decoded = text;
 	return mask_node_as(f, v, decoded, RULE_SECRET_DATA);
 }

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "common/base/utf8.h"
 #include "policy/cel/cel.h"
 
 #define likely(x)   __builtin_expect(!!(x), 1)
@@ -254,9 +255,7 @@ struct cel_value cel_eval_optmap(const struct cel_node *n, struct cel_ev *ev);
 /* text.c: numbers and strings as text */
 /* The shortest digits of a finite double, scientific below min_exp and above max_exp. */
 void cel_put_double(struct buf *out, double d, int min_exp, int max_exp);
-void cel_put_base64(struct buf *out, struct span s);
 void cel_put_display_in(struct buf *out, struct cel_value v, size_t max, struct arena *a);
-bool cel_utf8_valid(struct span s);
 
 /* timestamp.c */
 #define CEL_NANOS 1000000000

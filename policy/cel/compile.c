@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "common/base/suggest.h"
 #include "policy/cel/types_internal.h"
 
 #define MAX_ISSUES    64
@@ -67,38 +68,9 @@ void cel_issue_at(struct cel_compiler *c, uint32_t off, const char *fmt, ...)
 
 /* ---- near misses ---- */
 
-/* Optimal string alignment distance, up to a limit that names within a typo's reach stay below. */
-static unsigned distance(struct span a, struct span b)
-{
-	enum { MAX = 40 };
-	unsigned d[3][MAX + 1];
-
-	if (a.len > MAX || b.len > MAX)
-		return UINT32_MAX;
-	for (unsigned j = 0; j <= b.len; j++)
-		d[0][j] = j;
-	for (unsigned i = 1; i <= a.len; i++) {
-		unsigned *row = d[i % 3], *up = d[(i + 2) % 3], *up2 = d[(i + 1) % 3];
-		row[0] = i;
-		for (unsigned j = 1; j <= b.len; j++) {
-			bool same = (a.ptr[i - 1] | 0x20) == (b.ptr[j - 1] | 0x20);
-			unsigned best = up[j - 1] + !same;
-			if (up[j] + 1 < best)
-				best = up[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			if (i > 1 && j > 1 && a.ptr[i - 1] == b.ptr[j - 2] &&
-				a.ptr[i - 2] == b.ptr[j - 1] && up2[j - 2] + 1 < best)
-				best = up2[j - 2] + 1;
-			row[j] = best;
-		}
-	}
-	return d[a.len % 3][b.len];
-}
-
 void cel_hint_offer(struct cel_hint *h, struct span name)
 {
-	unsigned d = distance(h->wanted, name);
+	unsigned d = edit_distance(h->wanted, name);
 	size_t len = h->wanted.len > name.len ? h->wanted.len : name.len;
 
 	if (d <= len / 3 && (!h->best.ptr || d < h->distance)) {
@@ -323,7 +295,7 @@ static int compile_steps(struct cel_compiler *c, const char *expect)
 		cel_issue_at(c, 0, "unknown result type '%s'", expect);
 		return -1;
 	}
-	if (!cel_utf8_valid(c->source)) {
+	if (!utf8_valid(c->source)) {
 		cel_issue_at(c, 0, "the expression is not UTF-8");
 		return -1;
 	}

@@ -2,6 +2,7 @@
  * The lexer: finds the next token at an offset. It knows where literals end, not what they mean
  * (literal.c), and keeps no state, so the parser may look ahead as it likes.
  */
+#include "common/base/hex.h"
 #include "policy/cel/lex_internal.h"
 
 struct cursor {
@@ -16,11 +17,6 @@ static bool is_ident_start(char c)
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
-}
-
-static bool is_hex(char c)
-{
-	return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
 static bool is_ident(char c)
@@ -90,9 +86,9 @@ static enum cel_token_kind skip_number(struct cursor *c)
 {
 	bool is_double = false;
 
-	if (at(c, 0) == '0' && (at(c, 1) == 'x' || at(c, 1) == 'X') && is_hex(at(c, 2))) {
+	if (at(c, 0) == '0' && (at(c, 1) == 'x' || at(c, 1) == 'X') && is_hex_digit(at(c, 2))) {
 		c->p += 2;
-		while (is_hex(at(c, 0)))
+		while (is_hex_digit(at(c, 0)))
 			c->p++;
 	} else {
 		while (is_digit(at(c, 0)))

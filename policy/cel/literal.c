@@ -5,35 +5,8 @@
 #include <errno.h>
 #include <math.h>
 
+#include "common/base/hex.h"
 #include "policy/cel/cel_internal.h"
-
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static char *put_utf8(char *out, uint32_t cp)
-{
-	if (cp < 0x80) {
-		*out++ = (char)cp;
-	} else if (cp < 0x800) {
-		*out++ = (char)(0xc0 | cp >> 6);
-		*out++ = (char)(0x80 | (cp & 0x3f));
-	} else if (cp < 0x10000) {
-		*out++ = (char)(0xe0 | cp >> 12);
-		*out++ = (char)(0x80 | (cp >> 6 & 0x3f));
-		*out++ = (char)(0x80 | (cp & 0x3f));
-	} else {
-		*out++ = (char)(0xf0 | cp >> 18);
-		*out++ = (char)(0x80 | (cp >> 12 & 0x3f));
-		*out++ = (char)(0x80 | (cp >> 6 & 0x3f));
-		*out++ = (char)(0x80 | (cp & 0x3f));
-	}
-	return out;
-}
 
 static bool read_digits(struct span *in, unsigned base, unsigned count, uint32_t *ret)
 {
@@ -96,7 +69,7 @@ static const char *unescape(struct span *in, char **out, bool bytes)
 		}
 	}
 	if (code_point)
-		*out = put_utf8(*out, v);
+		*out += utf8_encode(v, *out);
 	else
 		*(*out)++ = (char)v;
 	return NULL;

@@ -5,28 +5,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "common/base/crypto.h"
 #include "policy/cel/cel_internal.h"
-
-bool cel_utf8_valid(struct span s)
-{
-	const unsigned char *p = (const unsigned char *)s.ptr, *end = p + s.len;
-
-	while (p < end) {
-		unsigned char c = *p++;
-		if (c < 0x80)
-			continue;
-		unsigned more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
-		if (c < 0xc2 || c > 0xf4 || (size_t)(end - p) < more)
-			return false;
-		if ((c == 0xe0 && *p < 0xa0) || (c == 0xed && *p > 0x9f) ||
-			(c == 0xf0 && *p < 0x90) || (c == 0xf4 && *p > 0x8f))
-			return false;
-		for (; more > 0; more--)
-			if ((*p++ & 0xc0) != 0x80)
-				return false;
-	}
-	return true;
-}
 
 /* ---- doubles ---- */
 
@@ -144,7 +124,7 @@ int cel_put_text(struct buf *out, struct cel_value v, struct err *e)
 		buf_add_span(out, cel_span(v));
 		return 0;
 	case CEL_BYTES:
-		if (!cel_utf8_valid(cel_span(v)))
+		if (!utf8_valid(cel_span(v)))
 			return err_set(e, "bytes that are not UTF-8 have no string form");
 		buf_add_span(out, cel_span(v));
 		return 0;
@@ -164,24 +144,6 @@ int cel_put_text(struct buf *out, struct cel_value v, struct err *e)
 
 /* ---- JSON ---- */
 
-static const char base64_digits[] =
-	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-void cel_put_base64(struct buf *out, struct span s)
-{
-	const unsigned char *p = (const unsigned char *)s.ptr;
-
-	for (size_t i = 0; i < s.len; i += 3) {
-		size_t left = s.len - i;
-		uint32_t v = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) |
-			     (left > 2 ? p[i + 2] : 0);
-		buf_add_char(out, base64_digits[v >> 18]);
-		buf_add_char(out, base64_digits[v >> 12 & 63]);
-		buf_add_char(out, left > 1 ? base64_digits[v >> 6 & 63] : '=');
-		buf_add_char(out, left > 2 ? base64_digits[v & 63] : '=');
-	}
-}
-
 /* Iterating over a tape needs an arena for strings with escapes. */
 struct writer {
 	struct buf *out;
@@ -200,7 +162,7 @@ static void put_quoted(struct writer *w, struct cel_value v)
 		return;
 	}
 	if (v.kind == CEL_BYTES)
-		cel_put_base64(&text, cel_span(v));
+		base64_put(&text, v.s, v.n);
 	else if (cel_put_text(&text, v, NULL) < 0)
 		text.failed = true;
 	if (text.failed)

@@ -91,6 +91,91 @@ START_TEST(utf8__cut)
 }
 END_TEST
 
+START_TEST(utf8__valid)
+{
+	struct span t = sequences[_i].text;
+	bool whole = sequences[_i].expected == t.len;
+
+	if (sequences[_i].expected == 0 || whole)
+		ck_assert_int_eq(utf8_valid(t), whole);
+	ck_assert(utf8_valid(SPAN("")));
+}
+END_TEST
+
+START_TEST(utf8__encode_is_the_inverse_of_decode)
+{
+	for (uint32_t cp = 0; cp < 0x110000; cp++) {
+		char bytes[4];
+		size_t n = utf8_encode(cp, bytes);
+		uint32_t again = 0;
+		bool surrogate = cp >= 0xd800 && cp <= 0xdfff;
+
+		if (utf8_decode(bytes, bytes + n, &again) != (surrogate ? 0 : n) ||
+			(!surrogate &&
+				(again != cp || utf8_at(bytes) != cp || utf8_len(bytes[0]) != n)))
+			ck_abort_msg("U+%04X", cp);
+	}
+}
+END_TEST
+
+static const struct {
+	bool expected;
+	uint32_t cp;
+} harmful[] = {
+	{true, 0},
+	{true, 0x1b},
+	{true, 0x7f},
+	{true, 0x9f},
+	{true, 0xad},
+	{true, 0x61c},
+	{true, 0x200b},
+	{true, 0x200f},
+	{true, 0x2028},
+	{true, 0x202e},
+	{true, 0x2060},
+	{true, 0x2069},
+	{true, 0x3164},
+	{true, 0xfeff},
+	{true, 0xffff},
+	{true, 0xe0041},
+	{false, ' '},
+	{false, '~'},
+	{false, 0xa0},
+	{false, 0xac},
+	{false, 0xae},
+	{false, 0x200a},
+	{false, 0x2010},
+	{false, 0x2027},
+	{false, 0x202f},
+	{false, 0x2070},
+	{false, 0xfe0f},
+	{false, 0xfffd},
+	{false, 0x1f600},
+	{false, 0x10fffd},
+};
+
+START_TEST(utf8__harmful)
+{
+	ck_assert_int_eq(utf8_is_harmful(harmful[_i].cp), harmful[_i].expected);
+}
+END_TEST
+
+START_TEST(utf8__count_and_offset)
+{
+	struct span s = SPAN("a\u00e9\u4e2d\U0001F600");
+	static const size_t offsets[] = {0, 1, 3, 6, 10};
+	size_t off;
+
+	ck_assert_uint_eq(utf8_count(s), 4);
+	for (size_t i = 0; i < ARRAY_LEN(offsets); i++) {
+		ck_assert(utf8_offset(s, (int64_t)i, &off));
+		ck_assert_uint_eq(off, offsets[i]);
+	}
+	ck_assert(!utf8_offset(s, 5, &off));
+	ck_assert(!utf8_offset(s, -1, &off));
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = tcase_create("utf8");
@@ -98,5 +183,9 @@ int main(void)
 	tcase_add_loop_test(t, utf8__sequence, 0, ARRAY_LEN(sequences));
 	tcase_add_loop_test(t, utf8__cut, 0, ARRAY_LEN(cuts));
 	tcase_add_loop_test(t, utf8__blank_harmful, 0, ARRAY_LEN(blanks));
+	tcase_add_loop_test(t, utf8__valid, 0, ARRAY_LEN(sequences));
+	tcase_add_test(t, utf8__encode_is_the_inverse_of_decode);
+	tcase_add_loop_test(t, utf8__harmful, 0, ARRAY_LEN(harmful));
+	tcase_add_test(t, utf8__count_and_offset);
 	return run_tests(t);
 }

@@ -68,7 +68,7 @@ static void decode_secret(struct reading *r, const struct node *at, struct notif
 		arena = arena_new(2 * SECRET_MAX, 4 * SECRET_MAX);
 		if (!arena ||
 			base64_decode((struct span){t->secret + prefix, t->secret_len - prefix},
-				false, arena, &key) != 0) {
+				BASE64, arena, &key) != 0) {
 			errors_add_at(r->errors, at, "what follows whsec_ must be base64");
 		} else {
 			crypto_wipe(t->secret, t->secret_len);

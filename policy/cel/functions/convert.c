@@ -169,7 +169,7 @@ struct cel_value cel_fn_to_string(
 	case CEL_BYTES:
 		if (!cel_charge(ev, a[0].n / 8))
 			return cel_err_cost();
-		if (!cel_utf8_valid(cel_span(a[0])))
+		if (!utf8_valid(cel_span(a[0])))
 			return cel_err_text(
 				ev, n, "invalid UTF-8 in bytes, cannot convert to string");
 		return cel_string(cel_span(a[0]));

@@ -108,10 +108,9 @@ static void put_bytes(struct buf *out, struct span s)
 
 	for (size_t i = 0; i < s.len;) {
 		size_t len = 1;
-		while (len < 4 && i + len <= s.len &&
-			!cel_utf8_valid((struct span){s.ptr + i, len}))
+		while (len < 4 && i + len <= s.len && !utf8_valid((struct span){s.ptr + i, len}))
 			len++;
-		if (len < 5 && i + len <= s.len && cel_utf8_valid((struct span){s.ptr + i, len})) {
+		if (len < 5 && i + len <= s.len && utf8_valid((struct span){s.ptr + i, len})) {
 			buf_add(out, s.ptr + i, len);
 			bad = false;
 			i += len;

@@ -1,4 +1,5 @@
 /* Kubernetes' named formats: what is wrong with a text that should be a label, a UUID, a date. */
+#include "common/base/hex.h"
 #include "policy/cel/functions/url_internal.h"
 
 #define LABEL_MAX     63
@@ -43,11 +44,6 @@ static bool is_lower(char c)
 static bool is_alnum(char c)
 {
 	return is_digit(c) || is_lower((char)(c | 0x20));
-}
-
-static bool is_hex(char c)
-{
-	return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
 }
 
 /* ---- names (RFC 1123, RFC 1035, labels) ---- */
@@ -148,7 +144,7 @@ static void check_uuid(struct span s, struct findings *f)
 		if (s.ptr[i] == '-')
 			good = between && s.ptr[i - 1] != '-';
 		else
-			good = is_hex(s.ptr[i]) && ++digits <= 32;
+			good = is_hex_digit(s.ptr[i]) && ++digits <= 32;
 	}
 	find(f, !good || digits != 32, "must be a UUID");
 }

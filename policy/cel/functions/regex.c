@@ -7,9 +7,9 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include "common/base/utf8.h"
 #include "policy/cel/functions/lists_internal.h"
 #include "policy/cel/functions/regex_syntax_internal.h"
-#include "policy/cel/utf8_internal.h"
 
 #define MATCH_LIMIT   200000
 #define DEPTH_LIMIT   5000
@@ -223,7 +223,7 @@ static int next_match(struct matches *m)
 		size_t start = m->q.at[0], end = m->q.at[1];
 		bool empty = start == end;
 		if (empty)
-			m->from = end + (end < m->q.s.len ? cel_utf8_len(m->q.s.ptr[end]) : 1);
+			m->from = end + (end < m->q.s.len ? utf8_len(m->q.s.ptr[end]) : 1);
 		else
 			m->from = end;
 		if (empty && m->any && start == m->last_end)

@@ -5,8 +5,9 @@
  * what PCRE2 has beyond RE2 (back references, look-around, \R, comments) has no way through, and
  * what the two read differently (\v, \s, a quantified \b) comes out as RE2 means it.
  */
+#include "common/base/hex.h"
+#include "common/base/utf8.h"
 #include "policy/cel/functions/regex_syntax_internal.h"
-#include "policy/cel/utf8_internal.h"
 
 #define MAX_DEPTH   100
 #define MAX_NAMES   100
@@ -57,19 +58,11 @@ static bool is_letter(char c)
 	return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
 }
 
-static int hex_value(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static uint32_t next_rune(struct translation *t)
 {
-	uint32_t c = cel_utf8_decode(t->in.ptr + t->i);
+	uint32_t c = utf8_at(t->in.ptr + t->i);
 
-	t->i += cel_utf8_len(t->in.ptr[t->i]);
+	t->i += utf8_len(t->in.ptr[t->i]);
 	return c;
 }
 
@@ -206,7 +199,7 @@ static int refuse_escape(struct translation *t, size_t at)
 
 	t->i = at;
 	if (at < t->in.len)
-		memcpy(text, t->in.ptr + at, cel_utf8_len(t->in.ptr[at]));
+		memcpy(text, t->in.ptr + at, utf8_len(t->in.ptr[at]));
 	return err_set(t->e, "RE2 patterns have no \\%s here", text);
 }
 
@@ -482,7 +475,7 @@ static int group_name_length(const struct translation *t)
 {
 	if (at_end(t))
 		return 0;
-	return peek(t, 0) == '<' ? 2 : (int)cel_utf8_len(peek(t, 0));
+	return peek(t, 0) == '<' ? 2 : (int)utf8_len(peek(t, 0));
 }
 
 /* Behind (?: flags, up to the ) that sets them or the : that opens a group with them. */

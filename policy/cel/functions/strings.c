@@ -2,8 +2,8 @@
  * Strings: everything counts code points, not bytes. Positions are translated on the way; a string
  * of ASCII costs no more than bytes would.
  */
+#include "common/base/utf8.h"
 #include "policy/cel/functions/lists_internal.h"
-#include "policy/cel/utf8_internal.h"
 
 static bool strings(const struct cel_value *a, uint32_t count)
 {
@@ -27,7 +27,7 @@ struct cel_value cel_fn_size(
 	case CEL_STRING:
 		if (!cel_charge(ev, a[0].n / 8))
 			return cel_err_cost();
-		return cel_int((int64_t)cel_utf8_count(cel_span(a[0])));
+		return cel_int((int64_t)utf8_count(cel_span(a[0])));
 	case CEL_BYTES:
 		return cel_int(a[0].n);
 	case CEL_LIST:
@@ -78,9 +78,9 @@ struct cel_value cel_fn_char_at(
 	size_t at;
 	if (!cel_charge(ev, s.len / 8))
 		return cel_err_cost();
-	if (!cel_utf8_offset(s, a[1].i, &at))
+	if (!utf8_offset(s, a[1].i, &at))
 		return out_of_bounds(ev, n, a[1].i);
-	return cel_string((struct span){s.ptr + at, at < s.len ? cel_utf8_len(s.ptr[at]) : 0});
+	return cel_string((struct span){s.ptr + at, at < s.len ? utf8_len(s.ptr[at]) : 0});
 }
 
 struct cel_value cel_fn_index_of(
@@ -95,11 +95,11 @@ struct cel_value cel_fn_index_of(
 	struct span s = cel_span(a[0]);
 	if (!cel_charge(ev, s.len / 4))
 		return cel_err_cost();
-	if (count == 3 && !cel_utf8_offset(s, a[2].i, &from))
+	if (count == 3 && !utf8_offset(s, a[2].i, &from))
 		return out_of_bounds(ev, n, a[2].i);
 	const char *p =
 		a[1].n == 0 ? s.ptr + from : memmem(s.ptr + from, s.len - from, a[1].s, a[1].n);
-	return cel_int(p ? (int64_t)cel_utf8_count((struct span){s.ptr, (size_t)(p - s.ptr)}) : -1);
+	return cel_int(p ? (int64_t)utf8_count((struct span){s.ptr, (size_t)(p - s.ptr)}) : -1);
 }
 
 struct cel_value cel_fn_last_index_of(
@@ -113,7 +113,7 @@ struct cel_value cel_fn_last_index_of(
 	size_t last = s.len;
 	if (!cel_charge(ev, s.len / 4 + (uint64_t)s.len * a[1].n / 64))
 		return cel_err_cost();
-	if (count == 3 && !cel_utf8_offset(s, a[2].i, &last))
+	if (count == 3 && !utf8_offset(s, a[2].i, &last))
 		return out_of_bounds(ev, n, a[2].i);
 	if (a[1].n > s.len)
 		return cel_int(-1);
@@ -121,8 +121,8 @@ struct cel_value cel_fn_last_index_of(
 		last = s.len - a[1].n;
 	for (size_t i = last + 1; i-- > 0;)
 		if (memcmp(s.ptr + i, a[1].n ? a[1].s : "", a[1].n) == 0 &&
-			(i == s.len || !cel_utf8_is_tail(s.ptr[i])))
-			return cel_int((int64_t)cel_utf8_count((struct span){s.ptr, i}));
+			(i == s.len || !utf8_is_tail(s.ptr[i])))
+			return cel_int((int64_t)utf8_count((struct span){s.ptr, i}));
 	return cel_int(-1);
 }
 
@@ -137,9 +137,9 @@ struct cel_value cel_fn_substring(
 	to = s.len;
 	if (!cel_charge(ev, s.len / 4))
 		return cel_err_cost();
-	if (!cel_utf8_offset(s, a[1].i, &from))
+	if (!utf8_offset(s, a[1].i, &from))
 		return out_of_bounds(ev, n, a[1].i);
-	if (count == 3 && !cel_utf8_offset(s, a[2].i, &to))
+	if (count == 3 && !utf8_offset(s, a[2].i, &to))
 		return out_of_bounds(ev, n, a[2].i);
 	if (from > to)
 		return cel_err_fmt(ev, n, "invalid substring range: start %lld, end %lld",
@@ -209,7 +209,7 @@ static const char *next_match(const char *p, const char *end, struct span needle
 		return memmem(p, (size_t)(end - p), needle.ptr, needle.len);
 	if (first)
 		return p;
-	return p < end ? p + cel_utf8_len(*p) : NULL;
+	return p < end ? p + utf8_len(*p) : NULL;
 }
 
 static size_t count_matches(struct span s, struct span needle, int64_t limit)
@@ -260,7 +260,7 @@ static size_t count_parts(struct span s, struct span sep, int64_t limit)
 
 	if (limit == 0)
 		return 0;
-	parts = sep.len > 0 ? count_matches(s, sep, -1) + 1 : cel_utf8_count(s);
+	parts = sep.len > 0 ? count_matches(s, sep, -1) + 1 : utf8_count(s);
 	return limit > 0 && parts > (uint64_t)limit ? (size_t)limit : parts;
 }
 
@@ -285,7 +285,7 @@ struct cel_value cel_fn_split(
 		const char *to = end;
 		if (i + 1 < parts)
 			to = sep.len > 0 ? memmem(p, (size_t)(end - p), sep.ptr, sep.len)
-					 : p + cel_utf8_len(*p);
+					 : p + utf8_len(*p);
 		items[i] = cel_string((struct span){p, (size_t)(to - p)});
 		p = to + (i + 1 < parts ? sep.len : 0);
 	}
@@ -308,13 +308,13 @@ struct cel_value cel_fn_trim(
 	const char *p = a[0].s, *end = p + a[0].n;
 	if (!cel_charge(ev, a[0].n / 8))
 		return cel_err_cost();
-	while (p < end && is_space(cel_utf8_decode(p)))
-		p += cel_utf8_len(*p);
+	while (p < end && is_space(utf8_at(p)))
+		p += utf8_len(*p);
 	while (end > p) {
 		const char *last = end - 1;
-		while (last > p && cel_utf8_is_tail(*last))
+		while (last > p && utf8_is_tail(*last))
 			last--;
-		if (!is_space(cel_utf8_decode(last)))
+		if (!is_space(utf8_at(last)))
 			break;
 		end = last;
 	}
@@ -333,7 +333,7 @@ struct cel_value cel_fn_reverse(
 		return cel_err_room(ev);
 	char *q = room + a[0].n;
 	for (uint32_t i = 0; i < a[0].n;) {
-		unsigned len = cel_utf8_len(a[0].s[i]);
+		unsigned len = utf8_len(a[0].s[i]);
 		q -= len;
 		memcpy(q, a[0].s + i, len);
 		i += len;

@@ -2,6 +2,7 @@
  * URLs, as Kubernetes' url() takes them: absolute URIs and absolute paths, without fragment. Parts
  * are spans of the text; only the query and an oddly written path need decoding.
  */
+#include "common/base/hex.h"
 #include "policy/cel/functions/url_internal.h"
 
 #define MAX_URL 65536
@@ -10,14 +11,6 @@ struct url {
 	const struct cel_opaque *opaque;
 	struct span text, scheme, host, hostname, port, path, query;
 };
-
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* The byte of a "%2f" that was checked when the URL was read. */
 static unsigned char escaped_byte(const char *percent)
@@ -271,7 +264,7 @@ static struct cel_value decode(struct cel_ev *ev, struct span s)
 		}
 	}
 	struct span text = {room, (size_t)(q - room)};
-	if (!cel_utf8_valid(text))
+	if (!utf8_valid(text))
 		return cel_null(); /* no string: the parameter is left out like a malformed one */
 	return cel_string(text);
 }
