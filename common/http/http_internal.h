@@ -1,8 +1,9 @@
 /*
  * What the files of the HTTP server share: http_server.c (start, stop, connections), http_request.c
- * (one exchange up to the handler), http_reply.c (answers, suspended requests), http_pack.c (those
- * made small), http_keeper.c (deadlines, clients that left, changed files), http_tls.c
- * (certificates), http_transport.c (bytes under TLS), http_listen.c, http_metrics.c.
+ * (one exchange up to the handler), http_head.c (headers), http_reply.c (answers, suspended
+ * requests), http_pack.c (those made small), http_keeper.c (deadlines, clients that left, changed
+ * files), http_tls.c (certificates), http_transport.c (bytes under TLS), http_listen.c,
+ * http_metrics.c.
  *
  * Locking. Everything of a request belongs to libmicrohttpd's thread until http_suspend(), to the
  * worker until http_reply(), then to libmicrohttpd's thread again. http_server.conn_lock guards the
@@ -101,6 +102,7 @@ struct http_request {
 	size_t reserved; /* of the budget of bytes in flight */
 	bool body_malloced;
 	bool bad_uri;
+	bool last;	  /* its answer ends the connection */
 	bool suspended;	  /* http_suspend() was called; never reset */
 	bool abandoned;	  /* answered by http_server_stop() instead of the worker */
 	unsigned refusal; /* REQ_DISCARDING: the status that follows */
@@ -153,13 +155,19 @@ enum MHD_Result http_reply_queue(struct http_request *r);
 /* Answers every suspended request with 503 in place of its worker. How many are still suspended. */
 unsigned http_abandon_suspended(struct http_server *s);
 
-/* Reads the header fields that decide whether and how the body is read. */
+/* ---- heads: http_head.c ---- */
+
 struct http_framing {
 	unsigned content_lengths, transfer_encodings;
 	struct span content_type;
 	uint64_t length;
 	bool length_bad;
+	bool last; /* no other request may follow on the connection */
 };
+
+/* Reads what decides whether and how the body is read. NULL, or why the request is refused. */
+const char *http_head_read(struct MHD_Connection *mhd, const char *method, const char *url,
+	const char *version, struct http_framing *ret);
 
 /* ---- keeper, listen ---- */
 

@@ -5,7 +5,6 @@
  * again, so an ordinary one allocates nothing here.
  */
 #include <assert.h>
-#include <ctype.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -176,37 +175,7 @@ static enum MHD_Result refuse_too_large(struct http_request *r)
 	return refuse(r, MHD_HTTP_CONTENT_TOO_LARGE, why);
 }
 
-/* ---- headers ---- */
-
-static bool name_is(const char *name, size_t len, const char *wanted)
-{
-	return len == strlen(wanted) && strncasecmp(name, wanted, len) == 0;
-}
-
-static void read_length(struct http_framing *f, const char *value, size_t len)
-{
-	f->content_lengths++;
-	f->length = 0;
-	f->length_bad |= len == 0 || len > 18;
-	for (size_t i = 0; i < len && !f->length_bad; i++) {
-		f->length_bad = !isdigit((unsigned char)value[i]);
-		f->length = f->length * 10 + (uint64_t)(value[i] - '0');
-	}
-}
-
-static enum MHD_Result read_header(void *arg, enum MHD_ValueKind kind, const char *name,
-	size_t name_len, const char *value, size_t value_len)
-{
-	struct http_framing *f = arg;
-	(void)kind;
-	if (name_is(name, name_len, "content-length"))
-		read_length(f, value, value_len);
-	else if (name_is(name, name_len, "transfer-encoding"))
-		f->transfer_encodings++;
-	else if (name_is(name, name_len, "content-type"))
-		f->content_type = (struct span){value, value_len};
-	return MHD_YES;
-}
+/* ---- routes ---- */
 
 static bool route_has_path(const struct http_route *route, struct span path)
 {
@@ -222,7 +191,7 @@ static bool content_type_fits(struct span given, const char *wanted)
 	size_t len = semicolon ? (size_t)(semicolon - given.ptr) : given.len;
 	while (len > 0 && (given.ptr[len - 1] == ' ' || given.ptr[len - 1] == '\t'))
 		len--;
-	return given.len > 0 && name_is(given.ptr, len, wanted);
+	return given.len > 0 && len == strlen(wanted) && strncasecmp(given.ptr, wanted, len) == 0;
 }
 
 /* "GET, POST" for a path whose routes have other methods than the one asked for. */
@@ -377,18 +346,21 @@ static enum MHD_Result dispatch(struct http_request *r)
 	return http_reply_queue(r);
 }
 
-static enum MHD_Result after_headers(struct http_request *r, const char *url, const char *method)
+static enum MHD_Result after_headers(
+	struct http_request *r, const char *url, const char *method, const char *version)
 {
 	struct http_framing f = {0};
+	const char *why = http_head_read(r->mhd, method, url, version, &f);
 	enum MHD_Result ret;
 
-	MHD_get_connection_values_n(r->mhd, MHD_HEADER_KIND, read_header, &f);
+	/* Of chunks there are as many readings as readers: nothing may follow them. */
+	r->last = f.last || why;
+	if (why) {
+		http_count_refusal(r->server, HTTP_REFUSED_FRAMING);
+		return refuse(r, MHD_HTTP_BAD_REQUEST, why);
+	}
 	if (r->bad_uri)
 		return refuse(r, MHD_HTTP_BAD_REQUEST, "NUL in the path");
-	if (f.content_lengths + f.transfer_encodings > 1 || f.length_bad) {
-		http_count_refusal(r->server, HTTP_REFUSED_FRAMING);
-		return refuse(r, MHD_HTTP_BAD_REQUEST, "ambiguous length of the body");
-	}
 	r->path = span_of(url);
 	if (refused_by_route(r, method, &f, &ret))
 		return ret;
@@ -405,7 +377,7 @@ enum MHD_Result http_request_step(void *server, struct MHD_Connection *mhd, cons
 {
 	struct http_request *r = *request;
 	size_t len = *data_len;
-	(void)server, (void)mhd, (void)version;
+	(void)server, (void)mhd;
 
 	if (!r)
 		return MHD_NO;
@@ -413,7 +385,7 @@ enum MHD_Result http_request_step(void *server, struct MHD_Connection *mhd, cons
 	switch (atomic_load(&r->state)) {
 	case REQ_NEW:
 		*data_len = len;
-		return after_headers(r, url, method);
+		return after_headers(r, url, method, version);
 	case REQ_READING:
 		return len > 0 ? take_body(r, data, len) : dispatch(r);
 	case REQ_DISCARDING:

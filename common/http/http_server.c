@@ -193,6 +193,7 @@ static int start_daemon(struct http_server *s, int fd, struct err *e)
 	const struct MHD_OptionItem options[] = {{MHD_OPTION_LISTEN_SOCKET, fd, NULL},
 		{MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0, NULL},
 		{MHD_OPTION_CONNECTION_LIMIT, (intptr_t)c->max_connections * threads, NULL},
+		{MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
 		{MHD_OPTION_CONNECTION_TIMEOUT, c->idle_timeout_s, NULL},
 		{MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)head_bytes, NULL},
 		{MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (intptr_t)head_bytes / 2, NULL},

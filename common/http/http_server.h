@@ -7,8 +7,9 @@
  *
  * Hostile input: a body limit (413 before it is read), a budget for all bytes in flight (503 with
  * Retry-After), a deadline for the body (the connection is cut), a limit on connections and
- * suspended requests; Content-Length with Transfer-Encoding and repeated Content-Length are 400;
- * unknown path 404; wrong method 405 with Allow; wrong content type 415. Errors are JSON:
+ * suspended requests; a head that two readers may read differently is 400 (http_head.c), and
+ * nothing is read behind a chunked body; unknown path 404; wrong method 405 with Allow; wrong
+ * content type 415. Errors are JSON:
  * {"error":"…"}.
  */
 #pragma once

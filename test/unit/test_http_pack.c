@@ -156,7 +156,12 @@ START_TEST(pack__answered_while_packed)
 	http_reply(r, &(struct http_answer){.status = 200, .body = SPAN("done")});
 	raw_read(fd, &answer);
 	ck_assert_str_eq(answer.body, "done");
-	/* The next one on this connection finds nothing left of it. */
+	/* The next one finds nothing left of it, on this connection where it is kept. */
+	if (bodies[_i].chunked) {
+		ck_assert(raw_is_closed(fd));
+		close(fd);
+		fd = raw_connect(http_server_address(server));
+	}
 	ck_assert_int_eq(raw_send_str(fd, "POST /head HTTP/1.1\r\nHost: x\r\n"
 					  "Content-Length: 2\r\n\r\n{}"),
 		0);

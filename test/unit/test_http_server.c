@@ -153,9 +153,10 @@ END_TEST
 START_TEST(http__chunked_bodies_grow_and_are_bounded)
 {
 	char chunk[4096], head[32];
-	int fd = client(), size = (int)sizeof(chunk);
+	int fd, size = (int)sizeof(chunk);
 	memset(chunk, 'x', sizeof(chunk));
 	for (int round = 0; round < 2; round++) {
+		fd = client();
 		int chunks = round == 0 ? 15 : 30; /* 60 kB, then 120 kB: more than allowed */
 		raw_send_str(fd,
 			"POST /echo HTTP/1.1\r\n" JSON_HEAD "Transfer-Encoding: chunked\r\n\r\n");
@@ -170,8 +171,8 @@ START_TEST(http__chunked_bodies_grow_and_are_bounded)
 		ck_assert_int_eq(answer.status, round == 0 ? 200 : 413);
 		if (round == 0)
 			ck_assert_uint_eq(answer.body_len, 15 * sizeof(chunk));
+		close(fd);
 	}
-	close(fd);
 }
 END_TEST
 

@@ -1,0 +1,207 @@
+/*
+ * Requests that two readers may read differently: where one ends and the next begins, or which of
+ * two values counts. A proxy that shares a connection among its callers may stand before us, so
+ * such a request is refused, or is the last one on its connection. Each case ends in bytes that
+ * would be a second request to a lax reader; the handler never sees those.
+ */
+#include "support/run_tests.h"
+#include "unit/http_support.h"
+
+#define SECOND "POST /any/second HTTP/1.1\r\nHost: x\r\n\r\n"
+#define CL2    "Content-Length: 2\r\n"
+
+struct hostile {
+	int status;	  /* of the first answer; 0: the connection is ended without one; or ANY */
+	unsigned answers; /* that handlers gave, on this connection */
+	size_t len;	  /* 0: strlen */
+	const char *request;
+};
+
+#define ANY -2 /* so long as no second request is made of it */
+
+#define WITH_NUL(text) sizeof(text) - 1, text
+
+static const struct hostile hostile[] = {
+	/* As clients send them: the next request is served too. */
+	{200, 2, 0, "POST /echo HTTP/1.1\r\n" JSON_HEAD CL2 "\r\n{}" SECOND},
+	{200, 2, 0, "POST /echo HTTP/1.1\r\n" JSON_HEAD "Content-Length:2\r\n\r\n{}" SECOND},
+	{200, 2, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD "X:\r\nContent-Length: \t 2\r\n\r\n{}" SECOND},
+	{200, 2, 0, "\r\nPOST /echo HTTP/1.1\r\n" JSON_HEAD CL2 "\r\n{}" SECOND},
+	{200, 2, 0, "GET /any HTTP/1.1\r\nhost: x\r\n\r\n" SECOND},
+	/* HTTP/1.0 keeps no connection. */
+	{200, 1, 0, "GET /any HTTP/1.0\r\n\r\n" SECOND},
+	{200, 1, 0, "POST /echo HTTP/1.0\r\n" JSON_HEAD CL2 "\r\n{}" SECOND},
+	{400, 0, 0, "POST /echo HTTP/1.2\r\n" JSON_HEAD CL2 "\r\n{}" SECOND},
+	/* Length. */
+	{400, 0, 0, "POST /echo HTTP/1.1\r\n" JSON_HEAD CL2 CL2 "\r\n{}" SECOND},
+	{400, 0, 0, "POST /echo HTTP/1.1\r\n" JSON_HEAD CL2 "Content-Length: 40\r\n\r\n{}" SECOND},
+	{400, 0, 0, "POST /echo HTTP/1.1\r\n" JSON_HEAD "Content-Length: 2, 2\r\n\r\n{}" SECOND},
+	{400, 0, 0, "POST /echo HTTP/1.1\r\n" JSON_HEAD "Content-Length: +2\r\n\r\n{}" SECOND},
+	{400, 0, 0, "POST /echo HTTP/1.1\r\n" JSON_HEAD "Content-Length: 2 \r\n\r\n{}" SECOND},
+	{400, 0, 0, "POST /echo HTTP/1.1\r\n" JSON_HEAD "Content-Length: 0x2\r\n\r\n{}" SECOND},
+	{400, 0, 0, "POST /echo HTTP/1.1\r\n" JSON_HEAD "Content-Length:\r\n\r\n{}" SECOND},
+	/* Both lengths. */
+	{400, 0, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" SECOND},
+	{400, 0, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" SECOND},
+	/* Codings. */
+	{400, 0, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding: chunked\r\nTransfer-Encoding: "
+		"identity\r\n\r\n0\r\n\r\n" SECOND},
+	{400, 0, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD "Transfer-Encoding: identity\r\n\r\n" SECOND},
+	{400, 0, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n" SECOND},
+	{400, 0, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" SECOND},
+	{400, 0, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding: chunked \r\n\r\n0\r\n\r\n" SECOND},
+	{400, 0, 0,
+		"POST /echo HTTP/1.0\r\n" JSON_HEAD
+		"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" SECOND},
+	/* Chunks: whatever they say, nothing behind them is a request. */
+	{200, 1, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n" SECOND},
+	{200, 1, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding: Chunked\r\n\r\n2;a=b\r\n{}\r\n0\r\n\r\n" SECOND},
+	{ANY, 1, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding: chunked\r\n\r\n2;a=b\nx\r\n{}\r\n0\r\n\r\n" SECOND},
+	{ANY, 1, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding: chunked\r\n\r\n2;a=\"\r\n{}\r\n0\r\n\r\n" SECOND},
+	{ANY, 1, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding: chunked\r\n\r\n2\n{}\n0\n\n" SECOND},
+	{ANY, 1, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding: chunked\r\n\r\n2\r\n{}0\r\n\r\n" SECOND},
+	{ANY, 1, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding: chunked\r\n\r\n 2\r\n{}\r\n0\r\n\r\n" SECOND},
+	{ANY, 1, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding: chunked\r\n\r\n0x2\r\n{}\r\n0\r\n\r\n" SECOND},
+	{ANY, 1, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding: chunked\r\n\r\n10000000000000002\r\n{}\r\n0\r\n\r\n" SECOND},
+	{ANY, 1, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nContent-Length: "
+		"40\r\n\r\n" SECOND},
+	/* Names. */
+	{400, 0, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD CL2
+		"Transfer-Encoding : chunked\r\n\r\n{}" SECOND},
+	{400, 0, 0, "POST /echo HTTP/1.1\r\n" JSON_HEAD "Content-Length : 40\r\n\r\n" SECOND},
+	{400, 0, 0, "POST /echo HTTP/1.1\r\n" JSON_HEAD "Content-Length\t: 40\r\n\r\n" SECOND},
+	{400, 0, 0, "POST /any HTTP/1.1\r\n Host: x\r\n\r\n" SECOND},
+	{400, 0, 0, "POST /any HTTP/1.1\r\nHost: x\r\n: x\r\n\r\n" SECOND},
+	{400, 0, 0, "POST /any HTTP/1.1\r\nHost: x\r\nContent-Length\x0b: 40\r\n\r\n" SECOND},
+	{400, 0, 0, "POST /any HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n" SECOND},
+	/* Folded lines. */
+	{400, 0, 0, "POST /any HTTP/1.1\r\nHost: x\r\nX: a\r\n b\r\n\r\n" SECOND},
+	{400, 0, 0,
+		"POST /any HTTP/1.1\r\nHost: x\r\nX: a\r\n Content-Length: 40\r\nY: "
+		"b\r\n\r\n" SECOND},
+	{400, 0, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n" SECOND},
+	{400, 0, 0, "POST /any HTTP/1.1\r\nHost: x\r\nX:\r\n\tb\r\n\r\n" SECOND},
+	/* Line ends. */
+	{400, 0, 0, "POST /any HTTP/1.1\nHost: x\r\n\r\n" SECOND},
+	{400, 0, 0, "POST /any HTTP/1.1\r\nHost: x\n\r\n" SECOND},
+	{400, 0, 0, "POST /any HTTP/1.1\r\nHost: x\r\n\n" SECOND},
+	{400, 0, 0, "POST /any HTTP/1.0\n\n" SECOND},
+	{400, 0, 0, "POST /any HTTP/1.1\r\nHost: x\r\nX: a\nContent-Length: 40\r\n\r\n" SECOND},
+	{400, 0, 0, "POST /any HTTP/1.1\r\nHost: x\r\nX:  a\nContent-Length: 40\r\n\r\n" SECOND},
+	{400, 0, 0, "POST /any HTTP/1.1\r\nHost: x\r\nX: a\rContent-Length: 40\r\n\r\n" SECOND},
+	{400, 0, 0, "POST /any HTTP/1.1\r\nHost: x\r\nX: a\r\r\n\r\n" SECOND},
+	/* Bytes. */
+	{400, 0, WITH_NUL("POST /any HTTP/1.1\r\nHost: x\r\nX: a\0b\r\n\r\n" SECOND)},
+	{400, 0, WITH_NUL("POST /any HTTP/1.1\r\nHost: x\r\nX: a\0\r\n\r\n" SECOND)},
+	{400, 0, WITH_NUL("POST /any HTTP/1.1\r\nHost: x\r\nX\0: a\r\n\r\n" SECOND)},
+	{400, 0,
+		WITH_NUL("POST /echo HTTP/1.1\r\n" JSON_HEAD
+			 "Content-Length: 2\0 40\r\n\r\n{}" SECOND)},
+	{400, 0, 0, "POST /any HTTP/1.1\r\nHost: x\r\nX: \x01\r\n\r\n" SECOND},
+	{400, 0, 0, "POST /any HTTP/1.1\r\nHost: x\r\nX: \x7f\r\n\r\n" SECOND},
+	/* Whose host, which path. */
+	{400, 0, 0, "POST /any HTTP/1.1\r\n\r\n" SECOND},
+	{400, 0, 0, "POST /any HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n" SECOND},
+	{404, 0, 0, "POST http://x/any HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"},
+	{404, 0, 0, "POST //any HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"},
+	{200, 1, 0, "POST /any/../echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"},
+	{ANY, 0, 0, "POST /any x HTTP/1.1\r\nHost: x\r\n\r\n" SECOND},
+	{400, 0, 0, "POST  /any HTTP/1.1\r\nHost: x\r\n\r\n" SECOND},
+	{ANY, 0, 0, "POST /any  HTTP/1.1\r\nHost: x\r\n\r\n" SECOND},
+	{400, 0, 0, "POST\t/any HTTP/1.1\r\nHost: x\r\n\r\n" SECOND},
+};
+
+START_TEST(http_hostile__one_request_is_one_request)
+{
+	const struct hostile *h = &hostile[_i];
+	unsigned answers = 0;
+	int fd = client(), first;
+
+	raw_send(fd, h->request, h->len ? h->len : strlen(h->request));
+	shutdown(fd, SHUT_WR);
+	raw_read(fd, &answer);
+	first = answer.status;
+	for (; answer.status > 0; raw_read(fd, &answer))
+		answers += answer.status == 200; /* refusals are 4xx */
+	close(fd);
+	if (h->status == ANY) {
+		ck_assert_msg(first >= 0, "%d: neither answer nor end", _i);
+		ck_assert_uint_le(answers, h->answers);
+	} else {
+		ck_assert_msg(first == h->status, "%d: %d instead of %d", _i, first, h->status);
+		ck_assert_uint_eq(answers, h->answers);
+	}
+}
+END_TEST
+
+/* However a head arrives, it is read the same, and the next one too. */
+START_TEST(http_hostile__a_long_head_in_pieces)
+{
+	char head[6000];
+	size_t len = 0;
+	int fd = client();
+
+	len += (size_t)snprintf(head, sizeof(head), "POST /echo HTTP/1.1\r\n" JSON_HEAD);
+	for (int i = 0; i < 40; i++)
+		len += (size_t)snprintf(
+			head + len, sizeof(head) - len, "X-Header-%d: %0*d\r\n", i, i * 2 + 1, i);
+	len += (size_t)snprintf(head + len, sizeof(head) - len, CL2 "\r\n{}");
+	for (int round = 0; round < 2; round++) {
+		for (size_t at = 0; at < len; at += 37) {
+			raw_send(fd, head + at, len - at < 37 ? len - at : 37);
+			usleep(100);
+		}
+		raw_read(fd, &answer);
+		ck_assert_int_eq(answer.status, 200);
+	}
+	close(fd);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *t = tcase_create("http_hostile");
+
+	tcase_set_timeout(t, 60);
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_loop_test(t, http_hostile__one_request_is_one_request, 0, ARRAY_LEN(hostile));
+	tcase_add_test(t, http_hostile__a_long_head_in_pieces);
+	return run_tests(t);
+}
