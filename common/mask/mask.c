@@ -3,6 +3,7 @@
  * text, and writes the input with the edits found.
  */
 #include "common/mask/mask_bytes.h"
+#include "common/mask/mask_config_internal.h"
 #include "common/mask/mask_internal.h"
 
 int masker_new(const char *key_file, const char *config_file, struct masker **ret, struct err *e)

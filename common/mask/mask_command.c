@@ -305,7 +305,7 @@ int mask_command_element(struct mask_frame *f, struct mask_command *c, bool exec
 		c->all |= writes_words(word);
 		return mask_scan(f, 0, word.len);
 	}
-	if (exec && f->ctx->m->config && mask_config_program_only(f->ctx->m->config))
+	if (exec && f->ctx->m->config && mask_own_program_only(f->ctx->m->config))
 		return mask_range(f, 0, word.len, RULE_COMMAND_WORD);
 	if (mask_text_frame(f, (struct mask_where){0}) < 0)
 		return -1;

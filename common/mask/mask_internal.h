@@ -16,7 +16,8 @@
  *   mask_assign.c    name=value in free text;  mask_value.c  where the value ends
  *   mask_command.c   command lines;  mask_option.c  their options in free text
  *   mask_uri.c       request URIs
- *   mask_keys.c      the key file;  mask_config.c  own names, paths and patterns
+ *   mask_keys.c      the key file;  mask_config.c  own names, paths, tokens;  mask_own.c  asking
+ * them
  *
  * Data flow: an entry point opens a root frame over the tape and walks it. Whatever must not pass
  * becomes an edit (offset, length, mark) of the frame it was found in. A string whose content is a
@@ -175,7 +176,7 @@ struct mask_key {
 	struct hmac_key *hmac;
 };
 
-struct mask_config; /* mask_config.c */
+struct mask_config; /* mask_config_internal.h */
 struct mask_frame;
 struct mask_shape;
 
@@ -190,18 +191,16 @@ struct masker {
 int mask_keys_load(struct masker *m, const char *key_file, struct err *e) _must_check_;
 void mask_keys_free(struct masker *m);
 
-int mask_config_load(const char *file, struct mask_config **ret, struct err *e) _must_check_;
-void mask_config_free(struct mask_config *c);
 /* Sets *ret for a name that the configuration speaks about; false: it does not. */
-bool mask_config_name(const struct mask_config *c, struct span name, struct mask_name *ret);
-bool mask_config_has_tokens(const struct mask_config *c);
+bool mask_own_name(const struct mask_config *c, struct span name, struct mask_name *ret);
+bool mask_own_has_tokens(const struct mask_config *c);
 /* Length of an own token pattern that matches at text[off], 0 if none. */
-size_t mask_config_token(const struct mask_config *c, struct span text, size_t off);
+size_t mask_own_token(const struct mask_config *c, struct span text, size_t off);
 /* Adds to f->wanted what own paths name in obj. */
-int mask_config_paths(const struct mask_config *c, struct mask_frame *f, json_ref obj,
+int mask_own_paths(const struct mask_config *c, struct mask_frame *f, json_ref obj,
 	const struct mask_shape *s, bool is_target) _must_check_;
 /* Exec commands: only the program's name is kept. */
-bool mask_config_program_only(const struct mask_config *c);
+bool mask_own_program_only(const struct mask_config *c);
 
 /* ---- frames and edits (mask_frame.c) ---- */
 

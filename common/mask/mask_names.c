@@ -309,7 +309,7 @@ struct mask_name mask_name_of(const struct masker *m, struct span name)
 	const struct mask_name *known = mask_known_field(name);
 	struct mask_name ret = {0};
 
-	if (m->config && mask_config_name(m->config, name, &ret))
+	if (m->config && mask_own_name(m->config, name, &ret))
 		return ret;
 	if (!known)
 		known = known_in_other_case(name);
@@ -324,7 +324,7 @@ enum name_class mask_name_class(const struct masker *m, struct span name)
 {
 	struct mask_name own = {0};
 
-	if (m->config && mask_config_name(m->config, name, &own))
+	if (m->config && mask_own_name(m->config, name, &own))
 		return own.class;
 	return judge(name);
 }

@@ -199,5 +199,5 @@ bool mask_is_plain(const struct masker *m, struct span text)
 		return true;
 	return mask_next_place(m, text, 0) == text.len && !mask_may_be_layered(m, text) &&
 	       !mask_find_bootstrap_token(text.ptr, text.ptr + text.len) &&
-	       !(m->config && mask_config_has_tokens(m->config));
+	       !(m->config && mask_own_has_tokens(m->config));
 }

@@ -558,7 +558,7 @@ static int scan_own_tokens(struct mask_frame *f, size_t off, size_t len)
 	struct span text = {f->text.ptr, off + len};
 
 	for (size_t at = off; at < off + len;) {
-		size_t n = mask_config_token(f->ctx->m->config, text, at);
+		size_t n = mask_own_token(f->ctx->m->config, text, at);
 
 		if (n > 0 && mask_range(f, at, n, RULE_OWN_TEXT) < 0)
 			return -1;

@@ -395,7 +395,7 @@ static int walk_object(struct mask_frame *f, json_ref r, struct mask_where w)
 		return 0;
 	mask_shape_of(f, r, &s);
 	if (config && (s.kind != JSON_NONE || (w.flags & WHERE_TARGET)) &&
-		mask_config_paths(config, f, r, &s, w.flags & WHERE_TARGET) < 0)
+		mask_own_paths(config, f, r, &s, w.flags & WHERE_TARGET) < 0)
 		return -1;
 	if (s.op != JSON_NONE && s.path != JSON_NONE && s.kind == JSON_NONE)
 		return mask_patch_op(f, r, w);

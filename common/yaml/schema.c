@@ -87,7 +87,7 @@ static void *alloc(struct context *c, const struct node *n, size_t count, size_t
 	void *p = arena_calloc(c->arena, count ? count : 1, size);
 	if (!p) {
 		fail(c);
-		errors_add_at(c->errors, n, "the policies need too much memory; load fewer");
+		errors_add_at(c->errors, n, "this needs too much memory; split the file");
 	}
 	return p;
 }

@@ -112,7 +112,7 @@ static struct node *new_node(struct reader *r, const yaml_event_t *event, enum n
 	}
 	struct node *n = arena_calloc(r->arena, 1, sizeof *n);
 	if (!n) {
-		refuse(r, mark, "the policies need too much memory; load fewer or smaller ones");
+		refuse(r, mark, "this needs too much memory; split the file");
 		return NULL;
 	}
 	n->type = type;

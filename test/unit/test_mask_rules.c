@@ -120,31 +120,92 @@ START_TEST(mask__own_rules)
 }
 END_TEST
 
+#define P10 "/a/b/c/d/e/f/g/h/i/j"
+
 START_TEST(mask__bad_configuration)
 {
 	static const struct {
-		const char *text, *says;
-	} cases[] = {{"names: x\n", "line 1: expected a list"}, {"foo: []\n", "unknown field"},
-		{"names: [\"*\"]\n", "matches everything"},
-		{"paths: [{path: /x}]\n", "say resource or kind"},
-		{"paths: [{kind: X}]\n", "path is missing"},
-		{"paths: [{kind: X, path: x}]\n", "begins with '/'"},
-		{"paths: [{kind: X, path: /x, y: z}]\n", "unknown field"},
-		{"tokens: [{prefix: a}]\n", "two or more"},
-		{"tokens: [{prefix: abc, min_length: -1}]\n", "min_length"},
-		{"exec_words: maybe\n", "keep-plain or program-only"},
-		{"names: [a]\nnames: [b]\n", "twice"}, {"names: [\n", "line"},
-		{"- a\n", "expected fields"}};
+		const char *text, *says; /* behind the file's name */
+	} cases[] = {
+		{"names: x\n", ":1:8: names must be a list, not a string"},
+		{"names:\n", ":1:7: names must be a list, not nothing (null)"},
+		{"keep: [a]\nfoo: []\n", ":2:1: unknown field \"foo\" in a masking configuration"},
+		{"nmaes: [a]\n", ":1:1: unknown field \"nmaes\" in a masking configuration; did "
+				 "you mean \"names\"?"},
+		{"names: [\"*\"]\n",
+			":1:9: a name pattern of only * matches everything; name a part"},
+		{"names:\n- ok\n- 12\n",
+			":3:3: each of names must be a string; put it in quotes: \"12\""},
+		{"names:\n- a: b\n", ":2:3: each of names must be a string, not an object"},
+		{"names: [\"\"]\n", ":1:9: expected a text that is not empty"},
+		{"names: [\"a\\0b\"]\n", ":1:9: a value with a control character"},
+		{"paths: [{path: /x}]\n", ":1:9: say resource or kind"},
+		{"paths: [{kind: X}]\n", ":1:9: a path needs the field \"path\""},
+		{"paths:\n- kind: X\n  path: x\n", ":3:9: a path begins with '/' (JSON Pointer)"},
+		{"paths: [{kind: X, path: /x, y: z}]\n", ":1:29: unknown field \"y\" in a path"},
+		{"paths: [{kind: X, path: " P10 P10 P10 "/a/b/c}]\n",
+			":1:25: a path has at most 32 segments; use **"},
+		{"tokens: [{prefix: a}]\n", ":1:19: a token needs a prefix of two or more bytes"},
+		{"tokens: [{min_length: 9}]\n", ":1:10: a token needs the field \"prefix\""},
+		{"tokens: [{prefix: abc, min_length: -1}]\n",
+			":1:36: min_length must be 1 to 4096, not -1"},
+		{"exec_words: maybe\n",
+			":1:13: exec_words \"maybe\" is not known; it is one of keep-plain, "
+			"program-only"},
+		{"names: [a]\nnames: [b]\n", ":2:1: "},
+		{"names: [\n", ":2:1: "},
+		{"- a\n", ":1:1: a masking configuration must be an object, not a list"},
+		{"names: [a]\n---\nkeep: [b]\n", ":3:1: a masking configuration is one document"},
+		{"names: &x [a]\nkeep: *x\n", ":1:8: "},
+		{"foo: []\nbar: []\n", ":1:1: unknown field \"foo\" in a masking configuration "
+				       "(and 1 more)"},
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		char path[] = "/tmp/holdpoint-mask-config.XXXXXX";
+		char path[] = "/tmp/holdpoint-mask-config.XXXXXX", expected[512];
 		struct masker *m = NULL;
 		struct err e;
 
 		put_file(path, cases[i].text);
 		ck_assert_int_eq(masker_new(NULL, path, &m, &e), -1);
-		ck_assert_msg(strstr(e.msg, cases[i].says) && strstr(e.msg, path), "%s", e.msg);
+		snprintf(expected, sizeof(expected), "masking configuration: %s%s", path,
+			cases[i].says);
+		ck_assert_msg(strncmp(e.msg, expected, strlen(expected)) == 0, "got  %s\nnot  %s",
+			e.msg, expected);
 		unlink(path);
+	}
+}
+END_TEST
+
+START_TEST(mask__configuration_that_cannot_be_read)
+{
+	char path[] = "/tmp/holdpoint-mask-config.XXXXXX";
+	struct masker *m = NULL;
+	struct buf large = BUF_INIT(4u << 20);
+	struct err e;
+
+	ck_assert_int_eq(masker_new(NULL, "/nonexistent/mask.yaml", &m, &e), -1);
+	ck_assert_msg(strstr(e.msg, "masking configuration: /nonexistent/mask.yaml: cannot open"),
+		"%s", e.msg);
+	while (large.len <= 1u << 20)
+		buf_add_str(&large, "# a comment, and another one, until it is too large\n");
+	put_file(path, buf_str(&large));
+	ck_assert_int_eq(masker_new(NULL, path, &m, &e), -1);
+	ck_assert_msg(strstr(e.msg, ": larger than 1 MiB"), "%s", e.msg);
+	unlink(path);
+	buf_free(&large);
+}
+END_TEST
+
+START_TEST(mask__empty_configuration)
+{
+	static const char *const texts[] = {"", "# nothing\n", "names: []\n", "{}\n"};
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		struct masker *m = new_masker(MASK_TEST_KEY, texts[i]);
+
+		ck_assert_ptr_nonnull(m);
+		masker_free(m);
 	}
 }
 END_TEST
@@ -160,5 +221,7 @@ int main(void)
 	tcase_add_test(tc, mask__documentation_is_current);
 	tcase_add_test(tc, mask__own_rules);
 	tcase_add_test(tc, mask__bad_configuration);
+	tcase_add_test(tc, mask__configuration_that_cannot_be_read);
+	tcase_add_test(tc, mask__empty_configuration);
 	return run_tests(tc);
 }
