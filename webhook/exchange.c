@@ -275,7 +275,7 @@ static void reply_at_writers_pace(struct exchange *x, const struct decision_reco
 		return;
 	}
 	x->suspended = true;
-	if (recorder_add_slowly(x->webhook->recorder, r, slowed_down, x) != 0)
+	if (recorder_add_paced(x->webhook->recorder, r, slowed_down, x) != RECORDER_WAIT)
 		reply(x, x->body);
 }
 

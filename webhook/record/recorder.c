@@ -6,6 +6,7 @@
  */
 #include "webhook/record/recorder.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <time.h>
 
@@ -25,7 +26,7 @@
 struct waiter {
 	recorder_done_fn done;
 	void *arg;
-	bool courteous; /* waits only to slow down; let go when PostgreSQL does not take rows */
+	bool backpressure; /* waits only to slow down; let go when PostgreSQL takes no rows */
 };
 
 struct batch {
@@ -94,7 +95,7 @@ static void count_dropped(struct recorder *r, size_t rows, const char *why)
 	r->drop_logged_ms = now;
 }
 
-static int add_waiter(struct batch *b, recorder_done_fn done, void *arg, bool courteous)
+static int add_waiter(struct batch *b, recorder_done_fn done, void *arg, bool backpressure)
 {
 	if (b->waiter_count == b->waiter_cap) {
 		size_t cap = b->waiter_cap ? b->waiter_cap * 2 : 64;
@@ -105,12 +106,12 @@ static int add_waiter(struct batch *b, recorder_done_fn done, void *arg, bool co
 		b->waiters = w;
 		b->waiter_cap = cap;
 	}
-	b->waiters[b->waiter_count++] = (struct waiter){done, arg, courteous};
+	b->waiters[b->waiter_count++] = (struct waiter){done, arg, backpressure};
 	return 0;
 }
 
 static int add_row(struct recorder *r, const struct decision_record *record, recorder_done_fn done,
-	void *arg, bool courteous)
+	void *arg, bool backpressure)
 {
 	struct batch *b = &r->filling;
 	size_t before = b->text.len;
@@ -118,7 +119,7 @@ static int add_row(struct recorder *r, const struct decision_record *record, rec
 	if (b->rows >= r->config.queue_rows || r->stopping)
 		return -1;
 	decision_row_put(&b->text, r->config.cluster, r->config.instance, record);
-	if (b->text.failed || (done && add_waiter(b, done, arg, courteous) != 0)) {
+	if (b->text.failed || (done && add_waiter(b, done, arg, backpressure) != 0)) {
 		b->text.len = before;
 		b->text.failed = false;
 		return -1;
@@ -127,38 +128,46 @@ static int add_row(struct recorder *r, const struct decision_record *record, rec
 	return 0;
 }
 
+/* ret_let_go: queued, and done will not be called: nothing is to be waited for. */
 static int add(struct recorder *r, const struct decision_record *record, recorder_done_fn done,
-	void *arg, bool courteous)
+	void *arg, bool backpressure, bool *ret_let_go)
 {
 	bool first, let_go;
 	int rc;
 
 	pthread_mutex_lock(&r->lock);
 	first = r->filling.rows == 0;
-	let_go = courteous && r->failing;
-	rc = add_row(r, record, let_go ? NULL : done, arg, courteous);
+	let_go = backpressure && r->failing;
+	rc = add_row(r, record, let_go ? NULL : done, arg, backpressure);
 	if (rc != 0)
 		count_dropped(r, 1, "the queue is full");
 	pthread_mutex_unlock(&r->lock);
-	if (rc == 0)
-		metric_add(&metrics[M_QUEUED], 1);
-	if (rc == 0 && first)
+	if (rc != 0)
+		return rc;
+	metric_add(&metrics[M_QUEUED], 1);
+	if (first)
 		pthread_cond_signal(&r->more);
-	if (rc == 0 && let_go)
-		done(false, arg);
-	return rc;
+	*ret_let_go = let_go;
+	return 0;
 }
 
 int recorder_add(
 	struct recorder *r, const struct decision_record *record, recorder_done_fn done, void *arg)
 {
-	return add(r, record, done, arg, false);
+	bool let_go;
+
+	return add(r, record, done, arg, false, &let_go);
 }
 
-int recorder_add_slowly(
+enum recorder_pace recorder_add_paced(
 	struct recorder *r, const struct decision_record *record, recorder_done_fn done, void *arg)
 {
-	return add(r, record, done, arg, true);
+	bool let_go;
+
+	assert(done);
+	if (add(r, record, done, arg, true, &let_go) != 0)
+		return RECORDER_DROPPED;
+	return let_go ? RECORDER_GO_ON : RECORDER_WAIT;
 }
 
 bool recorder_is_behind(struct recorder *r)
@@ -173,28 +182,39 @@ bool recorder_is_behind(struct recorder *r)
 
 /* ---- the writer ---- */
 
-static void release_courteous(struct batch *b)
+/* Takes out of b who waits only to slow down. ret: room for all of them; returns how many. */
+static size_t take_paced(struct batch *b, struct waiter *ret)
 {
-	size_t kept = 0;
+	size_t kept = 0, taken = 0;
 
 	for (size_t i = 0; i < b->waiter_count; i++)
-		if (b->waiters[i].courteous)
-			b->waiters[i].done(false, b->waiters[i].arg);
+		if (b->waiters[i].backpressure)
+			ret[taken++] = b->waiters[i];
 		else
 			b->waiters[kept++] = b->waiters[i];
 	b->waiter_count = kept;
+	return taken;
 }
 
 /* From the first write that does not go through to the next that does, nobody slows down. */
 static void set_failing(struct recorder *r, bool failing)
 {
+	struct waiter *paced = NULL;
+	size_t count = 0;
+
 	pthread_mutex_lock(&r->lock);
 	r->failing = failing;
 	if (failing)
-		release_courteous(&r->filling);
+		paced = calloc(
+			r->filling.waiter_count + r->writing.waiter_count + 1, sizeof(*paced));
+	if (paced) { /* else they wait for the end of their batch */
+		count = take_paced(&r->filling, paced);
+		count += take_paced(&r->writing, paced + count);
+	}
 	pthread_mutex_unlock(&r->lock);
-	if (failing)
-		release_courteous(&r->writing);
+	for (size_t i = 0; i < count; i++)
+		paced[i].done(false, paced[i].arg);
+	free(paced);
 }
 
 enum write_result { WRITE_STORED, WRITE_AGAIN, WRITE_REFUSED };
@@ -205,13 +225,12 @@ struct write_job {
 	struct err err;
 };
 
-/* Wrong data (class 22, 23) can be told apart row by row; any other refusal may pass later. */
+/* Wrong data can be told apart row by row; any other refusal may pass later. */
 static enum write_result result_of(enum pg_status status, const char *sqlstate)
 {
 	if (status == PG_OK || (status == PG_REFUSED && strcmp(sqlstate, "23505") == 0))
 		return WRITE_STORED;
-	if (status == PG_REFUSED && sqlstate[0] == '2' &&
-		(sqlstate[1] == '2' || sqlstate[1] == '3'))
+	if (status == PG_REFUSED && pg_fault_of(sqlstate) == PG_FAULT_CONTENT)
 		return WRITE_REFUSED;
 	return WRITE_AGAIN;
 }
@@ -245,35 +264,6 @@ static enum write_result write_text(struct recorder *r, struct span text, struct
 	return job.result;
 }
 
-/* Finds the rows that PostgreSQL refuses and stores all others. Returns how many were refused. */
-static size_t write_apart(struct recorder *r, struct span text, size_t rows)
-{
-	struct err e;
-	const char *middle;
-	size_t first;
-
-	switch (write_text(r, text, &e)) {
-	case WRITE_STORED:
-		return 0;
-	case WRITE_AGAIN:
-		return rows;
-	case WRITE_REFUSED:
-		break;
-	}
-	if (rows == 1) {
-		log_error("decision_record_refused", LOG_STR("error", e.msg));
-		return 1;
-	}
-	middle = text.ptr;
-	for (first = 0; first < rows / 2; first++)
-		middle =
-			(const char *)memchr(middle, '\n', text.len - (size_t)(middle - text.ptr)) +
-			1;
-	return write_apart(r, (struct span){text.ptr, (size_t)(middle - text.ptr)}, first) +
-	       write_apart(r, (struct span){middle, text.len - (size_t)(middle - text.ptr)},
-		       rows - first);
-}
-
 /* Whether to try again: not when somebody waits for the answer, nor beyond the time to stop. */
 static bool may_try_again(struct recorder *r)
 {
@@ -289,33 +279,78 @@ static bool may_try_again(struct recorder *r)
 	return again;
 }
 
-/* Returns how many rows could not be stored. */
-static size_t write_batch(struct recorder *r)
-{
-	struct batch *b = &r->writing;
-	bool failed_before = false;
-	struct err e;
+/* What a batch has met so far. */
+struct writing {
+	struct recorder *r;
+	bool delayed;
+	size_t lost; /* rows */
+};
 
+/* Once a batch; from then on nobody slows down. */
+static void note_delay(struct writing *w, const struct err *e)
+{
+	if (w->delayed)
+		return;
+	w->delayed = true;
+	metric_add(&metrics[M_FAILURES], 1);
+	log_warn("decision_records_delayed", LOG_STR("error", e->msg),
+		LOG_INT("rows", w->r->writing.rows));
+	set_failing(w->r, true);
+}
+
+/* Writes rows, trying again what may pass later. True: PostgreSQL refuses them for what is in one
+ * of them; else they are stored, or counted as lost. */
+static bool is_refused(struct writing *w, struct span text, size_t rows, struct err *e)
+{
 	for (;;) {
-		switch (write_text(r, buf_span(&b->text), &e)) {
+		switch (write_text(w->r, text, e)) {
 		case WRITE_STORED:
-			set_failing(r, false);
-			return 0;
+			set_failing(w->r, false);
+			return false;
 		case WRITE_REFUSED:
-			return write_apart(r, buf_span(&b->text), b->rows);
+			return true;
 		case WRITE_AGAIN:
 			break;
 		}
-		if (!failed_before) {
-			metric_add(&metrics[M_FAILURES], 1);
-			log_warn("decision_records_delayed", LOG_STR("error", e.msg),
-				LOG_INT("rows", b->rows));
-			set_failing(r, true);
+		note_delay(w, e);
+		if (!may_try_again(w->r)) {
+			w->lost += rows;
+			return false;
 		}
-		failed_before = true;
-		if (!may_try_again(r))
-			return b->rows;
 	}
+}
+
+/* Writes rows; of those that are refused together, each half for itself. */
+static void write_rows(struct writing *w, struct span text, size_t rows)
+{
+	struct err e;
+	const char *middle;
+	size_t first;
+
+	if (!is_refused(w, text, rows, &e))
+		return;
+	if (rows == 1) {
+		log_error("decision_record_refused", LOG_STR("error", e.msg));
+		w->lost++;
+		return;
+	}
+	middle = text.ptr;
+	for (first = 0; first < rows / 2; first++)
+		middle =
+			(const char *)memchr(middle, '\n', text.len - (size_t)(middle - text.ptr)) +
+			1;
+	write_rows(w, (struct span){text.ptr, (size_t)(middle - text.ptr)}, first);
+	write_rows(w, (struct span){middle, text.len - (size_t)(middle - text.ptr)}, rows - first);
+}
+
+/* Returns how many rows could not be stored. */
+static size_t write_batch(struct recorder *r)
+{
+	struct writing w = {.r = r};
+
+	write_rows(&w, buf_span(&r->writing.text), r->writing.rows);
+	assert(w.lost <= r->writing.rows);
+	return w.lost;
 }
 
 static void finish_batch(struct recorder *r, size_t lost)

@@ -42,7 +42,8 @@ int recorder_open(
 /* Writes what is queued, for at most wait_ms; what is left then is counted as dropped. */
 void recorder_close(struct recorder *r, unsigned wait_ms);
 
-/* Called by the writer's thread, once, after the commit or when it is known that there is none. */
+/* Called by the writer's thread, once, after the commit or when it is known that there is none. No
+ * lock is held: it may call the recorder. */
 typedef void (*recorder_done_fn)(bool stored, void *arg);
 
 /*
@@ -52,12 +53,15 @@ typedef void (*recorder_done_fn)(bool stored, void *arg);
 int recorder_add(struct recorder *r, const struct decision_record *record, recorder_done_fn done,
 	void *arg) _must_check_;
 
-/*
- * As recorder_add(), for a request that waits only so as not to outrun the writer: done is called
- * after the commit, or at once (false) when PostgreSQL stops taking rows; the row stays queued
- * then.
- */
-int recorder_add_slowly(struct recorder *r, const struct decision_record *record,
+enum recorder_pace {
+	RECORDER_WAIT,	  /* queued; done is called after the commit, or with false as soon as
+			     PostgreSQL stops taking rows (the row stays queued then) */
+	RECORDER_GO_ON,	  /* queued; PostgreSQL takes no rows now, done is not called */
+	RECORDER_DROPPED, /* the queue is full; counted as dropped, done is not called */
+};
+
+/* As recorder_add(), for a request that waits only so as not to outrun the writer. */
+enum recorder_pace recorder_add_paced(struct recorder *r, const struct decision_record *record,
 	recorder_done_fn done, void *arg) _must_check_;
 
 /* More waits than the writer keeps up with, while PostgreSQL takes rows. */
