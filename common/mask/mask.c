@@ -1,10 +1,53 @@
 /*
  * Masking as others see it: makes the masker, opens the root frame for an event, an object or a
- * text, and writes the input with the edits found.
+ * text, and writes the input with the edits found. The files of masking:
+ *
+ *   mask.c           entry points, writing the result, rules' counters
+ *   mask_rules.c     the table of rules and the documentation made from it
+ *   mask_frame.c     texts under examination and the edits found in them
+ *   mask_names.c     is this the name of a secret?  mask_fold.c  in letters that only look alike
+ *   mask_fields.c    field names of Kubernetes: which are structure, which are plain
+ *   mask_walk.c      objects, lists, strings of a JSON tape
+ *   mask_secret.c    Secrets, and messages about them
+ *   mask_kube.c      patches, Tables, user extras, admission requests
+ *   mask_managed.c   managed fields
+ *   mask_layers.c    JSON in a string, base64, gzip, hex, percent escapes;  mask_utf16.c
+ *   mask_plain.c     where in a text a pattern may begin; the quick answer for most strings
+ *   mask_text.c      patterns in free text;  mask_tokens.c  tokens with a known beginning
+ *   mask_assign.c    name=value in free text;  mask_pair.c  where the value ends
+ *   mask_command.c   command lines;  mask_option.c  their options in free text
+ *   mask_uri.c       request URIs
+ *   mask_keys.c      the key file
+ *   mask_config.c    own names, paths and tokens as written;  mask_own.c  asking them
+ *
+ * Data flow: an entry point opens a root frame over the tape and walks it. Whatever must not pass
+ * becomes an edit (offset, length, mark) of the frame it was found in. A string whose content is a
+ * text of its own (JSON, escaped text, a URI) is examined in a child frame; closing the child
+ * translates its edits to offsets of the parent, so that at the end all edits are offsets into the
+ * caller's bytes, and everything between them is copied unchanged.
+ *
+ * Functions return 0, or -1 when something could not be examined (arena full, a bound reached); the
+ * nearest caller that can masks the whole value then.
  */
-#include "common/mask/mask_bytes.h"
+#include <pthread.h>
+
+#include "common/mask/mask_bytes_internal.h"
+#include "common/mask/mask_command_internal.h"
 #include "common/mask/mask_config_internal.h"
-#include "common/mask/mask_internal.h"
+#include "common/mask/mask_kube_internal.h"
+#include "common/mask/mask_text_internal.h"
+
+/* Tables that are looked things up in are made of constant ones and never change again: a process
+ * needs them once, however many maskers it has. */
+static pthread_once_t tables_once = PTHREAD_ONCE_INIT;
+
+static void fill_tables(void)
+{
+	mask_names_init();
+	mask_fields_init();
+	mask_tokens_init();
+	mask_plain_init();
+}
 
 int masker_new(const char *key_file, const char *config_file, struct masker **ret, struct err *e)
 {
@@ -12,7 +55,7 @@ int masker_new(const char *key_file, const char *config_file, struct masker **re
 
 	if (!m)
 		return err_set(e, "out of memory");
-	mask_fields_init();
+	pthread_once(&tables_once, fill_tables);
 	if (mask_keys_load(m, key_file, e) < 0)
 		return -1;
 	if (config_file && mask_config_load(config_file, &m->config, e) < 0)

@@ -1,9 +1,11 @@
 /*
  * Values that stand beside their name in free text: shell and INI (NAME=value), URLs and DSNs
  * (a=b&c=d; a=b;c=d), YAML and headers (name: value), JSON that does not parse ("name":"value"),
- * XML (<name>value</name>) and SQL (PASSWORD 'value'). Where the value ends: mask_value.c.
+ * XML (<name>value</name>) and SQL (PASSWORD 'value'). Where the value ends: mask_pair.c.
  */
-#include "common/mask/mask_pair.h"
+#include "common/mask/mask_layers_internal.h"
+#include "common/mask/mask_pair_internal.h"
+#include "common/mask/mask_text_internal.h"
 
 /* The name that ends before the separator. False: there is none. */
 static bool find_name(struct pair *p)

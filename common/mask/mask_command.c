@@ -5,8 +5,10 @@
  * What is run with exec was typed by somebody, secrets and all, so there only words stay that are
  * known to be harmless: the program, options' names, paths, small numbers, plain words.
  */
-#include "common/mask/mask_bytes.h"
-#include "common/mask/mask_internal.h"
+#include "common/mask/mask_bytes_internal.h"
+#include "common/mask/mask_command_internal.h"
+#include "common/mask/mask_own_internal.h"
+#include "common/mask/mask_text_internal.h"
 
 static size_t count_of(struct span s, bool (*is)(char c))
 {

@@ -5,10 +5,8 @@
  *
  * Names that are not here are judged by mask_names.c.
  */
+#include "common/mask/mask_names_internal.h"
 #include <assert.h>
-#include <pthread.h>
-
-#include "common/mask/mask_internal.h"
 
 struct known {
 	const char *text;
@@ -485,7 +483,6 @@ static struct {
 	struct mask_name name;
 } fields[ARRAY_LEN(known_fields)];
 static uint16_t slots[SLOTS]; /* index + 1 into fields */
-static pthread_once_t slots_once = PTHREAD_ONCE_INIT;
 
 static inline uint64_t load8(const char *p)
 {
@@ -524,12 +521,9 @@ static inline uint32_t slot_of(struct ends e, size_t len)
 	return (uint32_t)((h ^ h >> 29) * 0x9e3779b97f4a7c15u >> 53) & (SLOTS - 1);
 }
 
-static void fill_slots(void)
+void mask_fields_init(void)
 {
 	static_assert(ARRAY_LEN(known_fields) < SLOTS / 2, "known_fields needs more slots");
-	mask_names_init();
-	mask_tokens_init();
-	mask_plain_init();
 	for (size_t i = 0; i < ARRAY_LEN(known_fields); i++) {
 		struct span text = span_of(known_fields[i].text);
 		struct ends ends = ends_of(text);
@@ -542,11 +536,6 @@ static void fill_slots(void)
 			slot = (slot + 1) & (SLOTS - 1);
 		slots[slot] = (uint16_t)(i + 1);
 	}
-}
-
-void mask_fields_init(void)
-{
-	pthread_once(&slots_once, fill_slots);
 }
 
 const struct mask_name *mask_known_field(struct span name)

@@ -3,7 +3,7 @@
  * with invisible characters between them. Who reads "p\u0430ssword" takes its value for a password.
  */
 #include "common/base/utf8.h"
-#include "common/mask/mask_internal.h"
+#include "common/mask/mask_names_internal.h"
 
 struct alike {
 	uint16_t from;

@@ -8,8 +8,8 @@
 #include <assert.h>
 
 #include "common/base/utf8.h"
-#include "common/mask/mask_bytes.h"
-#include "common/mask/mask_internal.h"
+#include "common/mask/mask_bytes_internal.h"
+#include "common/mask/mask_frame_internal.h"
 
 #define MARK_BEGIN "[masked hmac-sha256:"
 

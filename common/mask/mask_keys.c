@@ -8,8 +8,8 @@
  * The first one makes the marks, which then carry its id; the others are only for comparing a value
  * with older marks. A file that is not of this form is one key: its bytes.
  */
-#include "common/mask/mask_bytes.h"
-#include "common/mask/mask_internal.h"
+#include "common/mask/mask_bytes_internal.h"
+#include "common/mask/mask_frame_internal.h"
 
 #define KEY_FILE_MAX  65536
 #define KEY_BYTES_MIN 32

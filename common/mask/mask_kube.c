@@ -3,7 +3,8 @@
  * the extras of a user, and admission requests. Secrets: mask_secret.c; managed fields:
  * mask_managed.c.
  */
-#include "common/mask/mask_internal.h"
+#include "common/mask/mask_command_internal.h"
+#include "common/mask/mask_kube_internal.h"
 
 /* ---- patches ---- */
 

@@ -9,8 +9,9 @@
 #define ZLIB_CONST
 #include <zlib.h>
 
-#include "common/mask/mask_bytes.h"
-#include "common/mask/mask_internal.h"
+#include "common/mask/mask_bytes_internal.h"
+#include "common/mask/mask_layers_internal.h"
+#include "common/mask/mask_text_internal.h"
 
 #define BASE64_LEN_MIN	 16
 #define HEX_LEN_MIN	 32

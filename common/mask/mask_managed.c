@@ -2,7 +2,8 @@
  * metadata.managedFields: its keys are names of fields ("f:spec"), but also values, as elements of
  * sets (`v:"…"`) and keys of lists (`k:{…}`).
  */
-#include "common/mask/mask_internal.h"
+#include "common/mask/mask_kube_internal.h"
+#include "common/mask/mask_text_internal.h"
 
 /* The name that a value in fieldsV1 belongs to: of the nearest "f:" key above it. */
 static bool field_is_secret(struct mask_frame *f, json_ref key)

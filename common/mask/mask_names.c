@@ -8,8 +8,8 @@
  */
 #include <assert.h>
 
-#include "common/mask/mask_bytes.h"
-#include "common/mask/mask_internal.h"
+#include "common/mask/mask_bytes_internal.h"
+#include "common/mask/mask_own_internal.h"
 
 struct words {
 	char text[MASK_NAME_MAX + 1]; /* lower case, separators left out */

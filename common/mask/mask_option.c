@@ -2,7 +2,10 @@
  * Options of command lines in free text: --password value, -p of database clients, -u
  * user:password, and what is piped into --password-stdin.
  */
-#include "common/mask/mask_pair.h"
+#include "common/mask/mask_command_internal.h"
+#include "common/mask/mask_layers_internal.h"
+#include "common/mask/mask_pair_internal.h"
+#include "common/mask/mask_text_internal.h"
 
 /* Programs that take a password after a one-letter option. */
 char mask_password_option(struct span command)

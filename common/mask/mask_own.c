@@ -2,8 +2,10 @@
  * Asking the own rules of a configuration: what it says of a name, where a token of its own stands,
  * which values its paths mean.
  */
+#include <stdio.h>
+
 #include "common/mask/mask_config_internal.h"
-#include "common/mask/mask_internal.h"
+#include "common/mask/mask_own_internal.h"
 
 /* ---- names and tokens ---- */
 

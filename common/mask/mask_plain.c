@@ -6,8 +6,10 @@
  * look-up; what follows there, or stands before, rules out nearly all of them. The scan
  * (mask_text.c) looks at the remaining places only, so the quick answer and the scan cannot differ.
  */
-#include "common/mask/mask_bytes.h"
-#include "common/mask/mask_internal.h"
+#include "common/mask/mask_bytes_internal.h"
+#include "common/mask/mask_layers_internal.h"
+#include "common/mask/mask_own_internal.h"
+#include "common/mask/mask_text_internal.h"
 
 static uint32_t pairs[65536 / 32]; /* a bit for each two bytes, in the order of this machine */
 

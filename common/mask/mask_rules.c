@@ -4,7 +4,7 @@
  */
 #include <assert.h>
 
-#include "common/mask/mask_internal.h"
+#include "common/mask/mask_rules_internal.h"
 
 const struct mask_rule_info mask_rules[RULE_COUNT] = {
 	[RULE_NONE] = {"none", "", ""},

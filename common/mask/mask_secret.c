@@ -3,7 +3,7 @@
  * server needs. Everything else is masked, field names excepted; and the API server's messages
  * about Secrets, which quote what was sent.
  */
-#include "common/mask/mask_internal.h"
+#include "common/mask/mask_kube_internal.h"
 
 /* Kinds whose fields are not a Secret's although the request is about Secrets. */
 static bool is_envelope(struct mask_frame *f, const struct mask_shape *s)

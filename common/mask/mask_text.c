@@ -3,8 +3,10 @@
  * what messages quote, and the places where name=value and the like are looked at (mask_assign.c).
  * Only the places are looked at that mask_plain.c says a pattern may begin at.
  */
-#include "common/mask/mask_bytes.h"
-#include "common/mask/mask_internal.h"
+#include "common/mask/mask_bytes_internal.h"
+#include "common/mask/mask_layers_internal.h"
+#include "common/mask/mask_own_internal.h"
+#include "common/mask/mask_text_internal.h"
 
 /* The text under the scan. A pattern that masks something returns where to go on. */
 struct scan {

@@ -3,8 +3,8 @@
  */
 #include <assert.h>
 
-#include "common/mask/mask_bytes.h"
-#include "common/mask/mask_internal.h"
+#include "common/mask/mask_bytes_internal.h"
+#include "common/mask/mask_text_internal.h"
 
 struct token {
 	const char *prefix;

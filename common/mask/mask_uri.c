@@ -3,8 +3,9 @@
  * masked, for it was meant for whatever the request was passed on to. `command=` is a command line.
  * Behind /proxy/ the path too belongs to somebody else: only plain segments stay.
  */
-#include "common/mask/mask_bytes.h"
-#include "common/mask/mask_internal.h"
+#include "common/mask/mask_bytes_internal.h"
+#include "common/mask/mask_command_internal.h"
+#include "common/mask/mask_text_internal.h"
 
 struct uri {
 	struct mask_frame *f;

@@ -3,8 +3,8 @@
  * keys).
  */
 #include "common/base/utf8.h"
-#include "common/mask/mask_bytes.h"
-#include "common/mask/mask_internal.h"
+#include "common/mask/mask_bytes_internal.h"
+#include "common/mask/mask_layers_internal.h"
 
 enum order { NOT_UTF16, LITTLE_ENDIAN_FIRST, BIG_ENDIAN_FIRST };
 

@@ -4,7 +4,10 @@
  * shape, or down again. What a strong name says holds for everything below it, except for fields
  * that only say where a secret is.
  */
-#include "common/mask/mask_internal.h"
+#include "common/mask/mask_command_internal.h"
+#include "common/mask/mask_kube_internal.h"
+#include "common/mask/mask_own_internal.h"
+#include "common/mask/mask_text_internal.h"
 
 struct mask_name mask_key_name(struct mask_frame *f, json_ref key)
 {

@@ -1,11 +1,12 @@
 /*
  * A name and the value that stands beside it in a text: what the files that find such pairs share
- * (mask_assign.c, mask_option.c), and where the value ends (mask_value.c).
+ * (mask_assign.c, mask_option.c), and where the value ends (mask_pair.c).
  */
 #pragma once
 
-#include "common/mask/mask_bytes.h"
-#include "common/mask/mask_internal.h"
+#include "common/mask/mask_bytes_internal.h"
+#include "common/mask/mask_frame_internal.h"
+#include "common/mask/mask_names_internal.h"
 
 /* A name and its value in text[begin..end). Whoever finds the name sets the other offsets up to the
  * separator. */

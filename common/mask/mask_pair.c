@@ -2,7 +2,8 @@
  * Where a value that stands beside its name ends. That depends on what it stands in: quotes, a
  * shell word, a line, a block of YAML, a parameter, an XML element. In doubt it ends later.
  */
-#include "common/mask/mask_pair.h"
+#include "common/mask/mask_pair_internal.h"
+#include "common/mask/mask_text_internal.h"
 
 bool pair_begins_line(const struct pair *p)
 {

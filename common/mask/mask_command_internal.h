@@ -1,0 +1,33 @@
+/* Command lines and URIs: their words, options and passwords. */
+#pragma once
+
+#include "common/mask/mask_walk_internal.h"
+
+/* beside: the object that the list stands in may name the program elsewhere; NULL: none. */
+int mask_command_list(struct mask_frame *f, json_ref array, const struct mask_shape *beside,
+	struct mask_where w) _must_check_;
+/* What earlier words of a command line say of the next one. */
+struct mask_command {
+	unsigned index;
+	bool next_is_secret; /* --password */
+	bool next_is_user;   /* --user user:password */
+	bool all;	     /* echo …: everything that follows */
+	char password_options[4];
+};
+/* One word of a command line (or a script in one): the whole text of f. */
+int mask_command_element(struct mask_frame *f, struct mask_command *c, bool exec) _must_check_;
+/* The one-letter option with which a program named in command takes a password, or 0. */
+char mask_password_option(struct span command);
+/* The same for the program that an image is named after ("docker.io/library/mysql:8"). */
+char mask_image_option(struct span image);
+/* Does a user, with a password perhaps, follow? -u, --user. */
+bool mask_is_user_option(struct span option);
+/* Where the password in "user:password" begins; word.len when there is none. */
+size_t mask_user_password(struct span word);
+/* The whole text is a URI; proxy_path: it is the part behind …/proxy. */
+int mask_uri(struct mask_frame *f, bool proxy_path) _must_check_;
+/* The same for a string on the tape. */
+int mask_uri_value(struct mask_frame *f, json_ref r, bool proxy_path) _must_check_;
+/* Is the URI about Secrets? Requests without an objectRef tell by it alone. */
+bool mask_uri_names_secrets(struct mask_frame *f, json_ref uri);
+bool mask_harmless_word(struct span word);

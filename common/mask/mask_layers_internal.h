@@ -1,0 +1,23 @@
+/* Texts in another form: JSON in a string, base64, gzip, hex, percent escapes, UTF-16. */
+#pragma once
+
+#include "common/mask/mask_walk_internal.h"
+
+#define MASK_LAYER_BYTES_MAX (32u << 20) /* decoded bytes in all, each call */
+#define MASK_LAYER_NODES_MAX (1u << 20)	 /* tape nodes of one text inside a text */
+
+/*
+ * Looks into the frame's text if it is JSON, base64, gzip, hex or percent-escaped. *ret_done:
+ * nothing is left to look for in the text itself.
+ */
+int mask_layers(struct mask_frame *f, struct mask_where w, bool *ret_done) _must_check_;
+/* Would mask_layers() find something in text? False when it surely would not. */
+bool mask_may_be_layered(const struct masker *m, struct span text);
+/* Is there a secret in what the base64 f->text[off..off+len) spells? Then it is masked. */
+int mask_base64_run(struct mask_frame *f, size_t off, size_t len) _must_check_;
+/* Does base64 spell text, to judge by its first eight bytes? */
+bool mask_base64_is_text(struct span s);
+/* Is a decoded text UTF-16, in either order of bytes, and what does it spell? Absent when the arena
+ * is full. (mask_utf16.c) */
+bool mask_is_utf16(struct span s);
+struct span mask_from_utf16(struct span s, struct arena *arena);

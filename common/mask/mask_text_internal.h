@@ -1,0 +1,57 @@
+/* Patterns in free text. */
+#pragma once
+
+#include "common/mask/mask_walk_internal.h"
+
+/* How far patterns look back for what a place belongs to, and ahead for the end of a URL or a
+ * quote: without a bound a text of nothing but beginnings would cost the square of its length. */
+#define MASK_LOOK_MAX 1024
+
+/*
+ * Can nothing hide in this text, escapes resolved? The quick answer that spares most strings a
+ * frame; false when in doubt.
+ */
+bool mask_is_plain(const struct masker *m, struct span text);
+/* The next offset in text, from at on, at which a pattern may begin; text.len if there is none. */
+size_t mask_next_place(const struct masker *m, struct span text, size_t at);
+/* Masks what patterns find in f->text[off..off+len). */
+int mask_scan(struct mask_frame *f, size_t off, size_t len) _must_check_;
+/* Length of the words with which a message introduces a value that it quotes ("Invalid value: ").
+ */
+size_t mask_quoting_words(const char *p, const char *end);
+/* Where the next bootstrap token (abcdef.0123456789abcdef) begins, or NULL. */
+const char *mask_find_bootstrap_token(const char *p, const char *end);
+
+enum mask_tail {
+	TAIL_ALNUM,
+	TAIL_URL,
+	TAIL_UPPER,
+	TAIL_HEX,
+	TAIL_BASE64,
+	TAIL_CRYPT,
+	TAIL_URI, /* all that does not end a URI in a text */
+};
+/* How many bytes from p on may go on a token of that alphabet. */
+size_t mask_tail_len(const char *p, const char *end, enum mask_tail tail);
+/* Length of the token with a known beginning at p, 0 if none is there. p + 1 < end. */
+size_t mask_token_len(const char *begin, const char *p, const char *end);
+/* The known beginnings, by number; NULL behind the last one. */
+const char *mask_token_prefix(size_t i);
+
+/* Does a name stand before the separator (=, :, >) at sep that makes its value worth a look? */
+bool mask_is_separator(const struct masker *m, const char *begin, const char *sep, const char *end);
+/* name=value, name: value, name>value at the separator text[sep]; *ret_end: where to go on. */
+int mask_assignment(
+	struct mask_frame *f, size_t begin, size_t end, size_t sep, size_t *ret_end) _must_check_;
+/* " --name value" where text[off] is the first dash. */
+int mask_option(
+	struct mask_frame *f, size_t begin, size_t end, size_t off, size_t *ret_end) _must_check_;
+/* echo x | base64 -d at text[off]: the base64 that is written into it. */
+int mask_piped_base64(
+	struct mask_frame *f, size_t begin, size_t end, size_t off, size_t *ret_end) _must_check_;
+/* A whole text: patterns, manifests of Secrets, layers. */
+int mask_text_frame(struct mask_frame *f, struct mask_where w) _must_check_;
+
+/* Tables, see mask_names_internal.h. plain after tokens. */
+void mask_tokens_init(void);
+void mask_plain_init(void);
