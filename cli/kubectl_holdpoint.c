@@ -113,7 +113,7 @@ static int decide_one(const struct options *o, const struct kube_config *config,
 	struct arena *arena, const char *id, bool approve)
 {
 	_cleanup_(buf_free) struct buf body = BUF_INIT(1 << 20);
-	struct kube_answer answer;
+	_cleanup_(kube_answer_free) struct kube_answer answer = {0};
 	struct err e;
 	int rc = CLI_OK;
 
@@ -132,8 +132,6 @@ static int decide_one(const struct options *o, const struct kube_config *config,
 		rc = print_decided(o, &answer, id, approve);
 	else
 		rc = kubectl_explain(o->self, &answer, arena);
-	buf_free(&answer.body);
-	buf_free(&answer.warnings);
 	return rc;
 }
 
@@ -213,7 +211,7 @@ static int kubectl_reviews(const struct command *self, int argc, char **argv)
 	struct options o = {.self = self};
 	const struct flag flags[] = {KUBECTL_FLAGS(o.kube, o.output), {0}};
 	struct kube_config config;
-	struct kube_answer answer;
+	_cleanup_(kube_answer_free) struct kube_answer answer = {0};
 	struct err e;
 	int rc = cli_parse(self, flags, argc, argv, 0, 0, NULL, NULL);
 
@@ -229,8 +227,6 @@ static int kubectl_reviews(const struct command *self, int argc, char **argv)
 		rc = cli_print_json(self, buf_span(&answer.body));
 	else
 		rc = print_reviews(&o, buf_span(&answer.body), arena);
-	buf_free(&answer.body);
-	buf_free(&answer.warnings);
 	return rc;
 }
 

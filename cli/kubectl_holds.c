@@ -102,7 +102,7 @@ int kubectl_list(const struct command *self, int argc, char **argv)
 	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 16, KUBECTL_ARENA_MAX);
 	struct question q = {.self = self, .arena = arena};
 	const struct flag flags[] = {KUBECTL_FLAGS(q.kube, q.output), {0}};
-	struct kube_answer answer = {0};
+	_cleanup_(kube_answer_free) struct kube_answer answer = {0};
 	struct json_doc d;
 	int rc = cli_parse(self, flags, argc, argv, 0, 0, NULL, NULL);
 
@@ -114,8 +114,6 @@ int kubectl_list(const struct command *self, int argc, char **argv)
 			self, json_text(&d, json_pointer_str(&d, JSON_ROOT, "/status/holds")));
 	else if (rc == CLI_OK)
 		print_list(&q, &d);
-	buf_free(&answer.body);
-	buf_free(&answer.warnings);
 	return rc;
 }
 
@@ -173,7 +171,7 @@ int kubectl_show(const struct command *self, int argc, char **argv)
 	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 16, KUBECTL_ARENA_MAX);
 	struct question q = {.self = self, .arena = arena};
 	const struct flag flags[] = {KUBECTL_FLAGS(q.kube, q.output), {0}};
-	struct kube_answer answer = {0};
+	_cleanup_(kube_answer_free) struct kube_answer answer = {0};
 	const char *id;
 	char hold[1][24];
 	struct json_doc d;
@@ -195,7 +193,5 @@ int kubectl_show(const struct command *self, int argc, char **argv)
 		rc = cli_print_json(self, json_text(&d, h));
 	else if (rc == CLI_OK)
 		rc = print_hold(&q, &d, h);
-	buf_free(&answer.body);
-	buf_free(&answer.warnings);
 	return rc;
 }

@@ -1,6 +1,5 @@
 #include "webhook/notify/notifier.h"
 
-#include <curl/curl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <time.h>
@@ -273,7 +272,7 @@ int notifier_open(const char *targets_file, const char *database_url, const char
 	struct notifier *n = calloc(1, sizeof(*n));
 	int rc;
 
-	if (!n || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+	if (!n) {
 		free(n);
 		return err_set(e, "out of memory");
 	}
