@@ -127,7 +127,7 @@ static struct walk walk_of(const struct json_doc *d, const struct json_node *n)
 /* The next byte, -1 at the end. */
 static int walk_next(struct walk *w)
 {
-	bool lone;
+	bool lone = false;
 
 	if (w->at < w->len)
 		return (unsigned char)w->bytes[w->at++];
