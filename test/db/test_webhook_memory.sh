@@ -43,7 +43,7 @@ verdicts "$work/good" >"$work/right"
 equals "${#fixtures[@]}" "$(wc -l <"$work/right")" "answers with enough memory"
 
 total=0
-for every in 2 3 5 7 11 13; do
+for every in 2 3 7; do
   say "- every ${every}. allocation fails"
   echo "$every" >"$work/every"
   ask_all "$work/short-$every"
@@ -55,7 +55,7 @@ for every in 2 3 5 7 11 13; do
   [[ ! -s $work/wrong ]] || fail "let through: $(head -n 3 "$work/wrong")"
   total=$((total + $(comm -12 "$work/answered" "$work/right" | wc -l)))
 done
-((total < 6 * ${#fixtures[@]})) || fail "no answer suffered: did any allocation fail?"
+((total < 3 * ${#fixtures[@]})) || fail "no answer suffered: did any allocation fail?"
 
 say "- afterwards all is as before"
 ask_all "$work/again"
