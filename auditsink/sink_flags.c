@@ -110,8 +110,8 @@ void sink_flags(struct sink_options *o, struct flag table[SINK_FLAGS_MAX])
 			.type = FLAG_STRING,
 			.value = &c->mask_key_file,
 			.arg = "FILE",
-			.help = "At least 32 random bytes: the key of the marks that replace "
-				"secrets. Without it marks do not compare across restarts."},
+			.help = "At least 32 random bytes: the key of the pseudonyms that replace "
+				"secrets. Without it pseudonyms do not compare across restarts."},
 		{.name = "mask-config",
 			.type = FLAG_STRING,
 			.value = &c->mask_config,

@@ -84,10 +84,10 @@ const struct command commands[] = {
 		.args = "[FILE…]",
 		.run = cli_mask,
 		.summary = "Show what masking does to events or objects; needs no database",
-		.examples =
-			"  holdpoint mask --explain < events.json\n"
-			"  kubectl get secret db -o json | holdpoint mask\n"
-			"  holdpoint mask --marks --mask-key-file mask.key < leaked-password\n"},
+		.examples = "  holdpoint mask --explain < events.json\n"
+			    "  kubectl get secret db -o json | holdpoint mask\n"
+			    "  holdpoint mask --pseudonyms --mask-key-file mask.key < "
+			    "leaked-password\n"},
 	{.name = "policy check",
 		.args = "FILE…",
 		.run = cli_policy_check,

@@ -1,7 +1,7 @@
 /*
  * holdpoint mask: shows what the masking of the audit sink does to events, lists or objects, before
  * anything is stored anywhere. Needs no database. --explain says which rule masked which place;
- * --marks gives the marks of one known secret, to look for it in what was stored.
+ * --pseudonyms gives the pseudonyms of one known secret, to look for it in what was stored.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -202,8 +202,8 @@ static int mask_file(struct mask_run *run, const char *path)
 	return rc;
 }
 
-/* The marks of one secret, the final newline of the file not counted. */
-static int put_marks(struct mask_run *run, const char *path)
+/* The pseudonyms of one secret, the final newline of the file not counted. */
+static int put_pseudonyms(struct mask_run *run, const char *path)
 {
 	struct buf value _cleanup_(buf_free) = BUF_INIT(INPUT_MAX);
 	struct buf out _cleanup_(buf_free) = BUF_INIT(OUTPUT_MAX);
@@ -246,7 +246,7 @@ static int run_files(struct mask_run *run, const char *const *files, size_t coun
 int cli_mask(const struct command *self, int argc, char **argv)
 {
 	const char *key_file = NULL, *config = NULL, *files[FILES_MAX] = {"-"};
-	bool explain = false, marks = false, rules = false;
+	bool explain = false, pseudonyms = false, rules = false;
 	size_t count = 0;
 	struct err e;
 	const struct flag flags[] = {
@@ -254,8 +254,8 @@ int cli_mask(const struct command *self, int argc, char **argv)
 			.type = FLAG_STRING,
 			.value = &key_file,
 			.arg = "FILE",
-			.help = "the sink's key, for the marks that it makes; without it the marks "
-				"are of this run only"},
+			.help = "the sink's key, for the pseudonyms that it makes; without it the "
+				"pseudonyms are of this run only "},
 		{.name = "mask-config",
 			.type = FLAG_STRING,
 			.value = &config,
@@ -266,11 +266,11 @@ int cli_mask(const struct command *self, int argc, char **argv)
 			.value = &explain,
 			.no_env = true,
 			.help = "also say, on standard error, which rule masked which place"},
-		{.name = "marks",
+		{.name = "pseudonyms",
 			.type = FLAG_BOOL,
-			.value = &marks,
+			.value = &pseudonyms,
 			.no_env = true,
-			.help = "the input is one secret: print its marks, to search stored "
+			.help = "the input is one secret: print its pseudonyms, to search stored "
 				"events for. Needs --mask-key-file."},
 		{.name = "rules",
 			.type = FLAG_BOOL,
@@ -285,9 +285,9 @@ int cli_mask(const struct command *self, int argc, char **argv)
 		return rc;
 	if (rules)
 		return put_rules();
-	if (marks && (!key_file || count > 1))
+	if (pseudonyms && (!key_file || count > 1))
 		return cli_error(self, CLI_USAGE,
-			"--marks needs --mask-key-file, and one FILE or standard input");
+			"--pseudonyms needs --mask-key-file, and one FILE or standard input");
 	struct mask_run run = {.self = self, .explain = explain, .explained = BUF_INIT(OUTPUT_MAX)};
 	if (masker_new(key_file, config, &run.masker, &e) < 0)
 		return cli_error(self, CLI_FAILED, "%s", e.msg);
@@ -296,8 +296,8 @@ int cli_mask(const struct command *self, int argc, char **argv)
 		masker_set_explain(run.masker, note_rule, &run);
 	if (!run.arena)
 		rc = cli_error(self, CLI_FAILED, "out of memory");
-	else if (marks)
-		rc = put_marks(&run, files[0]);
+	else if (pseudonyms)
+		rc = put_pseudonyms(&run, files[0]);
 	else
 		rc = run_files(&run, files, count ? count : 1);
 	buf_free(&run.explained);

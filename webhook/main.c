@@ -126,8 +126,8 @@ static const struct flag flags[] = {
 		.type = FLAG_STRING,
 		.value = &opt.mask_key_file,
 		.arg = "FILE",
-		.help = "Key that marks equal secrets alike, at least 32 bytes; without it each "
-			"process makes its own."},
+		.help = "Key of the pseudonyms that replace secrets, at least 32 bytes; without it "
+			"each process makes its own."},
 	{.name = "mask-config",
 		.type = FLAG_STRING,
 		.value = &opt.mask_config,

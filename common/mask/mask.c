@@ -21,8 +21,8 @@
  *   mask_config.c    own names, paths and tokens as written;  mask_own.c  asking them
  *
  * Data flow: an entry point opens a root frame over the tape and walks it. Whatever must not pass
- * becomes an edit (offset, length, mark) of the frame it was found in. A string whose content is a
- * text of its own (JSON, escaped text, a URI) is examined in a child frame; closing the child
+ * becomes an edit (offset, length, pseudonym) of the frame it was found in. A string whose content
+ * is a text of its own (JSON, escaped text, a URI) is examined in a child frame; closing the child
  * translates its edits to offsets of the parent, so that at the end all edits are offsets into the
  * caller's bytes, and everything between them is copied unchanged.
  *
@@ -81,17 +81,17 @@ void masker_set_explain(struct masker *m, mask_explain_fn fn, void *userdata)
 
 void mask_put_pseudonyms(const struct masker *m, struct span value, struct buf *out)
 {
-	char mark[MASK_MARK_MAX];
+	char pseudonym[MASK_PSEUDONYM_MAX];
 
 	for (size_t i = 0; i < m->key_count; i++) {
-		buf_add(out, mark, mask_mark(&m->keys[i], value, mark));
+		buf_add(out, pseudonym, mask_pseudonym(&m->keys[i], value, pseudonym));
 		buf_add_char(out, '\n');
 	}
 }
 
 /* ---- writing ---- */
 
-/* The quotes of a mark that replaces no string, as escaped as the text around it. */
+/* The quotes of a pseudonym that replaces no string, as escaped as the text around it. */
 static void put_quote(struct buf *out, unsigned level)
 {
 	if (level == 0)
@@ -112,7 +112,7 @@ static void put_masked(
 
 		buf_add(out, at, (size_t)(begin - at));
 		put_quote(out, e->quote_level);
-		buf_add_span(out, e->mark);
+		buf_add_span(out, e->pseudonym);
 		put_quote(out, e->quote_level);
 		at = begin + e->len;
 		mask_count(e->rule);
@@ -128,11 +128,11 @@ static void put_masked(
 static void put_all_masked(const struct masker *m, struct span range, bool quotes, struct buf *out,
 	struct mask_result *ret)
 {
-	char mark[MASK_MARK_MAX];
-	size_t len = mask_mark(&m->keys[0], range, mark);
+	char pseudonym[MASK_PSEUDONYM_MAX];
+	size_t len = mask_pseudonym(&m->keys[0], range, pseudonym);
 
 	put_quote(out, quotes);
-	buf_add(out, mark, len);
+	buf_add(out, pseudonym, len);
 	put_quote(out, quotes);
 	ret->masked++;
 	ret->whole = true;

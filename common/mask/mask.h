@@ -23,9 +23,10 @@ struct masker;
 
 /*
  * key_file: one key of at least 32 bytes, or several as "id: key" lines, of which the first makes
- * the marks, which then say its id: "[masked hmac-sha256:<id>:<16 hex> len:<bytes>]" (see
- * secret_read_file() for who may read the file). NULL makes a random key for this process, so marks
- * do not compare across restarts. config_file: own names, paths and tokens (YAML), or NULL.
+ * the pseudonyms, which then say its id: "[masked hmac-sha256:<id>:<16 hex> len:<bytes>]" (see
+ * secret_read_file() for who may read the file). NULL makes a random key for this process, so
+ * pseudonyms do not compare across restarts. config_file: own names, paths and tokens (YAML), or
+ * NULL.
  */
 int masker_new(const char *key_file, const char *config_file, struct masker **ret,
 	struct err *e) _must_check_;
@@ -61,8 +62,8 @@ void mask_text(const struct masker *m, struct span text, struct arena *arena, st
 	struct mask_result *ret);
 
 /*
- * The marks that value has under each key of the key file, one a line, the newest key first: for
- * finding a secret that leaked in what was stored. value: as it was, base64 of a Secret's data
+ * The pseudonyms that value has under each key of the key file, one a line, the newest key first:
+ * for finding a secret that leaked in what was stored. value: as it was, base64 of a Secret's data
  * decoded.
  */
 void mask_put_pseudonyms(const struct masker *m, struct span value, struct buf *out);

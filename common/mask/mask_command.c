@@ -199,12 +199,13 @@ static int judge_words(struct mask_frame *f, size_t off, size_t len, bool *ret_a
 	bool all = *ret_all;
 
 	while (off < end) {
-		size_t mark =
-			text[off] == '[' ? mask_mark_len((struct span){text + off, end - off}) : 0;
+		size_t pseudonym =
+			text[off] == '[' ? mask_pseudonym_len((struct span){text + off, end - off})
+					 : 0;
 		size_t n = 0;
 
-		if (mark > 0) {
-			off += mark;
+		if (pseudonym > 0) {
+			off += pseudonym;
 			continue;
 		}
 		if (splits_words(text[off])) {

@@ -11,7 +11,7 @@
 #include "common/mask/mask_bytes_internal.h"
 #include "common/mask/mask_frame_internal.h"
 
-#define MARK_BEGIN "[masked hmac-sha256:"
+#define PSEUDONYM_BEGIN "[masked hmac-sha256:"
 
 static char *put_decimal(char *p, size_t v)
 {
@@ -26,11 +26,12 @@ static char *put_decimal(char *p, size_t v)
 	return p;
 }
 
-/* Written by hand: a mark is made for each masked value, and printf would be half of its cost. */
-size_t mask_mark(const struct mask_key *key, struct span value, char ret[MASK_MARK_MAX])
+/* Written by hand: a pseudonym is made for each masked value, and printf would be half of its cost.
+ */
+size_t mask_pseudonym(const struct mask_key *key, struct span value, char ret[MASK_PSEUDONYM_MAX])
 {
 	uint8_t mac[SHA256_LEN];
-	char *p = mempcpy(ret, MARK_BEGIN, sizeof(MARK_BEGIN) - 1);
+	char *p = mempcpy(ret, PSEUDONYM_BEGIN, sizeof(PSEUDONYM_BEGIN) - 1);
 
 	hmac_key_sign(key->hmac, value.ptr ? value.ptr : "", value.len, mac);
 	if (key->id[0]) {
@@ -53,11 +54,11 @@ static size_t run_of(struct span s, size_t off, const char *set)
 	return n;
 }
 
-size_t mask_mark_len(struct span s)
+size_t mask_pseudonym_len(struct span s)
 {
-	size_t off = sizeof(MARK_BEGIN) - 1, n;
+	size_t off = sizeof(PSEUDONYM_BEGIN) - 1, n;
 
-	if (s.len < off || memcmp(s.ptr, MARK_BEGIN, off) != 0)
+	if (s.len < off || memcmp(s.ptr, PSEUDONYM_BEGIN, off) != 0)
 		return 0;
 	n = run_of(s, off, "abcdefghijklmnopqrstuvwxyz0123456789.-");
 	if (n > 0 && n <= MASK_KEY_ID_MAX && off + n < s.len && s.ptr[off + n] == ':')
@@ -74,9 +75,9 @@ size_t mask_mark_len(struct span s)
 	return off + n + 1;
 }
 
-bool mask_is_mark(struct span s)
+bool mask_is_pseudonym(struct span s)
 {
-	return s.len > 0 && mask_mark_len(s) == s.len;
+	return s.len > 0 && mask_pseudonym_len(s) == s.len;
 }
 
 static int reserve(struct mask_frame *f)
@@ -102,8 +103,8 @@ static size_t end_of(const struct mask_edit *e)
 }
 
 /* Edits come in the order of the text, but for a rule that goes over it again; mask_frame_settle()
- * puts those in their places, all at once. What two rules found becomes one edit, whose mark is
- * that of the one that begins first, of two that begin together the later one. */
+ * puts those in their places, all at once. What two rules found becomes one edit, whose pseudonym
+ * is that of the one that begins first, of two that begin together the later one. */
 static int append(struct mask_frame *f, struct mask_edit edit)
 {
 	struct mask_edit *last =
@@ -195,14 +196,14 @@ int mask_edit_add(struct mask_frame *f, size_t off, size_t len, struct span valu
 		.len = (uint32_t)len,
 		.rule = (uint8_t)rule,
 		.quote_level = (uint8_t)quote_level};
-	char mark[MASK_MARK_MAX];
+	char pseudonym[MASK_PSEUDONYM_MAX];
 
 	assert(off + len <= f->text.len);
-	if (len == 0 || mask_is_mark((struct span){f->text.ptr + off, len}))
+	if (len == 0 || mask_is_pseudonym((struct span){f->text.ptr + off, len}))
 		return 0;
-	edit.mark.len = mask_mark(&f->ctx->m->keys[0], value, mark);
-	edit.mark.ptr = arena_strndup(f->ctx->arena, mark, edit.mark.len);
-	if (!edit.mark.ptr)
+	edit.pseudonym.len = mask_pseudonym(&f->ctx->m->keys[0], value, pseudonym);
+	edit.pseudonym.ptr = arena_strndup(f->ctx->arena, pseudonym, edit.pseudonym.len);
+	if (!edit.pseudonym.ptr)
 		return -1;
 	if (f->ctx->m->explain)
 		mask_explain(f, rule);

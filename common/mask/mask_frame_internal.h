@@ -20,7 +20,8 @@ struct mask_frame;
 struct mask_shape;
 
 struct masker {
-	struct mask_key keys[MASK_KEYS_MAX]; /* the first one marks, the others only compare */
+	/* The first one makes pseudonyms, the others only compare. */
+	struct mask_key keys[MASK_KEYS_MAX];
 	size_t key_count;
 	struct mask_config *config; /* NULL: none */
 	mask_explain_fn explain;
@@ -34,9 +35,9 @@ void mask_keys_free(struct masker *m);
 
 struct mask_edit {
 	uint32_t off, len;
-	struct span mark;
+	struct span pseudonym;
 	uint8_t rule;
-	uint8_t quote_level; /* 0: inside a string; 1: the mark needs quotes; 2: escaped ones; … */
+	uint8_t quote_level; /* 0: inside a string; 1: needs quotes; 2: escaped ones; … */
 };
 
 enum mask_escape {
@@ -76,8 +77,8 @@ struct mask_frame {
 	size_t wanted_count, wanted_cap;
 };
 
-/* Replaces text[off..off+len); the pseudonym is made of value. A mark that stands there already and
- * an empty value stay. */
+/* Replaces text[off..off+len); the pseudonym is made of value. A pseudonym that stands there
+ * already and an empty value stay. */
 int mask_edit_add(struct mask_frame *f, size_t off, size_t len, struct span value,
 	enum mask_rule rule, unsigned quote_level) _must_check_;
 /* The same for a range of a text, and for a value on the tape (any type). */
@@ -100,12 +101,12 @@ int mask_frame_close(struct mask_frame *child) _must_check_;
 int mask_frame_settle(struct mask_frame *f) _must_check_;
 
 /* "[masked …]" exactly? */
-bool mask_is_mark(struct span s);
-/* Length of the mark that begins at s, 0 if none does. */
-size_t mask_mark_len(struct span s);
-#define MASK_MARK_MAX 96
-/* Writes the mark of value under key; returns its length. */
-size_t mask_mark(const struct mask_key *key, struct span value, char ret[MASK_MARK_MAX]);
+bool mask_is_pseudonym(struct span s);
+/* Length of the pseudonym that begins at s, 0 if none does. */
+size_t mask_pseudonym_len(struct span s);
+#define MASK_PSEUDONYM_MAX 96
+/* Writes the pseudonym of value under key; returns its length. */
+size_t mask_pseudonym(const struct mask_key *key, struct span value, char ret[MASK_PSEUDONYM_MAX]);
 
 /* A string's value; absent span when the arena is full. Lone surrogates become U+FFFD. */
 struct span mask_string(struct mask_frame *f, json_ref r);

@@ -5,8 +5,8 @@
  *	2026b: 64 or more hex digits, or base64 of 32 bytes or more
  *	2026a: …
  *
- * The first one makes the marks, which then carry its id; the others are only for comparing a value
- * with older marks. A file that is not of this form is one key: its bytes.
+ * The first one makes the pseudonyms, which then carry its id; the others are only for comparing a
+ *value with older pseudonyms. A file that is not of this form is one key: its bytes.
  */
 #include "common/mask/mask_bytes_internal.h"
 #include "common/mask/mask_frame_internal.h"

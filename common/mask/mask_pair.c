@@ -305,9 +305,10 @@ bool pair_find_value(struct pair *p)
 	if (sep != '>' && pair_find_quoted_value(p))
 		return p->value_end > p->value;
 	if (p->text[p->value] == '{' || p->text[p->value] == '[') {
-		size_t mark = mask_mark_len((struct span){p->text + p->value, p->end - p->value});
+		size_t pseudonym =
+			mask_pseudonym_len((struct span){p->text + p->value, p->end - p->value});
 
-		p->value_end = mark ? p->value + mark : closing_bracket(p, p->value);
+		p->value_end = pseudonym ? p->value + pseudonym : closing_bracket(p, p->value);
 		return true;
 	}
 	/* "name": word is prose, not JSON; at the beginning of a line it may be YAML. */
@@ -338,7 +339,7 @@ static bool is_variable(struct span v)
 
 static bool is_nothing(struct span v)
 {
-	return mask_is_mark(v) || span_eq_str(v, "true") || span_eq_str(v, "false") ||
+	return mask_is_pseudonym(v) || span_eq_str(v, "true") || span_eq_str(v, "false") ||
 	       span_eq_str(v, "null") || is_variable(v);
 }
 

@@ -139,7 +139,7 @@ static bool is_harmless(struct span v)
 {
 	size_t i = 2;
 
-	if (v.len == 0 || mask_is_mark(v))
+	if (v.len == 0 || mask_is_pseudonym(v))
 		return true;
 	if (span_eq(v, SPAN("true")) || span_eq(v, SPAN("false")))
 		return true;

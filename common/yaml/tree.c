@@ -189,7 +189,7 @@ static int take_scalar(struct reader *r, const yaml_event_t *event)
 		return -1;
 	char *copy = arena_strndup(r->arena, value.ptr, value.len);
 	if (!copy)
-		return refuse(r, &event->start_mark, "the policies need too much memory");
+		return refuse(r, &event->start_mark, "this needs too much memory; split the file");
 	n->text = (struct span){copy, value.len};
 	yaml_scalar_style_t style = event->data.scalar.style;
 	n->block = style == YAML_LITERAL_SCALAR_STYLE || style == YAML_FOLDED_SCALAR_STYLE;

@@ -149,17 +149,17 @@ START_TEST(cli_mask__explain_cannot_drive_a_terminal)
 }
 END_TEST
 
-START_TEST(cli_mask__marks_of_a_secret_are_those_in_the_events)
+START_TEST(cli_mask__pseudonyms_of_a_secret_are_those_in_the_events)
 {
-	char mark[256];
+	char pseudonym[256];
 	put("value", "hunter2-hunter2\n", 0600);
-	ck_assert_msg(run("--marks --mask-key-file key value") == 0, "%s", err);
-	ck_assert_int_eq(sscanf(out, "%255[^\n]", mark), 1);
-	ck_assert_ptr_nonnull(strstr(mark, "hmac-sha256:"));
+	ck_assert_msg(run("--pseudonyms --mask-key-file key value") == 0, "%s", err);
+	ck_assert_int_eq(sscanf(out, "%255[^\n]", pseudonym), 1);
+	ck_assert_ptr_nonnull(strstr(pseudonym, "hmac-sha256:"));
 	ck_assert_ptr_null(strstr(out, "hunter2"));
-	/* In stringData as it is, in data as base64: the same mark. */
+	/* In stringData as it is, in data as base64: the same pseudonym. */
 	ck_assert_int_eq(run("--mask-key-file key lines.json secret.json"), 0);
-	ck_assert_msg(count_of(out, mark) == 3, "%s is not three times in %s", mark, out);
+	ck_assert_msg(count_of(out, pseudonym) == 3, "%s is not three times in %s", pseudonym, out);
 }
 END_TEST
 
@@ -172,7 +172,7 @@ static const struct {
 	{1, "duplicate key", "twice.json"},
 	{1, "missing.json: No such file", "missing.json"},
 	{1, "mode 0644", "--mask-key-file open-key plain.json"},
-	{2, "--marks needs --mask-key-file", "--marks value"},
+	{2, "--pseudonyms needs --mask-key-file", "--pseudonyms value"},
 	{2, "did you mean --explain?", "--explian plain.json"},
 };
 
@@ -205,7 +205,7 @@ int main(void)
 	tcase_add_test(t, cli_mask__what_is_no_secret_stays_as_it_was);
 	tcase_add_test(t, cli_mask__explain_names_rule_and_place);
 	tcase_add_test(t, cli_mask__explain_cannot_drive_a_terminal);
-	tcase_add_test(t, cli_mask__marks_of_a_secret_are_those_in_the_events);
+	tcase_add_test(t, cli_mask__pseudonyms_of_a_secret_are_those_in_the_events);
 	tcase_add_loop_test(t, cli_mask__mistakes, 0, ARRAY_LEN(mistakes));
 	tcase_add_test(t, cli_mask__rules_are_a_table);
 	return run_tests(t);

@@ -1,6 +1,7 @@
 /*
  * The recorded API traffic, masked: no planted secret is left in any form, each event is what the
- * expected file says, and everything that is not a mark stands there as the API server sent it.
+ * expected file says, and everything that is not a pseudonym stands there as the API server sent
+ * it.
  *
  * HOLDPOINT_UPDATE_MASKED=1 writes the expected files instead of comparing.
  */
@@ -33,17 +34,17 @@ struct walk {
 	const struct json_doc *in, *out;
 	struct arena *arena;
 	const char *file;
-	unsigned marks;
+	unsigned pseudonyms;
 };
 
-/* The masked text is the input's with marks in the place of parts of it. */
-static bool only_marks_differ(struct span in, struct span out, unsigned *marks)
+/* The masked text is the input's with pseudonyms in the place of parts of it. */
+static bool only_pseudonyms_differ(struct span in, struct span out, unsigned *pseudonyms)
 {
 	static const char begin[] = "[masked hmac-sha256:";
 
 	while (out.len > 0) {
-		const char *mark = memmem(out.ptr, out.len, begin, sizeof(begin) - 1);
-		size_t before = mark ? (size_t)(mark - out.ptr) : out.len;
+		const char *pseudonym = memmem(out.ptr, out.len, begin, sizeof(begin) - 1);
+		size_t before = pseudonym ? (size_t)(pseudonym - out.ptr) : out.len;
 		const char *close, *next, *from;
 		size_t until;
 
@@ -53,17 +54,18 @@ static bool only_marks_differ(struct span in, struct span out, unsigned *marks)
 		in.len -= before;
 		out.ptr += before;
 		out.len -= before;
-		if (!mark)
+		if (!pseudonym)
 			return in.len == 0;
-		(*marks)++;
-		close = memchr(mark, ']', out.len);
+		(*pseudonyms)++;
+		close = memchr(pseudonym, ']', out.len);
 		if (!close)
 			return false;
 		out.len -= (size_t)(close + 1 - out.ptr);
 		out.ptr = close + 1;
 		next = memmem(out.ptr, out.len, begin, sizeof(begin) - 1);
 		until = next ? (size_t)(next - out.ptr) : out.len;
-		/* What stands between this mark and the next one must come next in the input. */
+		/* What stands between this pseudonym and the next one must come next in the input.
+		 */
 		from = memmem(in.ptr, in.len, out.ptr, until);
 		if (!next && until <= in.len)
 			from = in.ptr + in.len - until;
@@ -81,11 +83,11 @@ static void compare(struct walk *w, json_ref a, json_ref b)
 	bool container = json_type(w->in, a) == JSON_OBJECT || json_type(w->in, a) == JSON_ARRAY;
 
 	if (!container || json_type(w->in, a) != json_type(w->out, b)) {
-		/* A mark in the place of an object or a number brings its own quotes. */
+		/* A pseudonym in the place of an object or a number brings its own quotes. */
 		if (json_type(w->in, a) != json_type(w->out, b))
 			in = SPAN("\"\"");
-		ck_assert_msg(only_marks_differ(in, out, &w->marks), "%s: %.*s became %.*s",
-			w->file, SPAN_FMT(in), SPAN_FMT(out));
+		ck_assert_msg(only_pseudonyms_differ(in, out, &w->pseudonyms),
+			"%s: %.*s became %.*s", w->file, SPAN_FMT(in), SPAN_FMT(out));
 		return;
 	}
 	ck_assert_uint_eq(json_node(w->in, a)->count, json_node(w->out, b)->count);
@@ -106,7 +108,7 @@ static void compare(struct walk *w, json_ref a, json_ref b)
 	}
 }
 
-static void expect_same_but_marks(const struct json_doc *in, json_ref r, struct span out,
+static void expect_same_but_pseudonyms(const struct json_doc *in, json_ref r, struct span out,
 	unsigned masked, struct arena *arena, const char *file)
 {
 	struct json_doc doc;
@@ -114,7 +116,8 @@ static void expect_same_but_marks(const struct json_doc *in, json_ref r, struct 
 
 	read_doc(out, arena, &doc);
 	compare(&w, r, JSON_ROOT);
-	ck_assert_msg(w.marks == masked, "%s: %u marks, %u counted", file, w.marks, masked);
+	ck_assert_msg(w.pseudonyms == masked, "%s: %u pseudonyms, %u counted", file, w.pseudonyms,
+		masked);
 }
 
 /* ---- expected files ---- */
@@ -155,7 +158,7 @@ static void mask_list(struct masker *m, const char *version, const char *name)
 		mask_audit_event(m, &d, event, arena, &out, &r);
 		ck_assert(!r.whole && !out.failed);
 		expect_no_planted(buf_span(&out), path);
-		expect_same_but_marks(&d, event, buf_span(&out), r.masked, arena, path);
+		expect_same_but_pseudonyms(&d, event, buf_span(&out), r.masked, arena, path);
 		buf_add_span(&all, buf_span(&out));
 		buf_add_char(&all, '\n');
 	}
@@ -230,7 +233,7 @@ static void mask_review(struct masker *m, const char *version, const char *name)
 		mask_object(m, &d, part, target, arena, &out, &r);
 		ck_assert(!r.whole && !out.failed);
 		expect_no_planted(buf_span(&out), path);
-		expect_same_but_marks(&d, part, buf_span(&out), r.masked, arena, path);
+		expect_same_but_pseudonyms(&d, part, buf_span(&out), r.masked, arena, path);
 	}
 	free((char *)text.ptr);
 }

@@ -82,7 +82,7 @@ START_TEST(mask__gzip_bombs_are_masked_whole)
 }
 END_TEST
 
-/* Without room to work nothing passes: the whole object becomes one mark. */
+/* Without room to work nothing passes: the whole object becomes one pseudonym. */
 START_TEST(mask__no_memory_masks_everything)
 {
 	_cleanup_(arena_freep) struct arena *all = arena_new(1 << 16, 1 << 20);

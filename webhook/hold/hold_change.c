@@ -1,7 +1,7 @@
 /*
  * The objects are masked first and read again, and the differences are taken of what is left: no
  * secret is ever in a buffer that is cut, compared or sent from here. A changed secret still shows,
- * because its mark is another one.
+ * because its pseudonym is another one.
  */
 #include "webhook/hold/hold_change.h"
 

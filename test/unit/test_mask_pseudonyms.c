@@ -2,7 +2,7 @@
 #include "support/run_tests.h"
 #include "unit/mask_cases.h"
 
-START_TEST(mask__marks)
+START_TEST(mask__pseudonyms)
 {
 	_cleanup_(buf_free) struct buf out = BUF_INIT(1 << 20);
 	uint8_t mac[SHA256_LEN];
@@ -14,7 +14,7 @@ START_TEST(mask__marks)
 		mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], mac[6], mac[7]);
 	mask_json(masker, "{\"token\":\"" S "\"}", &out);
 	ck_assert_str_eq(buf_str(&out), want);
-	/* However it is spelled, the same value has the same mark. */
+	/* However it is spelled, the same value has the same pseudonym. */
 	mask_json(masker, "{\"token\":\"h\\u0075nter2secret\"}", &out);
 	ck_assert_str_eq(buf_str(&out), want);
 	/* Masking what is masked changes nothing. */
@@ -63,17 +63,17 @@ START_TEST(mask__keys_rotate)
 	_cleanup_(buf_free) struct buf out = BUF_INIT(1 << 20), both = BUF_INIT(1 << 20);
 	struct masker *old = new_masker("k1: " KEY_A "\n", NULL);
 	struct masker *new = new_masker("# newest first\n\nk2: " KEY_B "\nk1: " KEY_A "\n", NULL);
-	char mark[128];
+	char pseudonym[128];
 
 	mask_json(old, "\"Bearer " S "12345678\"", &out);
 	ck_assert_ptr_nonnull(strstr(buf_str(&out), "[masked hmac-sha256:k1:"));
-	snprintf(mark, sizeof(mark), "%s", strstr(buf_str(&out), "[masked"));
-	*(strchr(mark, ']') + 1) = '\0';
+	snprintf(pseudonym, sizeof(pseudonym), "%s", strstr(buf_str(&out), "[masked"));
+	*(strchr(pseudonym, ']') + 1) = '\0';
 	mask_json(new, "\"Bearer " S "12345678\"", &out);
 	ck_assert_ptr_nonnull(strstr(buf_str(&out), "[masked hmac-sha256:k2:"));
-	/* The old mark is found again under the old key. */
+	/* The old pseudonym is found again under the old key. */
 	mask_put_pseudonyms(new, SPAN(S "12345678"), &both);
-	ck_assert_ptr_nonnull(strstr(buf_str(&both), mark));
+	ck_assert_ptr_nonnull(strstr(buf_str(&both), pseudonym));
 	ck_assert_int_eq(strncmp(buf_str(&both), "[masked hmac-sha256:k2:", 23), 0);
 	masker_free(old);
 	masker_free(new);
@@ -120,11 +120,11 @@ END_TEST
 
 int main(void)
 {
-	TCase *tc = tcase_create("mask_marks");
+	TCase *tc = tcase_create("mask_pseudonyms");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
-	tcase_add_test(tc, mask__marks);
+	tcase_add_test(tc, mask__pseudonyms);
 	tcase_add_test(tc, mask__data_and_string_data_have_one_pseudonym);
 	tcase_add_test(tc, mask__numbers_and_objects_become_strings);
 	tcase_add_test(tc, mask__keys_rotate);
