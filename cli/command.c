@@ -16,9 +16,9 @@ bool cli_wants_json(const char *output)
 	return output && strcmp(output, "json") == 0;
 }
 
-/* What this process was called as: "holdpoint", or kubectl's plugin. Set once, in cli_main(). */
+/* What this process was called as. Set once, in cli_main(). */
 static const char *program = "holdpoint";
-static const struct command *table = commands;
+static const struct command *table;
 
 /* How many words of argv spell the command's name, or 0 if they do not. */
 static int words_matched(const struct command *c, int argc, char **argv)
@@ -113,15 +113,16 @@ static int unknown_command(char **argv)
 	return CLI_USAGE;
 }
 
-/* kubectl finds its plugins by their file names: kubectl-holdpoint is `kubectl holdpoint`. */
-static void choose_program(const char *argv0)
+static void choose_program(const struct cli_program *programs, const char *argv0)
 {
 	const char *slash = argv0 ? strrchr(argv0, '/') : NULL;
+	const struct cli_program *chosen = programs;
 
-	if (argv0 && strcmp(slash ? slash + 1 : argv0, "kubectl-holdpoint") == 0) {
-		program = "kubectl holdpoint";
-		table = kubectl_commands;
-	}
+	for (const struct cli_program *p = programs; argv0 && p->file; p++)
+		if (strcmp(slash ? slash + 1 : argv0, p->file) == 0)
+			chosen = p;
+	program = chosen->name;
+	table = chosen->commands;
 }
 
 /* What a full disk did not take is no success. */
@@ -133,12 +134,12 @@ static int end_output(int rc)
 	return rc == CLI_OK ? CLI_FAILED : rc;
 }
 
-int cli_main(int argc, char **argv)
+int cli_main(const struct cli_program *programs, int argc, char **argv)
 {
 	const struct command *c;
 	int words;
 
-	choose_program(argv[0]);
+	choose_program(programs, argv[0]);
 	if (argc < 2) {
 		print_overview(stderr);
 		return CLI_USAGE;
@@ -320,7 +321,6 @@ void cli_print_json_line(struct span text)
 	_cleanup_(buf_free) struct buf b = BUF_INIT(SIZE_MAX / 2);
 
 	json_put_shown_line(&b, text);
-	if (b.failed)
-		abort(); /* a line left out would be an event lost */
+	cli_text(&b); /* a line left out would be an event lost */
 	fwrite(b.ptr, 1, b.len, stdout);
 }

@@ -27,11 +27,18 @@ struct command {
 	bool hidden;	      /* another spelling of a command that is listed already */
 };
 
-extern const struct command commands[];
-extern const struct command kubectl_commands[]; /* of the kubectl plugin */
+/* What the process may be called as. */
+struct cli_program {
+	const char *file;		/* the last part of argv[0]; NULL ends the table */
+	const char *name;		/* as people type it: "kubectl holdpoint" */
+	const struct command *commands; /* ends with an empty name */
+};
 
-/* Finds and runs the subcommand that argv names. Returns the exit code. */
-int cli_main(int argc, char **argv);
+/*
+ * Finds and runs the subcommand that argv names, of the program that argv[0] names, else of the
+ * first. Returns the exit code.
+ */
+int cli_main(const struct cli_program *programs, int argc, char **argv);
 
 /*
  * Reads flags and positional arguments (argv[0] is the last word of the command's name). Returns -1

@@ -3,6 +3,8 @@
 
 #include "cli/command.h"
 
+extern const struct command commands[];
+
 int cli_db_migrate(const struct command *self, int argc, char **argv);
 int cli_policy_bench(const struct command *self, int argc, char **argv);
 int cli_policy_check(const struct command *self, int argc, char **argv);

@@ -1,6 +1,15 @@
 #include "cli/command.h"
+#include "cli/commands.h"
+#include "cli/kubectl/kubectl_holdpoint.h"
+
+/* One file under two names; kubectl finds its plugins by theirs. */
+static const struct cli_program programs[] = {
+	{"holdpoint", "holdpoint", commands},
+	{"kubectl-holdpoint", "kubectl holdpoint", kubectl_commands},
+	{NULL},
+};
 
 int main(int argc, char **argv)
 {
-	return cli_main(argc, argv);
+	return cli_main(programs, argc, argv);
 }

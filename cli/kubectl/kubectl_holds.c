@@ -7,7 +7,7 @@
 
 #include "cli/change.h"
 #include "cli/holds.h"
-#include "cli/kubectl_holdpoint.h"
+#include "cli/kubectl/kubectl_holdpoint.h"
 
 struct question {
 	const struct command *self;

@@ -1,10 +1,10 @@
 /* See kube_config.h. */
-#include "cli/kube_config.h"
+#include "cli/kubectl/kube_config.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
-#include "cli/subprocess.h"
+#include "cli/kubectl/subprocess.h"
 #include "common/base/crypto.h"
 #include "common/json/json.h"
 

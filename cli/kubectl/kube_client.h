@@ -1,7 +1,7 @@
 /* One request to a Kubernetes API server. */
 #pragma once
 
-#include "cli/kube_config.h"
+#include "cli/kubectl/kube_config.h"
 #include "common/base/buf.h"
 
 struct kube_answer {

@@ -1,5 +1,5 @@
 /* See kube_client.h. */
-#include "cli/kube_client.h"
+#include "cli/kubectl/kube_client.h"
 
 #include <stdio.h>
 #include <strings.h>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cli/command.h"
-#include "cli/kube_client.h"
+#include "cli/kubectl/kube_client.h"
 #include "common/json/json.h"
 
 #define KUBECTL_REVIEWS_PATH "/apis/holdpoint.dev/v1alpha1/holdreviews"
@@ -13,6 +13,7 @@
 		CLI_FLAG_TEXT("context", (kube).context, "NAME", "context of the kubeconfig"),     \
 		CLI_FLAG_OUTPUT(output)
 
+extern const struct command kubectl_commands[];
 extern const struct json_limits kubectl_limits;
 
 /* Says the API server's Status in one line; returns the exit code that it means. */

@@ -3,7 +3,7 @@
  * of the current kubeconfig. The API server says who that is, the webhook whether they may. What
  * waits for them: kubectl_holds.c.
  */
-#include "cli/kubectl_holdpoint.h"
+#include "cli/kubectl/kubectl_holdpoint.h"
 
 #include <stdio.h>
 #include <time.h>

@@ -1,5 +1,5 @@
 /* See subprocess.h. */
-#include "cli/subprocess.h"
+#include "cli/kubectl/subprocess.h"
 
 #include <errno.h>
 #include <fcntl.h>
