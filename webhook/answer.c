@@ -1,5 +1,5 @@
 /*
- * AdmissionReview out. The size is bounded before anything is written, so the text is one
+ * Reviews out. The size is bounded before anything is written, so the text is one
  * allocation in the arena and never grows.
  */
 #include "webhook/answer.h"
@@ -150,6 +150,24 @@ struct span answer_put(const struct answer *a, struct arena *arena)
 		put_warnings(&b, a);
 	if (a->annotation_count > 0)
 		put_annotations(&b, a);
+	buf_add_str(&b, "}}");
+	return b.failed ? (struct span){0} : buf_span(&b);
+}
+
+struct span answer_put_access(const struct answer *a, const char *api_version, struct arena *arena)
+{
+	size_t bound = 256 + ESCAPED_MAX * a->message.len;
+	struct buf b = {.ptr = arena_alloc(arena, bound + 1), .cap = bound + 1, .max = bound};
+
+	if (!b.ptr)
+		return (struct span){0};
+	buf_add_str(&b, "{\"kind\":\"SubjectAccessReview\",\"apiVersion\":\"");
+	buf_add_str(&b, api_version);
+	buf_add_str(&b, "\",\"status\":{\"allowed\":false");
+	if (!a->allowed) {
+		buf_add_str(&b, ",\"denied\":true,\"reason\":");
+		json_put_string(&b, a->message);
+	}
 	buf_add_str(&b, "}}");
 	return b.failed ? (struct span){0} : buf_span(&b);
 }

@@ -54,5 +54,11 @@ void answer_annotate(struct answer *a, const char *key, struct span value);
  */
 struct span answer_put(const struct answer *a, struct arena *arena);
 
+/*
+ * The SubjectAccessReview: "denied" with the reason, or no opinion: what RBAC would not allow,
+ * Holdpoint does not allow either. Absent when the arena is full.
+ */
+struct span answer_put_access(const struct answer *a, const char *api_version, struct arena *arena);
+
 /* A denial that needs no memory of the request's: written into out (at least 512 bytes). */
 struct span answer_put_last_resort(struct span uid, char *out, size_t cap);

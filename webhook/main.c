@@ -12,6 +12,9 @@
 
 #include "common/base/flags.h"
 #include "common/base/log.h"
+#include "policy/review/review.h"
+#include "webhook/exchange.h"
+#include "webhook/hold/hold_gate.h"
 #include "webhook/hold/hold_wait.h"
 #include "webhook/housekeeping.h"
 #include "webhook/notify/notifier.h"
@@ -310,8 +313,8 @@ static void set_routes(struct parts *p)
 	static const struct {
 		const char *path;
 		http_handler_fn handler;
-	} posts[] = {{"/validate", admission_validate}, {"/mutate", admission_mutate},
-		{"/authorize", authorize_handle}};
+	} posts[] = {{"/validate", exchange_validate}, {"/mutate", exchange_mutate},
+		{"/authorize", exchange_authorize}};
 
 	for (size_t i = 0; i < ARRAY_LEN(posts); i++)
 		p->routes[i] = (struct http_route){.method = "POST",
@@ -372,6 +375,17 @@ static int start_database(struct parts *p, struct err *e)
 	return housekeeping_open(p->webhook.pool, opt.cluster, p->instance, &p->housekeeping, e);
 }
 
+/* Who may make holds is limited only as long as nobody knows who they are. */
+static int start_gate(struct webhook *w, struct err *e)
+{
+	const struct hold_gate_config config = {.cluster = opt.cluster,
+		.masker = w->masker,
+		.max_per_second = w->caller_is_verified ? 0 : (unsigned)opt.new_holds_per_second};
+
+	w->gate = hold_gate_new(&config);
+	return w->gate ? 0 : err_set(e, "out of memory");
+}
+
 static int start(struct parts *p, struct err *e)
 {
 	struct webhook *w = &p->webhook;
@@ -383,13 +397,12 @@ static int start(struct parts *p, struct err *e)
 	w->caller_is_verified = opt.client_ca_file != NULL;
 	w->client_names = opt.client_names.items;
 	w->client_name_count = opt.client_names.count;
-	w->new_holds_per_s = (unsigned)opt.new_holds_per_second;
 	w->retry_after_s = (unsigned)((opt.retry_after_ms + 999) / 1000);
 	if (gethostname(p->instance, sizeof(p->instance) - 1) != 0)
 		snprintf(p->instance, sizeof(p->instance), "unknown");
 	if (start_ops(p, e) != 0 ||
 		masker_new(opt.mask_key_file, opt.mask_config, &w->masker, e) != 0 ||
-		start_database(p, e) != 0 ||
+		start_gate(w, e) != 0 || start_database(p, e) != 0 ||
 		policy_store_open(opt.policies.items, opt.policies.count,
 			housekeeping_policy_loaded, p->housekeeping, &w->policies, e) != 0 ||
 		start_api(p, e) != 0)
@@ -431,6 +444,7 @@ static void stop(struct parts *p)
 	recorder_close(w->recorder, wait_ms);
 	hold_wait_close(w->wait);
 	housekeeping_close(p->housekeeping);
+	hold_gate_free(w->gate);
 	masker_free(w->masker);
 	http_server_stop(p->ops, 100);
 }

@@ -1,7 +1,8 @@
 #include "webhook/ops.h"
 
+#include "webhook/exchange.h"
+#include "webhook/hold/hold_gate.h"
 #include "webhook/hold/hold_wait.h"
-#include "webhook/hold_gate.h"
 #include "webhook/notify/notifier.h"
 #include "webhook/webhook.h"
 

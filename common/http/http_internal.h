@@ -1,9 +1,8 @@
 /*
  * What the files of the HTTP server share: http_server.c (start, stop, connections), http_request.c
  * (one exchange up to the handler), http_head.c (headers), http_reply.c (answers, suspended
- * requests), http_pack.c (those made small), http_keeper.c (deadlines, clients that left, changed
- * files), http_tls.c (certificates), http_transport.c (bytes under TLS), http_listen.c,
- * http_metrics.c.
+ * requests), http_keeper.c (deadlines, clients that left, changed files), http_tls.c
+ * (certificates), http_transport.c (bytes under TLS), http_listen.c, http_metrics.c.
  *
  * Locking. Everything of a request belongs to libmicrohttpd's thread until http_suspend(), to the
  * worker until http_reply(), then to libmicrohttpd's thread again. http_server.conn_lock guards the
@@ -97,8 +96,6 @@ struct http_request {
 	struct span path;
 	char *body;
 	size_t body_len, body_cap;
-	char *packed; /* the body, compressed: http_pack.c */
-	size_t packed_len;
 	size_t reserved; /* of the budget of bytes in flight */
 	bool body_malloced;
 	bool bad_uri;

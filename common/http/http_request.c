@@ -91,7 +91,6 @@ void http_request_unref(struct http_request *r)
 		return;
 	if (r->body_malloced)
 		free(r->body);
-	free(r->packed);
 	release_bytes(r);
 	http_conn_unref(r->conn);
 	if (abandoned) {
@@ -411,6 +410,13 @@ void http_request_drop_body(struct http_request *r)
 	r->body = NULL;
 	r->body_malloced = false;
 	r->body_len = r->body_cap = 0;
+}
+
+void http_request_release(struct http_request *r)
+{
+	http_request_drop_body(r);
+	r->path = (struct span){0};
+	arena_release(r->arena);
 }
 
 struct span http_request_path(const struct http_request *r)

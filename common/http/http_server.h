@@ -100,14 +100,10 @@ struct arena *http_request_arena(struct http_request *req);
 int http_suspend(struct http_request *req) _must_check_;
 
 /*
- * For a suspended request that will stay so for long: gives its arena back, with everything that
- * was allocated in it, the path included, and keeps the body, compressed.
- * Until http_request_unpack() only the answer may be asked of it. -1: no memory, nothing has
- * changed.
+ * For a suspended request that will stay so for long: gives back its body and its arena, with
+ * everything that was allocated in that, the path included. The arena may be used again.
  */
-int http_request_pack(struct http_request *req) _must_check_;
-/* Makes the body readable again. -1: no memory, still packed. */
-int http_request_unpack(struct http_request *req) _must_check_;
+void http_request_release(struct http_request *req);
 
 struct http_answer {
 	unsigned status;

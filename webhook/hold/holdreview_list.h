@@ -14,14 +14,16 @@
  */
 #pragma once
 
-#include <stdbool.h>
+#include "webhook/hold/holdreview.h"
 
 #define HOLDREVIEW_LIST_MAX 100
 
-struct exchange;
-
 /* Is this the creation of a HoldReview that asks, at /validate or /mutate? */
-bool holdreview_list_is(const struct exchange *x);
+bool holdreview_list_is(const struct policy_request *q);
 
-/* At /mutate: takes over the exchange; answers it sooner or later. */
-void holdreview_list_ask(struct exchange *x);
+/* At /mutate, before the database is asked. False: that need not be, *ret is the answer. */
+bool holdreview_list_check(const struct holdreview *h, struct holdreview_reply *ret);
+
+/* At /mutate: ret->patch has what waits. conn NULL: there is no database. Blocks. */
+void holdreview_list(
+	const struct holdreview *h, struct pg_conn *conn, struct holdreview_reply *ret);

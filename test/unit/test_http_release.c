@@ -1,4 +1,4 @@
-/* Suspended requests made small and whole again, and how long a head may be. */
+/* Suspended requests that give back what they hold, and how long a head may be. */
 #include <check.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -114,47 +114,22 @@ static int send_body(const char *path, int i, const char *body)
 	return fd;
 }
 
-static void check_body(struct http_request *r, int i, const char *body)
-{
-	struct span got = http_request_body(r);
-
-	ck_assert_uint_eq(got.len, bodies[i].len);
-	ck_assert_mem_eq(got.ptr, body, got.len);
-	ck_assert_int_eq(got.ptr[got.len], 0);
-}
-
-/* Packed twice, as a request is that waits for the database first and then for a human. */
-START_TEST(pack__the_body_comes_back_as_it_was)
+/* Released twice, as a request is that waits for the database first and then for a human. */
+START_TEST(release__answered_after_body_and_arena_are_gone)
 {
 	char *body = body_of(_i);
 	int fd = send_body("/wait", _i, body);
 	struct http_request *r = wait_for_suspended();
 
 	for (int round = 0; round < 3; round++) {
-		ck_assert_int_eq(http_request_pack(r), 0);
+		http_request_release(r);
+		ck_assert_uint_eq(http_request_body(r).len, 0);
 		ck_assert_uint_eq(arena_reserved(http_request_arena(r)), 0);
-		ck_assert_int_eq(http_request_unpack(r), 0);
-		check_body(r, _i, body);
 		ck_assert_ptr_nonnull(arena_alloc(http_request_arena(r), 20000));
 	}
 	http_reply(r, &(struct http_answer){.status = 200, .body = SPAN("done")});
 	raw_read(fd, &answer);
 	ck_assert_int_eq(answer.status, 200);
-	ck_assert_str_eq(answer.body, "done");
-	close(fd);
-	free(body);
-}
-END_TEST
-
-START_TEST(pack__answered_while_packed)
-{
-	char *body = body_of(_i);
-	int fd = send_body("/wait", _i, body);
-	struct http_request *r = wait_for_suspended();
-
-	ck_assert_int_eq(http_request_pack(r), 0);
-	http_reply(r, &(struct http_answer){.status = 200, .body = SPAN("done")});
-	raw_read(fd, &answer);
 	ck_assert_str_eq(answer.body, "done");
 	/* The next one finds nothing left of it, on this connection where it is kept. */
 	if (bodies[_i].chunked) {
@@ -172,19 +147,17 @@ START_TEST(pack__answered_while_packed)
 }
 END_TEST
 
-START_TEST(pack__the_client_leaves_or_the_server_stops_meanwhile)
+START_TEST(release__the_client_leaves_or_the_server_stops_meanwhile)
 {
 	char *body = body_of(_i);
 	int fd = send_body("/wait", _i, body);
 	struct http_request *r = wait_for_suspended();
 	bool leaves = _i % 2;
 
-	ck_assert_int_eq(http_request_pack(r), 0);
+	http_request_release(r);
 	if (leaves)
 		close(fd);
 	http_server_stop(server, 0); /* answers in our place */
-	ck_assert_int_eq(http_request_unpack(r), 0);
-	check_body(r, _i, body);
 	http_reply(r, &(struct http_answer){.status = 200, .body = SPAN("too late")});
 	if (!leaves) {
 		raw_read(fd, &answer);
@@ -237,17 +210,17 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("http_pack");
-	TCase *t = tcase_create("http_pack");
+	Suite *s = suite_create("http_release");
+	TCase *t = tcase_create("http_release");
 	SRunner *r;
 	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_add_loop_test(t, pack__the_body_comes_back_as_it_was, 0, ARRAY_LEN(bodies));
-	tcase_add_loop_test(t, pack__answered_while_packed, 0, ARRAY_LEN(bodies));
 	tcase_add_loop_test(
-		t, pack__the_client_leaves_or_the_server_stops_meanwhile, 0, ARRAY_LEN(bodies));
+		t, release__answered_after_body_and_arena_are_gone, 0, ARRAY_LEN(bodies));
+	tcase_add_loop_test(
+		t, release__the_client_leaves_or_the_server_stops_meanwhile, 0, ARRAY_LEN(bodies));
 	tcase_add_loop_test(t, head__as_long_as_it_may_be, 0, ARRAY_LEN(heads));
 	suite_add_tcase(s, t);
 	r = srunner_create(s);

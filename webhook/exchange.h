@@ -1,0 +1,15 @@
+/*
+ * One request between its handler and its answer. Handlers for the routes; how an exchange goes on
+ * is in exchange_steps.h.
+ */
+#pragma once
+
+#include "common/base/metrics.h"
+#include "common/http/http_server.h"
+
+/* Handlers of POST /validate, /mutate and /authorize; userdata is the struct webhook. */
+void exchange_validate(struct http_request *req, void *userdata);
+void exchange_mutate(struct http_request *req, void *userdata);
+void exchange_authorize(struct http_request *req, void *userdata);
+
+struct metric *const *exchange_metrics(size_t *ret_count);

@@ -1,0 +1,106 @@
+/*
+ * An exchange that waits for long, made small: minutes may pass, and ten thousand may wait at once.
+ * What later steps need is copied into one block, the decision included, so that nothing has to be
+ * read or decided a second time; request body and arena go.
+ */
+#include "webhook/exchange_internal.h"
+
+/* Copies texts one after the other; without a place to put them, only counts. */
+struct copier {
+	char *to;
+	size_t used;
+};
+
+static void copy(struct copier *c, struct span *s)
+{
+	if (!s->ptr)
+		return;
+	if (c->to) {
+		memcpy(c->to + c->used, s->ptr, s->len);
+		s->ptr = c->to + c->used;
+	}
+	c->used += s->len;
+}
+
+static void copy_texts(
+	struct copier *c, struct exchange *x, struct policy_match *matches, struct span *groups)
+{
+	struct policy_request *r = &x->request;
+	struct hold_question *q = &x->question;
+	struct span *const texts[] = {&x->uid, &r->verb, &r->api_group, &r->version, &r->resource,
+		&r->subresource, &r->namespace_, &r->name, &r->path, &r->username, &q->reasons,
+		&q->change, &q->rules, &q->max_repeats};
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		copy(c, texts[i]);
+	for (size_t i = 0; i < r->group_count; i++)
+		copy(c, &groups[i]);
+	for (size_t i = 0; i < x->decision.match_count; i++)
+		copy(c, &matches[i].message);
+}
+
+/* What the arena held, and what pointed into the exchange at its old place. */
+static void point_anew(struct exchange *x, const struct exchange *old, struct policy_match *matches,
+	struct span *groups)
+{
+	struct policy_decision *d = &x->decision;
+
+	x->request.groups = groups;
+	x->request.doc = NULL;
+	x->request.request = x->request.object = x->request.old_object = JSON_NONE;
+	if (d->decisive)
+		d->decisive = matches + (old->decision.decisive - old->decision.matches);
+	d->matches = matches;
+	x->question.request = &x->request;
+	x->question.decision = d;
+	x->question.uid = x->uid;
+}
+
+/* Of the verdict stays what the answer needs when nobody decides. */
+static void forget_arena(struct exchange *x)
+{
+	struct hold_verdict *v = &x->verdict;
+
+	v->state = v->approvers = v->decided_by = v->reason = v->error = (struct span){0};
+	x->answer = NULL;
+	x->body = (struct span){0};
+}
+
+static struct exchange *copy_of(struct exchange *x)
+{
+	size_t matches = x->decision.match_count, groups = x->request.group_count;
+	struct copier c = {0};
+	struct exchange *small;
+	struct policy_match *m;
+	struct span *g;
+
+	copy_texts(&c, x, (struct policy_match *)x->decision.matches,
+		(struct span *)x->request.groups);
+	small = malloc(sizeof(*small) + matches * sizeof(*m) + groups * sizeof(*g) + c.used);
+	if (!small)
+		return NULL;
+	*small = *x;
+	m = (struct policy_match *)(small + 1);
+	g = (struct span *)(m + matches);
+	memcpy(m, x->decision.matches, matches * sizeof(*m));
+	if (groups > 0)
+		memcpy(g, x->request.groups, groups * sizeof(*g));
+	c = (struct copier){.to = (char *)(g + groups)};
+	copy_texts(&c, small, m, g);
+	point_anew(small, x, m, g);
+	small->compact = true;
+	return small;
+}
+
+struct exchange *exchange_compact(struct exchange *x)
+{
+	if (!x->compact) {
+		hold_question_compress(&x->question, x->arena);
+		x = copy_of(x);
+	}
+	if (!x)
+		return NULL;
+	forget_arena(x);
+	http_request_release(x->http);
+	return x;
+}

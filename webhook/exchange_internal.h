@@ -1,0 +1,112 @@
+/*
+ * The exchange from within: exchange.c makes it and moves it from step to step, exchange_steps.c
+ * does the steps, exchange_answer.c makes its answer, exchange_compact.c makes it small.
+ *
+ * Ownership: an exchange belongs to the thread that runs its steps, until a step hands it over with
+ * exchange_leave(). From then on it belongs to whoever resumes it, and nobody else may touch it.
+ * It lives in its request's arena; made small, in a block of its own.
+ */
+#pragma once
+
+#include "policy/review/review.h"
+#include "webhook/answer.h"
+#include "webhook/exchange.h"
+#include "webhook/exchange_steps.h"
+#include "webhook/hold/hold_gate.h"
+#include "webhook/hold/hold_message.h"
+#include "webhook/hold/holdreview.h"
+#include "webhook/webhook.h"
+
+enum exchange_step {
+#define STEP(name, label, run, next) EXCHANGE_##name,
+	EXCHANGE_STEPS(STEP)
+#undef STEP
+		EXCHANGE_END, /* answered: the exchange is gone */
+};
+
+struct exchange {
+	struct webhook *webhook;
+	struct http_request *http;
+	struct arena *arena;
+	enum endpoint endpoint;
+	enum exchange_step step;
+	bool suspended; /* the HTTP server waits for http_reply() */
+	bool away;	/* handed over, to be resumed */
+	bool compact;	/* stands in a block of its own; its arena was given back */
+
+	struct policy_set *set; /* a reference of its own, from DECIDE or MUTATE on */
+	struct span uid;	/* raw JSON text; absent at /authorize */
+	const char *api_version;
+	struct policy_request request; /* without its document when compact */
+	struct policy_decision decision;
+	char decision_id[37];
+
+	/* Of a request that is held. */
+	struct hold_question question;
+	struct hold_verdict verdict;
+	uint64_t wait_until_us;		   /* CLOCK_MONOTONIC; 0: does not wait for a human */
+	uint64_t wait_began_us, waited_us; /* for a human: not part of the latency */
+
+	enum exchange_step after_queue; /* what it wants of the database */
+	struct pg_conn *conn;		/* between QUEUE and the next step; NULL: there is none */
+
+	struct answer *answer; /* in the arena; NULL while it is compact */
+	struct span body;      /* the answer as text, in the arena */
+};
+
+/* ---- exchange.c ---- */
+
+/* A new exchange at READ; NULL (and answered) without memory or when the caller may not ask. */
+struct exchange *exchange_new(struct webhook *w, struct http_request *http, enum endpoint endpoint);
+
+/* The only place that changes the step. `next` must be one that may follow. Returns x. */
+struct exchange *exchange_move(struct exchange *x, enum exchange_step next);
+
+/* Does steps until one hands the exchange over or ends it. */
+void exchange_run(struct exchange *x);
+
+/* Before it is handed over; exchange_stay() when nobody took it. */
+void exchange_leave(struct exchange *x);
+void exchange_stay(struct exchange *x);
+/* For whom it was handed over to: it goes on, at `next`, on this thread. */
+void exchange_resume(struct exchange *x, enum exchange_step next);
+
+/* Keeps the request open without an answer; again is fine. -1: too many are. In the handler. */
+int exchange_suspend(struct exchange *x) _must_check_;
+
+/* Does a step. NULL: x is not this thread's any more. */
+typedef struct exchange *(*exchange_step_fn)(struct exchange *x);
+extern const exchange_step_fn exchange_step_fns[];
+
+/* ---- exchange_compact.c ---- */
+
+/*
+ * Everything that later steps need in one block; request body and arena are given back. Returns
+ * the exchange, which may stand elsewhere now. NULL: no memory, x stays as it is.
+ */
+struct exchange *exchange_compact(struct exchange *x);
+
+/* ---- exchange_answer.c ---- */
+
+/* The answer to start from, an admission. -1: the arena is full. */
+int exchange_begin_answer(struct exchange *x) _must_check_;
+void exchange_deny(struct exchange *x, unsigned code, const char *reason, struct span message);
+/* The Deny rules' reasons. */
+void exchange_put_denial(struct exchange *x);
+void exchange_put_verdict(struct exchange *x);
+void exchange_put_review(struct exchange *x, const struct holdreview_reply *r);
+/* What the record, the audit event and a person reading them know the decision by; warnings. */
+void exchange_annotate(struct exchange *x);
+/* Denies what could not be recorded. */
+void exchange_put_unrecorded(struct exchange *x);
+/* Writes x->body. */
+void exchange_put_body(struct exchange *x);
+
+/* ---- counters ---- */
+
+enum exchange_metric { EXCHANGE_DECISIONS, EXCHANGE_ALLOWED, EXCHANGE_DENIED, EXCHANGE_LATENCY };
+#define EXCHANGE_ACTION_ERROR 7 /* of EXCHANGE_DECISIONS, beside enum policy_action */
+
+/* By the index of the action or endpoint. */
+void exchange_count(enum exchange_metric m, unsigned label);
+void exchange_count_latency(uint64_t us);

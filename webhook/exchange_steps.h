@@ -1,0 +1,33 @@
+/*
+ * The life of one request, as one table: each step, what /metrics calls it, the function that does
+ * it (exchange_steps.c), and which steps may follow. exchange_move() sees to it.
+ *
+ *   READ ──▶ DECIDE ─────────────────────────────────────────────────▶ RECORD ──▶ REPLY ──▶ END
+ *     │        ├──▶ GATE ──▶ QUEUE ──▶ ASK ──────────▶ VERDICT ───────────▲
+ *     │        │               ▲        └──▶ WAIT ───────▲                │
+ *     │        │               └─── decided ──┘ time over                 │
+ *     └──▶ MUTATE ────────────────────────────────────────────────────────▲
+ *              └──▶ REVIEW (from DECIDE too) ──▶ QUEUE ──▶ REVIEW_ASK ────┘
+ *
+ * Whatever cannot be gone on with leaves earlier: to VERDICT where it concerns a hold, to RECORD or
+ * REPLY where not.
+ *
+ * QUEUE, WAIT and RECORD hand the request over: to the pool of the database, to whoever waits for
+ * people, to the recorder. These bring it back with exchange_resume().
+ */
+#pragma once
+
+#define EXCHANGE_STEPS(STEP)                                                                       \
+	STEP(READ, "read", read_review, TO(DECIDE) | TO(MUTATE) | TO(REPLY) | TO(END))             \
+	STEP(DECIDE, "decide", decide, TO(GATE) | TO(REVIEW) | TO(RECORD) | TO(REPLY))             \
+	STEP(MUTATE, "mutate", mutate, TO(REVIEW) | TO(RECORD) | TO(REPLY))                        \
+	STEP(GATE, "gate", prepare_question, TO(QUEUE) | TO(VERDICT))                              \
+	STEP(QUEUE, "queue", queue_for_database,                                                   \
+		TO(ASK) | TO(VERDICT) | TO(REVIEW_ASK) | TO(RECORD))                               \
+	STEP(ASK, "ask", ask_gate, TO(WAIT) | TO(VERDICT))                                         \
+	STEP(WAIT, "wait", wait_for_human, TO(QUEUE) | TO(VERDICT))                                \
+	STEP(VERDICT, "verdict", put_verdict, TO(RECORD) | TO(REPLY))                              \
+	STEP(REVIEW, "review", check_holdreview, TO(QUEUE) | TO(RECORD))                           \
+	STEP(REVIEW_ASK, "review_ask", ask_holdreview, TO(RECORD))                                 \
+	STEP(RECORD, "record", record_decision, TO(REPLY))                                         \
+	STEP(REPLY, "reply", reply, TO(END))

@@ -1,0 +1,188 @@
+#include "webhook/hold/holdreview.h"
+
+#include "common/base/log.h"
+#include "common/json/json.h"
+#include "common/pg/sql_text.h"
+#include "webhook/hold/holdreview_list.h"
+
+#define REASON_MAX 4096
+#define GROUPS_MAX 256
+
+/* What the creator wants, as SQL parameters. */
+struct wish {
+	bool approve;
+	struct span hold, reason, until, uses, namespace_, name;
+};
+
+/* The first six parameters are the same for both. */
+static const struct pg_stmt approve = {.name = "approve_as_kubernetes",
+	.sql = "SELECT holdpoint.approve_as_kubernetes(p_cluster => $1, p_hold_id => $2, "
+	       "p_username => $3, p_groups => $4, p_request_uid => $5, p_reason => $6, "
+	       "p_until => $7, p_uses => $8, p_namespace => $9, p_name => $10) AS sentence",
+	.param_count = 10};
+static const struct pg_stmt deny = {.name = "deny_as_kubernetes",
+	.sql = "SELECT holdpoint.deny_as_kubernetes(p_cluster => $1, p_hold_id => $2, "
+	       "p_username => $3, p_groups => $4, p_request_uid => $5, p_reason => $6) "
+	       "AS sentence",
+	.param_count = 6};
+
+bool holdreview_is(const struct policy_request *q)
+{
+	return !request_is_access(q) && q->operation == OPERATION_CREATE &&
+	       q->subresource.len == 0 && span_eq(q->api_group, SPAN("holdpoint.dev")) &&
+	       span_eq(q->resource, SPAN("holdreviews"));
+}
+
+static void refuse(
+	struct holdreview_reply *ret, unsigned code, const char *reason, struct span message)
+{
+	*ret = (struct holdreview_reply){.code = code, .reason = reason, .message = message};
+}
+
+void holdreview_busy(struct holdreview_reply *ret)
+{
+	refuse(ret, 429, "TooManyRequests", SPAN("too many requests wait: try again"));
+}
+
+/* ---- spec ---- */
+
+/* Absent or null is no wish. */
+static int read_text(const struct holdreview *h, json_ref spec, const char *key, struct span *ret)
+{
+	const struct json_doc *d = h->request->doc;
+	json_ref v = json_get(d, spec, span_of(key));
+
+	*ret = (struct span){0};
+	if (v == JSON_NONE || json_type(d, v) == JSON_NULL)
+		return 0;
+	*ret = json_string(d, v, h->arena);
+	return ret->ptr && ret->len <= REASON_MAX && !memchr(ret->ptr, 0, ret->len) ? 0 : -1;
+}
+
+static int read_number(const struct holdreview *h, json_ref spec, const char *key, struct span *ret)
+{
+	const struct json_doc *d = h->request->doc;
+	json_ref v = json_get(d, spec, span_of(key));
+	int64_t n;
+
+	*ret = (struct span){0};
+	if (v == JSON_NONE || json_type(d, v) == JSON_NULL)
+		return 0;
+	if (json_int64(d, v, &n) != 0 || n < 1)
+		return -1;
+	*ret = arena_printf(h->arena, "%lld", (long long)n);
+	return ret->ptr ? 0 : -1;
+}
+
+/* NULL, or what is wrong. */
+static const char *read_wish(const struct holdreview *h, struct wish *ret)
+{
+	const struct json_doc *d = h->request->doc;
+	json_ref spec = json_get_str(d, h->request->object, "spec");
+	json_ref decision = json_get_str(d, spec, "decision");
+
+	*ret = (struct wish){.approve = json_string_is(d, decision, SPAN("Approve"))};
+	if (!ret->approve && !json_string_is(d, decision, SPAN("Deny")))
+		return "spec.decision must be Approve, Deny or List";
+	if (read_number(h, spec, "hold", &ret->hold) != 0 || !ret->hold.ptr)
+		return "spec.hold must be the number of a hold";
+	if (read_text(h, spec, "reason", &ret->reason) != 0)
+		return "spec.reason must be a text of at most 4096 bytes";
+	if (read_number(h, spec, "uses", &ret->uses) != 0)
+		return "spec.uses must be a number greater than 0";
+	if (read_text(h, spec, "until", &ret->until) != 0)
+		return "spec.until must be a time, for example 2026-01-02T15:04:05Z";
+	if (read_text(h, spec, "namespace", &ret->namespace_) != 0 ||
+		read_text(h, spec, "name", &ret->name) != 0)
+		return "spec.namespace and spec.name must be texts";
+	return NULL;
+}
+
+/* One that asks was answered at /mutate. */
+static void check_list(const struct holdreview *h, struct holdreview_reply *ret)
+{
+	if (!h->request->dry_run)
+		refuse(ret, 422, "Invalid",
+			SPAN("spec.decision List only asks what waits: create it with "
+			     "--dry-run=server"));
+}
+
+bool holdreview_check(const struct holdreview *h, struct holdreview_reply *ret)
+{
+	struct wish w;
+	const char *wrong = read_wish(h, &w);
+
+	*ret = (struct holdreview_reply){0};
+	if (holdreview_list_is(h->request))
+		check_list(h, ret);
+	else if (!h->caller_is_verified)
+		refuse(ret, 403, "Forbidden",
+			SPAN("holds can be decided by HoldReview only where holdpoint-webhook "
+			     "runs with --client-ca-file: without it, it cannot know that it is "
+			     "the API server who says who you are"));
+	else if (wrong)
+		refuse(ret, 422, "Invalid", span_of(wrong));
+	else if (h->request->dry_run)
+		ret->told = SPAN("dry run: nothing is decided");
+	else
+		return true;
+	return false;
+}
+
+/* ---- the decision ---- */
+
+static void log_decision(const struct holdreview *h, const struct wish *w, const char *error)
+{
+	log_info(error ? "hold_review_refused" : "hold_review_recorded", LOG_SPAN("hold", w->hold),
+		LOG_STR("decision", w->approve ? "Approve" : "Deny"),
+		LOG_SPAN("approver", h->request->username), LOG_STR("error", error));
+}
+
+static void decide(const struct holdreview *h, struct pg_conn *conn, const struct wish *w,
+	struct holdreview_reply *ret)
+{
+	const struct policy_request *q = h->request;
+	size_t groups = q->group_count < GROUPS_MAX ? q->group_count : GROUPS_MAX;
+	const struct span params[] = {span_of(h->cluster), w->hold, q->username,
+		sql_text_array(h->arena, q->groups, groups), h->uid, w->reason, w->until, w->uses,
+		w->namespace_, w->name};
+	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
+	char sqlstate[6] = "";
+	struct err e = {0};
+	enum pg_status status;
+
+	status = pg_exec(conn, w->approve ? &approve : &deny, params, &rows, sqlstate, &e);
+	log_decision(h, w, status == PG_OK ? NULL : e.msg);
+	if (status == PG_OK) {
+		/* The sentence that the database answers with, under the command's output. */
+		ret->told = arena_printf(h->arena, "%s", pg_result_str_of(rows, 0, "sentence"));
+		ret->noted = arena_printf(
+			h->arena, "%s %.*s", w->approve ? "Approve" : "Deny", SPAN_FMT(w->hold));
+	} else if (strcmp(sqlstate, "HP007") == 0) {
+		/* The API server asked twice for one creation. */
+		ret->told = arena_printf(h->arena, "%s", e.msg);
+	} else if (strncmp(sqlstate, "HP", 2) == 0 || strncmp(sqlstate, "22", 2) == 0) {
+		refuse(ret, 403, "Forbidden", arena_printf(h->arena, "%s", e.msg));
+	} else {
+		refuse(ret, 503, "ServiceUnavailable",
+			SPAN("the decision could not be recorded: the database of Holdpoint does "
+			     "not answer as it should. Nothing was decided; try again"));
+	}
+}
+
+void holdreview_decide(
+	const struct holdreview *h, struct pg_conn *conn, struct holdreview_reply *ret)
+{
+	struct wish w;
+	const char *wrong;
+
+	*ret = (struct holdreview_reply){0};
+	if (!conn)
+		refuse(ret, 503, "ServiceUnavailable",
+			SPAN("the decision could not be recorded: the database of Holdpoint is "
+			     "unreachable. Nothing was decided; try again"));
+	else if ((wrong = read_wish(h, &w))) /* was right before: the arena is full */
+		refuse(ret, 422, "Invalid", span_of(wrong));
+	else
+		decide(h, conn, &w, ret);
+}

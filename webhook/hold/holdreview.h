@@ -1,0 +1,47 @@
+/*
+ * Approving with kubectl: creating a HoldReview (holdreviews.holdpoint.dev) is the decision.
+ *
+ *   spec: {hold: 42, decision: Approve | Deny, reason, until, uses, namespace, name}
+ *
+ * The API server has authenticated its creator; what it says of them is passed to
+ * holdpoint.approve_as_kubernetes, which obeys the same rules as psql does. The object is admitted
+ * if the decision was recorded, and refused with the reason if not. Believed only from callers with
+ * a verified client certificate: anybody else could say they are anyone. Editing or deleting a
+ * HoldReview changes nothing.
+ */
+#pragma once
+
+#include "common/pg/pg_pool.h"
+#include "policy/review/request.h"
+
+/* A HoldReview that is being created. */
+struct holdreview {
+	const struct policy_request *request;
+	struct span uid; /* the review's */
+	const char *cluster;
+	struct arena *arena;
+	bool caller_is_verified; /* who says who the creator is */
+};
+
+/* What its creator is told. Everything in it is in the arena. */
+struct holdreview_reply {
+	unsigned code;	    /* 0: admitted */
+	const char *reason; /* "Forbidden" */
+	struct span message;
+	struct span told;  /* shown beside an admission; absent: nothing */
+	struct span noted; /* "Approve 42", for the audit trail; absent: nothing was decided */
+	struct span patch; /* RFC 6902, that answers what was asked; absent: none */
+};
+
+/* Is this the creation of a HoldReview, at /validate or /mutate? */
+bool holdreview_is(const struct policy_request *q);
+
+/* Looks at it before the database is asked. False: that need not be, *ret is the answer. */
+bool holdreview_check(const struct holdreview *h, struct holdreview_reply *ret);
+
+/* Records the decision. conn NULL: there is no database. Blocks. */
+void holdreview_decide(
+	const struct holdreview *h, struct pg_conn *conn, struct holdreview_reply *ret);
+
+/* The answer when the database has no time for it. */
+void holdreview_busy(struct holdreview_reply *ret);
