@@ -76,7 +76,7 @@ static void post_audit(struct http_request *req, void *userdata)
 		refuse_source(req, verdict, &m);
 		return;
 	}
-	source_seen(s->sources, &m, realtime_us());
+	source_seen(s->sources, &m, realtime_us(), monotonic_us());
 	if (!s->ready || http_suspend(req) < 0) {
 		ingest_answer_unavailable(req, "stopping, or too much is under way");
 		return;

@@ -14,7 +14,7 @@ struct source {
 	struct span cluster;
 	size_t namesake; /* the first of this name: a source is one, whatever clusters it posts for
 			  */
-	_Atomic int64_t last_us, pause_us;
+	_Atomic int64_t last_us, pause_us; /* CLOCK_MONOTONIC; 0: never */
 };
 
 struct source_table {
@@ -181,13 +181,14 @@ enum source_verdict source_check(const struct source_table *t, struct span clien
 	return SOURCE_FORBIDDEN;
 }
 
-void source_seen(struct source_table *t, const struct source_match *m, int64_t now_us)
+void source_seen(
+	struct source_table *t, const struct source_match *m, int64_t wall_us, int64_t now_us)
 {
 	struct source *s = &t->items[t->items[m->index].namesake];
 	int64_t last_us = atomic_exchange(&s->last_us, now_us);
 	int64_t pause_us = atomic_load(&s->pause_us);
 
-	metric_set_for(&sink_metrics[SINK_LAST_BODY], m->name, now_us / 1000000);
+	metric_set_for(&sink_metrics[SINK_LAST_BODY], m->name, wall_us / 1000000);
 	while (last_us > 0 && now_us - last_us > pause_us) {
 		if (!atomic_compare_exchange_weak(&s->pause_us, &pause_us, now_us - last_us))
 			continue;

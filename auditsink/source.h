@@ -47,6 +47,7 @@ struct source_match {
 enum source_verdict source_check(const struct source_table *t, struct span client_name,
 	struct span authorization, struct span path, struct source_match *ret);
 
-/* Notes that the matched source posted, for metrics: when, and how long it had not. Threads: any.
- */
-void source_seen(struct source_table *t, const struct source_match *m, int64_t now_us);
+/* Notes that the matched source posted, for metrics: when (wall_us, since 1970), and how long it
+ * had not (now_us, CLOCK_MONOTONIC). Threads: any. */
+void source_seen(
+	struct source_table *t, const struct source_match *m, int64_t wall_us, int64_t now_us);

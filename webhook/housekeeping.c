@@ -2,16 +2,29 @@
 
 #include <pthread.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
 
-#define ROUND_S 10 /* between two sweeps, and two attempts to record the policies */
+/* Statements that need no parameter and whose result nobody waits for. */
+static const struct task_spec {
+	struct pg_stmt stmt;
+	unsigned every_rounds;
+} specs[] = {
+	{{.name = "expire_holds", .sql = "SELECT holdpoint.expire_holds()"}, 1},
+	{{.name = "ensure_partitions", .sql = "SELECT holdpoint.ensure_partitions()"}, 60},
+	{{.name = "outbox_prune", .sql = "SELECT holdpoint.outbox_prune()"}, 360},
+};
+
+struct task {
+	const struct task_spec *spec;
+	_Atomic bool due; /* the last attempt did nothing, or there was none */
+};
 
 struct housekeeping {
 	struct pg_pool *pool;
 	const char *cluster, *instance;
+	unsigned round_ms;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
@@ -19,17 +32,7 @@ struct housekeeping {
 	bool recording;		       /* a job has it in hand */
 	bool fresh;		       /* not handed to a job yet */
 	bool stopping, joined;
-};
-
-/* Statements that need no parameter and whose result nobody waits for. */
-static struct task {
-	struct pg_stmt stmt;
-	unsigned every_rounds;
-	_Atomic bool due; /* the last attempt did nothing, or there was none */
-} tasks[] = {
-	{{.name = "expire_holds", .sql = "SELECT holdpoint.expire_holds()"}, 1, true},
-	{{.name = "ensure_partitions", .sql = "SELECT holdpoint.ensure_partitions()"}, 60, true},
-	{{.name = "outbox_prune", .sql = "SELECT holdpoint.outbox_prune()"}, 360, true},
+	struct task tasks[ARRAY_LEN(specs)];
 };
 
 static const struct pg_stmt policy_loaded = {.name = "policy_loaded",
@@ -44,17 +47,17 @@ static void run_task(struct pg_conn *conn, bool usable, void *arg)
 	struct err e;
 
 	if (usable)
-		status = pg_exec(conn, &task->stmt, NULL, &rows, NULL, &e);
+		status = pg_exec(conn, &task->spec->stmt, NULL, &rows, NULL, &e);
 	task->due = status != PG_OK;
 	if (usable && status != PG_OK)
-		log_warn("housekeeping_failed", LOG_STR("task", task->stmt.name),
+		log_warn("housekeeping_failed", LOG_STR("task", task->spec->stmt.name),
 			LOG_STR("error", e.msg));
 }
 
 static void submit(struct housekeeping *h, struct task *task)
 {
 	if (pg_pool_submit(h->pool, run_task, task) != 0)
-		log_debug("housekeeping_postponed", LOG_STR("task", task->stmt.name));
+		log_debug("housekeeping_postponed", LOG_STR("task", task->spec->stmt.name));
 }
 
 static enum pg_status record_policy(
@@ -134,7 +137,7 @@ static bool wait_a_round(struct housekeeping *h)
 
 	pthread_mutex_lock(&h->lock);
 	if (!h->stopping && !h->fresh)
-		wait_until_us(&h->wake, &h->lock, monotonic_us() + ROUND_S * INT64_C(1000000));
+		wait_until_us(&h->wake, &h->lock, monotonic_us() + (int64_t)h->round_ms * 1000);
 	h->fresh = false;
 	go_on = !h->stopping;
 	pthread_mutex_unlock(&h->lock);
@@ -144,23 +147,23 @@ static bool wait_a_round(struct housekeeping *h)
 static void *keep_house(void *arg)
 {
 	struct housekeeping *h = arg;
-	time_t next = 0;
+	int64_t next_ms = 0;
 
 	for (unsigned round = 0; wait_a_round(h);) {
 		submit_record(h);
-		if (time(NULL) < next)
+		if (monotonic_ms() < next_ms)
 			continue;
-		next = time(NULL) + ROUND_S;
-		for (size_t i = 0; i < ARRAY_LEN(tasks); i++)
-			if (tasks[i].due || round % tasks[i].every_rounds == 0)
-				submit(h, &tasks[i]);
+		next_ms = monotonic_ms() + h->round_ms;
+		for (size_t i = 0; i < ARRAY_LEN(h->tasks); i++)
+			if (h->tasks[i].due || round % specs[i].every_rounds == 0)
+				submit(h, &h->tasks[i]);
 		round++;
 	}
 	return NULL;
 }
 
 int housekeeping_open(struct pg_pool *pool, const char *cluster, const char *instance,
-	struct housekeeping **ret, struct err *e)
+	unsigned round_ms, struct housekeeping **ret, struct err *e)
 {
 	struct housekeeping *h = calloc(1, sizeof(*h));
 	int rc;
@@ -170,6 +173,11 @@ int housekeeping_open(struct pg_pool *pool, const char *cluster, const char *ins
 	h->pool = pool;
 	h->cluster = cluster;
 	h->instance = instance;
+	h->round_ms = round_ms;
+	for (size_t i = 0; i < ARRAY_LEN(specs); i++) {
+		h->tasks[i].spec = &specs[i];
+		h->tasks[i].due = true;
+	}
 	pthread_mutex_init(&h->lock, NULL);
 	pthread_cond_init(&h->wake, NULL);
 	rc = pthread_create(&h->thread, NULL, keep_house, h);

@@ -10,8 +10,11 @@
 
 struct housekeeping;
 
+/* Between two sweeps, and two attempts to record the policies. */
+#define HOUSEKEEPING_ROUND_MS 10000
+
 int housekeeping_open(struct pg_pool *pool, const char *cluster, const char *instance,
-	struct housekeeping **ret, struct err *e) _must_check_;
+	unsigned round_ms, struct housekeeping **ret, struct err *e) _must_check_;
 /* Stops the thread; jobs under way must have ended (close the pool first). NULL is fine. */
 void housekeeping_close(struct housekeeping *h);
 /* Stops submitting jobs. */

@@ -372,7 +372,8 @@ static int start_database(struct parts *p, struct err *e)
 	if (opt.notify_targets && notifier_open(opt.notify_targets, opt.database_url, opt.cluster,
 					  &p->notifier, e) != 0)
 		return -1;
-	return housekeeping_open(p->webhook.pool, opt.cluster, p->instance, &p->housekeeping, e);
+	return housekeeping_open(p->webhook.pool, opt.cluster, p->instance, HOUSEKEEPING_ROUND_MS,
+		&p->housekeeping, e);
 }
 
 /* Who may make holds is limited only as long as nobody knows who they are. */

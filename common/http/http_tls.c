@@ -10,13 +10,14 @@
 #include <pthread.h>
 #include <stdio.h>
 
+#include "common/base/clock.h"
 #include "common/base/crypto.h"
 #include "common/base/log.h"
 #include "common/http/http_internal.h"
 
-#define PEM_MAX	      ((size_t)1 << 20)
-#define EXPIRY_WARN_S ((time_t)7 * 86400)
-#define EXPIRY_NOTE_S 3600
+#define PEM_MAX	       ((size_t)1 << 20)
+#define EXPIRY_WARN_S  ((time_t)7 * 86400)
+#define EXPIRY_NOTE_MS 3600000
 
 struct http_tls_creds {
 	_Atomic int refs;
@@ -29,7 +30,7 @@ struct http_tls {
 	char *cert_file, *key_file, *ca_file; /* ca_file NULL: clients are not verified */
 	pthread_mutex_t lock;
 	struct http_tls_creds *current;
-	time_t noted_at; /* when the end of the certificate was looked at last */
+	int64_t noted_at_ms; /* when the end of the certificate was looked at last */
 };
 
 struct pem {
@@ -148,7 +149,7 @@ static void note_expiry(struct http_tls *t)
 		gnutls_x509_crt_deinit(chain[i]);
 	gnutls_free(chain);
 	http_set_expiry((int64_t)end);
-	t->noted_at = now;
+	t->noted_at_ms = monotonic_ms();
 	/* Certificates that live for a day are renewed late in it. */
 	if (end - now < EXPIRY_WARN_S && end - now < life / 5)
 		log_warn("tls_certificate_expires", LOG_STR("server", t->name),
@@ -199,7 +200,7 @@ void http_tls_reload(struct http_tls *t)
 	/* Only the keeper's thread writes `current`. */
 	if (crypto_equal(fresh->digest, t->current->digest, SHA256_LEN)) {
 		http_tls_creds_unref(fresh);
-		if (time(NULL) - t->noted_at > EXPIRY_NOTE_S)
+		if (monotonic_ms() - t->noted_at_ms > EXPIRY_NOTE_MS)
 			note_expiry(t);
 		return;
 	}

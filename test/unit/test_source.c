@@ -180,12 +180,13 @@ START_TEST(source__pauses_are_seen)
 	ck_assert_int_eq(
 		source_check(t, SPAN("other"), (struct span){NULL, 0}, SPAN("/audit/a"), &other),
 		SOURCE_OK);
-	source_seen(t, &first, 1000000000);
-	source_seen(t, &other, 1001000000);
-	source_seen(t, &second, 1040000000);
-	source_seen(t, &first, 1050000000);
-	source_seen(t, &other, 1003000000);
-	ck_assert(metrics_hold("last_body_timestamp_seconds{source=\"watched\"} 1050\n"));
+	source_seen(t, &first, 1000000000, 10000000);
+	source_seen(t, &other, 1001000000, 11000000);
+	source_seen(t, &second, 1040000000, 50000000);
+	/* The clock on the wall is set forward by an hour: no pause. */
+	source_seen(t, &first, 4650000000, 60000000);
+	source_seen(t, &other, 4603000000, 13000000);
+	ck_assert(metrics_hold("last_body_timestamp_seconds{source=\"watched\"} 4650\n"));
 	ck_assert(metrics_hold("longest_pause_seconds{source=\"watched\"} 40\n"));
 	ck_assert(metrics_hold("longest_pause_seconds{source=\"other\"} 2\n"));
 	source_table_free(t);

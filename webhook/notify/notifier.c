@@ -29,7 +29,7 @@ struct notifier {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	bool stopping;
-	time_t backlog_at;
+	int64_t backlog_at_ms;
 };
 
 enum { M_SENT, M_WAITING };
@@ -188,9 +188,9 @@ static void measure_backlog(struct pg_conn *conn, struct notifier *n)
 	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
 	struct err e;
 
-	if (time(NULL) < n->backlog_at)
+	if (monotonic_ms() < n->backlog_at_ms)
 		return;
-	n->backlog_at = time(NULL) + BACKLOG_S;
+	n->backlog_at_ms = monotonic_ms() + BACKLOG_S * 1000;
 	if (pg_exec(conn, &backlog, &cluster, &rows, NULL, &e) != PG_OK)
 		return;
 	for (size_t i = 0; i < n->targets.count; i++)
