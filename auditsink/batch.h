@@ -7,6 +7,7 @@
 
 #include "auditsink/event_list.h"
 #include "auditsink/event_row.h"
+#include "auditsink/write_status.h"
 
 #define CLUSTER_NAME_MAX 253
 #define SOURCE_NAME_MAX	 253
@@ -37,8 +38,8 @@ struct batch {
 	int64_t first_seq; /* once it is stored */
 
 	struct batch *next; /* in the writer's queue */
-	int outcome;	    /* enum write_outcome */
-	void (*done)(struct batch *b, int outcome);
+	enum write_status status;
+	void (*done)(struct batch *b, enum write_status status);
 	void *userdata;
 };
 

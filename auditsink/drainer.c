@@ -48,6 +48,15 @@ static enum pg_status store(struct drainer *d, struct spooled *list, unsigned co
 	return job.status;
 }
 
+static int forget_stored(
+	struct drainer *d, const struct spooled *list, unsigned count, struct err *e)
+{
+	if (spool_remove(d->spool, list, count, e) < 0)
+		return -1; /* drained again, and found to be there */
+	metric_add(&sink_metrics[SINK_DRAINED], count);
+	return 0;
+}
+
 /*
  * A group that the database does not take: the ones at fault are found, the others go in. When it
  * takes two running for no fault of theirs, it will not take the rest either.
@@ -59,7 +68,7 @@ static int store_each(struct drainer *d, struct spooled *list, unsigned count, s
 	for (unsigned i = 0; i < count && not_now < 2; i++) {
 		enum pg_status status = store(d, &list[i], 1);
 
-		if (status == PG_OK && spool_remove(d->spool, &list[i], 1, e) < 0)
+		if (status == PG_OK && forget_stored(d, &list[i], 1, e) < 0)
 			return -1;
 		if (status == PG_REFUSED && spool_refuse(d->spool, &list[i], e) < 0)
 			return -1;
@@ -81,15 +90,13 @@ static int drain_some(struct drainer *d)
 		enum pg_status status = store(d, list, (unsigned)count);
 
 		if (status == PG_OK)
-			rc = spool_remove(d->spool, list, (unsigned)count, &e);
+			rc = forget_stored(d, list, (unsigned)count, &e);
 		else if (status == PG_REFUSED || status == PG_RETRY)
 			rc = store_each(d, list, (unsigned)count, &e);
 		else
 			err_set(&e, "the database does not answer");
 	}
-	if (rc == 0)
-		metric_add(&sink_metrics[SINK_DRAINED], count);
-	else if (count != 0)
+	if (rc < 0 && count != 0)
 		log_warn("audit_drain_failed", LOG_STR("error", e.msg));
 	for (int i = 0; i < count; i++)
 		batch_free(list[i].batch);

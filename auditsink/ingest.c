@@ -53,14 +53,14 @@ void ingest_answer_unavailable(struct http_request *req, const char *why)
 			.status = 503, .body = {body, (size_t)n}, .retry_after_s = RETRY_AFTER_S});
 }
 
-static void answer_stored(struct http_request *req, const struct batch *b, int outcome)
+static void answer_stored(struct http_request *req, const struct batch *b, enum write_status status)
 {
 	char body[128];
 	int n = snprintf(body, sizeof(body),
 		"{\"events\":%u,\"quarantined\":%u,\"result\":\"%s\"}\n", b->events, b->quarantined,
-		outcome == WRITE_DUPLICATE ? "duplicate"
-		: outcome == WRITE_SPOOLED ? "spooled"
-					   : "stored");
+		status == WRITE_DUPLICATE ? "duplicate"
+		: status == WRITE_SPOOLED ? "spooled"
+					  : "stored");
 
 	metric_observe_us(
 		&sink_metrics[SINK_BATCH_SECONDS], monotonic_us() - http_request_start_us(req));
@@ -101,20 +101,20 @@ static void count_batch(const struct batch *b)
 }
 
 /* In a thread of the pool. */
-static void batch_done(struct batch *b, int outcome)
+static void batch_done(struct batch *b, enum write_status status)
 {
 	struct http_request *req = b->userdata;
 
-	if (outcome == WRITE_FAILED) {
+	if (status == WRITE_FAILED) {
 		ingest_answer_unavailable(
 			req, "the database does not answer, nothing is lost: send again");
 	} else {
-		count_result(outcome == WRITE_DUPLICATE ? SINK_RESULT_DUPLICATE
-			     : outcome == WRITE_SPOOLED ? SINK_RESULT_SPOOLED
-							: SINK_RESULT_STORED);
-		if (outcome != WRITE_DUPLICATE)
+		count_result(status == WRITE_DUPLICATE ? SINK_RESULT_DUPLICATE
+			     : status == WRITE_SPOOLED ? SINK_RESULT_SPOOLED
+						       : SINK_RESULT_STORED);
+		if (status != WRITE_DUPLICATE)
 			count_batch(b);
-		answer_stored(req, b, outcome);
+		answer_stored(req, b, status);
 	}
 	batch_free(b);
 }

@@ -16,7 +16,7 @@
 
 #define REFUSALS_MAX 3
 
-enum statement { S_PUT, S_PEEK, S_REMOVE, S_REFUSE, S_LEAVE, S_COUNT };
+enum statement { S_PUT, S_PEEK, S_REMOVE, S_REFUSE, S_DEAD, S_COUNT };
 
 static const char *const sql[S_COUNT] = {
 	[S_PUT] =
@@ -29,7 +29,7 @@ static const char *const sql[S_COUNT] = {
 		    "truncated FROM batch WHERE refused < ?1 ORDER BY id"),
 	[S_REMOVE] = "DELETE FROM batch WHERE id = ?1",
 	[S_REFUSE] = "UPDATE batch SET refused = refused + 1 WHERE id = ?1",
-	[S_LEAVE] = "UPDATE batch SET refused = 3 WHERE id = ?1",
+	[S_DEAD] = "UPDATE batch SET refused = ?2 WHERE id = ?1",
 };
 
 static const char schema[] =
@@ -224,13 +224,13 @@ static int put_one(struct spool *s, const struct batch *b, int64_t now, struct e
 	return finish(s, q, e);
 }
 
-static int put_all(struct spool *s, const struct batch *list, int outcome,
+static int put_all(struct spool *s, const struct batch *list, enum write_status status,
 	struct spool_state *state, struct err *e)
 {
 	int64_t now = realtime_us();
 
 	for (const struct batch *b = list; b; b = b->next) {
-		if (b->outcome != outcome)
+		if (b->status != status)
 			continue;
 		if (bytes_of(b) > s->max_bytes || state->bytes > s->max_bytes - bytes_of(b)) {
 			state->full = true;
@@ -257,7 +257,7 @@ static bool disk_is_full(struct spool *s)
 	return code == SQLITE_FULL || code == SQLITE_IOERR;
 }
 
-int spool_put(struct spool *s, const struct batch *list, int outcome, struct err *e)
+int spool_put(struct spool *s, const struct batch *list, enum write_status status, struct err *e)
 {
 	struct spool_state state;
 	struct err ignored;
@@ -267,7 +267,7 @@ int spool_put(struct spool *s, const struct batch *list, int outcome, struct err
 	state = s->state;
 	rc = run(s, "BEGIN IMMEDIATE", e);
 	if (rc == 0) {
-		rc = put_all(s, list, outcome, &state, e);
+		rc = put_all(s, list, status, &state, e);
 		if (rc == 0)
 			rc = run(s, "COMMIT", e);
 		if (rc < 0) {
@@ -336,15 +336,20 @@ static enum reading read_batch(sqlite3_stmt *q, struct spooled *ret)
 
 static void count_refused(struct spool *s)
 {
-	s->state.refused = (uint64_t)ask_number(s, "SELECT count(*) FROM batch WHERE refused >= 3");
+	char text[64];
+
+	snprintf(
+		text, sizeof(text), "SELECT count(*) FROM batch WHERE refused >= %d", REFUSALS_MAX);
+	s->state.refused = (uint64_t)ask_number(s, text);
 }
 
 /* A batch that cannot be read must not keep those behind it from being stored. */
-static int leave_behind(struct spool *s, int64_t id, struct err *e)
+static int make_dead_letter(struct spool *s, int64_t id, struct err *e)
 {
 	sqlite3_reset(s->statements[S_PEEK]);
-	sqlite3_bind_int64(s->statements[S_LEAVE], 1, id);
-	if (finish(s, s->statements[S_LEAVE], e) < 0)
+	sqlite3_bind_int64(s->statements[S_DEAD], 1, id);
+	sqlite3_bind_int(s->statements[S_DEAD], 2, REFUSALS_MAX);
+	if (finish(s, s->statements[S_DEAD], e) < 0)
 		return -1;
 	count_refused(s);
 	return err_set(
@@ -370,7 +375,7 @@ static int peek(struct spool *s, struct spooled *ret, unsigned max, size_t max_b
 		if (reading != READ_OK && count > 0)
 			break;
 		if (reading == READ_DAMAGED)
-			return leave_behind(s, ret[0].id, e);
+			return make_dead_letter(s, ret[0].id, e);
 		if (reading == READ_NO_MEMORY)
 			return err_set(e, "spool %s: no memory for batch %lld", s->path,
 				(long long)ret[0].id);

@@ -22,11 +22,12 @@ void spool_close(struct spool *s);
 DEFINE_CLEANUP(struct spool *, spool_close)
 
 /*
- * Takes in all batches of the list whose outcome is `outcome`, in one transaction: on disk when it
+ * Takes in all batches of the list whose status is `status`, in one transaction: on disk when it
  * returns 0. A batch that is there already (same cluster, source and digest) is taken for the same.
  * -1: none was taken; e says why (full, disk).
  */
-int spool_put(struct spool *s, const struct batch *list, int outcome, struct err *e) _must_check_;
+int spool_put(struct spool *s, const struct batch *list, enum write_status status,
+	struct err *e) _must_check_;
 
 /* A batch read back, and the number it has in the spool. */
 struct spooled {

@@ -4,7 +4,6 @@
 
 #include "auditsink/copy_binary.h"
 #include "auditsink/quarantine.h"
-#include "auditsink/writer.h"
 
 enum store_table { STORE_EVENTS, STORE_QUARANTINE };
 
@@ -45,9 +44,9 @@ static enum pg_status begin_batch(
 	if (status != PG_OK)
 		return status;
 	if (pg_result_str(r, 0, 0)[0] == 't') {
-		b->outcome = WRITE_DUPLICATE;
+		b->status = WRITE_DUPLICATE;
 	} else {
-		b->outcome = WRITE_STORED;
+		b->status = WRITE_STORED;
 		batch_number(b, pg_result_int(r, 0, 1));
 	}
 	return PG_OK;
@@ -104,7 +103,7 @@ static enum pg_status copy_all(struct pg_conn *c, struct batch *group, enum stor
 	for (struct batch *b = group; b; b = b->next) {
 		const struct buf *rows = table == STORE_EVENTS ? &b->rows : &b->quarantine_rows;
 
-		if (b->outcome != WRITE_STORED || rows->len == 0)
+		if (b->status != WRITE_STORED || rows->len == 0)
 			continue;
 		if (!begun) {
 			enum pg_status status = copy_begin(c, table, ret_sqlstate, e);

@@ -9,7 +9,7 @@
 
 /*
  * Stores a list of batches of one cluster in one transaction, and numbers their events. On PG_OK
- * every batch's outcome is set: WRITE_STORED or WRITE_DUPLICATE. ret_sqlstate: 6 bytes.
+ * every batch's status is set: WRITE_STORED or WRITE_DUPLICATE. ret_sqlstate: 6 bytes.
  */
 enum pg_status store_batches(
 	struct pg_conn *c, struct batch *group, char *ret_sqlstate, struct err *e) _must_check_;

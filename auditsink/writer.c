@@ -36,10 +36,10 @@ struct writer {
 	size_t bytes;
 };
 
-static void set_outcome(struct batch *group, int outcome)
+static void set_status(struct batch *group, enum write_status status)
 {
 	for (struct batch *b = group; b; b = b->next)
-		b->outcome = outcome;
+		b->status = status;
 }
 
 /* ---- lanes; the writer's lock is held where nothing else is said ---- */
@@ -83,7 +83,7 @@ static void note_written(struct writer *w, const struct batch *group)
 	pthread_mutex_lock(&w->lock);
 	l = find_lane(w, group->cluster);
 	for (const struct batch *b = group; b && l; b = b->next) {
-		if (b->outcome == WRITE_STORED && b->events > 0)
+		if (b->status == WRITE_STORED && b->events > 0)
 			add_range(l, b->first_seq, b->first_seq + b->events - 1);
 	}
 	pthread_mutex_unlock(&w->lock);
@@ -169,7 +169,7 @@ enum pg_status writer_write(struct writer *w, struct pg_conn *c, struct batch *g
 		note_written(w, group);
 		return status;
 	}
-	set_outcome(group, WRITE_FAILED);
+	set_status(group, WRITE_FAILED);
 	log_error("audit_write_failed", LOG_STR("cluster", group->cluster), LOG_STR("error", e.msg),
 		LOG_STR("sqlstate", sqlstate));
 	return status;
@@ -184,7 +184,7 @@ static void write_one_by_one(struct writer *w, struct pg_conn *c, struct batch *
 		b->next = NULL;
 		if (writer_write(w, c, b) == PG_UNAVAILABLE) {
 			b->next = next;
-			set_outcome(b, WRITE_FAILED);
+			set_status(b, WRITE_FAILED);
 			return;
 		}
 		b->next = next;
@@ -198,7 +198,7 @@ static void spool_failed(struct writer *w, struct batch *group)
 	struct err e;
 
 	for (struct batch *b = group; b; b = b->next)
-		failed += b->outcome == WRITE_FAILED;
+		failed += b->status == WRITE_FAILED;
 	if (!w->config.spool || failed == 0)
 		return;
 	if (spool_put(w->config.spool, group, WRITE_FAILED, &e) < 0) {
@@ -206,8 +206,8 @@ static void spool_failed(struct writer *w, struct batch *group)
 		return;
 	}
 	for (struct batch *b = group; b; b = b->next) {
-		if (b->outcome == WRITE_FAILED)
-			b->outcome = WRITE_SPOOLED;
+		if (b->status == WRITE_FAILED)
+			b->status = WRITE_SPOOLED;
 	}
 	metric_add(&sink_metrics[SINK_SPOOLED], (int64_t)failed);
 }
@@ -242,7 +242,7 @@ static void count_queue(struct writer *w, int batches, size_t bytes)
 		pthread_cond_broadcast(&w->idle);
 }
 
-/* Without the lock: hands every batch of a group back with its outcome. */
+/* Without the lock: hands every batch of a group back with its status. */
 static void finish_group(struct writer *w, struct batch *group)
 {
 	while (group) {
@@ -251,7 +251,7 @@ static void finish_group(struct writer *w, struct batch *group)
 
 		group = b->next;
 		b->next = NULL;
-		b->done(b, b->outcome);
+		b->done(b, b->status);
 		pthread_mutex_lock(&w->lock);
 		count_queue(w, -1, bytes);
 		pthread_mutex_unlock(&w->lock);
@@ -272,7 +272,7 @@ static struct batch *go_on(struct lane *l)
 		l->head = NULL;
 		l->tail = &l->head;
 		l->running = false;
-		set_outcome(rest, WRITE_FAILED);
+		set_status(rest, WRITE_FAILED);
 	}
 	return rest;
 }
@@ -287,7 +287,7 @@ static void run_lane(struct pg_conn *c, bool usable, void *arg)
 	group = take_group(l);
 	pthread_mutex_unlock(&w->lock);
 	if (!usable)
-		set_outcome(group, WRITE_FAILED);
+		set_status(group, WRITE_FAILED);
 	else if (writer_write(w, c, group) == PG_REFUSED && group->next)
 		write_one_by_one(w, c, group);
 	spool_failed(w, group);

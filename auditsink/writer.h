@@ -21,19 +21,12 @@ struct writer_config {
 	size_t max_bytes;
 };
 
-enum write_outcome {
-	WRITE_STORED,
-	WRITE_DUPLICATE, /* the database has it already */
-	WRITE_SPOOLED,	 /* on disk here, to be stored later */
-	WRITE_FAILED,	 /* nothing is known to be stored: the sender must try again */
-};
-
 int writer_new(const struct writer_config *config, struct writer **ret, struct err *e) _must_check_;
 /* All lanes must be empty: drain it and close the pool first. NULL is fine. */
 void writer_free(struct writer *w);
 
 /*
- * Queues a batch; b->done is called with the outcome, exactly once, from a thread of the pool, and
+ * Queues a batch; b->done is called with the status, exactly once, from a thread of the pool, and
  * owns b then. -1: the queue is full; b stays the caller's. Threads: any. Never blocks.
  */
 int writer_submit(struct writer *w, struct batch *b) _must_check_;
@@ -41,7 +34,7 @@ int writer_submit(struct writer *w, struct batch *b) _must_check_;
 /*
  * Stores a list of batches of one cluster in one transaction, now, on this connection; tries again
  * when it met a deadlock. Of a single batch, events that the database refuses for what is in them
- * go to quarantine, and the others are stored. On PG_OK every batch's outcome is set. PG_REFUSED:
+ * go to quarantine, and the others are stored. On PG_OK every batch's status is set. PG_REFUSED:
  * for what is in them; the batches of a list must be tried one by one. PG_RETRY: the database
  * cannot take them now (locks, disk full, a grant that is missing). For a job of the pool.
  */

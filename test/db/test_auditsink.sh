@@ -210,7 +210,7 @@ database() { # off|on: as far as the sink can tell
 sink_start --spool-file="$dir/spool" --spool-max-bytes=1Mi
 before=$(sql 'SELECT count(*) FROM holdpoint.audit_event')
 database off
-spool_from=$(date +%s)
+spool_from=$(date +%s.%N)
 for ((i = 0; i < 30; i++)); do
   list "$(event "spooled$i" ',"requestObject":{"kind":"Secret","data":{"p":"aHVudGVyMi1wbGFpbg=="}}')" >"$dir/s$i"
   answers 200 '"result":"spooled"' "$dir/s$i"
@@ -234,7 +234,7 @@ equals "$((before + 30))" "$(sql 'SELECT count(*) FROM holdpoint.audit_event')" 
 equals "$(seq -f 'spooled%g' 0 29)" "$(sql "SELECT audit_id FROM holdpoint.audit_event WHERE audit_id ~ '^spooled' ORDER BY seq")" "their order"
 equals "$((before + 30))" "$(sql 'SELECT max(seq) FROM holdpoint.audit_event')" "numbers have no gaps"
 equals 30 "$(sql "SELECT count(*) FROM holdpoint.audit_batch WHERE received_at < recorded_at - interval '100 ms'
-  AND received_at >= to_timestamp($spool_from - 1) AND newest_event = '2026-01-02 03:04:05.678901+00' AND late = 1")" "what the spool keeps of a batch"
+  AND received_at >= to_timestamp($spool_from) AND newest_event = '2026-01-02 03:04:05.678901+00' AND late = 1")" "what the spool keeps of a batch"
 answers 200 '"result":"duplicate"' "$dir/s7"
 answers 200 '"result":"stored"' "$dir/full"
 daemon_stop sink

@@ -11,8 +11,6 @@
 #include "auditsink/spool.h"
 #include "support/run_tests.h"
 
-#define FAILED	 3
-#define DONE	 0
 #define PEEK_MAX 16
 
 static char dir[64], path[96];
@@ -44,7 +42,7 @@ static struct batch *make(const char *cluster, unsigned number, uint32_t events)
 	b->size_bytes = number;
 	b->events = events;
 	b->quarantined = 1;
-	b->outcome = FAILED;
+	b->status = WRITE_FAILED;
 	b->rows = BUF_INIT(1 << 20);
 	b->seq_at = BUF_INIT(1 << 20);
 	b->quarantine_rows = BUF_INIT(1 << 20);
@@ -73,7 +71,7 @@ static int put(struct spool *s, const char *cluster, unsigned number, uint32_t e
 	_cleanup_(batch_freep) struct batch *b = make(cluster, number, events);
 	struct err e;
 
-	return spool_put(s, b, FAILED, &e);
+	return spool_put(s, b, WRITE_FAILED, &e);
 }
 
 static struct spool_state state_of(struct spool *s)
@@ -111,7 +109,7 @@ START_TEST(spool__gives_back_what_it_took)
 	struct spooled got;
 	struct err e;
 
-	ck_assert_int_eq(spool_put(s, b, FAILED, &e), 0);
+	ck_assert_int_eq(spool_put(s, b, WRITE_FAILED, &e), 0);
 	ck_assert_int_eq(spool_peek(s, &got, 1, 1, &e), 1);
 	ck_assert_str_eq(got.batch->cluster, "c");
 	ck_assert_str_eq(got.batch->source, "source");
@@ -168,10 +166,10 @@ START_TEST(spool__takes_only_what_failed_and_nothing_twice)
 
 	a->next = b;
 	b->next = c;
-	b->outcome = DONE;
-	ck_assert_int_eq(spool_put(s, a, FAILED, &e), 0);
+	b->status = WRITE_STORED;
+	ck_assert_int_eq(spool_put(s, a, WRITE_FAILED, &e), 0);
 	bytes = state_of(s).bytes;
-	ck_assert_int_eq(spool_put(s, a, FAILED, &e), 0);
+	ck_assert_int_eq(spool_put(s, a, WRITE_FAILED, &e), 0);
 	ck_assert_uint_eq(state_of(s).batches, 2);
 	ck_assert_uint_eq(state_of(s).bytes, bytes);
 	ck_assert_str_eq(next(s, 9, 1 << 20, false), "1 3");
@@ -189,18 +187,18 @@ START_TEST(spool__a_full_one_takes_all_of_a_list_or_nothing)
 
 	a->next = b;
 	b->next = c;
-	ck_assert_int_eq(spool_put(s, a, FAILED, &e), -1);
+	ck_assert_int_eq(spool_put(s, a, WRITE_FAILED, &e), -1);
 	ck_assert_ptr_nonnull(strstr(e.msg, "full"));
 	ck_assert(state_of(s).full);
 	ck_assert_uint_eq(state_of(s).batches, 0);
 	b->next = NULL;
-	ck_assert_int_eq(spool_put(s, a, FAILED, &e), 0);
+	ck_assert_int_eq(spool_put(s, a, WRITE_FAILED, &e), 0);
 	ck_assert(!state_of(s).full);
-	ck_assert_int_eq(spool_put(s, c, FAILED, &e), -1);
+	ck_assert_int_eq(spool_put(s, c, WRITE_FAILED, &e), -1);
 	ck_assert(state_of(s).full);
 	next(s, 1, 1, true);
 	ck_assert(!state_of(s).full);
-	ck_assert_int_eq(spool_put(s, c, FAILED, &e), 0);
+	ck_assert_int_eq(spool_put(s, c, WRITE_FAILED, &e), 0);
 	ck_assert_str_eq(next(s, 9, 1 << 20, false), "2 3");
 	batch_free(a);
 	batch_free(b);

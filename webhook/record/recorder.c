@@ -29,7 +29,7 @@ struct waiter {
 	bool backpressure; /* waits only to slow down; let go when PostgreSQL takes no rows */
 };
 
-struct batch {
+struct record_batch {
 	struct buf text; /* COPY rows */
 	size_t rows;
 	struct waiter *waiters;
@@ -42,8 +42,8 @@ struct recorder {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t more;
-	struct batch filling; /* under the lock */
-	struct batch writing; /* the writer's */
+	struct record_batch filling; /* under the lock */
+	struct record_batch writing; /* the writer's */
 	bool stopping;
 	int64_t give_up_ms; /* CLOCK_MONOTONIC, once stopping */
 	bool failing;	    /* the last write did not go through */
@@ -95,7 +95,7 @@ static void count_dropped(struct recorder *r, size_t rows, const char *why)
 	r->drop_logged_ms = now;
 }
 
-static int add_waiter(struct batch *b, recorder_done_fn done, void *arg, bool backpressure)
+static int add_waiter(struct record_batch *b, recorder_done_fn done, void *arg, bool backpressure)
 {
 	if (b->waiter_count == b->waiter_cap) {
 		size_t cap = b->waiter_cap ? b->waiter_cap * 2 : 64;
@@ -113,7 +113,7 @@ static int add_waiter(struct batch *b, recorder_done_fn done, void *arg, bool ba
 static int add_row(struct recorder *r, const struct decision_record *record, recorder_done_fn done,
 	void *arg, bool backpressure)
 {
-	struct batch *b = &r->filling;
+	struct record_batch *b = &r->filling;
 	size_t before = b->text.len;
 
 	if (b->rows >= r->config.queue_rows || r->stopping)
@@ -183,7 +183,7 @@ bool recorder_is_behind(struct recorder *r)
 /* ---- the writer ---- */
 
 /* Takes out of b who waits only to slow down. ret: room for all of them; returns how many. */
-static size_t take_paced(struct batch *b, struct waiter *ret)
+static size_t take_paced(struct record_batch *b, struct waiter *ret)
 {
 	size_t kept = 0, taken = 0;
 
@@ -217,22 +217,22 @@ static void set_failing(struct recorder *r, bool failing)
 	free(paced);
 }
 
-enum write_result { WRITE_STORED, WRITE_AGAIN, WRITE_REFUSED };
+enum record_status { RECORD_STORED, RECORD_AGAIN, RECORD_REFUSED };
 
 struct write_job {
 	struct span text;
-	enum write_result result;
+	enum record_status status;
 	struct err err;
 };
 
 /* Wrong data can be told apart row by row; any other refusal may pass later. */
-static enum write_result result_of(enum pg_status status, const char *sqlstate)
+static enum record_status status_of(enum pg_status status, const char *sqlstate)
 {
 	if (status == PG_OK || (status == PG_REFUSED && strcmp(sqlstate, "23505") == 0))
-		return WRITE_STORED;
+		return RECORD_STORED;
 	if (status == PG_REFUSED && pg_fault_of(sqlstate) == PG_FAULT_CONTENT)
-		return WRITE_REFUSED;
-	return WRITE_AGAIN;
+		return RECORD_REFUSED;
+	return RECORD_AGAIN;
 }
 
 static void write_job(struct pg_conn *conn, bool usable, void *arg)
@@ -241,7 +241,7 @@ static void write_job(struct pg_conn *conn, bool usable, void *arg)
 	char sqlstate[6] = "";
 	enum pg_status status;
 
-	job->result = WRITE_AGAIN;
+	job->status = RECORD_AGAIN;
 	if (!usable) {
 		err_set(&job->err, "no connection to PostgreSQL");
 		return;
@@ -251,17 +251,17 @@ static void write_job(struct pg_conn *conn, bool usable, void *arg)
 		pg_copy_put(conn, job->text);
 		status = pg_copy_end(conn, sqlstate, &job->err);
 	}
-	job->result = result_of(status, sqlstate);
+	job->status = status_of(status, sqlstate);
 }
 
-static enum write_result write_text(struct recorder *r, struct span text, struct err *e)
+static enum record_status write_text(struct recorder *r, struct span text, struct err *e)
 {
-	struct write_job job = {.text = text, .result = WRITE_AGAIN};
+	struct write_job job = {.text = text, .status = RECORD_AGAIN};
 
 	if (pg_pool_run(r->pool, write_job, &job) != 0)
 		err_set(&job.err, "the queue of the connection is full");
 	*e = job.err;
-	return job.result;
+	return job.status;
 }
 
 /* Whether to try again: not when somebody waits for the answer, nor beyond the time to stop. */
@@ -304,12 +304,12 @@ static bool is_refused(struct writing *w, struct span text, size_t rows, struct 
 {
 	for (;;) {
 		switch (write_text(w->r, text, e)) {
-		case WRITE_STORED:
+		case RECORD_STORED:
 			set_failing(w->r, false);
 			return false;
-		case WRITE_REFUSED:
+		case RECORD_REFUSED:
 			return true;
-		case WRITE_AGAIN:
+		case RECORD_AGAIN:
 			break;
 		}
 		note_delay(w, e);
@@ -355,7 +355,7 @@ static size_t write_batch(struct recorder *r)
 
 static void finish_batch(struct recorder *r, size_t lost)
 {
-	struct batch *b = &r->writing;
+	struct record_batch *b = &r->writing;
 
 	metric_add(&metrics[M_STORED], (int64_t)(b->rows - lost));
 	metric_add(&metrics[M_QUEUED], -(int64_t)b->rows);
@@ -377,7 +377,7 @@ static void finish_batch(struct recorder *r, size_t lost)
 /* Takes what is queued. False: nothing is, and there is nothing to wait for. */
 static bool take_batch(struct recorder *r)
 {
-	struct batch empty = r->writing;
+	struct record_batch empty = r->writing;
 	bool any;
 
 	pthread_mutex_lock(&r->lock);
@@ -406,12 +406,12 @@ static void *write_batches(void *arg)
 
 /* ---- life ---- */
 
-static void batch_init(struct batch *b, const struct recorder_config *c)
+static void batch_init(struct record_batch *b, const struct recorder_config *c)
 {
-	*b = (struct batch){.text = BUF_INIT(c->queue_bytes)};
+	*b = (struct record_batch){.text = BUF_INIT(c->queue_bytes)};
 }
 
-static void batch_free(struct batch *b)
+static void batch_free(struct record_batch *b)
 {
 	buf_free(&b->text);
 	free(b->waiters);
