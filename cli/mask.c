@@ -255,7 +255,7 @@ int cli_mask(const struct command *self, int argc, char **argv)
 			.value = &key_file,
 			.arg = "FILE",
 			.help = "the sink's key, for the pseudonyms that it makes; without it the "
-				"pseudonyms are of this run only "},
+				"pseudonyms are of this run only"},
 		{.name = "mask-config",
 			.type = FLAG_STRING,
 			.value = &config,

@@ -134,9 +134,6 @@ struct cel_iter {
 struct cel_iter cel_iter(struct cel_value list_or_map, struct arena *a);
 bool cel_iter_next(struct cel_iter *it, struct cel_value *ret_key, struct cel_value *ret_value);
 
-/* CEL's ==, heterogeneous across numbers. */
-bool cel_equal(struct cel_value a, struct cel_value b, struct arena *arena);
-
 /* optional.of(x): true and *ret = x; optional.none() or no optional at all: false. */
 bool cel_optional_value(struct cel_value v, struct cel_value *ret);
 
@@ -154,10 +151,6 @@ bool cel_error_is_limit(struct cel_value v);
  * that become the same string.
  */
 int cel_put_json(struct buf *out, struct cel_value v, struct err *e) _must_check_;
-
-/* Appends v for people, much as one would write it in an expression, cut with "…" after max bytes.
- */
-void cel_put_display(struct buf *out, struct cel_value v, size_t max);
 
 /* string(v) of the language: for message templates. -1 when v has no string form. */
 int cel_put_text(struct buf *out, struct cel_value v, struct err *e) _must_check_;
@@ -206,9 +199,6 @@ void cel_env_declare_fields(struct cel_env *env, uint32_t slot, const char *cons
  */
 int cel_env_declare_record(
 	struct cel_env *env, struct span name, const char *const *fields, struct err *e);
-
-/* The name space that unqualified names are looked up in first ("com.example"). */
-int cel_env_set_container(struct cel_env *env, struct span container, struct err *e);
 
 /* What is wrong with an expression. line and column count from 1, column in bytes. */
 struct cel_issue {

@@ -255,6 +255,7 @@ struct cel_value cel_eval_optmap(const struct cel_node *n, struct cel_ev *ev);
 /* text.c: numbers and strings as text */
 /* The shortest digits of a finite double, scientific below min_exp and above max_exp. */
 void cel_put_double(struct buf *out, double d, int min_exp, int max_exp);
+/* v for people, much as one would write it in an expression, cut with "…" after max bytes. */
 void cel_put_display_in(struct buf *out, struct cel_value v, size_t max, struct arena *a);
 
 /* timestamp.c */
@@ -329,10 +330,8 @@ struct cel_compiler {
 	bool out_of_memory;
 };
 
-/* compile.c */
+/* issue.c */
 void cel_issue_at(struct cel_compiler *c, uint32_t off, const char *fmt, ...) _printf_(3, 4);
-struct cel_node *cel_node_new(
-	struct cel_compiler *c, enum cel_op op, uint32_t off, uint32_t end, uint32_t arg_count);
 void cel_line_column(struct span source, uint32_t off, uint32_t *ret_line, uint32_t *ret_column);
 /* "; did you mean 'x'?" for the nearest of the names offered, or "". */
 struct cel_hint {
@@ -344,12 +343,16 @@ struct cel_hint {
 void cel_hint_offer(struct cel_hint *h, struct span name);
 const char *cel_hint_text(struct cel_hint *h);
 
+/* node.c */
+struct cel_node *cel_node_new(
+	struct cel_compiler *c, enum cel_op op, uint32_t off, uint32_t end, uint32_t arg_count);
+struct cel_node *cel_node_clone(struct cel_compiler *c, const struct cel_node *n);
+
 /* parse.c */
 struct cel_node *cel_parse(struct cel_compiler *c);
 
 /* macro.c: the node for a call of a macro, NULL when it is none. */
 struct cel_node *cel_macro_expand(struct cel_compiler *c, struct cel_node *call);
-struct cel_node *cel_node_clone(struct cel_compiler *c, const struct cel_node *n);
 
 /* literal.c */
 bool cel_literal_string(struct cel_compiler *c, uint32_t off, uint32_t end, struct cel_value *ret);
@@ -427,3 +430,12 @@ struct cel_macro_info {
 	const char *doc;
 };
 const struct cel_macro_info *cel_macro_at(size_t index);
+
+/* ---- for tests: the conformance suite asks for these, policies do not ---- */
+
+/* The name space that unqualified names are looked up in first ("com.example"). */
+int cel_env_set_container(struct cel_env *env, struct span container, struct err *e);
+/* CEL's ==, heterogeneous across numbers. */
+bool cel_equal(struct cel_value a, struct cel_value b, struct arena *arena);
+/* cel_put_display_in() with memory of its own. */
+void cel_put_display(struct buf *out, struct cel_value v, size_t max);

@@ -274,20 +274,3 @@ struct cel_node *cel_macro_expand(struct cel_compiler *c, struct cel_node *call)
 	}
 	return NULL;
 }
-
-struct cel_node *cel_node_clone(struct cel_compiler *c, const struct cel_node *n)
-{
-	struct cel_node *copy = cel_node_new(c, n->op, n->off, n->end, n->count);
-
-	if (!copy)
-		return NULL;
-	struct cel_node **args = copy->args;
-	*copy = *n;
-	copy->args = args;
-	for (uint32_t i = 0; i < n->count; i++) {
-		args[i] = n->args[i] ? cel_node_clone(c, n->args[i]) : NULL;
-		if (n->args[i] && !args[i])
-			return NULL;
-	}
-	return copy;
-}

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "policy/cel/cel.h"
+#include "policy/cel/cel_internal.h"
 #include "policy/cel/functions/library.h"
 
 static const char default_review[] =

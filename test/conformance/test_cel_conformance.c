@@ -12,6 +12,7 @@
 
 #include "common/base/crypto.h"
 #include "policy/cel/cel.h"
+#include "policy/cel/cel_internal.h"
 #include "policy/cel/functions/library.h"
 
 struct totals {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "policy/cel/cel.h"
+#include "policy/cel/cel_internal.h"
 #include "policy/cel/functions/library.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "policy/cel/cel.h"
+#include "policy/cel/cel_internal.h"
 #include "policy/cel/functions/library.h"
 
 struct cel_test {
