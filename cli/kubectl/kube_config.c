@@ -20,16 +20,24 @@ struct view {
 	struct arena *arena;
 };
 
+static void wipe_and_free(struct buf *b)
+{
+	if (b->ptr)
+		crypto_wipe(b->ptr, b->len);
+	buf_free(b);
+}
+
 static struct span text_at(const struct view *v, json_ref object, const char *key)
 {
 	return json_string(&v->doc, json_get(&v->doc, object, span_of(key)), v->arena);
 }
 
-static const char *c_string(const struct view *v, json_ref object, const char *key)
+/* NULL: absent, not to be said in C because of a NUL in it, or the arena is full. */
+static const char *c_string(const struct view *v, struct span s)
 {
-	struct span s = text_at(v, object, key);
-
-	return s.ptr ? arena_strndup(v->arena, s.ptr, s.len) : NULL;
+	if (!s.ptr || memchr(s.ptr, 0, s.len))
+		return NULL;
+	return arena_strndup(v->arena, s.ptr, s.len);
 }
 
 /* base64 under KEY-data; `kubectl config view --flatten` leaves no paths. */
@@ -85,47 +93,69 @@ static char *exec_info(const struct view *v, json_ref exec, struct span server, 
 	return buf_str(&b) ? arena_strndup(v->arena, b.ptr, b.len) : NULL;
 }
 
+/* exec.args behind the command's name; one that is left out would be another command. */
+static int put_args(
+	const struct view *v, json_ref exec, const char *argv[ARGS_MAX + 2], struct err *e)
+{
+	size_t n = 1;
+
+	json_foreach (arg, &v->doc, json_get_str(&v->doc, exec, "args")) {
+		const char *s = c_string(v, json_string(&v->doc, arg, v->arena));
+
+		if (n > ARGS_MAX || !s)
+			return err_set(e, "exec.args: too many, or not strings");
+		argv[n++] = s;
+	}
+	argv[n] = NULL;
+	return 0;
+}
+
+/* exec.env, and what tells the plugin of the cluster. */
+static int put_env(const struct view *v, json_ref exec, const struct kube_config *config,
+	const char *env[ARGS_MAX + 2], struct err *e)
+{
+	size_t n = 1;
+
+	env[0] = exec_info(v, exec, config->server, config->ca);
+	if (!env[0])
+		return err_set(e, "the cluster's part is too large for a credential plugin");
+	json_foreach (var, &v->doc, json_get_str(&v->doc, exec, "env")) {
+		const char *name = c_string(v, text_at(v, var, "name"));
+		const char *value = c_string(v, text_at(v, var, "value"));
+		const char *both =
+			name && value ? arena_printf(v->arena, "%s=%s", name, value).ptr : NULL;
+
+		if (n > ARGS_MAX || !both)
+			return err_set(e, "exec.env: too many, or without a name and a value");
+		env[n++] = both;
+	}
+	env[n] = NULL;
+	return 0;
+}
+
 static int exec_command(const struct view *v, json_ref exec, const struct kube_config *config,
 	struct buf *out, struct err *e)
 {
-	const char *argv[ARGS_MAX + 2] = {c_string(v, exec, "command")}, *env[ARGS_MAX + 2];
-	size_t args = 1, vars = 1;
+	const char *argv[ARGS_MAX + 2] = {c_string(v, text_at(v, exec, "command"))};
+	const char *env[ARGS_MAX + 2];
 
 	if (!argv[0])
-		return err_set(e, "kubeconfig: exec without a command");
-	json_foreach (arg, &v->doc, json_get_str(&v->doc, exec, "args")) {
-		struct span s = json_string(&v->doc, arg, v->arena);
-
-		if (args > ARGS_MAX || !s.ptr)
-			return err_set(e, "kubeconfig: exec.args: too many, or not strings");
-		argv[args++] = arena_strndup(v->arena, s.ptr, s.len);
-	}
-	argv[args] = NULL;
-	env[0] = exec_info(v, exec, config->server, config->ca);
-	json_foreach (var, &v->doc, json_get_str(&v->doc, exec, "env")) {
-		struct span name = text_at(v, var, "name"), value = text_at(v, var, "value");
-
-		if (vars > ARGS_MAX || !name.ptr)
-			return err_set(e, "kubeconfig: exec.env: too many, or without a name");
-		env[vars++] =
-			arena_printf(v->arena, "%.*s=%.*s", SPAN_FMT(name), SPAN_FMT(value)).ptr;
-	}
-	env[vars] = NULL;
+		return err_set(e, "exec without a command");
+	if (put_args(v, exec, argv, e) < 0 || put_env(v, exec, config, env, e) < 0)
+		return -1;
 	return subprocess_output(argv, env, out, e);
 }
 
 static int exec_plugin(
 	const struct view *v, json_ref exec, struct kube_config *config, struct err *e)
 {
-	_cleanup_(buf_free) struct buf out = BUF_INIT(OUTPUT_MAX);
+	_cleanup_(wipe_and_free) struct buf out = BUF_INIT(OUTPUT_MAX);
 	struct view answer;
 	json_ref status;
 
 	if (exec_command(v, exec, config, &out, e) < 0 ||
 		read_json(&out, v->arena, &answer, "credential plugin", e) < 0)
-		return err_prefix(e, "kubeconfig: exec");
-	if (out.ptr)
-		crypto_wipe(out.ptr, out.len);
+		return err_prefix(e, "kubeconfig");
 	status = json_get_str(&answer.doc, JSON_ROOT, "status");
 	config->token = text_at(&answer, status, "token");
 	config->client_cert = text_at(&answer, status, "clientCertificateData");
@@ -140,7 +170,7 @@ static int exec_plugin(
 static int read_token_file(
 	const struct view *v, json_ref user, struct kube_config *config, struct err *e)
 {
-	const char *path = c_string(v, user, "tokenFile");
+	const char *path = c_string(v, text_at(v, user, "tokenFile"));
 	char *token = NULL, *copy;
 	size_t len;
 
@@ -194,7 +224,7 @@ int kube_config_load(const struct kube_options *options, struct arena *arena,
 {
 	const char *argv[16] = {
 		"kubectl", "config", "view", "--raw", "--minify", "--flatten", "-o", "json"};
-	_cleanup_(buf_free) struct buf out = BUF_INIT(OUTPUT_MAX);
+	_cleanup_(wipe_and_free) struct buf out = BUF_INIT(OUTPUT_MAX);
 	struct kube_config config = {0};
 	struct view v;
 	size_t n = 8;
@@ -210,7 +240,6 @@ int kube_config_load(const struct kube_options *options, struct arena *arena,
 	if (subprocess_output(argv, NULL, &out, e) < 0 ||
 		read_json(&out, arena, &v, "kubectl config view", e) < 0)
 		return -1;
-	crypto_wipe(out.ptr, out.len);
 	if (read_cluster(&v, &config, e) < 0 || read_user(&v, &config, e) < 0)
 		return -1;
 	*ret = config;

@@ -202,6 +202,8 @@ static int print_reviews(const struct options *o, struct span text, struct arena
 		table_print(t, stdout);
 	else
 		fputs("No HoldReviews found. What waits: kubectl holdpoint list\n", stderr);
+	if (*kubectl_field(&doc, JSON_ROOT, "/metadata/continue", arena))
+		fputs("There are more: kubectl get holdreviews shows them all.\n", stderr);
 	return CLI_OK;
 }
 

@@ -8,29 +8,37 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ENV_MAX 4096
-
 extern char **environ;
 
-/* Ours and extra_env, which comes first and so wins. */
-static void merge_env(const char *const *extra, char *ret[ENV_MAX])
+/* Ours and extra_env, which comes first and so wins. The array is the caller's to free. */
+static char **merge_env(const char *const *extra)
 {
 	size_t n = 0;
+	char **env;
 
-	for (; extra && *extra && n < ENV_MAX - 1; extra++)
-		ret[n++] = (char *)*extra;
-	for (char **v = environ; *v && n < ENV_MAX - 1; v++)
-		ret[n++] = *v;
-	ret[n] = NULL;
+	for (const char *const *v = extra; v && *v; v++)
+		n++;
+	for (char **v = environ; *v; v++)
+		n++;
+	env = calloc(n + 1, sizeof(*env));
+	if (!env)
+		return NULL;
+	n = 0;
+	for (; extra && *extra; extra++)
+		env[n++] = (char *)*extra;
+	for (char **v = environ; *v; v++)
+		env[n++] = *v;
+	return env;
 }
 
 static int spawn(const char *const *argv, const char *const *extra_env, int out, pid_t *ret)
 {
 	posix_spawn_file_actions_t actions;
-	char *env[ENV_MAX];
+	_cleanup_(freep) char **env = merge_env(extra_env);
 	int rc;
 
-	merge_env(extra_env, env);
+	if (!env)
+		return ENOMEM;
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
 	rc = posix_spawnp(ret, argv[0], &actions, NULL, (char *const *)argv, env);
@@ -38,7 +46,8 @@ static int spawn(const char *const *argv, const char *const *extra_env, int out,
 	return rc;
 }
 
-static void read_all(int fd, struct buf *out)
+/* 0, or errno. */
+static int read_all(int fd, struct buf *out)
 {
 	char chunk[4096];
 	ssize_t n;
@@ -46,6 +55,8 @@ static void read_all(int fd, struct buf *out)
 	while ((n = read(fd, chunk, sizeof(chunk))) > 0 || (n < 0 && errno == EINTR))
 		if (n > 0)
 			buf_add(out, chunk, (size_t)n);
+	explicit_bzero(chunk, sizeof(chunk)); /* it may be a credential */
+	return n < 0 ? errno : 0;
 }
 
 int subprocess_output(
@@ -62,12 +73,14 @@ int subprocess_output(
 		close(fds[0]);
 		return err_set_errno(e, rc, "cannot run %s", argv[0]);
 	}
-	read_all(fds[0], out);
+	rc = read_all(fds[0], out);
 	close(fds[0]);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		continue;
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		return err_set(e, "%s failed: exit status %d", argv[0],
 			WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+	if (rc != 0)
+		return err_set_errno(e, rc, "what %s prints", argv[0]);
 	return out->failed ? err_set(e, "%s printed too much", argv[0]) : 0;
 }

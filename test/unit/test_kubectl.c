@@ -1,0 +1,414 @@
+/*
+ * kubectl holdpoint, as a program, against an API server that says what each test wants; `kubectl
+ * config view` is a script here. What requesters wrote must be shown as it is, and a kubeconfig be
+ * used whole or not at all.
+ */
+#include <check.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "common/base/crypto.h"
+#include "common/http/http_server.h"
+#include "common/json/json.h"
+#include "support/certs.h"
+#include "support/run_tests.h"
+
+#define REVIEWS "/apis/holdpoint.dev/v1alpha1/holdreviews"
+
+static char dir[] = "/tmp/holdpoint-kubectl-XXXXXX";
+static struct http_server *server;
+static struct arena *arena;
+static char out[1 << 20];
+
+/* What the server answers, and what it was sent. */
+static unsigned reply_status;
+static const char *reply;
+static char seen_authorization[256];
+
+static const char *file(const char *name)
+{
+	static char paths[8][256];
+	static unsigned next;
+	char *path = paths[next++ % 8];
+
+	snprintf(path, sizeof(paths[0]), "%s/%s", dir, name);
+	return path;
+}
+
+static void put_file(const char *name, const char *text, mode_t mode)
+{
+	FILE *f = fopen(file(name), "we");
+
+	ck_assert_ptr_nonnull(f);
+	fputs(text, f);
+	fclose(f);
+	chmod(file(name), mode);
+}
+
+static void handle(struct http_request *r, void *userdata)
+{
+	(void)userdata;
+	snprintf(seen_authorization, sizeof(seen_authorization), "%.*s",
+		SPAN_FMT(http_request_header(r, "authorization")));
+	http_reply(r, &(struct http_answer){.status = reply_status, .body = span_of(reply)});
+}
+
+static const struct http_route routes[] = {
+	{"POST", REVIEWS, false, "application/json", handle, NULL},
+	{"GET", REVIEWS, false, NULL, handle, NULL},
+	{"POST", "/long", true, "application/json", handle, NULL},
+	{0},
+};
+
+static void start_server(void)
+{
+	const struct test_cert_spec root = {"test-ca", NULL, NULL, 0};
+	struct test_cert ca, cert;
+	const struct test_cert_spec of_server = {"server", GNUTLS_KP_TLS_WWW_SERVER, &ca, 0};
+	struct http_server_config config = {.name = "test",
+		.listen = "127.0.0.1:0",
+		.threads = 1,
+		.max_connections = 20,
+		.max_suspended = 4,
+		.max_head_bytes = 32 << 10,
+		.max_body_bytes = 100000,
+		.max_inflight_bytes = 250000,
+		.body_deadline_ms = 5000,
+		.idle_timeout_s = 30,
+		.routes = routes};
+	struct err e;
+
+	test_cert_make(&root, &ca);
+	test_cert_make(&of_server, &cert);
+	test_cert_write(&ca, file("ca.crt"), NULL);
+	test_cert_write(&cert, file("server.crt"), file("server.key"));
+	test_cert_free(&cert);
+	test_cert_free(&ca);
+	config.tls_cert_file = file("server.crt");
+	config.tls_private_key_file = file("server.key");
+	ck_assert_msg(http_server_start(&config, &server, &e) == 0, "%s", e.msg);
+}
+
+/* A kubeconfig as kubectl config view gives it; path: behind the server's address. */
+static void put_kubeconfig(const char *path, const char *user)
+{
+	_cleanup_(buf_free) struct buf b = BUF_INIT(1 << 20);
+	char pem[8192];
+	FILE *f = fopen(file("ca.crt"), "re");
+	size_t len;
+
+	ck_assert_ptr_nonnull(f);
+	len = fread(pem, 1, sizeof(pem), f);
+	fclose(f);
+	buf_printf(&b, "{\"clusters\":[{\"cluster\":{\"server\":\"https://%s",
+		http_server_address(server));
+	buf_add_str(&b, path);
+	buf_add_str(&b, "\",\"certificate-authority-data\":\"");
+	base64_put(&b, pem, len);
+	buf_printf(&b, "\"}}],\"users\":[{\"user\":%s}]}", user);
+	put_file("config.json", buf_str(&b), 0600);
+}
+
+static void setup(void)
+{
+	char script[512];
+
+	strcpy(dir, "/tmp/holdpoint-kubectl-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	start_server();
+	arena = arena_new(1 << 16, 64 << 20);
+	snprintf(script, sizeof(script), "#!/bin/sh\nexec cat '%s/config.json'\n", dir);
+	put_file("kubectl", script, 0700);
+	put_kubeconfig("", "{\"token\":\"of-alice\"}");
+	reply_status = 201;
+}
+
+static void teardown(void)
+{
+	char command[128];
+
+	http_server_stop(server, 0);
+	arena_free(arena);
+	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
+	ck_assert_int_eq(system(command), 0);
+}
+
+/* Runs it; its exit code. What it printed, on either stream, is in out. */
+static int run(const char *arguments)
+{
+	char command[1024];
+	size_t len;
+	FILE *f;
+	int status;
+
+	snprintf(command, sizeof(command),
+		"PATH=%s:$PATH no_proxy='*' " HOLDPOINT_BIN "/kubectl-holdpoint %s 2>&1", dir,
+		arguments);
+	f = popen(command, "re");
+	ck_assert_ptr_nonnull(f);
+	len = fread(out, 1, sizeof(out) - 1, f);
+	out[len] = 0;
+	status = pclose(f);
+	ck_assert(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void has(const char *part)
+{
+	ck_assert_msg(strstr(out, part) != NULL, "no \"%s\" in:\n%s", part, out);
+}
+
+static void has_not(const char *part)
+{
+	ck_assert_msg(strstr(out, part) == NULL, "\"%s\" in:\n%s", part, out);
+}
+
+/* A HoldReview with one hold of this change. */
+static void answer_with(const char *change, const char *cut)
+{
+	struct buf b = BUF_IN_ARENA(arena, 1 << 20);
+
+	buf_add_str(&b, "{\"status\":{\"holds\":[{\"hold\":42,\"requester\":\"ag\u202eent\","
+			"\"operation\":\"DELETE\",\"resource\":\"pods\",\"namespace\":\"prod\","
+			"\"name\":\"web\\u0000hidden\",\"rules\":\"p/r\",\"message\":\"m\u200b\","
+			"\"approverNames\":\"sre\",\"grant\":\"Once\",\"cluster\":\"c\","
+			"\"approvals\":0,\"minApprovals\":1,\"attempts\":1,\"ageSeconds\":5,"
+			"\"expiresInSeconds\":60,\"requireReason\":false");
+	if (change) {
+		json_put_key(&b, "change");
+		json_put_string(&b, span_of(change));
+		buf_printf(&b, ",\"changeCut\":%s", cut);
+	}
+	buf_add_str(&b, "}]}}");
+	reply = buf_str(&b);
+}
+
+START_TEST(kubectl__show_is_what_is_stored)
+{
+	answer_with("{\"operation\":\"CREATE\",\"object\":{\"image\":\"evil.example/miner:1\","
+		    "\"image\\u0000\":\"registry.corp/shop:1.4\",\"n\":18446744073709551616,"
+		    "\"\u202e\":1e999999}}",
+		"false");
+	ck_assert_int_eq(run("show 42"), 0);
+	has("\nChange (secrets masked):\n"
+	    "+ {\n"
+	    "+   \"image\": \"evil.example/miner:1\",\n"
+	    "+   \"image\\u0000\": \"registry.corp/shop:1.4\",\n"
+	    "+   \"n\": 18446744073709551616,\n"
+	    "+   \"\\u202e\": 1e999999\n"
+	    "+ }\n");
+	has("ag?ent");
+	has("prod/web?hidden");
+	has_not("\u202e");
+	has_not("\u200b");
+	ck_assert_str_eq(seen_authorization, "Bearer of-alice");
+}
+END_TEST
+
+START_TEST(kubectl__show_says_that_a_change_is_cut)
+{
+	answer_with("{\"operation\":\"CREATE\",\"object\":{\"cut\":\"{\"}}", "true");
+	ck_assert_int_eq(run("show 42"), 0);
+	has("cut here: too large");
+	answer_with(NULL, NULL);
+	ck_assert_int_eq(run("show 42"), 0);
+	has_not("Change");
+}
+END_TEST
+
+static const struct {
+	const char *reason, *change;
+} unshown[] = {
+	{"duplicate key \"image\"", "{\"object\":{\"image\":\"evil\",\"image\":\"good\"}}"},
+	{"duplicate key", "{\"object\":{\"image\":\"evil\",\"im\\u0061ge\":\"good\"}}"},
+	{"lone surrogate", "{\"object\":{\"a\":\"\\ud800\"}}"},
+	{"it is no JSON object", "42"},
+	{"line 1", "{\"object\":{\"image\":\"ev"},
+	{"line 1", ""},
+};
+
+START_TEST(kubectl__show_never_guesses)
+{
+	answer_with(unshown[_i].change, "false");
+	ck_assert_int_eq(run("show 42"), 1);
+	has("CANNOT BE SHOWN: ");
+	has("Do not approve what you cannot see");
+	has("kubectl holdpoint show: the change of hold 42 cannot be shown: ");
+	has(unshown[_i].reason);
+	has_not("good");
+	/* for programs the text as it is */
+	ck_assert_int_eq(run("show 42 -o json"), 0);
+	has("\"change\": \"");
+}
+END_TEST
+
+START_TEST(kubectl__json_is_json_and_harmless)
+{
+	static const char *const commands[] = {"show 42 -o json", "list -o json"};
+	static const struct json_limits limits = {1 << 20, 10, 1000, false, false};
+
+	answer_with("{\"object\":{\"a\u202e\":\"\\u0000\"}}", "false");
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		struct json_doc d;
+		json_ref hold, change;
+
+		ck_assert_int_eq(run(commands[i]), 0);
+		has_not("\u202e");
+		ck_assert_int_eq(json_read(out, strlen(out), &limits, arena, &d, NULL), 0);
+		hold = i == 0 ? JSON_ROOT : json_at(&d, JSON_ROOT, 0);
+		change = json_get_str(&d, hold, "change");
+		ck_assert(
+			json_string_is(&d, change, SPAN("{\"object\":{\"a\u202e\":\"\\u0000\"}}")));
+		ck_assert(json_string_is(&d, json_get_str(&d, hold, "name"), SPAN("web\0hidden")));
+	}
+}
+END_TEST
+
+START_TEST(kubectl__list_and_reviews)
+{
+	answer_with(NULL, NULL);
+	ck_assert_int_eq(run("list -o wide"), 0);
+	has("ag?ent");
+	has("web?hidden");
+	reply_status = 200;
+	reply = "{\"items\":[{\"metadata\":{\"name\":\"n\"},\"spec\":{\"hold\":42,\"decision\":"
+		"\"Deny\",\"reason\":\"no\\u0000 not \u2066that\"}}]}";
+	ck_assert_int_eq(run("reviews"), 0);
+	has("no? not ?that");
+	has_not("There are more");
+	reply = "{\"metadata\":{\"continue\":\"x\"},\"items\":[{\"spec\":{\"hold\":42}}]}";
+	ck_assert_int_eq(run("reviews"), 0);
+	has("There are more");
+}
+END_TEST
+
+static const struct {
+	int expected;
+	const char *says;
+	unsigned status;
+	const char *body;
+} refusals[] = {
+	{3, "not you (HTTP 403)", 403, "{\"message\":\"not you\"}"},
+	{3, "twice (HTTP 409)", 409, "{\"message\":\"twice\"}"},
+	{3, "no reason given (HTTP 422)", 422, "not JSON"},
+	{1, "knows no HoldReviews", 404, "{}"},
+	{1, "broken?[2J (HTTP 500)", 500, "{\"message\":\"broken\\u001b[2J\"}"},
+	{1, "not JSON", 201, "{\"a\":1,\"a\":2}"},
+	{1, "holds no list", 201, "{}"},
+	{3, "does not wait for you", 201, "{\"status\":{\"holds\":[]}}"},
+};
+
+START_TEST(kubectl__refusals)
+{
+	reply_status = refusals[_i].status;
+	reply = refusals[_i].body;
+	ck_assert_int_eq(run("show 42"), refusals[_i].expected);
+	has(refusals[_i].says);
+}
+END_TEST
+
+START_TEST(kubectl__long_url_of_the_server_is_not_cut)
+{
+	char path[6001];
+
+	memset(path, 'x', sizeof(path) - 1);
+	memcpy(path, "/long/", 6);
+	path[sizeof(path) - 1] = 0;
+	put_kubeconfig(path, "{\"token\":\"t\"}");
+	answer_with(NULL, NULL);
+	ck_assert_int_eq(run("show 42"), 0);
+}
+END_TEST
+
+START_TEST(kubectl__server_that_is_not_there)
+{
+	http_server_stop(server, 0);
+	server = NULL;
+	ck_assert_int_eq(run("show 42"), 1);
+	has("https://127.0.0.1:");
+	has("onnect");
+	start_server(); /* another certificate authority than the kubeconfig's */
+	put_file("ca.crt", "none", 0600);
+	put_kubeconfig("", "{\"token\":\"t\"}");
+	ck_assert_int_eq(run("show 42"), 1);
+}
+END_TEST
+
+/* What an exec plugin prints: its arguments and what it finds in its environment. */
+static const char plugin[] =
+	"#!/bin/sh\n"
+	"case $KUBERNETES_EXEC_INFO in *ExecCredential*) ;; *) exit 9 ;; esac\n"
+	"printf '{\"status\":{\"token\":\"%s-%s-%s\"}}' \"$#\" \"$2\" \"$WHO\"\n";
+
+static const struct {
+	const char *token; /* NULL: refused */
+	const char *says;
+	const char *exec;
+} execs[] = {
+	{"2-b c-alice", "",
+		"\"args\":[\"a\",\"b c\"],\"env\":[{\"name\":\"WHO\",\"value\":\"alice\"}]"},
+	{"0--", "", "\"args\":[]"},
+	{NULL, "exec.args", "\"args\":[\"a\",\"b\\u0000c\"]"},
+	{NULL, "exec.args", "\"args\":[\"a\",7]"},
+	{NULL, "exec.env", "\"env\":[{\"name\":\"WHO\",\"value\":\"a\\u0000b\"}]"},
+	{NULL, "exec.env", "\"env\":[{\"value\":\"a\"}]"},
+};
+
+START_TEST(kubectl__exec_plugin)
+{
+	char user[512], expected[128];
+
+	put_file("plugin", plugin, 0700);
+	snprintf(user, sizeof(user),
+		"{\"exec\":{\"command\":\"%s/plugin\",\"apiVersion\":\"v1\",%s}}", dir,
+		execs[_i].exec);
+	put_kubeconfig("", user);
+	answer_with(NULL, NULL);
+	seen_authorization[0] = 0;
+	ck_assert_int_eq(run("show 42"), execs[_i].token ? 0 : 1);
+	has(execs[_i].says);
+	snprintf(expected, sizeof(expected), "Bearer %s", execs[_i].token);
+	ck_assert_str_eq(seen_authorization, execs[_i].token ? expected : "");
+}
+END_TEST
+
+START_TEST(kubectl__exec_plugin_with_too_many_arguments)
+{
+	_cleanup_(buf_free) struct buf b = BUF_INIT(1 << 16);
+
+	put_file("plugin", plugin, 0700);
+	buf_printf(&b, "{\"exec\":{\"command\":\"%s/plugin\",\"args\":[\"1\"", dir);
+	for (unsigned i = 2; i <= 64; i++)
+		buf_printf(&b, ",\"%u\"", i);
+	buf_add_str(&b, "]}}");
+	put_kubeconfig("", buf_str(&b));
+	answer_with(NULL, NULL);
+	ck_assert_int_eq(run("show 42"), 0);
+	ck_assert_str_eq(seen_authorization, "Bearer 64-2-");
+	b.len -= 3;
+	buf_add_str(&b, ",\"65\"]}}");
+	put_kubeconfig("", buf_str(&b));
+	ck_assert_int_eq(run("show 42"), 1);
+	has("exec.args: too many");
+}
+END_TEST
+
+int main(void)
+{
+	TCase *t = tcase_create("kubectl");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, kubectl__show_is_what_is_stored);
+	tcase_add_test(t, kubectl__show_says_that_a_change_is_cut);
+	tcase_add_loop_test(t, kubectl__show_never_guesses, 0, ARRAY_LEN(unshown));
+	tcase_add_test(t, kubectl__json_is_json_and_harmless);
+	tcase_add_test(t, kubectl__list_and_reviews);
+	tcase_add_loop_test(t, kubectl__refusals, 0, ARRAY_LEN(refusals));
+	tcase_add_test(t, kubectl__long_url_of_the_server_is_not_cut);
+	tcase_add_test(t, kubectl__server_that_is_not_there);
+	tcase_add_loop_test(t, kubectl__exec_plugin, 0, ARRAY_LEN(execs));
+	tcase_add_test(t, kubectl__exec_plugin_with_too_many_arguments);
+	return run_tests(t);
+}
