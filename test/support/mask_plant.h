@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <stdio.h>
 #include <zlib.h>
 
 #include "common/base/crypto.h"
