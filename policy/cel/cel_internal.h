@@ -238,6 +238,8 @@ bool cel_is_key(struct cel_value v);
 /* compare.c */
 /* 1 equal, 0 not, -1 too deep or too dear */
 int cel_eq(struct cel_ev *ev, struct cel_value a, struct cel_value b, unsigned depth);
+
+/* scalar.c */
 /* *ret < 0, 0, > 0; false when they cannot be ordered; NaN: *ret is CEL_UNORDERED */
 #define CEL_UNORDERED 2
 bool cel_order(struct cel_value a, struct cel_value b, int *ret);
@@ -255,6 +257,8 @@ struct cel_value cel_eval_optmap(const struct cel_node *n, struct cel_ev *ev);
 /* text.c: numbers and strings as text */
 /* The shortest digits of a finite double, scientific below min_exp and above max_exp. */
 void cel_put_double(struct buf *out, double d, int min_exp, int max_exp);
+/* As the reference's string(): scientific for exponents below -4 and from 6 up; NaN, +Inf, -Inf. */
+void cel_put_double_text(struct buf *out, double d);
 /* v for people, much as one would write it in an expression, cut with "…" after max bytes. */
 void cel_put_display_in(struct buf *out, struct cel_value v, size_t max, struct arena *a);
 

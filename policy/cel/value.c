@@ -130,49 +130,6 @@ struct cel_value cel_err_overload(
 
 /* ---- what an error says ---- */
 
-static void put_overload(struct buf *out, const struct cel_err_info *e)
-{
-	static const char *const op_texts[] = {[CEL_N_AND] = "&&",
-		[CEL_N_OR] = "||",
-		[CEL_N_COND] = "?:",
-		[CEL_N_SELECT] = "field selection",
-		[CEL_N_INDEX] = "[ ]",
-		[CEL_N_LOOP] = "a macro",
-		[CEL_N_OPTMAP] = "optMap"};
-	unsigned op = e->at ? e->at->op : CEL_N_BAD;
-
-	buf_add_str(out, "no such overload: ");
-	if (op == CEL_N_CALL)
-		buf_add_span(out, e->at->name);
-	else
-		buf_add_str(out, op < ARRAY_LEN(op_texts) && op_texts[op] ? op_texts[op] : "?");
-	buf_add_char(out, '(');
-	for (unsigned i = 0; i < e->kind_count; i++) {
-		if (i > 0)
-			buf_add_str(out, ", ");
-		buf_add_str(out, cel_kind_name(e->kinds[i], e->kind_reps[i]));
-	}
-	buf_add_char(out, ')');
-}
-
-struct span cel_error_message(struct cel_value v, struct arena *a)
-{
-	const struct cel_err_info *e = v.p;
-	struct buf b = BUF_IN_ARENA(a, 1024);
-
-	if (v.kind != CEL_ERROR)
-		return (struct span){"", 0};
-	if (e->code == CEL_E_TEXT || e->code == CEL_E_LIMIT)
-		return e->text;
-	if (e->code == CEL_E_KEY) {
-		buf_add_str(&b, "no such key: ");
-		cel_put_display_in(&b, e->a, 200, a);
-	} else {
-		put_overload(&b, e);
-	}
-	return b.failed ? SPAN("out of memory") : buf_span(&b);
-}
-
 void cel_error_position(struct cel_value v, uint32_t *ret_line, uint32_t *ret_column)
 {
 	const struct cel_err_info *e = v.p;

@@ -7,11 +7,11 @@
 int review_begin(struct span body, uint32_t max_nodes, struct arena *arena, struct review *ret,
 	struct json_error *ret_error) _must_check_;
 
-/* What review_begin() has read, as one kind or the other. */
+/* What review_begin() has read, as one kind or the other (review_admission.c, review_access.c). */
 enum review_status review_take_admission(struct review *review, struct arena *arena, struct err *e);
 enum review_status review_take_access(struct review *review, struct arena *arena, struct err *e);
 
-/* ---- single members, with an error that names the place ---- */
+/* ---- fields.c: single members, with an error that names the place ---- */
 
 struct fields {
 	const struct json_doc *d;
