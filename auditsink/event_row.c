@@ -2,7 +2,7 @@
 
 #include "auditsink/copy_binary.h"
 #include "auditsink/event_list.h"
-#include "auditsink/rfc3339.h"
+#include "common/base/rfc3339.h"
 #include "common/base/utf8.h"
 
 const char event_row_columns[] =
@@ -199,11 +199,21 @@ static void put_extra(struct buf *out, const struct json_doc *d, json_ref extra,
 	put_text(out, d, json_at(d, json_get(d, extra, key), 0), arena);
 }
 
+int event_time_us(struct span text, int64_t *ret)
+{
+	struct rfc3339 t;
+
+	if (!text.ptr || rfc3339_parse(text, &t) < 0)
+		return -1;
+	*ret = t.seconds * 1000000 + t.nanos / 1000;
+	return 0;
+}
+
 static void put_time(struct buf *out, const struct json_doc *d, json_ref r)
 {
 	int64_t us;
 
-	if (r != JSON_NONE && rfc3339_parse(json_raw_string(d, r), &us) == 0)
+	if (r != JSON_NONE && event_time_us(json_raw_string(d, r), &us) == 0)
 		copy_put_time(out, us);
 	else
 		copy_put_null(out);
@@ -341,7 +351,7 @@ static const char *check(const struct json_doc *d, const struct event *e, int64_
 	if (json_type(d, e->level) != JSON_STRING)
 		return "no level";
 	if (json_type(d, e->stage_time) != JSON_STRING ||
-		rfc3339_parse(json_raw_string(d, e->stage_time), ret_stage_us) < 0)
+		event_time_us(json_raw_string(d, e->stage_time), ret_stage_us) < 0)
 		return "no stageTimestamp that is RFC 3339";
 	return NULL;
 }

@@ -55,3 +55,9 @@ void event_row_put_plain(
 /* A string as a column holds it, cut. One with a lone surrogate has no value: its text, escapes and
  * all, has. Absent: no string. */
 struct span event_column_text(const struct json_doc *d, json_ref r, struct arena *arena);
+
+/*
+ * Microseconds since 1970 of a time as RFC 3339 has it; -1 if it is none. Further digits are cut; a
+ * leap second is the second after it, for an event is not to be lost over it.
+ */
+int event_time_us(struct span text, int64_t *ret) _must_check_;

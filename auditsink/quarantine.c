@@ -2,7 +2,7 @@
 
 #include "auditsink/copy_binary.h"
 #include "auditsink/event_list.h"
-#include "auditsink/rfc3339.h"
+#include "auditsink/event_row.h"
 
 const char quarantine_row_columns[] =
 	"cluster, source, batch_sha256, position, size_bytes, sha256, reason, audit_id, stage, "
@@ -83,7 +83,7 @@ void quarantine_row_put(struct buf *out, const struct masker *m, struct span byt
 	copy_put_text(out, span_of(reason));
 	put_salvaged(out, &s, Q_AUDIT_ID);
 	put_salvaged(out, &s, Q_STAGE);
-	if (s.found[Q_TIME] && rfc3339_parse(buf_span(&s.text[Q_TIME]), &us) == 0)
+	if (s.found[Q_TIME] && event_time_us(buf_span(&s.text[Q_TIME]), &us) == 0)
 		copy_put_time(out, us);
 	else
 		copy_put_null(out);

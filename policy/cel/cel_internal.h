@@ -273,9 +273,7 @@ struct cel_civil {
 };
 
 bool cel_timestamp_ok(int64_t seconds);
-int64_t cel_days_from_civil(int64_t year, int month, int day); /* since 1970-01-01 */
 void cel_civil_from_seconds(int64_t seconds, struct cel_civil *ret);
-int cel_month_days(int year, int month);
 bool cel_timestamp_parse(struct span s, struct cel_value *ret);
 bool cel_duration_parse(struct span s, struct cel_value *ret);
 void cel_put_timestamp(struct buf *out, struct cel_value v);

@@ -5,24 +5,13 @@
  */
 #include <stdio.h>
 
+#include "common/base/rfc3339.h"
 #include "policy/cel/cel_internal.h"
 
 #define NANOS	    CEL_NANOS
 #define DAY_SECONDS 86400
 #define MIN_SECONDS INT64_C(-62135596800) /* 0001-01-01T00:00:00Z */
 #define MAX_SECONDS INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
-
-/* Days since 1970-01-01. Years begin in March here, so that the leap day is the last. */
-int64_t cel_days_from_civil(int64_t year, int month, int day)
-{
-	year -= month <= 2;
-	int64_t era = (year >= 0 ? year : year - 399) / 400;
-	int64_t yoe = year - era * 400;
-	int64_t doy = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-	int64_t doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
-
-	return era * 146097 + doe - 719468;
-}
 
 static void civil_from_days(int64_t days, struct cel_civil *ret)
 {
@@ -36,7 +25,7 @@ static void civil_from_days(int64_t days, struct cel_civil *ret)
 	ret->day = (int)(doy - (153 * mp + 2) / 5 + 1);
 	ret->month = (int)(mp < 10 ? mp + 3 : mp - 9);
 	ret->year = yoe + era * 400 + (ret->month <= 2);
-	ret->yearday = (int)(days - cel_days_from_civil(ret->year, 1, 1));
+	ret->yearday = (int)(days - civil_days(ret->year, 1, 1));
 	ret->weekday = (int)((days % 7 + 11) % 7); /* 1970-01-01 was a Thursday */
 }
 
@@ -61,18 +50,13 @@ bool cel_timestamp_ok(int64_t seconds)
 
 /* ---- reading ---- */
 
-static bool digits(const char **p, const char *end, int count, int *ret)
+bool cel_timestamp_parse(struct span s, struct cel_value *ret)
 {
-	int v = 0;
+	struct rfc3339 t;
 
-	if (end - *p < count)
+	if (rfc3339_parse(s, &t) < 0 || t.is_leap)
 		return false;
-	for (int i = 0; i < count; i++, ++*p) {
-		if (**p < '0' || **p > '9')
-			return false;
-		v = v * 10 + (**p - '0');
-	}
-	*ret = v;
+	*ret = (struct cel_value){.kind = CEL_TIMESTAMP, .n = t.nanos, .i = t.seconds};
 	return true;
 }
 
@@ -81,73 +65,6 @@ static bool literal(const char **p, const char *end, char c)
 	if (*p == end || **p != c)
 		return false;
 	++*p;
-	return true;
-}
-
-/* ".123" to nanoseconds; digits past the ninth are read and dropped. */
-static bool fraction(const char **p, const char *end, uint32_t *ret)
-{
-	uint32_t v = 0, scale = NANOS / 10;
-
-	if (!literal(p, end, '.')) {
-		*ret = 0;
-		return true;
-	}
-	if (*p == end || **p < '0' || **p > '9')
-		return false;
-	for (; *p < end && **p >= '0' && **p <= '9'; ++*p, scale /= 10)
-		v += (uint32_t)(**p - '0') * scale;
-	*ret = v;
-	return true;
-}
-
-static bool offset(const char **p, const char *end, int *ret_seconds)
-{
-	int sign, hours, minutes;
-
-	if (literal(p, end, 'Z')) {
-		*ret_seconds = 0;
-		return true;
-	}
-	sign = *p < end && **p == '-' ? -1 : 1;
-	if (!literal(p, end, '+') && !literal(p, end, '-'))
-		return false;
-	if (!digits(p, end, 2, &hours) || !literal(p, end, ':') || !digits(p, end, 2, &minutes) ||
-		hours > 23 || minutes > 59)
-		return false;
-	*ret_seconds = sign * (hours * 3600 + minutes * 60);
-	return true;
-}
-
-int cel_month_days(int year, int month)
-{
-	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-
-	return days[month - 1] + (month == 2 && leap);
-}
-
-bool cel_timestamp_parse(struct span s, struct cel_value *ret)
-{
-	const char *p = s.ptr, *end = s.ptr + s.len;
-	int year, month, day, hour, minute, second, off;
-	uint32_t nanos;
-
-	if (!digits(&p, end, 4, &year) || !literal(&p, end, '-') || !digits(&p, end, 2, &month) ||
-		!literal(&p, end, '-') || !digits(&p, end, 2, &day) || !literal(&p, end, 'T') ||
-		!digits(&p, end, 2, &hour) || !literal(&p, end, ':') ||
-		!digits(&p, end, 2, &minute) || !literal(&p, end, ':') ||
-		!digits(&p, end, 2, &second) || !fraction(&p, end, &nanos) ||
-		!offset(&p, end, &off) || p != end)
-		return false;
-	if (month < 1 || month > 12 || day < 1 || day > cel_month_days(year, month) || hour > 23 ||
-		minute > 59 || second > 59)
-		return false;
-	int64_t seconds = cel_days_from_civil(year, month, day) * DAY_SECONDS + hour * 3600 +
-			  minute * 60 + second - off;
-	if (!cel_timestamp_ok(seconds))
-		return false;
-	*ret = (struct cel_value){.kind = CEL_TIMESTAMP, .n = nanos, .i = seconds};
 	return true;
 }
 

@@ -1,5 +1,6 @@
 /* Kubernetes' named formats: what is wrong with a text that should be a label, a UUID, a date. */
 #include "common/base/hex.h"
+#include "common/base/rfc3339.h"
 #include "policy/cel/functions/url_internal.h"
 
 #define LABEL_MAX     63
@@ -183,7 +184,7 @@ static bool is_date(struct span s)
 		return false;
 	int year = two_digits(s.ptr) * 100 + two_digits(s.ptr + 2);
 	int month = two_digits(s.ptr + 5), day = two_digits(s.ptr + 8);
-	return month >= 1 && month <= 12 && day >= 1 && day <= cel_month_days(year, month);
+	return month >= 1 && month <= 12 && day >= 1 && day <= civil_days_in_month(year, month);
 }
 
 /* Z, or an offset from UTC, after what may be a fraction of the second. */

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/rfc3339.h"
 #include "policy/cel/cel_internal.h"
 #include "policy/cel/functions/tz_internal.h"
 
@@ -136,15 +137,15 @@ static int64_t change_at(const struct change *c, int64_t year)
 	int64_t days;
 
 	if (c->kind == 'M') {
-		int64_t first = cel_days_from_civil(year, c->month, 1);
-		int64_t next = c->month == 12 ? cel_days_from_civil(year + 1, 1, 1)
-					      : cel_days_from_civil(year, c->month + 1, 1);
+		int64_t first = civil_days(year, c->month, 1);
+		int64_t next = c->month == 12 ? civil_days(year + 1, 1, 1)
+					      : civil_days(year, c->month + 1, 1);
 		int weekday = (int)((first % 7 + 11) % 7);
 		days = first + (c->day - weekday + 7) % 7 + 7 * (c->week - 1);
 		if (days >= next) /* week 5 is the last one */
 			days -= 7;
 	} else {
-		days = cel_days_from_civil(year, 1, 1) + c->day;
+		days = civil_days(year, 1, 1) + c->day;
 		if (c->kind == 'J') /* from 1, and the leap day does not count */
 			days += -1 + (is_leap(year) && c->day >= 60);
 	}
