@@ -62,17 +62,24 @@ DECLARE
   answer holdpoint.hold_answer;
 BEGIN
   PERFORM set_config('session_authorization', 'wh', true);
-  answer := holdpoint.hold_find_or_create(a->>'cluster', sha256(convert_to(concat_ws('|',
-      a->>'cluster', a->>'user', a->>'operation', a->>'api_group', a->>'resource',
-      a->>'subresource', a->>'namespace', a->>'name', a->>'change'), 'UTF8')),
-    a->>'user', ARRAY(SELECT jsonb_array_elements_text(a->'groups')), a->>'operation',
-    a->>'api_group', 'v1', a->>'resource', a->>'subresource', a->>'namespace',
-    a->>'name', a->>'policy', a->>'rule', NULL, 'needs a human', a->>'change', false,
-    ARRAY(SELECT jsonb_array_elements_text(a->'approvers')), (a->>'min')::int,
-    (a->>'reason')::boolean, (a->>'expires')::interval, a->>'grant',
-    (a->>'window')::interval, (a->>'max_uses')::int, (a->>'dry_run')::boolean,
-    a->>'uid', (a->>'max_repeats')::int,
-    nullif(a->'rules', 'null'));
+  answer := holdpoint.hold_find_or_create(
+    p_cluster => a->>'cluster',
+    p_fingerprint => sha256(convert_to(concat_ws('|', a->>'cluster', a->>'user',
+      a->>'operation', a->>'api_group', a->>'resource', a->>'subresource', a->>'namespace',
+      a->>'name', a->>'change'), 'UTF8')),
+    p_username => a->>'user',
+    p_groups => ARRAY(SELECT jsonb_array_elements_text(a->'groups')),
+    p_operation => a->>'operation', p_api_group => a->>'api_group', p_api_version => 'v1',
+    p_resource => a->>'resource', p_subresource => a->>'subresource',
+    p_namespace => a->>'namespace', p_name => a->>'name',
+    p_policy => a->>'policy', p_rule => a->>'rule', p_policy_digest => NULL,
+    p_message => 'needs a human', p_change => a->>'change', p_change_cut => false,
+    p_approvers => ARRAY(SELECT jsonb_array_elements_text(a->'approvers')),
+    p_min_approvals => (a->>'min')::int, p_require_reason => (a->>'reason')::boolean,
+    p_expires => (a->>'expires')::interval, p_grant => a->>'grant',
+    p_window => (a->>'window')::interval, p_max_uses => (a->>'max_uses')::int,
+    p_dry_run => (a->>'dry_run')::boolean, p_request_uid => a->>'uid',
+    p_max_repeats => (a->>'max_repeats')::int, p_rules => nullif(a->'rules', 'null'));
   PERFORM set_config('session_authorization', 'postgres', true);
   RETURN NEXT answer;
 END

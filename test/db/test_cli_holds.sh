@@ -24,10 +24,15 @@ deletion='{"operation":"DELETE","object":{"kind":"Deployment"}}'
 # hold NAME: asks for a delete of that deployment, prints the hold's number.
 hold() {
   sql "$(as hook)" -v name="$1" -v change="${2:-$deletion}" <<'SQL'
-SELECT hold_id FROM holdpoint.hold_find_or_create('default', sha256(:'name'::bytea),
-  'claude-code@agents.example.com', ARRAY['ai-agents'], 'DELETE', 'apps', 'v1', 'deployments', '',
-  'prod', :'name', 'ai-agents', 'deletes-need-a-human', NULL, 'deletes need a human', :'change',
-  false, ARRAY['sre'], 1, false, '1 hour', 'Once', NULL, NULL, false, 'uid-1');
+SELECT hold_id FROM holdpoint.hold_find_or_create(p_cluster => 'default',
+  p_fingerprint => sha256(:'name'::bytea), p_username => 'claude-code@agents.example.com',
+  p_groups => ARRAY['ai-agents'], p_operation => 'DELETE', p_api_group => 'apps',
+  p_api_version => 'v1', p_resource => 'deployments', p_subresource => '', p_namespace => 'prod',
+  p_name => :'name', p_policy => 'ai-agents', p_rule => 'deletes-need-a-human',
+  p_policy_digest => NULL, p_message => 'deletes need a human', p_change => :'change',
+  p_change_cut => false, p_approvers => ARRAY['sre'], p_min_approvals => 1,
+  p_require_reason => false, p_expires => '1 hour', p_grant => 'Once', p_window => NULL,
+  p_max_uses => NULL, p_dry_run => false, p_request_uid => 'uid-1');
 SQL
 }
 first=$(hold checkout)

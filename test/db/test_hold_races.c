@@ -22,22 +22,32 @@ static void setup(void)
 	admin("UPDATE holdpoint.config SET repeat_window = DEFAULT, denial_stands = '0'");
 }
 
+/* The question about the object %s of fingerprint %s, but for what it takes to approve it. */
+#define QUESTION                                                                                   \
+	"p_cluster => 'c1', p_fingerprint => sha256('%s'), p_username => 'agent',"                 \
+	" p_groups => '{ai}', p_operation => 'DELETE', p_api_group => 'apps',"                     \
+	" p_api_version => 'v1', p_resource => 'deployments', p_subresource => '',"                \
+	" p_namespace => 'prod', p_name => '%s', p_policy => 'agents', p_rule => 'deletes',"       \
+	" p_policy_digest => NULL, p_message => 'needs a human', p_change => '{}',"                \
+	" p_change_cut => false, p_dry_run => false, p_request_uid => 'uid', p_window => NULL,"    \
+	" p_require_reason => false"
+
 /* hold_find_or_create for the object `name`; the answer is `column` of its row. */
 static void ask(char sql[1024], const char *column, const char *name, const char *terms)
 {
-	snprintf(sql, 1024,
-		"SELECT %s FROM holdpoint.hold_find_or_create('c1', sha256('%s'), 'agent', '{ai}',"
-		" 'DELETE', 'apps', 'v1', 'deployments', '', 'prod', '%s', 'agents', 'deletes',"
-		" NULL, 'needs a human', '{}', false, '{sre}', %s, false, 'uid')",
+	snprintf(sql, 1024, "SELECT %s FROM holdpoint.hold_find_or_create(" QUESTION ", %s)",
 		column, name, name, terms);
 }
 
 #define REPEATS 5 /* config.max_repeats */
 
-#define ONCE	     "1, false, '1 hour', 'Once', NULL, NULL"
-#define ONCE_TWO     "2, false, '1 hour', 'Once', NULL, NULL"
-#define ONCE_BRIEFLY "1, false, '1 second', 'Once', NULL, NULL"
-#define WINDOW_TEN   "1, false, '1 hour', 'Window', NULL, 10"
+#define TERMS(min, expires, grant, uses)                                                           \
+	"p_approvers => '{sre}', p_min_approvals => " min ", p_expires => '" expires               \
+	"', p_grant => '" grant "', p_max_uses => " uses
+#define ONCE	     TERMS("1", "1 hour", "Once", "NULL")
+#define ONCE_TWO     TERMS("2", "1 hour", "Once", "NULL")
+#define ONCE_BRIEFLY TERMS("1", "1 second", "Once", "NULL")
+#define WINDOW_TEN   TERMS("1", "1 hour", "Window", "10")
 
 static long make_hold(const char *name, const char *terms)
 {
@@ -317,10 +327,9 @@ START_TEST(hold_races__who_may_be_one_person_never_counts_twice)
 END_TEST
 
 #define TWO_RULES                                                                                  \
-	"1, false, '1 hour', 'Once', NULL, NULL, false, 'uid', NULL,"                              \
-	" '[{\"policy\": \"p\", \"rule\": \"a\", \"approvers\": [\"sre\"], \"minApprovals\": 2},"  \
-	" {\"policy\": \"p\", \"rule\": \"b\", \"approvers\": [\"security\"], \"minApprovals\": "  \
-	"1}]'"
+	ONCE ", p_rules => '[{\"policy\": \"p\", \"rule\": \"a\", \"approvers\": [\"sre\"],"       \
+	     " \"minApprovals\": 2}, {\"policy\": \"p\", \"rule\": \"b\","                         \
+	     " \"approvers\": [\"security\"], \"minApprovals\": 1}]'"
 
 /* Two of sre and one of security: alice is both, but one person; then bob makes it two. */
 START_TEST(hold_races__each_of_two_rules_gets_its_own_people)
@@ -328,19 +337,9 @@ START_TEST(hold_races__each_of_two_rules_gets_its_own_people)
 	const unsigned n = 40;
 
 	for (int round = 0; round < 10; round++) {
-		char name[32], answer[128];
+		char name[32];
 		snprintf(name, sizeof(name), "rules%d", round);
-		PGconn *conn = race_connect("wh");
-		char sql[1024];
-		snprintf(sql, sizeof(sql),
-			"SELECT hold_id FROM holdpoint.hold_find_or_create('c1', sha256('%s'),"
-			" 'agent', '{ai}', 'DELETE', 'apps', 'v1', 'deployments', '', 'prod', '%s',"
-			" 'agents', 'deletes', NULL, 'needs', '{}', false, '{}', " TWO_RULES ")",
-			name, name);
-		race_run(conn, sql, answer);
-		PQfinish(conn);
-		long hold = strtol(answer, NULL, 10);
-		ck_assert_msg(hold > 0, "%s", answer);
+		long hold = make_hold(name, TWO_RULES);
 
 		for (unsigned i = 0; i < n; i += 4) {
 			racer_set(i, "alice", "SELECT holdpoint.approve(%ld)", hold);

@@ -14,10 +14,16 @@ START_TEST(outbox_races__each_delivery_has_one_claim)
 {
 	admin("DO $$ BEGIN CREATE ROLE wh LOGIN IN ROLE holdpoint_webhook;"
 	      " PERFORM holdpoint.outbox_set_targets('c1', '{slack,pager}');"
-	      " FOR i IN 1..%d LOOP PERFORM holdpoint.hold_find_or_create('c1',"
-	      " sha256(i::text::bytea), 'agent', '{ai}', 'DELETE', '', 'v1', 'pods', '', 'prod',"
-	      " 'web', 'agents', 'deletes', NULL, '', NULL, false, '{}', 1, false, '1 hour',"
-	      " 'Once', NULL, NULL, false, 'uid'); END LOOP; END $$",
+	      " FOR i IN 1..%d LOOP PERFORM holdpoint.hold_find_or_create(p_cluster => 'c1',"
+	      " p_fingerprint => sha256(i::text::bytea), p_username => 'agent',"
+	      " p_groups => '{ai}', p_operation => 'DELETE', p_api_group => '',"
+	      " p_api_version => 'v1', p_resource => 'pods', p_subresource => '',"
+	      " p_namespace => 'prod', p_name => 'web', p_policy => 'agents',"
+	      " p_rule => 'deletes', p_policy_digest => NULL, p_message => '',"
+	      " p_change => NULL, p_change_cut => false, p_approvers => '{}',"
+	      " p_min_approvals => 1, p_require_reason => false, p_expires => '1 hour',"
+	      " p_grant => 'Once', p_window => NULL, p_max_uses => NULL, p_dry_run => false,"
+	      " p_request_uid => 'uid'); END LOOP; END $$",
 		EVENTS);
 	ck_assert_int_eq(atoi(admin("SELECT count(*) FROM holdpoint.outbox_delivery")), 2 * EVENTS);
 	for (int i = 0; i < WORKERS; i++) {
