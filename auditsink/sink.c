@@ -11,8 +11,8 @@
 #include "auditsink/source.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/daemon/ops.h"
 
-#define METRICS_MAX	    ((size_t)1 << 20)
 #define IDLE_TIMEOUT_S	    120 /* an API server keeps a connection for 90 s */
 #define WRITE_BYTES_MAX	    ((size_t)512 << 20)
 #define WORKERS_MAX	    64
@@ -30,9 +30,11 @@ struct sink {
 	struct drainer *drainer;
 	struct writer *writer;
 	struct ingest *ingest;
-	struct http_server *server, *metrics_server;
-	struct http_route posts[2], gets[5];
-	_Atomic bool ready;
+	struct http_server *server;
+	struct ops *ops;
+	struct http_route posts[2];
+	_Atomic bool ready;   /* posts are taken */
+	_Atomic bool leaving; /* … but no longer for long */
 
 	pthread_t housekeeper;
 	bool has_housekeeper;
@@ -89,59 +91,39 @@ static void post_audit(struct http_request *req, void *userdata)
 
 /* ---- the side listener ---- */
 
-static void reply_text(struct http_request *req, unsigned status, struct span body)
+static struct metric *const *own_metrics(size_t *ret_count)
 {
-	http_reply(req, &(struct http_answer){.status = status,
-				.content_type = "text/plain; charset=utf-8",
-				.body = body});
+	static struct metric *const tables[] = {sink_metrics};
+
+	*ret_count = ARRAY_LEN(tables);
+	return tables;
 }
 
-static void get_livez(struct http_request *req, void *userdata _unused_)
-{
-	reply_text(req, 200, SPAN("ok\n"));
-}
+static const ops_metrics_fn all_metrics[] = {
+	own_metrics, mask_metrics, http_server_metrics, pg_pool_metrics, NULL};
 
 /* Ready is who can acknowledge events: into the database, or into a spool with room. */
-static void get_readyz(struct http_request *req, void *userdata)
+static const char *not_ready(void *arg)
 {
-	struct sink *s = userdata;
+	struct sink *s = arg;
 	struct spool_state spool = {.full = true};
 
+	if (!s->ready || s->leaving)
+		return "starting or stopping";
 	if (s->spool)
 		spool_get_state(s->spool, &spool);
-	if (!s->ready)
-		reply_text(req, 503, SPAN("not ready: starting or stopping\n"));
-	else if (!pg_pool_is_up(s->pool) && spool.full)
-		reply_text(req, 503, SPAN("not ready: no connection to the database\n"));
-	else
-		reply_text(req, 200, SPAN("ok\n"));
+	return pg_pool_is_up(s->pool) || !spool.full ? NULL : "no connection to the database";
 }
 
-static void get_version(struct http_request *req, void *userdata _unused_)
+static int start_ops(struct sink *s, struct err *e)
 {
-	http_reply(req, &(struct http_answer){.status = 200,
-				.body = SPAN("{\"program\":\"holdpoint-auditsink\",\"version\":"
-					     "\"" HOLDPOINT_VERSION "\"}\n")});
-}
+	const struct ops_config config = {.program = "holdpoint-auditsink",
+		.listen = s->config.metrics_listen,
+		.metrics = all_metrics,
+		.not_ready = not_ready,
+		.arg = s};
 
-static void get_metrics(struct http_request *req, void *userdata _unused_)
-{
-	static struct metric *const own[] = {sink_metrics};
-	_cleanup_(buf_free) struct buf out = BUF_INIT(METRICS_MAX);
-	struct metric *const *tables;
-	size_t count;
-
-	metrics_put(&out, own, ARRAY_LEN(own));
-	tables = mask_metrics(&count);
-	metrics_put(&out, tables, count);
-	tables = http_server_metrics(&count);
-	metrics_put(&out, tables, count);
-	tables = pg_pool_metrics(&count);
-	metrics_put(&out, tables, count);
-	metrics_put_process(&out);
-	http_reply(req, &(struct http_answer){.status = out.failed ? 500 : 200,
-				.content_type = "text/plain; version=0.0.4; charset=utf-8",
-				.body = buf_span(&out)});
+	return s->config.metrics_listen[0] ? ops_start(&config, &s->ops, e) : 0;
 }
 
 /* ---- housekeeping: partitions are made ahead, repeated auditIDs are recorded ---- */
@@ -316,26 +298,9 @@ static int start_ingest(struct sink *s, struct err *e)
 	return ingest_new(&config, &s->ingest, e);
 }
 
-static void make_routes(struct sink *s)
-{
-	static const struct http_route gets[] = {
-		{.method = "GET", .path = "/livez", .handler = get_livez},
-		{.method = "GET", .path = "/readyz", .handler = get_readyz},
-		{.method = "GET", .path = "/metrics", .handler = get_metrics},
-		{.method = "GET", .path = "/version", .handler = get_version},
-		{.method = NULL},
-	};
-
-	s->posts[0] =
-		(struct http_route){"POST", "/audit", true, "application/json", post_audit, s};
-	memcpy(s->gets, gets, sizeof(gets));
-	for (struct http_route *r = s->gets; r->method; r++)
-		r->userdata = s;
-}
-
 static int start_listeners(struct sink *s, struct err *e)
 {
-	struct http_server_config http = {
+	const struct http_server_config http = {
 		.name = "audit",
 		.listen = s->config.listen,
 		.tls_cert_file = s->config.tls_cert_file,
@@ -350,25 +315,11 @@ static int start_listeners(struct sink *s, struct err *e)
 		.routes = s->posts,
 	};
 
-	make_routes(s);
+	s->posts[0] =
+		(struct http_route){"POST", "/audit", true, "application/json", post_audit, s};
 	if (http_server_start(&http, &s->server, e) < 0)
 		return -1;
-	if (!s->config.metrics_listen[0])
-		return 0;
-	http = (struct http_server_config){
-		.name = "metrics",
-		.listen = s->config.metrics_listen,
-		.threads = 1,
-		.max_connections = 64,
-		.max_suspended = 1,
-		.max_body_bytes = 4096,
-		.max_inflight_bytes = 65536,
-		.body_deadline_ms = 5000,
-		.idle_timeout_s = 30,
-		.routes = s->gets,
-		.side_listener = true,
-	};
-	return http_server_start(&http, &s->metrics_server, e);
+	return start_ops(s, e);
 }
 
 static int start_all(struct sink *s, struct err *e)
@@ -417,6 +368,11 @@ static void stop_housekeeper(struct sink *s)
 		pthread_join(s->housekeeper, NULL);
 }
 
+void sink_leave(struct sink *s)
+{
+	s->leaving = true;
+}
+
 /*
  * Whoever answers requests must end before the server that they belong to: new posts are refused,
  * what was taken is stored or answered 503, then the listener goes.
@@ -436,7 +392,7 @@ void sink_stop(struct sink *s)
 	pg_pool_close(s->pool);
 	spool_close(s->spool);
 	http_server_stop(s->server, (unsigned)s->config.shutdown_ms);
-	http_server_stop(s->metrics_server, 1000);
+	ops_stop(s->ops);
 	writer_free(s->writer);
 	masker_free(s->masker);
 	source_table_free(s->sources);

@@ -37,5 +37,8 @@ struct sink_config {
  */
 int sink_start(const struct sink_config *config, struct sink **ret, struct err *e) _must_check_;
 
+/* /readyz says no from now on; posts are taken all the same. */
+void sink_leave(struct sink *s);
+
 /* Takes no more posts, answers those that are there, stops. NULL is fine. Blocks. */
 void sink_stop(struct sink *s);

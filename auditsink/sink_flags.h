@@ -2,17 +2,15 @@
 #pragma once
 
 #include "auditsink/sink.h"
+#include "common/daemon/daemon.h"
 
 struct sink_options {
 	struct sink_config sink;
-	const char *log_level;
-	bool version;
+	struct daemon_options daemon;
 };
 
-#define SINK_FLAGS_MAX 32
-
-/* Sets the defaults, and fills the table with flags whose values are in o. */
-void sink_flags(struct sink_options *o, struct flag table[SINK_FLAGS_MAX]);
+extern struct sink_options sink_options; /* the defaults, until flags are parsed */
+extern const struct flag sink_flags[];
 
 /* What a table cannot say: which flags need or exclude one another. */
-int sink_flags_check(const struct sink_options *o, struct err *e) _must_check_;
+int sink_flags_check(struct err *e) _must_check_;

@@ -53,7 +53,7 @@ sql "INSERT INTO holdpoint.hold (cluster, fingerprint, state, username, groups, 
 sql 'VACUUM (ANALYZE) holdpoint.hold'
 sql CHECKPOINT
 
-webhook_start test/bench/policies/holds.yaml -- --max-waiting=$((waiting + 100)) \
+webhook_start test/bench/policies/holds.yaml -- --max-suspended=$((waiting + 100)) \
   --max-connections=$((waiting + 1000))
 note_ "...    $waiting requests come to wait"
 jq -c '.request.uid = "w-@N@" | .request.name = "w-@N@" | .request.userInfo = {username: "agent",

@@ -185,7 +185,7 @@ broken() {
   if webhook_start test/e2e/policy.yaml -- --notify-targets="$work/bad.yaml" 2>/dev/null; then
     fail "started with: $1"
   fi
-  matches "$2" "$(jq -r "select(.event == \"not_started\").error" "$stack_dir/webhook.log")" "error for: $1"
+  matches "$2" "$(grep '^holdpoint-webhook: ' "$stack_dir/webhook.log")" "error for: $1"
 }
 broken 'targets: [{name: a, type: slack, url: "http://example.com"}]' 'bad.yaml:1:.*https'
 broken 'targets: [{name: a, type: pigeon, url: "https://example.com"}]' 'slack or webhook'

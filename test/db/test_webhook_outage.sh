@@ -29,7 +29,7 @@ if "$HOLDPOINT_BIN/holdpoint-webhook" --policy="$policy" --tls-cert-file="$stack
   --database-url='postgres//holdpoint:quite-secret@db/x' >"$work/bad.log" 2>&1; then
   fail "started with a URL that is none"
 fi
-matches 'database-url: .*not a connection URL' "$(grep not_started "$work/bad.log")" "the error"
+matches 'database-url: .*not a connection URL' "$(grep '^holdpoint-webhook: ' "$work/bad.log")" "the error"
 if grep quite-secret "$work/bad.log"; then fail "the password was logged"; fi
 
 say "- started while PostgreSQL is away"
