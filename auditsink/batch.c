@@ -63,7 +63,6 @@ static int add_event(void *userdata, int position, const struct json_doc *d)
 	buf_add(&b->seq_at, &seq_at, sizeof(seq_at));
 	b->events++;
 	b->truncated += facts.truncated;
-	b->masked += facts.masked;
 	note_time(b, facts.stage_us);
 	return b->rows.failed || b->seq_at.failed;
 }

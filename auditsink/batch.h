@@ -33,7 +33,6 @@ struct batch {
 	int64_t oldest_us, newest_us; /* stageTimestamps; only with events */
 	uint32_t late, ahead;	      /* events: see BATCH_LATE_US, BATCH_AHEAD_US */
 	uint32_t truncated;
-	uint64_t masked;
 
 	int64_t first_seq; /* once it is stored */
 

@@ -388,7 +388,6 @@ void event_row_put(struct buf *out, const struct masker *m, const struct json_do
 	put_who(out, &masked, &e, scratch->arena);
 	put_what(out, &masked, &e, scratch->arena);
 	put_body(out, buf_span(&scratch->masked), nonce, mask.masked, scratch->hash);
-	ret->masked = mask.masked;
 	ret->truncated = e.truncated;
 }
 

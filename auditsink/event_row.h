@@ -29,8 +29,7 @@ struct event_scratch {
 
 /* What the caller counts. */
 struct event_facts {
-	size_t seq_at; /* offset in out of the eight bytes that get the sequence number */
-	unsigned masked;
+	size_t seq_at;		/* offset in out of the eight bytes that get the sequence number */
 	bool truncated;		/* by the API server */
 	int64_t stage_us;	/* stageTimestamp */
 	const char *quarantine; /* why it is no row: nothing was appended */

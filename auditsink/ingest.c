@@ -87,7 +87,6 @@ static void count_batch(const struct batch *b)
 	struct span source = span_of(b->source);
 
 	metric_add_for(&sink_metrics[SINK_EVENTS], span_of(b->cluster), b->events);
-	metric_add(&sink_metrics[SINK_MASKED], (int64_t)b->masked);
 	metric_add(&sink_metrics[SINK_BYTES], (int64_t)b->size_bytes);
 	if (b->truncated > 0)
 		metric_add_for(&sink_metrics[SINK_TRUNCATED], source, b->truncated);

@@ -24,8 +24,8 @@ static const char *const step_names[] = {
 };
 
 /* In the order of enum policy_action. */
-static const char *const action_labels[] = {"None", "Allow", "Audit", "Warn", "Hold", "Deny",
-	"Mutate", [EXCHANGE_ACTION_ERROR] = "error", NULL};
+static const char *const action_labels[] = {"none", "allow", "audit", "warn", "hold", "deny",
+	"mutate", [EXCHANGE_ACTION_ERROR] = "error", NULL};
 
 #define M_REQUESTS (EXCHANGE_LATENCY + 1)
 

@@ -171,6 +171,15 @@ START_TEST(http_hostile__one_request_is_one_request)
 }
 END_TEST
 
+/* Some wait for the rest of a body that does not come. */
+static void setup_impatient(void)
+{
+	struct http_server_config c = config();
+
+	c.body_deadline_ms = 300;
+	start(&c);
+}
+
 /* However a head arrives, it is read the same, and the next one too. */
 START_TEST(http_hostile__a_long_head_in_pieces)
 {
@@ -200,7 +209,7 @@ int main(void)
 	TCase *t = tcase_create("http_hostile");
 
 	tcase_set_timeout(t, 60);
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, setup_impatient, teardown);
 	tcase_add_loop_test(t, http_hostile__one_request_is_one_request, 0, ARRAY_LEN(hostile));
 	tcase_add_test(t, http_hostile__a_long_head_in_pieces);
 	return run_tests(t);
