@@ -89,3 +89,5 @@ int change_sorted_members(const struct json_doc *d, json_ref o, struct arena *ar
  * beyond int64 leaves the text as it is. Appends to out.
  */
 void change_put_number(struct buf *out, struct span text);
+/* Is it the same number? */
+bool change_numbers_equal(struct span a, struct span b);
