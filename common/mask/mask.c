@@ -11,7 +11,8 @@
  *   mask_secret.c    Secrets, and messages about them
  *   mask_kube.c      patches, Tables, user extras, admission requests
  *   mask_managed.c   managed fields
- *   mask_layers.c    JSON in a string, base64, gzip, hex, percent escapes;  mask_utf16.c
+ *   mask_layers.c    JSON in a string, base64, gzip, hex, percent escapes;  mask_base64.c,
+ *                    mask_utf16.c  what they spell
  *   mask_plain.c     where in a text a pattern may begin; the quick answer for most strings
  *   mask_text.c      patterns in free text;  mask_tokens.c  tokens with a known beginning
  *   mask_assign.c    name=value in free text;  mask_pair.c  where the value ends

@@ -13,7 +13,6 @@
 #include "common/mask/mask_layers_internal.h"
 #include "common/mask/mask_text_internal.h"
 
-#define BASE64_LEN_MIN	 16
 #define HEX_LEN_MIN	 32
 #define QUICK_BASE64_MAX 128 /* longer ones go the long way */
 
@@ -202,211 +201,29 @@ static int mask_encoded(
 
 /* ---- base64 and hex ---- */
 
-static const int8_t *base64_values(void)
-{
-	/* Both alphabets; -1: none of them, -2: white space. */
-	static const int8_t values[256] = {
-		[0 ... 8] = -1,
-		['\t'] = -2,
-		['\n'] = -2,
-		[11 ... 12] = -1,
-		['\r'] = -2,
-		[14 ... 31] = -1,
-		[' '] = -1,
-		[33 ... 42] = -1,
-		['+'] = 62,
-		[','] = -1,
-		['-'] = 62,
-		['.'] = -1,
-		['/'] = 63,
-		['0'] = 52,
-		['1'] = 53,
-		['2'] = 54,
-		['3'] = 55,
-		['4'] = 56,
-		['5'] = 57,
-		['6'] = 58,
-		['7'] = 59,
-		['8'] = 60,
-		['9'] = 61,
-		[':' ... '@'] = -1,
-		['A'] = 0,
-		['B'] = 1,
-		['C'] = 2,
-		['D'] = 3,
-		['E'] = 4,
-		['F'] = 5,
-		['G'] = 6,
-		['H'] = 7,
-		['I'] = 8,
-		['J'] = 9,
-		['K'] = 10,
-		['L'] = 11,
-		['M'] = 12,
-		['N'] = 13,
-		['O'] = 14,
-		['P'] = 15,
-		['Q'] = 16,
-		['R'] = 17,
-		['S'] = 18,
-		['T'] = 19,
-		['U'] = 20,
-		['V'] = 21,
-		['W'] = 22,
-		['X'] = 23,
-		['Y'] = 24,
-		['Z'] = 25,
-		['[' ... '^'] = -1,
-		['_'] = 63,
-		['`'] = -1,
-		['a'] = 26,
-		['b'] = 27,
-		['c'] = 28,
-		['d'] = 29,
-		['e'] = 30,
-		['f'] = 31,
-		['g'] = 32,
-		['h'] = 33,
-		['i'] = 34,
-		['j'] = 35,
-		['k'] = 36,
-		['l'] = 37,
-		['m'] = 38,
-		['n'] = 39,
-		['o'] = 40,
-		['p'] = 41,
-		['q'] = 42,
-		['r'] = 43,
-		['s'] = 44,
-		['t'] = 45,
-		['u'] = 46,
-		['v'] = 47,
-		['w'] = 48,
-		['x'] = 49,
-		['y'] = 50,
-		['z'] = 51,
-		['{' ... 255] = -1,
-	};
-
-	return values;
-}
-
-/* Base64 of anything but a few odd texts has letters of both cases; names and digests have not. */
-static bool may_be_base64(struct span s)
-{
-	const int8_t *values = base64_values();
-	bool upper = false, lower = false;
-	size_t i = 0;
-
-	if (s.len < BASE64_LEN_MIN)
-		return false;
-	while (s.len > 0 && s.ptr[s.len - 1] == '=')
-		s.len--;
-	while (i < s.len && values[(uint8_t)s.ptr[i]] != -1)
-		i++;
-	if (i < s.len)
-		return false;
-	for (i = 0; i < s.len && !(upper && lower); i++) {
-		upper |= is_upper(s.ptr[i]);
-		lower |= is_lower(s.ptr[i]);
-	}
-	return upper && lower;
-}
-
-/* Whole groups of four, as far as nothing stands between them. Returns how many bytes it took. */
-static size_t decode_groups(struct span s, size_t at, char **out)
-{
-	const int8_t *values = base64_values();
-	size_t i = at;
-
-	for (; i + 4 <= s.len; i += 4) {
-		const char *p = s.ptr + i;
-		unsigned a = (uint8_t)values[(uint8_t)p[0]], b = (uint8_t)values[(uint8_t)p[1]];
-		unsigned c = (uint8_t)values[(uint8_t)p[2]], d = (uint8_t)values[(uint8_t)p[3]];
-		unsigned group = a << 18 | b << 12 | c << 6 | d;
-
-		if ((a | b | c | d) & 0x80) /* one of them is negative */
-			break;
-		*(*out)++ = (char)(group >> 16);
-		*(*out)++ = (char)(group >> 8);
-		*(*out)++ = (char)group;
-	}
-	return i - at;
-}
-
-/* Room for what len bytes of base64 spell. */
-#define DECODED_MAX(len) ((len) / 4 * 3 + 4)
-
-/* Takes what people take for base64: either alphabet, line breaks, padding or none. */
-static struct span decode_base64(struct span s, char *begin)
-{
-	const int8_t *values = base64_values();
-	char *out = begin;
-	uint32_t bits = 0;
-	unsigned have = 0;
-
-	for (size_t i = 0; i < s.len && s.ptr[i] != '='; i++) {
-		int v;
-
-		if (have % 4 == 0)
-			i += decode_groups(s, i, &out);
-		v = i < s.len ? values[(uint8_t)s.ptr[i]] : -1;
-		if (v < 0 && i < s.len && s.ptr[i] == '=')
-			break;
-		if (v < 0)
-			continue;
-		bits = bits << 6 | (uint32_t)v;
-		if (++have % 4 == 0) {
-			*out++ = (char)(bits >> 16);
-			*out++ = (char)(bits >> 8);
-			*out++ = (char)bits;
-		}
-	}
-	if (have % 4 == 2) {
-		*out++ = (char)(bits >> 4);
-	} else if (have % 4 == 3) {
-		*out++ = (char)(bits >> 10);
-		*out++ = (char)(bits >> 2);
-	}
-	return (struct span){begin, (size_t)(out - begin)};
-}
-
-/* Text, to judge by its beginning? s: at least eight bytes of base64. */
-bool mask_base64_is_text(struct span s)
-{
-	char bytes[DECODED_MAX(8)];
-	struct span begin = decode_base64((struct span){s.ptr, 8}, bytes);
-
-	for (size_t i = 0; i < begin.len; i++) {
-		if ((bytes[i] < 0x20 || bytes[i] > 0x7e) && !is_white(bytes[i]))
-			return false;
-	}
-	return begin.len == 6;
-}
-
 /* Decoded bytes in which nothing can hide: the quick answer for words that are base64 by chance. */
 static bool base64_is_plain(const struct masker *m, struct span s)
 {
-	char bytes[DECODED_MAX(QUICK_BASE64_MAX)];
+	char bytes[MASK_BASE64_DECODED_MAX(QUICK_BASE64_MAX)];
 	struct span decoded;
 
 	if (s.len > QUICK_BASE64_MAX)
 		return false;
-	decoded = decode_base64(s, bytes);
+	decoded = mask_decode_base64(s, bytes);
 	return !is_gzip(decoded) && !is_zlib(decoded) && !mask_is_utf16(decoded) &&
-	       !may_be_base64(trim_white(decoded)) && mask_is_plain(m, decoded);
+	       !mask_may_be_base64(trim_white(decoded)) && mask_is_plain(m, decoded);
 }
 
 int mask_base64_run(struct mask_frame *f, size_t off, size_t len)
 {
 	struct arena_mark before = arena_mark(f->ctx->arena);
-	char *bytes = arena_alloc(f->ctx->arena, DECODED_MAX(len));
+	char *bytes = arena_alloc(f->ctx->arena, MASK_BASE64_DECODED_MAX(len));
 	struct span decoded;
 	size_t changes = f->changes;
 
 	if (!bytes)
 		return -1;
-	decoded = decode_base64((struct span){f->text.ptr + off, len}, bytes);
+	decoded = mask_decode_base64((struct span){f->text.ptr + off, len}, bytes);
 	if (mask_encoded(f, off, len, decoded, (struct mask_where){0}) < 0)
 		return -1;
 	if (f->changes == changes)
@@ -507,7 +324,7 @@ bool mask_may_be_layered(const struct masker *m, struct span text)
 
 	if (may_be_json(s))
 		return true;
-	if (may_be_base64(s))
+	if (mask_may_be_base64(s))
 		return !base64_is_plain(m, s);
 	if (may_be_hex(without_hex_sign(s)))
 		return hex_is_readable(without_hex_sign(s));
@@ -520,7 +337,7 @@ int mask_layers(struct mask_frame *f, struct mask_where w, bool *ret_done)
 
 	if (may_be_json(s))
 		return mask_json(f, w, ret_done);
-	if (may_be_base64(s)) {
+	if (mask_may_be_base64(s)) {
 		size_t count = f->edit_count;
 
 		if (mask_base64_run(f, 0, f->text.len) < 0)

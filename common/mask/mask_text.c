@@ -47,52 +47,6 @@ static int scan_token(struct scan *s)
 }
 
 /* What an editor or a terminal put between the parts of a token. */
-static size_t gap_len(const char *p, const char *end)
-{
-	size_t n = 0;
-
-	while (p + n < end && n < 16 &&
-		(is_white(p[n]) || p[n] == '.' || p[n] == '\\' ||
-			(n > 0 && p[n - 1] == '\\' && is_in(p[n], "nrt"))))
-		n++;
-	return n;
-}
-
-/* A JSON Web Token of n bytes at p whose parts are not joined by a dot alone, 0 if there is none.
- */
-static size_t broken_jwt_len(const char *p, const char *end, size_t n)
-{
-	for (unsigned part = 1; part < 3; part++) {
-		size_t gap = gap_len(p + n, end),
-		       len = mask_tail_len(p + n + gap, end, TAIL_BASE64);
-
-		if (gap == 0 || len == 0 || (part == 1 && !begins(p + n + gap, end, SPAN("eyJ"))))
-			return 0;
-		n += gap + len;
-	}
-	return n;
-}
-
-/* A JSON Web Token, also when it was broken into lines where there was no dot. */
-static size_t wrapped_jwt_len(const char *p, const char *end)
-{
-	size_t n = mask_tail_len(p, end, TAIL_URL), dots = 0, gap, len;
-
-	for (size_t i = 0; i < n; i++)
-		dots += p[i] == '.';
-	while ((gap = gap_len(p + n, end)) > 0 && !is_blank(p[n])) {
-		const char *more = p + n + gap;
-
-		len = mask_tail_len(more, end, TAIL_URL);
-		if (len == 0 || (dots >= 2 && !mask_looks_random((struct span){more, len})))
-			break;
-		for (size_t i = 0; i < len; i++)
-			dots += more[i] == '.';
-		n += gap + len;
-	}
-	return n;
-}
-
 /* The length of the run of base64 from here on, which is walked once. */
 static size_t base64_run_len(struct scan *s)
 {
@@ -129,10 +83,10 @@ static int scan_base64(struct scan *s)
 	n = base64_run_len(s);
 	if (begins(p, end, SPAN("eyJ")) && p + n < end && p[n] == '.') {
 		if (n >= 10 && mask_tail_len(p + n + 1, end, TAIL_BASE64) >= 4)
-			return masked(s, off, wrapped_jwt_len(p, end), RULE_TEXT_JWT);
+			return masked(s, off, mask_wrapped_jwt_len(p, end), RULE_TEXT_JWT);
 	}
-	if (n >= 10 && broken_jwt_len(p, end, n) > 0)
-		return masked(s, off, broken_jwt_len(p, end, n), RULE_TEXT_JWT);
+	if (n >= 10 && mask_broken_jwt_len(p, end, n) > 0)
+		return masked(s, off, mask_broken_jwt_len(p, end, n), RULE_TEXT_JWT);
 	if (n < 20 || base64_is_known(s, n, i))
 		return 0;
 	if (mask_base64_run(s->f, off, n) < 0)
@@ -355,57 +309,15 @@ static int scan_b(struct scan *s)
 	return ret == 0 && s->at == at ? scan_piped_base64(s) : ret;
 }
 
-static bool lower_alnum(const char *p, size_t n, bool *ret_digit, bool *ret_letter)
-{
-	for (size_t i = 0; i < n; i++) {
-		bool digit = p[i] >= '0' && p[i] <= '9', letter = p[i] >= 'a' && p[i] <= 'z';
-
-		if (!digit && !letter)
-			return false;
-		*ret_digit |= digit;
-		*ret_letter |= letter;
-	}
-	return true;
-}
-
-#define BOOTSTRAP_TOKEN_LEN 23
-
-static bool joins_word(char c)
-{
-	return is_alnum(c) || c == '.' || c == '-' || c == '_' || c == '/';
-}
-
-/* abcdef.0123456789abcdef, as kubeadm makes them. Where the next one begins, or NULL. */
-const char *mask_find_bootstrap_token(const char *p, const char *end)
-{
-	const char *begin = p, *dot;
-
-	while (end - p >= BOOTSTRAP_TOKEN_LEN &&
-		(dot = memchr(p + 6, '.', (size_t)(end - p) - 6 - 16))) {
-		bool digit = false, letter = false, any = false;
-		const char *at = dot - 6;
-
-		p = at + 1;
-		if (at > begin && joins_word(at[-1]))
-			continue;
-		if (end - dot > 17 && joins_word(dot[17]))
-			continue;
-		if (lower_alnum(dot + 1, 16, &digit, &letter) && digit && letter &&
-			lower_alnum(at, 6, &any, &any))
-			return at;
-	}
-	return NULL;
-}
-
 static int scan_bootstrap_tokens(struct mask_frame *f, size_t off, size_t len)
 {
 	const char *p = f->text.ptr + off, *end = p + len;
 
 	while ((p = mask_find_bootstrap_token(p, end))) {
-		if (mask_range(f, (size_t)(p - f->text.ptr), BOOTSTRAP_TOKEN_LEN,
+		if (mask_range(f, (size_t)(p - f->text.ptr), MASK_BOOTSTRAP_TOKEN_LEN,
 			    RULE_TEXT_BOOTSTRAP_TOKEN) < 0)
 			return -1;
-		p += BOOTSTRAP_TOKEN_LEN;
+		p += MASK_BOOTSTRAP_TOKEN_LEN;
 	}
 	return 0;
 }
@@ -582,7 +494,7 @@ int mask_scan(struct mask_frame *f, size_t off, size_t len)
 		if (s.at == at)
 			s.at++;
 	}
-	if (len >= BOOTSTRAP_TOKEN_LEN && scan_bootstrap_tokens(f, off, len) < 0)
+	if (len >= MASK_BOOTSTRAP_TOKEN_LEN && scan_bootstrap_tokens(f, off, len) < 0)
 		return -1;
 	return f->ctx->m->config ? scan_own_tokens(f, off, len) : 0;
 }

@@ -19,6 +19,7 @@ int mask_scan(struct mask_frame *f, size_t off, size_t len) _must_check_;
 /* Length of the words with which a message introduces a value that it quotes ("Invalid value: ").
  */
 size_t mask_quoting_words(const char *p, const char *end);
+#define MASK_BOOTSTRAP_TOKEN_LEN 23
 /* Where the next bootstrap token (abcdef.0123456789abcdef) begins, or NULL. */
 const char *mask_find_bootstrap_token(const char *p, const char *end);
 
@@ -33,6 +34,11 @@ enum mask_tail {
 };
 /* How many bytes from p on may go on a token of that alphabet. */
 size_t mask_tail_len(const char *p, const char *end, enum mask_tail tail);
+/* A JSON Web Token of n bytes at p whose parts are not joined by a dot alone, 0 if there is none.
+ */
+size_t mask_broken_jwt_len(const char *p, const char *end, size_t n);
+/* A JSON Web Token, also when it was broken into lines where there was no dot. */
+size_t mask_wrapped_jwt_len(const char *p, const char *end);
 /* Length of the token with a known beginning at p, 0 if none is there. p + 1 < end. */
 size_t mask_token_len(const char *begin, const char *p, const char *end);
 /* The known beginnings, by number; NULL behind the last one. */

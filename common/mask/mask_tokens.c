@@ -1,5 +1,7 @@
 /*
- * Tokens that can be told by their beginning, because whoever issues them gave them one.
+ * Tokens that can be told by their beginning, because whoever issues them gave them one, or by
+ * their form: JSON Web Tokens, kubeadm's bootstrap tokens. How long they are; mask_text.c masks
+ * them.
  */
 #include <assert.h>
 
@@ -182,4 +184,92 @@ size_t mask_token_len(const char *begin, const char *p, const char *end)
 		return n + mask_tail_len(p + n, end, t->tail >= TAIL_BASE64 ? t->tail : TAIL_URL);
 	}
 	return 0;
+}
+
+/* ---- by their form ---- */
+
+static size_t gap_len(const char *p, const char *end)
+{
+	size_t n = 0;
+
+	while (p + n < end && n < 16 &&
+		(is_white(p[n]) || p[n] == '.' || p[n] == '\\' ||
+			(n > 0 && p[n - 1] == '\\' && is_in(p[n], "nrt"))))
+		n++;
+	return n;
+}
+
+/* A JSON Web Token of n bytes at p whose parts are not joined by a dot alone, 0 if there is none.
+ */
+size_t mask_broken_jwt_len(const char *p, const char *end, size_t n)
+{
+	for (unsigned part = 1; part < 3; part++) {
+		size_t gap = gap_len(p + n, end),
+		       len = mask_tail_len(p + n + gap, end, TAIL_BASE64);
+
+		if (gap == 0 || len == 0 || (part == 1 && !begins(p + n + gap, end, SPAN("eyJ"))))
+			return 0;
+		n += gap + len;
+	}
+	return n;
+}
+
+/* A JSON Web Token, also when it was broken into lines where there was no dot. */
+size_t mask_wrapped_jwt_len(const char *p, const char *end)
+{
+	size_t n = mask_tail_len(p, end, TAIL_URL), dots = 0, gap, len;
+
+	for (size_t i = 0; i < n; i++)
+		dots += p[i] == '.';
+	while ((gap = gap_len(p + n, end)) > 0 && !is_blank(p[n])) {
+		const char *more = p + n + gap;
+
+		len = mask_tail_len(more, end, TAIL_URL);
+		if (len == 0 || (dots >= 2 && !mask_looks_random((struct span){more, len})))
+			break;
+		for (size_t i = 0; i < len; i++)
+			dots += more[i] == '.';
+		n += gap + len;
+	}
+	return n;
+}
+
+static bool lower_alnum(const char *p, size_t n, bool *ret_digit, bool *ret_letter)
+{
+	for (size_t i = 0; i < n; i++) {
+		bool digit = p[i] >= '0' && p[i] <= '9', letter = p[i] >= 'a' && p[i] <= 'z';
+
+		if (!digit && !letter)
+			return false;
+		*ret_digit |= digit;
+		*ret_letter |= letter;
+	}
+	return true;
+}
+
+static bool joins_word(char c)
+{
+	return is_alnum(c) || c == '.' || c == '-' || c == '_' || c == '/';
+}
+
+/* abcdef.0123456789abcdef, as kubeadm makes them. Where the next one begins, or NULL. */
+const char *mask_find_bootstrap_token(const char *p, const char *end)
+{
+	const char *begin = p, *dot;
+
+	while (end - p >= MASK_BOOTSTRAP_TOKEN_LEN &&
+		(dot = memchr(p + 6, '.', (size_t)(end - p) - 6 - 16))) {
+		bool digit = false, letter = false, any = false;
+		const char *at = dot - 6;
+
+		p = at + 1;
+		if (at > begin && joins_word(at[-1]))
+			continue;
+		if (end - dot > 17 && joins_word(dot[17]))
+			continue;
+		if (lower_alnum(dot + 1, 16, &digit, &letter) && digit && letter &&
+			lower_alnum(at, 6, &any, &any))
+			return at;
+	}
+	return NULL;
 }

@@ -245,8 +245,14 @@ int cel_eq(struct cel_ev *ev, struct cel_value a, struct cel_value b, unsigned d
 bool cel_order(struct cel_value a, struct cel_value b, int *ret);
 uint64_t cel_hash_key(struct cel_value v);
 
-/* eval.c, loop.c */
+/* eval.c, select.c, loop.c */
 cel_node_eval cel_eval_for(const struct cel_node *n);
+/* Of CEL_N_SELECT and CEL_N_INDEX. */
+cel_node_eval cel_eval_for_select(const struct cel_node *n);
+/* a.?b, and a.?b.c, which is an optional as well. */
+bool cel_is_optional_path(const struct cel_node *n);
+/* a.?b.?c.orValue(d): what most conditions on Kubernetes objects are made of. */
+struct cel_value cel_eval_path_or_value(const struct cel_node *n, struct cel_ev *ev);
 cel_node_eval cel_eval_for_loop(const struct cel_node *n);
 /* Leaves the variables of all() or exists() as they were in the turn that decided; its number, from
  * 1, or 0 when no single one did. */
