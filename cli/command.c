@@ -4,8 +4,10 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "cli/table.h"
+#include "common/base/file.h"
 #include "common/base/suggest.h"
 #include "common/json/json.h"
 
@@ -169,6 +171,17 @@ int cli_error(const struct command *c, enum cli_exit code, const char *fmt, ...)
 	print_printable(stderr, msg); /* it may repeat what somebody named their object */
 	fputc('\n', stderr);
 	return code;
+}
+
+int cli_read_file(const struct command *c, const char *path, struct buf *out)
+{
+	struct err e;
+
+	if (strcmp(path, "-") != 0)
+		return file_read(path, out, &e) < 0 ? cli_error(c, CLI_FAILED, "%s", e.msg) : 0;
+	if (file_read_fd(STDIN_FILENO, out, &e) < 0)
+		return cli_error(c, CLI_FAILED, "standard input: %s", e.msg);
+	return 0;
 }
 
 const char *cli_text(struct buf *b)

@@ -58,6 +58,9 @@ const char *cli_text(struct buf *b);
 
 bool cli_wants_json(const char *output);
 
+/* Appends a whole file; "-" is standard input. 0, or the exit code with the error said. */
+int cli_read_file(const struct command *c, const char *path, struct buf *out);
+
 /* Connects, or says why not and returns an exit code > 0. */
 int cli_connect(const struct command *c, const char *database_url, struct pg_conn **ret);
 

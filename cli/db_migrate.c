@@ -11,6 +11,7 @@
 
 #include "cli/commands.h"
 #include "common/base/crypto.h"
+#include "common/base/file.h"
 
 #define MIGRATIONS_MAX 1000
 #define FILE_MAX_BYTES (4 << 20)
@@ -38,18 +39,10 @@ static void migrations_free(struct migrations *m)
 
 static int read_text(const char *path, struct buf *out, struct err *e)
 {
-	FILE *f = fopen(path, "re");
-	char chunk[65536];
-	size_t n;
-
-	if (!f)
-		return err_set_errno(e, errno, "%s", path);
-	while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
-		buf_add(out, chunk, n);
-	fclose(f);
+	if (file_read(path, out, e) < 0)
+		return -1;
 	if (!buf_str(out) || memchr(out->ptr, 0, out->len))
-		return err_set(
-			e, "%s: larger than %d MiB, or not text", path, FILE_MAX_BYTES >> 20);
+		return err_set(e, "%s: not text", path);
 	return 0;
 }
 

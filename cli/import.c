@@ -16,6 +16,7 @@
 #include "cli/commands.h"
 #include "cli/sink_client.h"
 #include "common/base/crypto.h"
+#include "common/base/file.h"
 #include "common/json/json.h"
 
 #define FILES_MAX  256
@@ -75,17 +76,14 @@ static int state_open(struct import *im, struct span first_line)
 
 static int state_save(const struct import *im)
 {
-	char temporary[PATH_MAX + 8];
-	FILE *f;
+	char text[64];
+	struct err e;
 
 	if (!im->state_path[0])
 		return 0;
-	snprintf(temporary, sizeof(temporary), "%s.new", im->state_path);
-	f = fopen(temporary, "we");
-	if (!f || fprintf(f, "%lld %lld\n", (long long)im->done, (long long)im->planned) < 0 ||
-		fclose(f) != 0 || rename(temporary, im->state_path) != 0)
-		return cli_error(
-			im->self, CLI_FAILED, "--state-dir: %s: %s", temporary, strerror(errno));
+	snprintf(text, sizeof(text), "%lld %lld\n", (long long)im->done, (long long)im->planned);
+	if (file_replace(im->state_path, span_of(text), &e) < 0)
+		return cli_error(im->self, CLI_FAILED, "--state-dir: %s", e.msg);
 	return 0;
 }
 

@@ -159,35 +159,15 @@ static int mask_text_of_file(struct mask_run *run, const char *text, size_t len)
 	return rc;
 }
 
-static int read_all(struct mask_run *run, FILE *f, struct buf *into)
-{
-	char chunk[65536];
-	size_t n;
-
-	while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
-		buf_add(into, chunk, n);
-	if (ferror(f))
-		return cli_error(run->self, CLI_FAILED, "%s: cannot be read", run->path);
-	if (into->failed)
-		return cli_error(run->self, CLI_FAILED, "%s: larger than 1 GiB", run->path);
-	return CLI_OK;
-}
-
 /* "-" is standard input. */
 static int read_input(struct mask_run *run, const char *path, struct buf *into)
 {
 	const bool standard = strcmp(path, "-") == 0;
-	FILE *f = standard ? stdin : fopen(path, "re");
 
 	run->path = standard ? "standard input" : path;
-	if (!f)
-		return cli_error(run->self, CLI_FAILED, "%s: %s", path, strerror(errno));
 	if (standard && isatty(STDIN_FILENO))
 		fputs("holdpoint mask: reading standard input, end with Ctrl-D\n", stderr);
-	int rc = read_all(run, f, into);
-	if (!standard)
-		fclose(f);
-	return rc;
+	return cli_read_file(run->self, path, into);
 }
 
 static int mask_file(struct mask_run *run, const char *path)

@@ -1,7 +1,6 @@
 /* Loading policies and reviews for the `holdpoint policy …` commands; see policy.h. */
 #include "cli/policy.h"
 
-#include <errno.h>
 #include <stdio.h>
 
 #include "cli/table.h"
@@ -24,29 +23,13 @@ int cli_policy_load(
 	return cli_error(c, CLI_FAILED, "the policies have errors");
 }
 
-static int read_all(const struct command *c, const char *path, struct buf *text)
-{
-	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "rbe");
-	char chunk[65536];
-
-	if (!f)
-		return cli_error(c, CLI_FAILED, "%s: %s", path, strerror(errno));
-	for (size_t n; (n = fread(chunk, 1, sizeof chunk, f)) > 0;)
-		buf_add(text, chunk, n);
-	bool failed = ferror(f) || text->failed;
-	if (f != stdin)
-		fclose(f);
-	return failed ? cli_error(c, CLI_FAILED, "%s: cannot be read, or larger than 32 MiB", path)
-		      : CLI_OK;
-}
-
 int cli_policy_read_review(
 	const struct command *c, const char *path, struct arena *arena, struct policy_request *ret)
 {
 	_cleanup_(buf_free) struct buf text = BUF_INIT(REVIEW_MAX_BYTES);
 	struct review *review = arena_alloc(arena, sizeof *review);
 	struct err e;
-	int rc = read_all(c, path, &text);
+	int rc = cli_read_file(c, path, &text);
 
 	if (rc != CLI_OK)
 		return rc;

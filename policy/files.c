@@ -1,4 +1,5 @@
 /* Files and folders; see files_internal.h. */
+#include "common/base/file.h"
 #include "policy/files_internal.h"
 
 #include "common/yaml/errors.h"
@@ -29,12 +30,9 @@ static void complain(struct files *f, const char *path, const char *what)
 static struct span read_all(struct files *f, int fd, const char *path)
 {
 	_cleanup_(buf_free) struct buf b = BUF_INIT(TREE_MAX_FILE_BYTES);
-	char chunk[16384];
-	ssize_t n;
-	while ((n = read(fd, chunk, sizeof chunk)) > 0)
-		buf_add(&b, chunk, (size_t)n);
-	if (n < 0) {
-		complain(f, path, strerror(errno));
+	struct err e;
+	if (file_read_fd(fd, &b, &e) < 0 && !b.failed) {
+		complain(f, path, e.msg);
 		return (struct span){0};
 	}
 	f->total_bytes += b.len;

@@ -1,5 +1,6 @@
 /* Reading and running tests of policies; see test_cases.h. */
 #include "policy/test_cases.h"
+#include "common/base/file.h"
 #include "policy/language_internal.h"
 
 #include "common/yaml/errors.h"
@@ -207,16 +208,13 @@ static struct span read_beside(struct running *r, const struct yaml_str *name, s
 	_cleanup_(freep) char *copy = strdup(name->at->file->path);
 	struct span path =
 		arena_printf(r->scratch, "%s/%.*s", copy ? dirname(copy) : ".", SPAN_FMT(name->s));
-	FILE *f = path.ptr ? fopen(name->s.ptr[0] == '/' ? name->s.ptr : path.ptr, "rbe") : NULL;
-	if (!f) {
-		err_set(e, "cannot open %.*s", SPAN_FMT(path));
+	_cleanup_(buf_free) struct buf b = BUF_INIT(limits.max_bytes);
+	if (!path.ptr) {
+		err_set(e, "the name of a file is too long");
 		return (struct span){0};
 	}
-	_cleanup_(buf_free) struct buf b = BUF_INIT(limits.max_bytes);
-	char chunk[16384];
-	for (size_t n; (n = fread(chunk, 1, sizeof chunk, f)) > 0;)
-		buf_add(&b, chunk, n);
-	fclose(f);
+	if (file_read(name->s.ptr[0] == '/' ? name->s.ptr : path.ptr, &b, e) < 0)
+		return (struct span){0};
 	struct span text = in_scratch(r, &b);
 	if (!text.ptr)
 		err_set(e, "%.*s is too large", SPAN_FMT(path));

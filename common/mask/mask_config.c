@@ -15,9 +15,9 @@
  * Anything that is not understood is an error that says the place: a rule that is silently not
  * there would be a leak.
  */
-#include <errno.h>
 #include <stdio.h>
 
+#include "common/base/file.h"
 #include "common/mask/mask_config_internal.h"
 #include "common/yaml/errors.h"
 #include "common/yaml/schema.h"
@@ -241,23 +241,6 @@ static void take_document(const struct node *root, void *arg)
 
 /* ---- the file ---- */
 
-static int read_file(const char *path, struct buf *out, struct err *e)
-{
-	FILE *f = fopen(path, "re");
-	char chunk[4096];
-	size_t n;
-
-	if (!f)
-		return err_set_errno(e, errno, "%s: cannot open it", path);
-	while ((n = fread(chunk, 1, sizeof chunk, f)) > 0)
-		buf_add(out, chunk, n);
-	bool bad = ferror(f) != 0;
-	fclose(f);
-	if (bad)
-		return err_set(e, "%s: cannot read it", path);
-	return out->failed ? err_set(e, "%s: larger than 1 MiB", path) : 0;
-}
-
 static int say_first(const struct yaml_errors *errors, struct err *e)
 {
 	struct span all = buf_span(&errors->text);
@@ -275,7 +258,7 @@ static int load(const char *path, struct mask_config *c, struct err *e)
 	_cleanup_(buf_free) struct buf text = BUF_INIT(CONFIG_BYTES_MAX);
 	struct reader r = {.config = c, .errors = &errors};
 	struct tree_file file = {.path = path};
-	int rc = read_file(path, &text, e);
+	int rc = file_read(path, &text, e);
 
 	if (rc == 0) {
 		file.text = buf_span(&text);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "common/base/crypto.h"
+#include "common/base/file.h"
 #include "common/yaml/errors.h"
 
 #define FILE_MAX      ((size_t)1 << 20)
@@ -201,20 +202,6 @@ static void read_document(const struct node *root, void *arg)
 	}
 }
 
-static int read_text(const char *path, struct buf *out, struct err *e)
-{
-	FILE *f = fopen(path, "re");
-	char chunk[4096];
-	size_t n;
-
-	if (!f)
-		return err_set(e, "--notify-targets %s: %m", path);
-	while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
-		buf_add(out, chunk, n);
-	fclose(f);
-	return buf_str(out) ? 0 : err_set(e, "--notify-targets %s: too large", path);
-}
-
 int notify_targets_read(const char *path, struct notify_targets *ret, struct err *e)
 {
 	struct yaml_errors errors = {.text = BUF_INIT(65536)};
@@ -227,7 +214,9 @@ int notify_targets_read(const char *path, struct notify_targets *ret, struct err
 	*ret = (struct notify_targets){0};
 	if (!arena) {
 		err_set(e, "out of memory");
-	} else if (read_text(path, &text, e) == 0) {
+	} else if (file_read(path, &text, e) < 0) {
+		err_prefix(e, "--notify-targets");
+	} else {
 		file.text = buf_span(&text);
 		tree_read(&file, arena, &errors, read_document, &r);
 		rc = errors.count > 0 ? -1 : 0;

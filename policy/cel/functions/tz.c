@@ -5,11 +5,9 @@
  * in its footer (POSIX TZ).
  */
 #include <endian.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "common/base/file.h"
 #include "common/base/rfc3339.h"
 #include "policy/cel/cel_internal.h"
 #include "policy/cel/functions/tz_internal.h"
@@ -267,38 +265,21 @@ static void zone_free(struct tz_zone *z)
 	free(z);
 }
 
-static unsigned char *read_file(const char *path, size_t *ret_len)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	unsigned char *data = NULL;
-
-	if (fd < 0)
-		return NULL;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
-		st.st_size <= MAX_ZONE_BYTES && (data = malloc((size_t)st.st_size)) != NULL &&
-		read(fd, data, (size_t)st.st_size) != st.st_size) {
-		free(data);
-		data = NULL;
-	}
-	if (data)
-		*ret_len = (size_t)st.st_size;
-	close(fd);
-	return data;
-}
-
 static struct tz_zone *zone_load(struct span name)
 {
+	_cleanup_(buf_free) struct buf data = BUF_INIT(MAX_ZONE_BYTES);
 	char path[sizeof ZONE_DIR + MAX_ZONE_NAME];
-	size_t len;
+	struct tz_zone *z;
+	struct err e;
 
 	snprintf(path, sizeof path, "%s%.*s", ZONE_DIR, SPAN_FMT(name));
-	_cleanup_(freep) unsigned char *data = read_file(path, &len);
-	struct tz_zone *z = data ? calloc(1, sizeof *z) : NULL;
+	if (file_read(path, &data, &e) < 0 || data.len == 0)
+		return NULL;
+	z = calloc(1, sizeof *z);
 	if (!z)
 		return NULL;
 	memcpy(z->name, name.ptr, name.len);
-	if (!parse_zone(z, data, len)) {
+	if (!parse_zone(z, (const unsigned char *)data.ptr, data.len)) {
 		zone_free(z);
 		return NULL;
 	}
