@@ -1,7 +1,7 @@
 /*
  * What the files of the HTTP server share: http_server.c (start, stop, connections), http_request.c
  * (one exchange up to the handler), http_head.c (headers), http_reply.c (answers, suspended
- * requests), http_keeper.c (deadlines, clients that left, changed files), http_tls.c
+ * requests), http_watchdog.c (deadlines, clients that left, changed files), http_tls.c
  * (certificates), http_transport.c (bytes under TLS), http_listen.c, http_metrics.c.
  *
  * Locking. Everything of a request belongs to libmicrohttpd's thread until http_suspend(), to the
@@ -115,7 +115,7 @@ struct http_server {
 	struct http_server_config config;
 	struct MHD_Daemon *mhd;
 	struct http_tls *tls;
-	struct http_keeper *keeper;
+	struct http_watchdog *watchdog;
 	char address[96];
 	_Atomic int refs;      /* the owner's, and each abandoned request's */
 	_Atomic bool draining; /* answers say Connection: close */
@@ -166,10 +166,10 @@ struct http_framing {
 const char *http_head_read(struct MHD_Connection *mhd, const char *method, const char *url,
 	const char *version, struct http_framing *ret);
 
-/* ---- keeper, listen ---- */
+/* ---- watchdog, listen ---- */
 
-int http_keeper_start(struct http_server *s, struct err *e);
-void http_keeper_stop(struct http_server *s);
+int http_watchdog_start(struct http_server *s, struct err *e);
+void http_watchdog_stop(struct http_server *s);
 int http_listen(const char *address, char *ret_bound, size_t cap, struct err *e);
 
 /* ---- counters, in http_metrics.c ---- */

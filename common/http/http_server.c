@@ -1,6 +1,6 @@
 /*
  * Start and end of a server and of its connections. libmicrohttpd runs one epoll thread a core and
- * calls into http_request.c; http_keeper.c watches over deadlines and files.
+ * calls into http_request.c; http_watchdog.c watches over deadlines and files.
  *
  * Stopping, in this order: no new connections, wait for what runs, answer what is still suspended
  * with 503, let those answers out, cut what is left. libmicrohttpd aborts when it is stopped with a
@@ -235,7 +235,7 @@ static int start(struct http_server *s, struct err *e)
 		close(fd);
 		return -1;
 	}
-	return http_keeper_start(s, e);
+	return http_watchdog_start(s, e);
 }
 
 int http_server_start(
@@ -310,7 +310,7 @@ void http_server_stop(struct http_server *s, unsigned wait_ms)
 		return;
 	if (s->mhd)
 		stop_daemon(s, wait_ms);
-	http_keeper_stop(s);
+	http_watchdog_stop(s);
 	http_tls_free(s->tls);
 	s->tls = NULL;
 	http_server_unref(s);

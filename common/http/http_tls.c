@@ -197,7 +197,7 @@ void http_tls_reload(struct http_tls *t)
 		log_warn("tls_reload_failed", LOG_STR("server", t->name), LOG_STR("error", e.msg));
 		return;
 	}
-	/* Only the keeper's thread writes `current`. */
+	/* Only the watchdog's thread writes `current`. */
 	if (crypto_equal(fresh->digest, t->current->digest, SHA256_LEN)) {
 		http_tls_creds_unref(fresh);
 		if (monotonic_ms() - t->noted_at_ms > EXPIRY_NOTE_MS)

@@ -4,7 +4,7 @@
  * away.
  *
  *   submit ─▶ ring ─▶ worker (its connection is live) ─▶ fn(conn, true)
- *                └──▶ bouncer (no connection is live, job older than GRACE_MS) ─▶ fn(NULL, false)
+ *                └──▶ breaker (no connection is live, job older than GRACE_MS) ─▶ fn(NULL, false)
  *
  * A worker owns its connection and is the only one to open, use and close it. One mutex guards the
  * ring and the count of live connections.
@@ -87,7 +87,7 @@ struct pg_pool {
 	pthread_mutex_t lock;
 	/* The one that became idle last is first: what it and its server process need is warm. */
 	struct worker *idle;
-	pthread_cond_t changed; /* the bouncer: live changed, or a job came that no worker serves */
+	pthread_cond_t changed; /* the breaker: live changed, or a job came that no worker serves */
 	pthread_cond_t stopped; /* closing: cuts a back-off short */
 	struct job *ring;
 	unsigned ring_size, head, count;
@@ -97,7 +97,7 @@ struct pg_pool {
 				      not */
 
 	struct worker *workers;
-	pthread_t *threads; /* the workers, then the bouncer */
+	pthread_t *threads; /* the workers, then the breaker */
 	unsigned thread_count;
 };
 
@@ -300,7 +300,7 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
-/* ---- the bouncer ---- */
+/* ---- the circuit breaker ---- */
 
 /* Waits for a job that nobody can serve; false when the pool has closed and none is left. */
 static bool next_stranded(struct pg_pool *p, struct job *ret)
@@ -329,7 +329,7 @@ static bool next_stranded(struct pg_pool *p, struct job *ret)
 	return found;
 }
 
-static void *bouncer_main(void *arg)
+static void *breaker_main(void *arg)
 {
 	struct pg_pool *p = arg;
 	struct job job;
@@ -390,7 +390,7 @@ static int start_threads(struct pg_pool *p, unsigned connections, struct err *e)
 		if (w)
 			*w = (struct worker){.pool = p, .wake = PTHREAD_COND_INITIALIZER};
 		rc = w ? pthread_create(&p->threads[i], NULL, worker_main, w)
-		       : pthread_create(&p->threads[i], NULL, bouncer_main, p);
+		       : pthread_create(&p->threads[i], NULL, breaker_main, p);
 		if (rc != 0)
 			return err_set_errno(e, rc, "database pool: cannot start a thread");
 		p->thread_count++;

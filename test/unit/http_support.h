@@ -142,6 +142,30 @@ static inline int64_t now_ms(void)
 
 #define JSON_HEAD "Host: x\r\nContent-Type: application/json\r\n"
 
+/* A connection whose request does not come whole, to the server's limit: whatever else was to be
+ * cut in that time has been. */
+static inline void wait_for_a_deadline(void)
+{
+	int fd = client();
+
+	raw_send_str(fd, "POST /ec");
+	ck_assert(raw_is_closed(fd));
+	close(fd);
+}
+
+static inline void wait_for_inflight_bytes(int64_t wanted)
+{
+	size_t count;
+	struct metric *m = http_server_metrics(&count)[0];
+	const int64_t until = now_ms() + RAW_TIMEOUT_MS;
+
+	while (m->name && strcmp(m->name, "holdpoint_http_inflight_bytes") != 0)
+		m++;
+	while (atomic_load(&m->value[0]) < wanted && now_ms() < until)
+		usleep(1000);
+	ck_assert_int_ge(atomic_load(&m->value[0]), wanted);
+}
+
 #define WAIT_REQUEST "POST /wait HTTP/1.1\r\n" JSON_HEAD "Content-Length: 4\r\n\r\n[42]"
 
 /* Sends on a connection of its own and reads one answer into `answer`. */

@@ -7,7 +7,7 @@
 #include "support/run_tests.h"
 #include "unit/http_support.h"
 
-#define SECOND "POST /any/second HTTP/1.1\r\nHost: x\r\n\r\n"
+#define SECOND "POST /any/second HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 #define CL2    "Content-Length: 2\r\n"
 
 struct hostile {

@@ -218,7 +218,7 @@ START_TEST(http__the_budget_of_bytes_in_flight)
 		raw_send_str(fds[i],
 			"POST /echo HTTP/1.1\r\n" JSON_HEAD "Content-Length: 100000\r\n\r\n{");
 	}
-	usleep(200000);
+	wait_for_inflight_bytes(200000);
 	ask("POST /echo HTTP/1.1\r\n" JSON_HEAD "Content-Length: 60000\r\n\r\n");
 	ck_assert_int_eq(answer.status, 503);
 	ck_assert(raw_has_header(&answer, "Retry-After: 1"));
@@ -271,7 +271,7 @@ START_TEST(http__a_connection_without_a_request_is_cut_too)
 	ck_assert(raw_is_closed(fd));
 	ck_assert_int_lt(now_ms() - begin, 2500);
 	/* One that is idle after a request may stay. */
-	usleep(600000);
+	wait_for_a_deadline();
 	raw_send_str(kept, "POST /echo HTTP/1.1\r\n" JSON_HEAD "Content-Length: 2\r\n\r\n{}");
 	raw_read(kept, &answer);
 	ck_assert_int_eq(answer.status, 200);

@@ -111,7 +111,7 @@ START_TEST(http__a_suspended_request_has_no_deadline)
 	int fd = client();
 	raw_send_str(fd, WAIT_REQUEST);
 	struct http_request *r = wait_for_waiting();
-	usleep(1000000);
+	wait_for_a_deadline();
 	answer_waiting(r);
 	raw_read(fd, &answer);
 	ck_assert_int_eq(answer.status, 200);
@@ -213,7 +213,7 @@ START_TEST(http__stop_with_a_body_half_read)
 {
 	int fd = client();
 	raw_send_str(fd, "POST /echo HTTP/1.1\r\n" JSON_HEAD "Content-Length: 1000\r\n\r\n{");
-	usleep(100000);
+	wait_for_inflight_bytes(1000);
 	http_server_stop(server, 200);
 	server = NULL;
 	ck_assert(raw_is_closed(fd));

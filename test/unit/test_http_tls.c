@@ -305,7 +305,9 @@ START_TEST(http_tls__a_handshake_that_hangs_is_cut)
 	CURL *curl = client("client");
 	long made;
 	ck_assert_int_eq(ask(curl, "{}", 2).rc, CURLE_OK);
-	usleep(800000);
+	fd = raw_connect(http_server_address(server)); /* until the next one is cut */
+	ck_assert(raw_is_closed(fd));
+	close(fd);
 	ck_assert_int_eq(ask(curl, "{}", 2).rc, CURLE_OK);
 	curl_easy_getinfo(curl, CURLINFO_NUM_CONNECTS, &made);
 	ck_assert_int_eq(made, 0);
@@ -489,18 +491,38 @@ START_TEST(http_tls__certificates_are_exchanged_while_running)
 }
 END_TEST
 
+/* result: 0 is ok, 1 is failed. */
+static int64_t reloads(unsigned result)
+{
+	size_t count;
+	struct metric *m = http_server_metrics(&count)[0];
+
+	while (m->name && strcmp(m->name, "holdpoint_http_tls_reloads_total") != 0)
+		m++;
+	return atomic_load(&m->value[result]);
+}
+
+static void wait_for_reload(unsigned result, int64_t before)
+{
+	for (int i = 0; i < 10000 && reloads(result) == before; i++)
+		usleep(1000);
+	ck_assert_int_gt(reloads(result), before);
+}
+
 START_TEST(http_tls__files_that_do_not_fit_change_nothing)
 {
+	int64_t failed = reloads(1);
 	struct test_cert c;
 	const struct test_cert_spec spec = {"server", GNUTLS_KP_TLS_WWW_SERVER, &other_ca, 0};
 	test_cert_make(&spec, &c);
 	test_cert_write(&c, NULL, file("server.key")); /* a key without its certificate */
-	usleep(700000);
+	wait_for_reload(1, failed);
 	ck_assert_int_eq(ask_as("client", TLS13).rc, CURLE_OK);
 	const gnutls_datum_t junk = {(unsigned char *)"junk", 4};
 	test_write_file(file("ca.crt.2"), &junk);
+	failed = reloads(1);
 	ck_assert_int_eq(rename(file("ca.crt.2"), file("server.crt")), 0);
-	usleep(700000);
+	wait_for_reload(1, failed);
 	ck_assert_int_eq(ask_as("client", TLS13).rc, CURLE_OK);
 	test_cert_free(&c);
 }
@@ -552,8 +574,10 @@ START_TEST(http_tls__rotation_under_load_fails_no_call)
 	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, ask_all_the_time, NULL), 0);
 	for (int i = 0; i < 5; i++) {
+		const int64_t before = reloads(0);
+
 		make("server", GNUTLS_KP_TLS_WWW_SERVER, &ca, 0);
-		usleep(250000);
+		wait_for_reload(0, before);
 	}
 	atomic_store(&stop_asking, true);
 	for (size_t i = 0; i < ARRAY_LEN(threads); i++) {

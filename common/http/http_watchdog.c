@@ -1,5 +1,5 @@
 /*
- * The keeper: one thread a server that does what libmicrohttpd does not. It cuts connections whose
+ * The watchdog: one thread a server that does what libmicrohttpd does not. It cuts connections whose
  * deadline has passed (libmicrohttpd only knows inactivity), notices when the client of a suspended
  * request has left (a suspended connection is not polled), and reads the certificate files again
  * when their folder changes (the folder, because Kubernetes swaps symbolic links).
@@ -26,7 +26,7 @@
 #define SETTLE_MS      100 /* a rotation writes several files */
 #define WATCHED_EVENTS (IN_CLOSE_WRITE | IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_ATTRIB)
 
-struct http_keeper {
+struct http_watchdog {
 	pthread_t thread;
 	int stop_fd;
 	int inotify_fd; /* -1: nothing to watch */
@@ -92,7 +92,7 @@ static void drain_events(int fd)
 
 static void watch_folder(void *arg, const char *folder)
 {
-	const struct http_keeper *k = arg;
+	const struct http_watchdog *k = arg;
 	if (inotify_add_watch(k->inotify_fd, folder, WATCHED_EVENTS) < 0)
 		log_warn("tls_folder_not_watched", LOG_STR("folder", folder),
 			LOG_INT("errno", errno));
@@ -101,7 +101,7 @@ static void watch_folder(void *arg, const char *folder)
 static void *keep(void *arg)
 {
 	struct http_server *s = arg;
-	struct http_keeper *k = s->keeper;
+	struct http_watchdog *k = s->watchdog;
 	struct pollfd fds[] = {
 		{.fd = k->stop_fd, .events = POLLIN}, {.fd = k->inotify_fd, .events = POLLIN}};
 
@@ -122,16 +122,16 @@ static void *keep(void *arg)
 	}
 }
 
-int http_keeper_start(struct http_server *s, struct err *e)
+int http_watchdog_start(struct http_server *s, struct err *e)
 {
-	struct http_keeper *k = calloc(1, sizeof(*k));
+	struct http_watchdog *k = calloc(1, sizeof(*k));
 	if (!k)
 		return err_set(e, "out of memory");
 	k->stop_fd = eventfd(0, EFD_CLOEXEC);
 	k->inotify_fd = s->tls ? inotify_init1(IN_CLOEXEC | IN_NONBLOCK) : -1;
 	if (k->inotify_fd >= 0)
 		http_tls_each_folder(s->tls, watch_folder, k);
-	s->keeper = k;
+	s->watchdog = k;
 	int rc = k->stop_fd < 0 ? errno : pthread_create(&k->thread, NULL, keep, s);
 	if (rc == 0)
 		return 0;
@@ -141,13 +141,13 @@ int http_keeper_start(struct http_server *s, struct err *e)
 	if (k->inotify_fd >= 0)
 		close(k->inotify_fd);
 	free(k);
-	s->keeper = NULL;
+	s->watchdog = NULL;
 	return -1;
 }
 
-void http_keeper_stop(struct http_server *s)
+void http_watchdog_stop(struct http_server *s)
 {
-	struct http_keeper *k = s->keeper;
+	struct http_watchdog *k = s->watchdog;
 	const uint64_t one = 1;
 
 	if (!k)
@@ -159,5 +159,5 @@ void http_keeper_stop(struct http_server *s)
 	if (k->inotify_fd >= 0)
 		close(k->inotify_fd);
 	free(k);
-	s->keeper = NULL;
+	s->watchdog = NULL;
 }
