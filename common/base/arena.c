@@ -3,7 +3,7 @@
  * arena_reset(). Under ASan everything not handed out is poisoned, so that running over the end of
  * an arena's allocation is found as it would be with malloc.
  */
-#include "common/base/arena.h"
+#include "common/base/arena_internal.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -44,8 +44,7 @@ char *arena_strndup(struct arena *a, const char *s, size_t len);
 /* printf into the arena. ret.ptr is NULL when the arena is full. The text is NUL-terminated too. */
 struct span arena_printf(struct arena *a, const char *fmt, ...) _printf_(2, 3);
 
-/* Bytes handed out since the last reset, and bytes taken from the system now. */
-size_t arena_used(const struct arena *a);
+/* Bytes taken from the system now. */
 size_t arena_reserved(const struct arena *a);
 
 /* A position to come back to: everything allocated after arena_mark() is given up. */

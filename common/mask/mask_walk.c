@@ -292,6 +292,21 @@ static bool is_private_part(struct mask_frame *f, json_ref key)
 	return false;
 }
 
+/* Strings that are no text like others. *ret_done: examined. */
+static int walk_string_member(struct mask_frame *f, json_ref v, enum mask_field field,
+	struct mask_where w, bool *ret_done)
+{
+	*ret_done = true;
+	if (field == FIELD_URI)
+		return mask_uri_value(f, v, false);
+	if (field == FIELD_PATH && (w.flags & WHERE_PROXY))
+		return mask_uri_value(f, v, true);
+	if (field == FIELD_MESSAGE && (w.flags & WHERE_SECRETS))
+		return mask_secret_message(f, v);
+	*ret_done = false;
+	return 0;
+}
+
 static int walk_member(struct mask_frame *f, json_ref k, struct mask_name name,
 	const struct mask_shape *s, struct mask_where w)
 {
@@ -301,6 +316,12 @@ static int walk_member(struct mask_frame *f, json_ref k, struct mask_name name,
 
 	if (s->kty != JSON_NONE && is_private_part(f, k))
 		return mask_unless_harmless(f, v, RULE_FIELD_NAME);
+	if (type == JSON_STRING) {
+		bool done;
+		int ret = walk_string_member(f, v, name.field, w, &done);
+		if (done)
+			return ret;
+	}
 	switch (name.field) {
 	case FIELD_MANAGED_FIELDS:
 		return mask_managed_fields(f, v, c);
@@ -320,18 +341,6 @@ static int walk_member(struct mask_frame *f, json_ref k, struct mask_name name,
 		break;
 	case FIELD_SCHEMA:
 		c.flags |= WHERE_SCHEMA;
-		break;
-	case FIELD_URI:
-		if (type == JSON_STRING)
-			return mask_uri_value(f, v, false);
-		break;
-	case FIELD_PATH:
-		if (type == JSON_STRING && (w.flags & WHERE_PROXY))
-			return mask_uri_value(f, v, true);
-		break;
-	case FIELD_MESSAGE:
-		if (type == JSON_STRING && (w.flags & WHERE_SECRETS))
-			return mask_secret_message(f, v);
 		break;
 	case FIELD_ITEMS:
 		c.flags |= w.flags & WHERE_TARGET;

@@ -425,10 +425,47 @@ static const struct cel_type *const_type(const struct cel_node *n)
 	return n->value.kind < ARRAY_LEN(types) ? types[n->value.kind] : &cel_t_dyn;
 }
 
+static const struct cel_type *check_by_op(struct cel_checker *ck, struct cel_node *n)
+{
+	switch ((enum cel_op)n->op) {
+	case CEL_N_CONST:
+		return const_type(n);
+	case CEL_N_IDENT:
+		return cel_check_ident(ck, n);
+	case CEL_N_SELECT:
+		return check_select(ck, n);
+	case CEL_N_INDEX:
+		return check_index(ck, n);
+	case CEL_N_CALL:
+		return cel_check_call(ck, n);
+	case CEL_N_LIST:
+		return check_list(ck, n);
+	case CEL_N_MAP:
+		return check_map(ck, n);
+	case CEL_N_AND:
+	case CEL_N_OR:
+		return check_logic(ck, n);
+	case CEL_N_COND:
+		return check_cond(ck, n);
+	case CEL_N_LOOP:
+		return check_loop(ck, n);
+	case CEL_N_BIND:
+		return check_bind(ck, n);
+	case CEL_N_OPTMAP:
+		return check_optmap(ck, n);
+	case CEL_N_BLOCK:
+		return check_block(ck, n);
+	case CEL_N_VAR:
+	case CEL_N_LOCAL:
+	case CEL_N_BAD:
+		break;
+	}
+	return &cel_t_dyn;
+}
+
 const struct cel_type *cel_check_node(struct cel_checker *ck, struct cel_node *n)
 {
 	const struct cel_node *above = ck->select_above;
-	const struct cel_type *t = &cel_t_dyn;
 
 	if (ck->level++ > 2 * CEL_MAX_DEPTH) {
 		if (!ck->c->failed)
@@ -439,52 +476,7 @@ const struct cel_type *cel_check_node(struct cel_checker *ck, struct cel_node *n
 	}
 	if (n->op != CEL_N_IDENT)
 		ck->select_above = NULL;
-	switch ((enum cel_op)n->op) {
-	case CEL_N_CONST:
-		t = const_type(n);
-		break;
-	case CEL_N_IDENT:
-		t = cel_check_ident(ck, n);
-		break;
-	case CEL_N_SELECT:
-		t = check_select(ck, n);
-		break;
-	case CEL_N_INDEX:
-		t = check_index(ck, n);
-		break;
-	case CEL_N_CALL:
-		t = cel_check_call(ck, n);
-		break;
-	case CEL_N_LIST:
-		t = check_list(ck, n);
-		break;
-	case CEL_N_MAP:
-		t = check_map(ck, n);
-		break;
-	case CEL_N_AND:
-	case CEL_N_OR:
-		t = check_logic(ck, n);
-		break;
-	case CEL_N_COND:
-		t = check_cond(ck, n);
-		break;
-	case CEL_N_LOOP:
-		t = check_loop(ck, n);
-		break;
-	case CEL_N_BIND:
-		t = check_bind(ck, n);
-		break;
-	case CEL_N_OPTMAP:
-		t = check_optmap(ck, n);
-		break;
-	case CEL_N_BLOCK:
-		t = check_block(ck, n);
-		break;
-	case CEL_N_VAR:
-	case CEL_N_LOCAL:
-	case CEL_N_BAD:
-		break;
-	}
+	const struct cel_type *t = check_by_op(ck, n);
 	ck->select_above = above;
 	ck->level--;
 	return t;

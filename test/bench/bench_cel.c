@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "common/base/arena_internal.h"
 #include "policy/cel/cel.h"
 #include "policy/cel/cel_internal.h"
 #include "policy/cel/functions/library.h"

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "auditsink/batch.h"
+#include "common/base/arena_internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -2,7 +2,7 @@
 #include <stdalign.h>
 #include <stdlib.h>
 
-#include "common/base/arena.h"
+#include "common/base/arena_internal.h"
 #include "support/run_tests.h"
 
 START_TEST(arena__allocations_are_aligned_and_apart)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "auditsink/event_list.h"
+#include "common/base/arena_internal.h"
 #include "support/run_tests.h"
 
 static struct arena *arena;

@@ -1,4 +1,5 @@
 /* JSON: what is accepted, what is refused and why, limits. */
+#include "common/base/arena_internal.h"
 #include "support/run_tests.h"
 #include "unit/json_support.h"
 
