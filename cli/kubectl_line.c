@@ -20,7 +20,8 @@ static void put_decoded(struct buf *out, struct span s)
 	}
 }
 
-bool uri_param(struct span uri, const char *name, unsigned nth, struct buf *ret)
+/* A query parameter of a request URI, decoded; the n-th of that name. False if there is none. */
+static bool uri_param(struct span uri, const char *name, unsigned nth, struct buf *ret)
 {
 	const char *p = memchr(uri.ptr ? uri.ptr : "", '?', uri.len);
 	const char *end = uri.ptr + uri.len;

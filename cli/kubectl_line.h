@@ -13,6 +13,3 @@ struct kubectl_call {
  * to the same effect, not what was typed: the API server never sees that.
  */
 void put_kubectl_line(struct buf *out, const struct kubectl_call *call);
-
-/* A query parameter of a request URI, decoded; the n-th of that name. False if there is none. */
-bool uri_param(struct span uri, const char *name, unsigned nth, struct buf *ret);

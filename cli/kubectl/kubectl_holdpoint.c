@@ -21,12 +21,37 @@ struct options {
 const struct json_limits kubectl_limits = {
 	.max_bytes = 16 << 20, .max_depth = 64, .max_nodes = 1 << 20};
 
+/* ---- asking ---- */
+
+int kubectl_config(const struct command *self, const struct kube_options *kube, struct arena *arena,
+	struct kube_config *ret)
+{
+	struct err e;
+
+	if (!arena)
+		return cli_error(self, CLI_FAILED, "out of memory");
+	if (kube_config_load(kube, arena, ret, &e) < 0)
+		return cli_error(self, CLI_FAILED, "%s", e.msg);
+	return CLI_OK;
+}
+
+int kubectl_request(const struct command *self, const struct kube_config *config, const char *path,
+	const char *body, struct kube_answer *ret)
+{
+	struct err e;
+
+	if (kube_request(config, path, body, ret, &e) < 0)
+		return cli_error(self, CLI_FAILED, "%s", e.msg);
+	return CLI_OK;
+}
+
 /* ---- answers ---- */
 
 int kubectl_explain(
 	const struct command *self, const struct kube_answer *answer, struct arena *arena)
 {
-	struct span text = buf_span(&answer->body), message = {0};
+	struct span text = buf_span(&answer->body);
+	const char *message = "";
 	struct json_doc doc;
 
 	if (answer->status == 404)
@@ -34,13 +59,12 @@ int kubectl_explain(
 			"this cluster knows no HoldReviews: kubectl apply -f "
 			"manifests/base/holdreview.yaml");
 	if (json_read(text.ptr, text.len, &kubectl_limits, arena, &doc, NULL) == 0)
-		message = json_string(&doc, json_get_str(&doc, JSON_ROOT, "message"), arena);
+		message = kubectl_field(&doc, JSON_ROOT, "/message", arena);
 	return cli_error(self,
 		answer->status == 403 || answer->status == 409 || answer->status == 422
 			? CLI_NO
 			: CLI_FAILED,
-		"%.*s (HTTP %ld)", SPAN_FMT(message.len ? message : SPAN("no reason given")),
-		answer->status);
+		"%s (HTTP %ld)", *message ? message : "no reason given", answer->status);
 }
 
 const char *kubectl_field(
@@ -114,15 +138,15 @@ static int decide_one(const struct options *o, const struct kube_config *config,
 {
 	_cleanup_(buf_free) struct buf body = BUF_INIT(1 << 20);
 	_cleanup_(kube_answer_free) struct kube_answer answer = {0};
-	struct err e;
-	int rc = CLI_OK;
+	int rc;
 
 	put_review(&body, o, id, approve);
 	if (!buf_str(&body))
 		return cli_error(o->self, CLI_USAGE, "--reason: too long");
-	if (kube_request(config, KUBECTL_REVIEWS_PATH "?fieldManager=kubectl-holdpoint", body.ptr,
-		    &answer, &e) < 0)
-		return cli_error(o->self, CLI_FAILED, "%s", e.msg);
+	rc = kubectl_request(o->self, config,
+		KUBECTL_REVIEWS_PATH "?fieldManager=kubectl-holdpoint", body.ptr, &answer);
+	if (rc > 0)
+		return rc;
 	buf_str(&answer.body);
 	if (answer.warnings.len > 0) {
 		answer.warnings.len--; /* the last newline */
@@ -147,7 +171,6 @@ static int decide(const struct command *self, int argc, char **argv, bool approv
 	const char *ids[CLI_HOLDS_MAX];
 	char numbers[CLI_HOLDS_MAX][24];
 	struct kube_config config;
-	struct err e;
 	size_t count;
 	int rc, worst = CLI_OK;
 
@@ -158,8 +181,9 @@ static int decide(const struct command *self, int argc, char **argv, bool approv
 	rc = hold_numbers_parse(self, ids, count, numbers);
 	if (rc > 0)
 		return rc;
-	if (!arena || kube_config_load(&o.kube, arena, &config, &e) < 0)
-		return cli_error(self, CLI_FAILED, "%s", arena ? e.msg : "out of memory");
+	rc = kubectl_config(self, &o.kube, arena, &config);
+	if (rc > 0)
+		return rc;
 	for (size_t i = 0; i < count; i++) {
 		rc = decide_one(&o, &config, arena, numbers[i], approve);
 		worst = worst == CLI_OK || rc == CLI_FAILED ? rc : worst;
@@ -214,15 +238,16 @@ static int kubectl_reviews(const struct command *self, int argc, char **argv)
 	const struct flag flags[] = {KUBECTL_FLAGS(o.kube, o.output), {0}};
 	struct kube_config config;
 	_cleanup_(kube_answer_free) struct kube_answer answer = {0};
-	struct err e;
 	int rc = cli_parse(self, flags, argc, argv, 0, 0, NULL, NULL);
 
 	if (rc >= 0)
 		return rc;
-	if (!arena || kube_config_load(&o.kube, arena, &config, &e) < 0)
-		return cli_error(self, CLI_FAILED, "%s", arena ? e.msg : "out of memory");
-	if (kube_request(&config, KUBECTL_REVIEWS_PATH "?limit=500", NULL, &answer, &e) < 0)
-		return cli_error(self, CLI_FAILED, "%s", e.msg);
+	rc = kubectl_config(self, &o.kube, arena, &config);
+	if (rc > 0)
+		return rc;
+	rc = kubectl_request(self, &config, KUBECTL_REVIEWS_PATH "?limit=500", NULL, &answer);
+	if (rc > 0)
+		return rc;
 	if (answer.status != 200)
 		rc = kubectl_explain(self, &answer, arena);
 	else if (cli_wants_json(o.output))

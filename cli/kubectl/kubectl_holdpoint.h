@@ -16,6 +16,15 @@
 extern const struct command kubectl_commands[];
 extern const struct json_limits kubectl_limits;
 
+/* Finds the API server and the user. Returns the exit code, an error was said. arena may be NULL.
+ */
+int kubectl_config(const struct command *self, const struct kube_options *kube, struct arena *arena,
+	struct kube_config *ret);
+
+/* kube_request(); returns the exit code, an error was said. */
+int kubectl_request(const struct command *self, const struct kube_config *config, const char *path,
+	const char *body, struct kube_answer *ret);
+
 /* Says the API server's Status in one line; returns the exit code that it means. */
 int kubectl_explain(
 	const struct command *self, const struct kube_answer *answer, struct arena *arena);

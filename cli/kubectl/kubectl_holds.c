@@ -22,16 +22,16 @@ static int ask(const struct question *q, struct kube_answer *ret, struct json_do
 {
 	_cleanup_(buf_free) struct buf body = BUF_INIT(4096);
 	struct kube_config config;
-	struct err e;
+	int rc;
 
 	buf_printf(&body,
 		"{\"apiVersion\":\"holdpoint.dev/v1alpha1\",\"kind\":\"HoldReview\","
 		"\"metadata\":{\"generateName\":\"list-\"},\"spec\":{\"decision\":\"List\"%s%s}}",
 		q->hold ? ",\"hold\":" : "", q->hold ? q->hold : "");
-	if (!q->arena || kube_config_load(&q->kube, q->arena, &config, &e) < 0)
-		return cli_error(q->self, CLI_FAILED, "%s", q->arena ? e.msg : "out of memory");
-	if (kube_request(&config, KUBECTL_REVIEWS_PATH "?dryRun=All", buf_str(&body), ret, &e) < 0)
-		return cli_error(q->self, CLI_FAILED, "%s", e.msg);
+	if ((rc = kubectl_config(q->self, &q->kube, q->arena, &config)) > 0 ||
+		(rc = kubectl_request(q->self, &config, KUBECTL_REVIEWS_PATH "?dryRun=All",
+			 buf_str(&body), ret)) > 0)
+		return rc;
 	if (ret->status != 201)
 		return kubectl_explain(q->self, ret, q->arena);
 	if (json_read(ret->body.ptr, ret->body.len, &kubectl_limits, q->arena, ret_doc, NULL) < 0)

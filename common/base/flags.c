@@ -160,7 +160,8 @@ static int set_value(const struct source *src, const char *text, struct err *e)
 	return err_set(e, "%s: flag of an unknown type", src->name);
 }
 
-void flag_env_name(char *ret, size_t cap, const char *name)
+/* "HOLDPOINT_TLS_CERT_FILE" for "tls-cert-file". */
+static void flag_env_name(char *ret, size_t cap, const char *name)
 {
 	snprintf(ret, cap, "HOLDPOINT_%s", name);
 	for (char *c = ret; *c; c++)

@@ -7,6 +7,3 @@
 void duration_put(struct buf *out, int64_t ms);
 /* Bytes with the largest suffix that divides them: "64Mi", "10k", "123". */
 void bytes_put(struct buf *out, int64_t bytes);
-
-/* "HOLDPOINT_TLS_CERT_FILE" for "tls-cert-file". */
-void flag_env_name(char *ret, size_t cap, const char *name);

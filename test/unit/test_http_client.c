@@ -49,10 +49,13 @@ static void busy(struct http_request *r, void *userdata)
 		r, &(struct http_answer){.status = 429, .body = SPAN("later"), .retry_after_s = 7});
 }
 
+static struct http_request *_Atomic unanswered; /* until the test ends */
+
 static void never(struct http_request *r, void *userdata)
 {
 	(void)userdata;
 	ck_assert_int_eq(http_suspend(r), 0);
+	unanswered = r;
 }
 
 static const struct http_route routes[] = {
@@ -109,7 +112,10 @@ static void teardown(void)
 	char command[128];
 
 	http_client_free(client);
-	http_server_stop(server, 0);
+	if (unanswered)
+		http_reply(unanswered, &(struct http_answer){.status = 200});
+	unanswered = NULL;
+	http_server_stop(server, 2000);
 	buf_free(&body);
 	test_cert_free(&ca);
 	test_cert_free(&other_ca);

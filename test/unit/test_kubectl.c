@@ -290,6 +290,7 @@ static const struct {
 	const char *body;
 } refusals[] = {
 	{3, "not you (HTTP 403)", 403, "{\"message\":\"not you\"}"},
+	{3, "no?pe (HTTP 403)", 403, "{\"message\":\"no\\u0000pe\"}"},
 	{3, "twice (HTTP 409)", 409, "{\"message\":\"twice\"}"},
 	{3, "no reason given (HTTP 422)", 422, "not JSON"},
 	{1, "knows no HoldReviews", 404, "{}"},
