@@ -54,7 +54,7 @@ static void compile_spec(struct compiler *c, struct policy *p, const struct sour
 	p->record_all = s->record.v == RECORD_ALL;
 	compile_subjects(c, &s->subjects, &p->subjects);
 	compile_subjects(c, &s->exclude_subjects, &p->exclude_subjects);
-	compile_check_subjects(c, p, s);
+	compile_check_subjects(c, p);
 	if (s->match.at) {
 		p->matches = compile_match_list(c, &s->match);
 		p->match_count = p->matches ? s->match.count : 0;

@@ -91,19 +91,18 @@ void compile_check_conflicts(struct compiler *c, const struct policy *p)
 	}
 }
 
-void compile_check_subjects(struct compiler *c, const struct policy *p, const struct source_spec *s)
+void compile_check_subjects(struct compiler *c, const struct policy *p)
 {
-	const struct source_subject *excluded = s->exclude_subjects.items;
 	for (size_t i = 0; i < p->exclude_subjects.count; i++) {
 		const struct subject *e = &p->exclude_subjects.items[i];
 		for (size_t j = 0; j < p->subjects.count; j++) {
 			const struct subject *in = &p->subjects.items[j];
-			bool whole = e->kind == in->kind && e->name.text.len &&
-				     excluded[i].name.at && pattern_covers(e->name, in->name) &&
+			bool whole = e->kind == in->kind && e->name.text.len && e->at &&
+				     pattern_covers(e->name, in->name) &&
 				     (e->kind != SUBJECT_SERVICE_ACCOUNT ||
 					     pattern_covers(e->namespace_, in->namespace_));
 			if (whole)
-				errors_add_at(c->errors, excluded[i].name.at,
+				errors_add_at(c->errors, e->at,
 					"this excludes the subject \"%.*s\" altogether",
 					SPAN_FMT(in->name.text));
 		}

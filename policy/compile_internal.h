@@ -14,6 +14,12 @@ void *compiler_alloc(struct compiler *c, const struct node *n, size_t count, siz
 /* Lower-case letters, digits, '-' and, with dots, '.'; at most max characters. */
 bool compiler_is_name(struct span s, bool dots, size_t max);
 
+/* ---- compile_set.c ---- */
+
+/* NULL with the error added at n, when no set of that name is loaded. */
+const struct named_set *compile_find_set(
+	struct compiler *c, struct span name, const struct node *n);
+
 /* ---- compile_match.c ---- */
 
 /* Copies a list of strings to patterns; refuses empty strings and repetitions. */
@@ -39,5 +45,4 @@ void compile_rule(struct compiler *c, const struct policy *p, const struct sourc
 void compile_check_names(struct compiler *c, const struct policy *p, const struct source_spec *s);
 void compile_check_conflicts(struct compiler *c, const struct policy *p);
 /* Subjects that are excluded altogether. */
-void compile_check_subjects(
-	struct compiler *c, const struct policy *p, const struct source_spec *s);
+void compile_check_subjects(struct compiler *c, const struct policy *p);

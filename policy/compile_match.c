@@ -49,29 +49,58 @@ struct patterns compile_patterns(
 	return (struct patterns){out, list->count};
 }
 
-/* "!x" goes to exclude, anything else to include. */
-static void compile_selection(
-	struct compiler *c, const struct yaml_list *list, const char *field, struct selection *ret)
+/* An item of a selection, as what it stands for: one pattern, or with "@" those of a set. */
+static struct patterns compile_selected(
+	struct compiler *c, struct span s, const struct node *at, bool sets)
+{
+	if (sets && s.ptr[0] == '@') {
+		const struct named_set *set =
+			compile_find_set(c, (struct span){s.ptr + 1, s.len - 1}, at);
+		if (set && !set->namespaces.count)
+			errors_add_at(c->errors, at, "the set \"%.*s\" has no namespaces",
+				SPAN_FMT(set->name));
+		return set ? set->namespaces : (struct patterns){0};
+	}
+	struct pattern *one = compiler_alloc(c, at, 1, sizeof *one);
+	if (!one)
+		return (struct patterns){0};
+	*one = pattern_of(s);
+	return (struct patterns){one, 1};
+}
+
+static void append_patterns(
+	struct compiler *c, const struct node *at, struct patterns *list, struct patterns more)
+{
+	struct pattern *all = compiler_alloc(c, at, list->count + more.count, sizeof *all);
+	if (!all)
+		return;
+	if (list->count)
+		memcpy(all, list->items, list->count * sizeof *all);
+	if (more.count)
+		memcpy(all + list->count, more.items, more.count * sizeof *all);
+	*list = (struct patterns){all, list->count + more.count};
+}
+
+/* "!x" goes to exclude, anything else to include; "@x" is a set, where there may be one. */
+static void compile_selection(struct compiler *c, const struct yaml_list *list, const char *field,
+	bool sets, struct selection *ret)
 {
 	const struct yaml_str *items = list->items;
+	*ret = (struct selection){0};
 	if (!list->count || !check_list(c, list, field, false))
 		return;
-	struct pattern *include = compiler_alloc(c, list->at, list->count, sizeof *include);
-	struct pattern *exclude = compiler_alloc(c, list->at, list->count, sizeof *exclude);
-	if (!include || !exclude)
-		return;
-	size_t in = 0, out = 0;
 	for (size_t i = 0; i < list->count; i++) {
 		struct span s = items[i].s;
-		if (s.ptr[0] != '!')
-			include[in++] = pattern_of(s);
-		else if (s.len == 1)
+		bool out = s.ptr[0] == '!';
+		if (out)
+			s = (struct span){s.ptr + 1, s.len - 1};
+		if (!s.len)
 			errors_add_at(c->errors, items[i].at, "\"!\" in %s needs a name behind it",
 				field);
 		else
-			exclude[out++] = pattern_of((struct span){s.ptr + 1, s.len - 1});
+			append_patterns(c, items[i].at, out ? &ret->exclude : &ret->include,
+				compile_selected(c, s, items[i].at, sets));
 	}
-	*ret = (struct selection){{include, in}, {exclude, out}};
 }
 
 /* ---- subjects ---- */
@@ -96,6 +125,7 @@ static void compile_subject(struct compiler *c, const struct source_subject *s, 
 	if (s->api_group.s.len && !span_eq_str(s->api_group.s, "rbac.authorization.k8s.io"))
 		errors_add_at(c->errors, s->api_group.at,
 			"apiGroup of a subject is rbac.authorization.k8s.io, or left out");
+	ret->at = s->name.at;
 	ret->kind = (enum subject_kind)s->kind.v;
 	ret->name = pattern_of(s->name.s);
 	ret->namespace_ = s->namespace_.at ? pattern_of(s->namespace_.s) : (struct pattern){0};
@@ -104,23 +134,58 @@ static void compile_subject(struct compiler *c, const struct source_subject *s, 
 			SPAN_FMT(s->namespace_.s), SPAN_FMT(s->name.s));
 }
 
+/* The subjects of the set that s names, as if they stood there. */
+static struct subjects subjects_of_set(struct compiler *c, const struct source_subject *s)
+{
+	if (s->namespace_.at)
+		errors_add_at(c->errors, s->namespace_.at, "only a ServiceAccount has a namespace");
+	const struct named_set *set = compile_find_set(c, s->name.s, s->name.at);
+	if (set && !set->subjects.count)
+		errors_add_at(c->errors, s->name.at, "the set \"%.*s\" has no subjects",
+			SPAN_FMT(set->name));
+	return set ? set->subjects : (struct subjects){0};
+}
+
+static struct subjects subjects_of(struct compiler *c, const struct source_subject *s)
+{
+	if (s->name.at && s->kind.at && s->kind.v == SUBJECT_SET)
+		return subjects_of_set(c, s);
+	struct subject *one = compiler_alloc(c, s->name.at, 1, sizeof *one);
+	if (!one)
+		return (struct subjects){0};
+	compile_subject(c, s, one);
+	return (struct subjects){one, 1};
+}
+
+static bool stands_above(struct subjects list, const struct subject *s)
+{
+	for (size_t i = 0; i < list.count; i++)
+		if (same_subject(&list.items[i], s))
+			return true;
+	return false;
+}
+
 void compile_subjects(struct compiler *c, const struct yaml_list *list, struct subjects *ret)
 {
 	const struct source_subject *items = list->items;
 	*ret = (struct subjects){0};
-	if (!list->count)
-		return;
-	struct subject *out = compiler_alloc(c, list->at, list->count, sizeof *out);
-	if (!out)
-		return;
 	for (size_t i = 0; i < list->count; i++) {
-		compile_subject(c, &items[i], &out[i]);
-		for (size_t j = 0; j < i; j++)
-			if (items[i].name.at && same_subject(&out[j], &out[i]))
+		struct subjects more = subjects_of(c, &items[i]);
+		struct subject *all =
+			compiler_alloc(c, list->at, ret->count + more.count, sizeof *all);
+		if (!all)
+			return;
+		if (ret->count)
+			memcpy(all, ret->items, ret->count * sizeof *all);
+		for (size_t k = 0; k < more.count; k++) {
+			all[ret->count + k] = more.items[k];
+			all[ret->count + k].at = items[i].name.at;
+			if (items[i].name.at && stands_above(*ret, &more.items[k]))
 				errors_add_at(c->errors, items[i].name.at,
 					"the same subject stands above already");
+		}
+		*ret = (struct subjects){all, ret->count + more.count};
 	}
-	*ret = (struct subjects){out, list->count};
 }
 
 /* ---- matches ---- */
@@ -369,8 +434,8 @@ static void compile_match(struct compiler *c, const struct source_match *m, stru
 	if (m->api_versions.count == 1 &&
 		span_eq_str(((struct yaml_str *)m->api_versions.items)->s, "*"))
 		ret->versions = (struct patterns){0};
-	compile_selection(c, &m->namespaces, "namespaces", &ret->namespaces);
-	compile_selection(c, &m->resource_names, "resourceNames", &ret->names);
+	compile_selection(c, &m->namespaces, "namespaces", true, &ret->namespaces);
+	compile_selection(c, &m->resource_names, "resourceNames", false, &ret->names);
 }
 
 const struct match *compile_match_list(struct compiler *c, const struct yaml_list *list)

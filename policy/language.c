@@ -31,6 +31,7 @@ static const struct choice subject_kinds[] = {
 	{"User", SUBJECT_USER, "A username."},
 	{"Group", SUBJECT_GROUP, "A group of the user."},
 	{"ServiceAccount", SUBJECT_SERVICE_ACCOUNT, "A service account; needs `namespace`."},
+	{"Set", SUBJECT_SET, "All subjects of the GuardrailSet of that name."},
 	{NULL},
 };
 
@@ -89,7 +90,8 @@ static const struct field match_fields[] = {
 		       "authorization, before admission, and has no `object`. Excludes "
 		       "`operations`."},
 	{"namespaces", FIELD_STRINGS, AT(source_match, namespaces),
-		.doc = "Globs; with `!` in front they exclude. Any when left out. A cluster-scoped "
+		.doc = "Globs; with `!` in front they exclude; `@NAME` is all namespaces of a "
+		       "GuardrailSet. Any when left out. A cluster-scoped "
 		       "object is in no namespace: it matches when there are only exclusions. "
 		       "A list or watch over all namespaces reaches every one."},
 	{"resourceNames", FIELD_STRINGS, AT(source_match, resource_names),
@@ -327,6 +329,40 @@ const struct kind language_policy = {
 	.size = sizeof(struct source_policy),
 	.fields = policy_fields,
 	.doc = "One document of a policy file.",
+};
+
+static const struct field set_spec_fields[] = {
+	{"subjects", FIELD_OBJECTS, AT(source_set_spec, subjects), .of = &subject,
+		.doc = "Used as `{kind: Set, name: NAME}` among the subjects of policies."},
+	{"namespaces", FIELD_STRINGS, AT(source_set_spec, namespaces),
+		.doc = "Globs; used as `@NAME` or `!@NAME` among the namespaces of a match."},
+	{NULL},
+};
+
+static const struct kind set_spec = {
+	.name = "set",
+	.size = sizeof(struct source_set_spec),
+	.fields = set_spec_fields,
+	.doc = "At least one of the two.",
+};
+
+static const struct field set_fields[] = {
+	{"apiVersion", FIELD_STRING, AT(source_set, api_version), .required = true,
+		.doc = "`" LANGUAGE_API_VERSION "`."},
+	{"kind", FIELD_STRING, AT(source_set, kind), .required = true, .doc = "`GuardrailSet`."},
+	{"metadata", FIELD_OBJECT, AT(source_set, metadata), .of = &language_metadata,
+		.required = true, .doc = "The set's name."},
+	{"spec", FIELD_OBJECT, AT(source_set, spec), .of = &set_spec, .required = true,
+		.doc = "What is in it."},
+	{NULL},
+};
+
+const struct kind language_set = {
+	.name = "GuardrailSet",
+	.size = sizeof(struct source_set),
+	.fields = set_fields,
+	.doc = "Names for who and where, written once and used by all policies that are loaded "
+	       "with it, in whatever file.",
 };
 
 void language_default_hold(struct source_hold *ret)

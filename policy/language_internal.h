@@ -15,7 +15,7 @@ struct source_metadata {
 	const struct node *labels, *annotations;
 };
 
-enum subject_kind { SUBJECT_USER, SUBJECT_GROUP, SUBJECT_SERVICE_ACCOUNT };
+enum subject_kind { SUBJECT_USER, SUBJECT_GROUP, SUBJECT_SERVICE_ACCOUNT, SUBJECT_SET };
 
 struct source_subject {
 	struct yaml_int kind; /* enum subject_kind */
@@ -72,7 +72,19 @@ struct source_policy {
 	struct yaml_object spec;     /* struct source_spec */
 };
 
+struct source_set_spec {
+	struct yaml_list subjects; /* struct source_subject */
+	struct yaml_list namespaces;
+};
+
+struct source_set {
+	struct yaml_str api_version, kind;
+	struct yaml_object metadata; /* struct source_metadata */
+	struct yaml_object spec;     /* struct source_set_spec */
+};
+
 extern const struct kind language_policy;   /* struct source_policy */
+extern const struct kind language_set;	    /* struct source_set */
 extern const struct kind language_metadata; /* struct source_metadata */
 extern const struct choice language_actions[];
 

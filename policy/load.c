@@ -18,6 +18,7 @@ static void set_free(struct policy_set *s)
 	for (size_t i = 0; i < s->policy_count; i++)
 		expressions_free(s->policies[i]->expressions);
 	free(s->policies);
+	free(s->sets);
 	free(s->rules);
 	cel_library_free(s->library);
 	buf_free(&s->text);
@@ -58,12 +59,38 @@ void policy_set_unref(struct policy_set *s)
 struct loading {
 	struct policy_set *set;
 	struct yaml_errors *errors;
+	const struct node **roots; /* the documents, in order */
+	size_t count;
 };
 
 static void take_document(const struct node *root, void *arg)
 {
 	struct loading *l = arg;
-	compile_policy(l->set, root, l->errors);
+	const struct node **more = reallocarray(l->roots, l->count + 1, sizeof(*more));
+	if (!more) {
+		errors_add_at(l->errors, root, "the policies need too much memory; load fewer");
+		return;
+	}
+	l->roots = more;
+	l->roots[l->count++] = root;
+}
+
+static bool is_set(const struct node *root)
+{
+	const struct node *kind = root->type == NODE_MAP ? node_get(root, "kind") : NULL;
+	return kind && kind->type == NODE_SCALAR && span_eq_str(kind->text, "GuardrailSet");
+}
+
+/* Sets first: a policy may name one that a later file has. */
+static void compile_documents(struct loading *l)
+{
+	for (size_t i = 0; i < l->count; i++)
+		if (is_set(l->roots[i]))
+			compile_named_set(l->set, l->roots[i], l->errors);
+	for (size_t i = 0; i < l->count; i++)
+		if (!is_set(l->roots[i]))
+			compile_policy(l->set, l->roots[i], l->errors);
+	free(l->roots);
 }
 
 /* The rules of all policies in one list, in the order of evaluation. */
@@ -94,17 +121,24 @@ static int list_rules(struct policy_set *s)
 	return 0;
 }
 
-/* One line of JSON a policy: readable, the same however the YAML was laid out, and YAML itself. */
+static void put_document(struct buf *text, const struct node *root)
+{
+	if (text->len)
+		buf_add_str(text, "---\n");
+	node_put_json(text, root);
+	buf_add_char(text, '\n');
+}
+
+/* One line of JSON a document: readable, the same however the YAML was laid out, and YAML itself.
+ */
 static int make_digest(struct policy_set *s)
 {
 	uint8_t hash[SHA256_LEN];
 	_cleanup_(buf_free) struct buf hex = BUF_INIT(2 * SHA256_LEN + 1);
-	for (size_t i = 0; i < s->policy_count; i++) {
-		if (i)
-			buf_add_str(&s->text, "---\n");
-		node_put_json(&s->text, s->policies[i]->root);
-		buf_add_char(&s->text, '\n');
-	}
+	for (size_t i = 0; i < s->set_count; i++)
+		put_document(&s->text, s->sets[i].root);
+	for (size_t i = 0; i < s->policy_count; i++)
+		put_document(&s->text, s->policies[i]->root);
 	if (s->text.failed)
 		return -1;
 	struct span text = buf_span(&s->text);
@@ -142,6 +176,8 @@ static int finish(struct policy_set *s, struct yaml_errors *errors)
 		s->rules[i]->at = NULL;
 	for (size_t i = 0; i < s->policy_count; i++)
 		s->policies[i]->root = NULL;
+	for (size_t i = 0; i < s->set_count; i++)
+		s->sets[i].root = NULL;
 	return 0;
 }
 
@@ -157,7 +193,7 @@ int policy_set_load(const char *const *paths, size_t path_count, struct policy_s
 	struct yaml_errors *errors)
 {
 	*errors = (struct yaml_errors){0};
-	struct loading l = {set_new(), errors};
+	struct loading l = {.set = set_new(), .errors = errors};
 	struct tree_file *files;
 	size_t count;
 	if (!l.set) {
@@ -167,6 +203,7 @@ int policy_set_load(const char *const *paths, size_t path_count, struct policy_s
 	files_read(paths, path_count, l.set->arena, errors, &files, &count);
 	for (size_t i = 0; i < count; i++)
 		tree_read(&files[i], l.set->arena, errors, take_document, &l);
+	compile_documents(&l);
 	int rc = finish(l.set, errors);
 	set_unref_on_error(l.set, rc, ret);
 	return rc;
@@ -176,7 +213,7 @@ int policy_set_load_text(
 	const char *name, struct span text, struct policy_set **ret, struct yaml_errors *errors)
 {
 	*errors = (struct yaml_errors){0};
-	struct loading l = {set_new(), errors};
+	struct loading l = {.set = set_new(), .errors = errors};
 	if (!l.set) {
 		errors_add(errors, NULL, 0, 0, "out of memory");
 		return -1;
@@ -187,6 +224,7 @@ int policy_set_load_text(
 		tree_read(&file, l.set->arena, errors, take_document, &l);
 	else
 		errors_add(errors, NULL, 0, 0, "out of memory");
+	compile_documents(&l);
 	int rc = finish(l.set, errors);
 	set_unref_on_error(l.set, rc, ret);
 	return rc;

@@ -42,6 +42,8 @@ static bool subject_matches(const struct subject *s, const struct policy_request
 		return group_matches(s, r);
 	case SUBJECT_SERVICE_ACCOUNT:
 		return service_account_matches(s, r->username);
+	case SUBJECT_SET:
+		break; /* replaced by its subjects when it was compiled */
 	}
 	return false;
 }

@@ -53,6 +53,7 @@ void policy_reference_put(struct buf *out)
 		"rules.\n\n"
 		"## Policy files\n");
 	schema_put_markdown(out, &language_policy);
+	schema_put_markdown(out, &language_set);
 	buf_add_str(out,
 		"\n## Expressions\n\n"
 		"CEL, as ValidatingAdmissionPolicy uses it. Variables:\n\n"

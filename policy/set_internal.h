@@ -26,6 +26,7 @@ struct subject {
 	struct pattern name;
 	struct pattern namespace_; /* of a service account */
 	struct span username;	   /* of a service account without globs; else absent */
+	const struct node *at;	   /* where it was named; only while loading */
 };
 
 struct subjects {
@@ -107,12 +108,22 @@ struct policy {
 	const struct node *root; /* the document; only while loading */
 };
 
+/* A GuardrailSet: what policies call by its name. */
+struct named_set {
+	struct span name;
+	struct subjects subjects;
+	struct patterns namespaces;
+	const struct node *root; /* the document; only while loading */
+};
+
 struct index;
 
 struct policy_set {
 	atomic_uint references;
 	struct arena *arena;
 	struct cel_library *library; /* what expressions may call */
+	struct named_set *sets;
+	size_t set_count;
 	struct policy **policies;
 	size_t policy_count;
 	struct rule **rules; /* all of them, in the order of evaluation; record_only ones too */
@@ -146,6 +157,11 @@ void index_free(struct index *index);
  */
 int index_find(const struct index *index, const struct policy_request *r, struct arena *arena,
 	const uint32_t **ret, size_t *ret_count) _must_check_;
+
+/* ---- compile_set.c ---- */
+
+/* Compiles a GuardrailSet; before all policies, which name it. Problems go to errors. */
+void compile_named_set(struct policy_set *set, const struct node *root, struct yaml_errors *errors);
 
 /* ---- compile.c ---- */
 

@@ -111,6 +111,36 @@ START_TEST(policy_decide__subjects)
 }
 END_TEST
 
+/* The set stands behind the policy that names it. */
+START_TEST(policy_decide__sets_stand_for_what_is_in_them)
+{
+	static const struct verdict_case cases[] = {
+		{"Deny own away", "CREATE /pods own-1 web alice guests ai"},
+		{"Deny own away", "CREATE /pods mine web system:serviceaccount:bots:x"},
+		{"Deny away", "CREATE /pods prod web alice ai"},
+		{"None", "CREATE /pods own-1 web alice guests"},
+		{"None", "CREATE /pods own-1 web root ai admins"},
+	};
+	check_cases(
+		POLICY("p") "  subjects: [{kind: Set, name: bots}]\n"
+			    "  excludeSubjects: [{kind: Group, name: admins}]\n"
+			    "  rules:\n"
+			    "  - name: own\n    action: Deny\n    match: [{apiGroups: [''], "
+			    "resources: [pods], operations: [CREATE], namespaces: ['@bots', "
+			    "mine, '!own-0']}]\n"
+			    "  - name: away\n    action: Deny\n    match: [{apiGroups: [''], "
+			    "resources: [pods], operations: [CREATE], namespaces: ['!@none']}]\n"
+			    "---\napiVersion: holdpoint.dev/v1alpha1\nkind: GuardrailSet\n"
+			    "metadata: {name: bots}\nspec:\n"
+			    "  subjects: [{kind: Group, name: ai}, {kind: ServiceAccount, "
+			    "namespace: bots, name: '*'}]\n"
+			    "  namespaces: ['own-*']\n"
+			    "---\napiVersion: holdpoint.dev/v1alpha1\nkind: GuardrailSet\n"
+			    "metadata: {name: none}\nspec: {namespaces: [nowhere]}\n",
+		cases, ARRAY_LEN(cases));
+}
+END_TEST
+
 START_TEST(policy_decide__resources_as_in_an_admission_webhook)
 {
 	static const char yaml[] =
@@ -595,6 +625,7 @@ int main(void)
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, policy_decide__subjects);
+	tcase_add_test(t, policy_decide__sets_stand_for_what_is_in_them);
 	tcase_add_test(t, policy_decide__resources_as_in_an_admission_webhook);
 	tcase_add_test(t, policy_decide__operations_namespaces_and_names);
 	tcase_add_test(t, policy_decide__verbs_at_authorization);

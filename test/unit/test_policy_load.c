@@ -21,6 +21,9 @@
 	"    action: Deny\n"                                                                       \
 	"    match:\n"                                                                             \
 	"    - " MATCH "\n"
+#define SET(spec)                                                                                  \
+	"---\napiVersion: holdpoint.dev/v1alpha1\nkind: GuardrailSet\n"                            \
+	"metadata: {name: s}\nspec: " spec "\n"
 
 struct refusal {
 	const char *expected; /* one line of the errors, whole */
@@ -89,7 +92,7 @@ static const struct refusal refusals[] = {
 	{"t.yaml:11:14: message is empty; leave it out", HEAD RULE "    message: ''\n"},
 
 	/* subjects */
-	{"t.yaml:7:12: kind \"SA\" is not known; it is one of User, Group, ServiceAccount",
+	{"t.yaml:7:12: kind \"SA\" is not known; it is one of User, Group, ServiceAccount, Set",
 		HEAD "  subjects:\n  - {kind: SA, name: a}\n" RULE},
 	{"t.yaml:7:34: a ServiceAccount needs its namespace",
 		HEAD "  subjects:\n  - {kind: ServiceAccount, name: a}\n" RULE},
@@ -198,6 +201,40 @@ static const struct refusal refusals[] = {
 	{"t.yaml:15:9: a policy named \"p\" is loaded already", HEAD RULE
 		"---\napiVersion: holdpoint.dev/v1alpha1\nkind: GuardrailPolicy\nmetadata:\n"
 		"  name: p\nspec:\n" RULE},
+
+	/* sets */
+	{"t.yaml:6:32: no GuardrailSet named \"agents\" is loaded",
+		HEAD "  subjects: [{kind: Set, name: agents}]\n" RULE},
+	{"t.yaml:6:32: the set \"s\" has no subjects",
+		HEAD "  subjects: [{kind: Set, name: s}]\n" RULE SET("{namespaces: [a]}")},
+	{"t.yaml:6:46: only a ServiceAccount has a namespace",
+		HEAD "  subjects: [{kind: Set, name: s, namespace: x}]\n" RULE SET(
+			"{subjects: [{kind: Group, name: g}]}")},
+	{"t.yaml:6:58: the same subject stands above already",
+		HEAD "  subjects: [{kind: Group, name: 'g'}, {kind: Set, name: \"s\"}]\n" RULE SET(
+			"{subjects: [{kind: Group, name: g}]}")},
+	{"t.yaml:7:28: this excludes the subject \"g\" altogether",
+		HEAD "  subjects: [{kind: Group, name: g}]\n"
+		     "  excludeSubjects: [{name: s, kind: Set}]\n" RULE SET(
+			     "{subjects: [{kind: Group, name: g}]}")},
+	{"t.yaml:9:85: no GuardrailSet named \"t\" is loaded",
+		HEAD "  rules:\n  - name: r\n    action: Deny\n    match: [{apiGroups: [''], "
+		     "resources: [pods], operations: [CREATE], namespaces: ['!@t']}]\n"},
+	{"t.yaml:9:85: the set \"s\" has no namespaces",
+		HEAD "  rules:\n  - name: r\n    action: Deny\n    match: [{apiGroups: [''], "
+		     "resources: [pods], operations: [CREATE], namespaces: ['@s']}]\n" SET(
+			     "{subjects: [{kind: Group, name: g}]}")},
+	{"t.yaml:15:7: the set is empty: a rule that uses it would concern nobody, or everybody",
+		HEAD RULE SET("{}")},
+	{"t.yaml:15:26: a set names no other set: write its subjects out",
+		HEAD RULE SET("{subjects: [{kind: Set, name: s}]}")},
+	{"t.yaml:15:21: a set has plain names and globs: write \"!\" where it is used",
+		HEAD RULE SET("{namespaces: ['!a']}")},
+	{"t.yaml:19:18: a set named \"s\" is loaded already",
+		HEAD RULE SET("{namespaces: [a]}") SET("{namespaces: [b]}")},
+	{"t.yaml:14:18: a set's name is made of lower-case letters, digits, \"-\" and \".\"",
+		HEAD RULE "---\napiVersion: holdpoint.dev/v1alpha1\nkind: GuardrailSet\n"
+			  "metadata: {name: S}\nspec: {namespaces: [a]}\n"},
 };
 
 static bool has_line(const char *text, const char *line)
