@@ -80,4 +80,28 @@ matches 'Rule: *all/deletes, all/secrets' "$(HOLDPOINT_DATABASE_URL=$(stack_data
 sql "SET SESSION AUTHORIZATION carol; SELECT holdpoint.approve($hold, 'go')" >/dev/null
 ask /validate "$(review "$secret")"
 equals true "$(field .response.allowed "$answer")" "approved under both ($(<"$answer"))"
+
+say "- the approver sees the change that is held, whatever its keys and numbers are"
+show() { HOLDPOINT_DATABASE_URL=$(stack_database_url alice) "$HOLDPOINT_BIN/holdpoint" holds show "$@"; }
+pod=$(review v1.36/021-validate-create-pods.json '.request.object.spec.values = {
+  "image": "evil.example/miner:1", "image\u0000": "registry.corp/shop:1.4", "caf\u00e9": "a\u202eb",
+  "cafe\u0301": "@large@", "Image": "@exponent@"} | .request.namespace = "odd"')
+sed -i 's/"@large@"/184467440737095516160/; s/"@exponent@"/-1E+400/' "$pod"
+ask /validate "$pod"
+hold=$(field .response.auditAnnotations.hold "$answer")
+shown=$(show "$hold")
+for line in '"image": "evil.example/miner:1",' '"image\u0000": "registry.corp/shop:1.4"' \
+  '"caf\u00e9": "a\u202eb"' '"cafe\u0301": 184467440737095516160' '"Image": -1E+400'; do
+  [[ $shown == *"$line"* ]] || fail "holds show: no $line in $shown"
+done
+equals 'evil.example/miner:1|registry.corp/shop:1.4' "$(show "$hold" -o json |
+  jq -r '.change.object.spec.values | .image + "|" + .["image\u0000"]')" "holds show -o json"
+ask /validate "$(review v1.36/005-validate-update-deployments.json '.request.oldObject.spec.values = {"image": "a"} |
+  .request.object.spec.values = {"image": "a", "image\u0000": "b"} | .request.namespace = "odd"')"
+shown=$(show "$(field .response.auditAnnotations.hold "$answer")")
+matches '\+ spec\.values\["image\\u0000"\]: "b"' "$shown" "a member that only its NUL tells apart"
+sed 's/"image":"evil/"image":"good","image":"evil/' "$pod" >"$work/twice"
+code=$(post_code /validate "$work/twice" "$work/answer")
+[[ $code != 200 || $(field .response.allowed "$work/answer") == false ]] || fail "a key twice is let through"
+[[ $(field '.response.auditAnnotations.hold // ""' "$work/answer") == "" ]] || fail "a key twice is held"
 passed=1
