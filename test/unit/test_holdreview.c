@@ -1,0 +1,196 @@
+/* HoldReviews before and without the database: what is asked for, and what is refused. */
+#include "webhook/hold/holdreview.h"
+
+#include <check.h>
+
+#include "policy/review/review.h"
+#include "support/run_tests.h"
+#include "webhook/hold/holdreview_list.h"
+
+static struct arena *arena;
+static struct review review;
+
+static void setup(void)
+{
+	arena = arena_new(65536, 8 << 20);
+	ck_assert_ptr_nonnull(arena);
+}
+
+static void teardown(void)
+{
+	arena_free(arena);
+}
+
+static struct holdreview holdreview_with(const char *spec, bool dry_run, bool verified)
+{
+	struct span text = arena_printf(arena,
+		"{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/v1\",\"request\":{"
+		"\"uid\":\"u\",\"operation\":\"CREATE\",\"resource\":{\"group\":\"holdpoint.dev\","
+		"\"version\":\"v1alpha1\",\"resource\":\"holdreviews\"},\"kind\":{\"group\":"
+		"\"holdpoint.dev\",\"version\":\"v1alpha1\",\"kind\":\"HoldReview\"},\"name\":"
+		"\"x\","
+		"\"dryRun\":%s,\"userInfo\":{\"username\":\"alice\",\"groups\":[\"sre\"]},"
+		"\"object\":{\"spec\":%s}}}",
+		dry_run ? "true" : "false", spec);
+	struct err e;
+
+	ck_assert_msg(
+		review_read_admission(text, 10000, arena, &review, &e) == REVIEW_OK, "%s", e.msg);
+	return (struct holdreview){.request = &review.request,
+		.uid = review.uid,
+		.cluster = "c1",
+		.arena = arena,
+		.caller_is_verified = verified};
+}
+
+#define NOBODY_SAYS_WHO                                                                            \
+	"holds can be decided by HoldReview only where holdpoint-webhook runs with "               \
+	"--client-ca-file: without it, it cannot know that it is the API server who says who you " \
+	"are"
+
+static const struct {
+	bool ask;
+	unsigned code;
+	const char *message; /* a refusal's, or what is told */
+	const char *spec;
+	bool dry_run, unverified;
+} checks[] = {
+	{true, 0, NULL, "{\"decision\":\"Approve\",\"hold\":42}", false, false},
+	{true, 0, NULL, "{\"decision\":\"Deny\",\"hold\":42,\"reason\":\"no\",\"until\":null}",
+		false, false},
+	{true, 0, NULL,
+		"{\"decision\":\"Approve\",\"hold\":42,\"uses\":2,\"namespace\":\"a\",\"name\":"
+		"\"b\"}",
+		false, false},
+	{false, 0, "dry run: nothing is decided", "{\"decision\":\"Approve\",\"hold\":42}", true,
+		false},
+	{false, 0, NULL, "{\"decision\":\"List\"}", true, false},
+	{false, 422, "spec.decision List only asks what waits: create it with --dry-run=server",
+		"{\"decision\":\"List\"}", false, false},
+	{false, 403, NOBODY_SAYS_WHO, "{\"decision\":\"Approve\",\"hold\":42}", false, true},
+	{false, 403, NOBODY_SAYS_WHO, "{}", false, true},
+	{false, 422, "spec.decision must be Approve, Deny or List", "{}", false, false},
+	{false, 422, "spec.decision must be Approve, Deny or List",
+		"{\"decision\":\"approve\",\"hold\":42}", false, false},
+	{false, 422, "spec.hold must be the number of a hold", "{\"decision\":\"Approve\"}", false,
+		false},
+	{false, 422, "spec.hold must be the number of a hold",
+		"{\"decision\":\"Approve\",\"hold\":\"42\"}", false, false},
+	{false, 422, "spec.hold must be the number of a hold",
+		"{\"decision\":\"Approve\",\"hold\":0}", false, false},
+	{false, 422, "spec.reason must be a text of at most 4096 bytes",
+		"{\"decision\":\"Approve\",\"hold\":1,\"reason\":7}", false, false},
+	{false, 422, "spec.reason must be a text of at most 4096 bytes",
+		"{\"decision\":\"Approve\",\"hold\":1,\"reason\":\"a\\u0000b\"}", false, false},
+	{false, 422, "spec.uses must be a number greater than 0",
+		"{\"decision\":\"Approve\",\"hold\":1,\"uses\":0}", false, false},
+	{false, 422, "spec.until must be a time, for example 2026-01-02T15:04:05Z",
+		"{\"decision\":\"Approve\",\"hold\":1,\"until\":5}", false, false},
+	{false, 422, "spec.namespace and spec.name must be texts",
+		"{\"decision\":\"Approve\",\"hold\":1,\"namespace\":[]}", false, false},
+	{false, 422, "spec.namespace and spec.name must be texts",
+		"{\"decision\":\"Approve\",\"hold\":1,\"name\":{}}", false, false},
+};
+
+START_TEST(holdreview__checked_before_the_database_is_asked)
+{
+	const struct holdreview h =
+		holdreview_with(checks[_i].spec, checks[_i].dry_run, !checks[_i].unverified);
+	struct holdreview_reply r;
+	struct span said;
+
+	ck_assert(holdreview_is(h.request));
+	ck_assert_int_eq(holdreview_check(&h, &r), checks[_i].ask);
+	ck_assert_uint_eq(r.code, checks[_i].code);
+	said = r.code != 0 ? r.message : r.told;
+	if (checks[_i].message)
+		ck_assert_str_eq(arena_strndup(arena, said.ptr, said.len), checks[_i].message);
+	else
+		ck_assert_ptr_null(said.ptr);
+}
+END_TEST
+
+static const struct {
+	bool ask;
+	unsigned code;
+	const char *spec;
+	bool unverified;
+} lists[] = {
+	{true, 0, "{\"decision\":\"List\"}", false},
+	{true, 0, "{\"decision\":\"List\",\"hold\":null}", false},
+	{true, 0, "{\"decision\":\"List\",\"hold\":42}", false},
+	{false, 403, "{\"decision\":\"List\"}", true},
+	{false, 422, "{\"decision\":\"List\",\"hold\":\"x\"}", false},
+	{false, 422, "{\"decision\":\"List\",\"hold\":-1}", false},
+};
+
+START_TEST(holdreview__lists_checked_before_the_database_is_asked)
+{
+	const struct holdreview h = holdreview_with(lists[_i].spec, true, !lists[_i].unverified);
+	struct holdreview_reply r;
+
+	ck_assert(holdreview_list_is(h.request));
+	ck_assert_int_eq(holdreview_list_check(&h, &r), lists[_i].ask);
+	ck_assert_uint_eq(r.code, lists[_i].code);
+}
+END_TEST
+
+START_TEST(holdreview__without_a_database_nothing_is_decided)
+{
+	const struct holdreview h =
+		holdreview_with("{\"decision\":\"Approve\",\"hold\":42}", false, true);
+	struct holdreview_reply r;
+
+	holdreview_decide(&h, NULL, &r);
+	ck_assert_uint_eq(r.code, 503);
+	ck_assert_ptr_null(r.noted.ptr);
+	holdreview_list(&h, NULL, &r);
+	ck_assert_uint_eq(r.code, 503);
+	ck_assert_ptr_null(r.patch.ptr);
+	holdreview_busy(&r);
+	ck_assert_uint_eq(r.code, 429);
+}
+END_TEST
+
+/* Only the creation of one, and not what /authorize asks. */
+static const struct {
+	bool is;
+	const char *group, *resource;
+	enum operation operation;
+	enum endpoint endpoint;
+	const char *subresource;
+} kinds[] = {
+	{true, "holdpoint.dev", "holdreviews", OPERATION_CREATE, ENDPOINT_VALIDATE, ""},
+	{true, "holdpoint.dev", "holdreviews", OPERATION_CREATE, ENDPOINT_MUTATE, ""},
+	{false, "holdpoint.dev", "holdreviews", OPERATION_UPDATE, ENDPOINT_VALIDATE, ""},
+	{false, "holdpoint.dev", "holdreviews", OPERATION_CREATE, ENDPOINT_VALIDATE, "status"},
+	{false, "holdpoint.de", "holdreviews", OPERATION_CREATE, ENDPOINT_VALIDATE, ""},
+	{false, "holdpoint.dev", "holds", OPERATION_CREATE, ENDPOINT_VALIDATE, ""},
+	{false, "holdpoint.dev", "holdreviews", OPERATION_CREATE, ENDPOINT_AUTHORIZE, ""},
+};
+
+START_TEST(holdreview__is_one)
+{
+	const struct policy_request q = {.endpoint = kinds[_i].endpoint,
+		.operation = kinds[_i].operation,
+		.api_group = span_of(kinds[_i].group),
+		.resource = span_of(kinds[_i].resource),
+		.subresource = span_of(kinds[_i].subresource)};
+
+	ck_assert_int_eq(holdreview_is(&q), kinds[_i].is);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *t = tcase_create("holdreview");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_loop_test(
+		t, holdreview__checked_before_the_database_is_asked, 0, ARRAY_LEN(checks));
+	tcase_add_loop_test(
+		t, holdreview__lists_checked_before_the_database_is_asked, 0, ARRAY_LEN(lists));
+	tcase_add_test(t, holdreview__without_a_database_nothing_is_decided);
+	tcase_add_loop_test(t, holdreview__is_one, 0, ARRAY_LEN(kinds));
+	return run_tests(t);
+}
