@@ -1,7 +1,7 @@
 /* The parts of lists and maps that evaluation wants inline. Inside the CEL engine only. */
 #pragma once
 
-#include "policy/cel/cel_internal.h"
+#include "policy/cel/program_internal.h"
 
 /* Numbers and strings with escapes. */
 struct cel_value cel_json_slow(const struct json_doc *d, json_ref r, struct arena *a);

@@ -1,5 +1,5 @@
 /* Equality, heterogeneous across numbers, and of lists and maps element by element. */
-#include "policy/cel/cel_internal.h"
+#include "policy/cel/value_internal.h"
 
 static int eq_lists(struct cel_ev *ev, struct cel_value a, struct cel_value b, unsigned depth)
 {

@@ -3,6 +3,7 @@
  * errors are values. Fields and elements are in select.c, the loops in loop.c, what functions do
  * is in policy/cel/functions/.
  */
+#include "policy/cel/library_internal.h"
 #include "policy/cel/operators_internal.h"
 
 static struct cel_value eval(const struct cel_node *n, struct cel_ev *ev)

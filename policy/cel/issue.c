@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "common/base/suggest.h"
-#include "policy/cel/cel_internal.h"
+#include "policy/cel/compiler_internal.h"
 
 #define MAX_ISSUES 64
 

@@ -3,7 +3,7 @@
  * constant parts becomes a constant, what functions make of constant arguments is made, costs are
  * added up.
  */
-#include "policy/cel/cel_internal.h"
+#include "policy/cel/compiler_internal.h"
 
 /* Budget for working out constants; what is dearer stays for run time. */
 #define FOLD_BUDGET 2000

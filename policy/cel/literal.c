@@ -6,7 +6,7 @@
 #include <math.h>
 
 #include "common/base/hex.h"
-#include "policy/cel/cel_internal.h"
+#include "policy/cel/compiler_internal.h"
 
 static bool read_digits(struct span *in, unsigned base, unsigned count, uint32_t *ret)
 {

@@ -3,7 +3,7 @@
  * of its own kind here; what they mean is in loop.c. A wrong number of arguments or something that
  * is no variable name is said at once, since "unknown function all" would help nobody.
  */
-#include "policy/cel/cel_internal.h"
+#include "policy/cel/compiler_internal.h"
 
 enum macro_kind {
 	M_HAS,

@@ -1,5 +1,5 @@
 /* Nodes of the tree that is parsed, checked, and then the program. */
-#include "policy/cel/cel_internal.h"
+#include "policy/cel/compiler_internal.h"
 
 struct cel_node *cel_node_new(
 	struct cel_compiler *c, enum cel_op op, uint32_t off, uint32_t end, uint32_t arg_count)

@@ -1,7 +1,7 @@
 /* Arithmetic, order and sorting that several files use. Inside the CEL engine only. */
 #pragma once
 
-#include "policy/cel/cel_internal.h"
+#include "policy/cel/program_internal.h"
 
 /* As functions: `_+_` and its fellows. */
 cel_call cel_fn_add;

@@ -3,7 +3,7 @@
  * expanded as soon as a call is complete. It goes on after most mistakes to report them all;
  * a node is then missing (NULL) and everything above it too.
  */
-#include "policy/cel/cel_internal.h"
+#include "policy/cel/compiler_internal.h"
 #include "policy/cel/lex_internal.h"
 
 struct parser {

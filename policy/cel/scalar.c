@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <sys/random.h>
 
-#include "policy/cel/cel_internal.h"
+#include "policy/cel/value_internal.h"
 
 static int cmp_int(int64_t a, int64_t b)
 {

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "common/base/crypto.h"
-#include "policy/cel/cel_internal.h"
+#include "policy/cel/value_internal.h"
 
 /* ---- doubles ---- */
 

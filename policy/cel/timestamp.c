@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "common/base/rfc3339.h"
-#include "policy/cel/cel_internal.h"
+#include "policy/cel/value_internal.h"
 
 #define NANOS	    CEL_NANOS
 #define DAY_SECONDS 86400

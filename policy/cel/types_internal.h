@@ -1,7 +1,7 @@
 /* Types as the checker knows them, and their unification. Inside the CEL engine only. */
 #pragma once
 
-#include "policy/cel/cel_internal.h"
+#include "policy/cel/compiler_internal.h"
 
 extern const struct cel_type cel_t_dyn, cel_t_null, cel_t_bool, cel_t_int, cel_t_uint, cel_t_double,
 	cel_t_string, cel_t_bytes, cel_t_timestamp, cel_t_duration;

@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "policy/cel/cel_internal.h"
+#include "policy/cel/compiler_internal.h"
 
 static const struct cel_err_info cost_error = {.code = CEL_E_LIMIT,
 	.text = {"the evaluation costs more than its budget",

@@ -9,8 +9,8 @@
 
 #include "common/base/arena_internal.h"
 #include "policy/cel/cel.h"
-#include "policy/cel/cel_internal.h"
 #include "policy/cel/functions/library.h"
+#include "policy/cel/value_internal.h"
 
 static const char default_review[] =
 	HOLDPOINT_FIXTURES "/admission/v1.36/021-validate-create-pods.json";

@@ -3,8 +3,8 @@
  *	{"section","name","expr","bindings"?,"container"?,"disable_macros"?,"disable_check"?,
  *	 "value" | "error"}
  * where a value is {"type","value"}: numbers as decimal text, bytes as hex, lists as values, maps
- *as [key, value] pairs, timestamps and durations as their JSON text. Prints each case that fails,
- *and "N passed, N failed, N skipped". Exit: 0 when nothing failed and something ran, else 1.
+ * as [key, value] pairs, timestamps and durations as their JSON text. Prints each case that fails,
+ * and "N passed, N failed, N skipped". Exit: 0 when nothing failed and something ran, else 1.
  */
 #include <dirent.h>
 #include <math.h>
@@ -12,8 +12,9 @@
 
 #include "common/base/crypto.h"
 #include "policy/cel/cel.h"
-#include "policy/cel/cel_internal.h"
+#include "policy/cel/compiler_internal.h"
 #include "policy/cel/functions/library.h"
+#include "policy/cel/value_internal.h"
 
 struct totals {
 	unsigned passed, failed, skipped;

@@ -7,8 +7,8 @@
 #include <stdio.h>
 
 #include "policy/cel/cel.h"
-#include "policy/cel/cel_internal.h"
 #include "policy/cel/functions/library.h"
+#include "policy/cel/value_internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

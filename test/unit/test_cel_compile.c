@@ -1,3 +1,4 @@
+#include "policy/cel/compiler_internal.h"
 #include "support/run_tests.h"
 #include "unit/cel_support.h"
 

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "policy/cel/library_internal.h"
 #include "policy/cel/operators_internal.h"
 
 cel_call cel_fn_to_bool;

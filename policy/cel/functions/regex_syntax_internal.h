@@ -1,7 +1,7 @@
 /* RE2's syntax of regular expressions, written for PCRE2. Inside the CEL engine only. */
 #pragma once
 
-#include "policy/cel/cel_internal.h"
+#include "policy/cel/value_internal.h"
 
 #define CEL_PATTERN_MAX 4096
 

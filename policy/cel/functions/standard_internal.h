@@ -1,8 +1,8 @@
 /* The library from the inside: what its functions keep from one evaluation to the next. */
 #pragma once
 
-#include "policy/cel/cel_internal.h"
 #include "policy/cel/functions/tz_internal.h"
+#include "policy/cel/library_internal.h"
 
 struct standard {
 	struct cel_library library; /* first: what the engine sees of it */

@@ -9,8 +9,8 @@
 
 #include "common/base/file.h"
 #include "common/base/rfc3339.h"
-#include "policy/cel/cel_internal.h"
 #include "policy/cel/functions/tz_internal.h"
+#include "policy/cel/value_internal.h"
 
 #define ZONE_DIR       "/usr/share/zoneinfo/"
 #define MAX_ZONE_NAME  64
