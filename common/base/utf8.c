@@ -51,12 +51,10 @@ void utf8_put_printable(struct buf *out, struct span text)
 
 bool utf8_valid(struct span s)
 {
-	for (const char *p = s.ptr, *end = s.ptr + s.len; p < end;) {
-		size_t n = utf8_sequence(p, end);
-
+	for (size_t i = 0, n; i < s.len; i += n) {
+		n = utf8_sequence(s.ptr + i, s.ptr + s.len);
 		if (n == 0)
 			return false;
-		p += n;
 	}
 	return true;
 }

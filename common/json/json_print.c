@@ -79,7 +79,8 @@ static void put_chars(struct buf *out, struct span raw, enum look look)
 
 void json_put_shown_string(struct buf *out, const struct json_doc *d, json_ref r)
 {
-	put_chars(out, json_raw_string(d, r), LOOK_TEXT);
+	if (json_type(d, r) == JSON_STRING)
+		put_chars(out, json_raw_string(d, r), LOOK_TEXT);
 }
 
 static void put_quoted(struct buf *out, const struct json_doc *d, json_ref r, enum look look)
@@ -136,8 +137,11 @@ void json_put_shown(struct buf *out, const struct json_doc *d, json_ref r)
 
 void json_put_shown_line(struct buf *out, struct span text)
 {
-	const char *end = text.ptr + text.len, *from = text.ptr;
+	const char *end, *from = text.ptr;
 
+	if (text.len == 0)
+		return;
+	end = text.ptr + text.len;
 	for (const char *p = from; p < end;) {
 		uint32_t cp = 0;
 		size_t n = 1;
