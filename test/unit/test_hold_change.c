@@ -2,6 +2,7 @@
 #include "webhook/hold/hold_change.h"
 
 #include <check.h>
+#include <stdio.h>
 
 #include "policy/review/review.h"
 #include "support/run_tests.h"
@@ -82,6 +83,14 @@ static const struct {
 		",\"oldObject\":{\"spec\":{\"containers\":[{\"name\":\"one\"},{\"name\":\"two\"}]}}"
 		","
 		"\"object\":{\"spec\":{\"containers\":[{\"name\":\"two\"},{\"name\":\"one\"}]}}"},
+	/* what identifies an element must not look like more of the path */
+	{"{\"operation\":\"UPDATE\",\"changes\":[{\"path\":\"spec.l[name=\\\"a].x[name=b\\\"].i\","
+	 "\"old\":"
+	 "1,\"new\":2},{\"path\":\"spec.l[name=\\\"c\\\\u0000\\\"].i\",\"old\":1,\"new\":2}]}",
+		"UPDATE", "widgets",
+		",\"oldObject\":{\"spec\":{\"l\":[{\"name\":\"a].x[name=b\",\"i\":1},{\"name\":"
+		"\"c\\u0000\",\"i\":1}]}},\"object\":{\"spec\":{\"l\":[{\"name\":\"a].x[name=b\","
+		"\"i\":2},{\"name\":\"c\\u0000\",\"i\":2}]}}"},
 	{"{\"operation\":\"CREATE\",\"object\":{\"data\":{\"a\":\"1\"}}}", "CREATE", "configmaps",
 		",\"object\":{\"data\":{\"a\":\"1\"}}"},
 	/* who manages which field says nothing of the change */
@@ -143,6 +152,19 @@ START_TEST(hold_change__a_large_value_is_cut_and_said_to_be)
 }
 END_TEST
 
+START_TEST(hold_change__a_long_path_is_cut_and_said_to_be)
+{
+	char key[1200], members[4000];
+
+	memset(key, 'k', sizeof(key) - 1);
+	key[sizeof(key) - 1] = 0;
+	snprintf(members, sizeof(members), ",\"oldObject\":{\"%s\":1},\"object\":{\"%s\":2}", key,
+		key);
+	ck_assert_ptr_nonnull(strstr(change_of("UPDATE", "widgets", members), ",\"cut\":true}"));
+	ck_assert(cut);
+}
+END_TEST
+
 START_TEST(hold_change__a_large_object_is_cut_and_said_to_be)
 {
 	const char *shown = change_of("CREATE", "configmaps", large_members(200000, false));
@@ -197,6 +219,7 @@ int main(void)
 	tcase_add_loop_test(t, hold_change__of_each_operation, 0, ARRAY_LEN(cases));
 	tcase_add_test(t, hold_change__a_changed_secret_shows_without_its_value);
 	tcase_add_test(t, hold_change__a_large_value_is_cut_and_said_to_be);
+	tcase_add_test(t, hold_change__a_long_path_is_cut_and_said_to_be);
 	tcase_add_test(t, hold_change__a_large_object_is_cut_and_said_to_be);
 	tcase_add_test(t, hold_change__differences_beyond_the_limit_are_counted);
 	tcase_add_test(t, hold_change__without_memory_nothing_is_shown);

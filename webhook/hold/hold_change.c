@@ -8,7 +8,8 @@
 #include "common/base/utf8.h"
 #include "policy/review/change.h"
 
-#define MASKED_MAX ((size_t)32 << 20)
+#define MASKED_MAX     ((size_t)32 << 20)
+#define PATH_SHOWN_MAX 1024 /* bytes */
 
 struct view {
 	struct json_doc before, after; /* masked */
@@ -38,14 +39,15 @@ static void put_value(struct view *v, const char *key, const struct json_doc *d,
 	buf_add_char(v->out, '}');
 }
 
-static bool is_plain(struct span key)
+/* Letters, digits, and the others given: what cannot be taken for something of the path. */
+static bool is_plain(struct span s, const char *others)
 {
-	for (size_t i = 0; i < key.len; i++)
-		if (!((key.ptr[i] | 0x20) >= 'a' && (key.ptr[i] | 0x20) <= 'z') &&
-			!(key.ptr[i] >= '0' && key.ptr[i] <= '9') && key.ptr[i] != '-' &&
-			key.ptr[i] != '_')
+	for (size_t i = 0; i < s.len; i++)
+		if (!((s.ptr[i] | 0x20) >= 'a' && (s.ptr[i] | 0x20) <= 'z') &&
+			!(s.ptr[i] >= '0' && s.ptr[i] <= '9') &&
+			!(s.ptr[i] && strchr(others, s.ptr[i])))
 			return false;
-	return key.len > 0;
+	return s.len > 0;
 }
 
 /* The text of an identifying value without the quotes that a string has. */
@@ -56,7 +58,7 @@ static struct span bare(struct span identity)
 	return identity;
 }
 
-/* spec.containers[name=web].image; metadata.annotations["a.b/c"] */
+/* spec.containers[name=web].image; metadata.annotations["a.b/c"]; x[name="two words"] */
 static void put_path(struct view *v, const struct change *c)
 {
 	struct buf path = BUF_INIT(HOLD_CHANGE_MAX);
@@ -66,9 +68,10 @@ static void put_path(struct view *v, const struct change *c)
 
 		if (s->element) {
 			buf_printf(&path, "[%.*s=", SPAN_FMT(s->member));
-			buf_add_span(&path, bare(s->identity));
+			buf_add_span(&path, is_plain(bare(s->identity), "-_./:") ? bare(s->identity)
+										 : s->identity);
 			buf_add_char(&path, ']');
-		} else if (is_plain(s->member)) {
+		} else if (is_plain(s->member, "-_")) {
 			buf_add_str(&path, i > 0 ? "." : "");
 			buf_add_span(&path, s->member);
 		} else {
@@ -77,8 +80,9 @@ static void put_path(struct view *v, const struct change *c)
 			buf_add_char(&path, ']');
 		}
 	}
+	v->cut |= path.failed || path.len > PATH_SHOWN_MAX;
 	json_put_key(v->out, "path");
-	json_put_string(v->out, utf8_cut(buf_span(&path), 1024));
+	json_put_string(v->out, utf8_cut(buf_span(&path), PATH_SHOWN_MAX));
 	buf_free(&path);
 }
 
