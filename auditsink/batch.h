@@ -36,7 +36,9 @@ struct batch {
 
 	int64_t first_seq; /* once it is stored */
 
-	struct batch *next; /* in the writer's queue */
+	/* The writer's. */
+	struct batch *next;  /* in its queue */
+	size_t queued_bytes; /* what it was counted as when it came */
 	enum write_status status;
 	void (*done)(struct batch *b, enum write_status status);
 	void *userdata;

@@ -1,5 +1,6 @@
 #include "auditsink/drainer.h"
 
+#include <assert.h>
 #include <pthread.h>
 
 #include "auditsink/sink_metrics.h"
@@ -41,6 +42,7 @@ static enum pg_status store(struct drainer *d, struct spooled *list, unsigned co
 {
 	struct drain job = {.writer = d->writer, .group = list[0].batch, .status = PG_UNAVAILABLE};
 
+	assert(count > 0 && count <= GROUP_MAX);
 	for (unsigned i = 0; i < count; i++)
 		list[i].batch->next = i + 1 < count ? list[i + 1].batch : NULL;
 	if (pg_pool_run(d->pool, drain_job, &job) < 0)

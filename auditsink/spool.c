@@ -1,5 +1,6 @@
 #include "auditsink/spool.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -383,7 +384,8 @@ static int peek(struct spool *s, struct spooled *ret, unsigned max, size_t max_b
 			batch_free(ret[count].batch);
 			break;
 		}
-		bytes += bytes_of(ret[count++].batch);
+		ret[count].bytes = bytes_of(ret[count].batch);
+		bytes += ret[count++].bytes;
 	}
 	return (int)count;
 }
@@ -424,8 +426,9 @@ int spool_remove(struct spool *s, const struct spooled *list, unsigned count, st
 			run(s, "ROLLBACK", &ignored);
 	}
 	for (unsigned i = 0; rc == 0 && i < count; i++) {
+		assert(s->state.batches > 0 && s->state.bytes >= list[i].bytes);
 		s->state.batches--;
-		s->state.bytes -= bytes_of(list[i].batch);
+		s->state.bytes -= list[i].bytes;
 		s->state.full = false;
 	}
 	if (rc == 0)

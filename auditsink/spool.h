@@ -33,6 +33,7 @@ int spool_put(struct spool *s, const struct batch *list, enum write_status statu
 struct spooled {
 	struct batch *batch;
 	int64_t id;
+	size_t bytes; /* that it takes there, whatever becomes of the batch */
 };
 
 /*

@@ -1,5 +1,6 @@
 #include "auditsink/writer.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdio.h>
 
@@ -234,6 +235,7 @@ static struct batch *take_group(struct lane *l)
 
 static void count_queue(struct writer *w, int batches, size_t bytes)
 {
+	assert(batches > 0 || (w->batches > 0 && w->bytes >= bytes));
 	w->batches += (unsigned)batches;
 	w->bytes += batches > 0 ? bytes : -bytes;
 	metric_set(&sink_metrics[SINK_WRITE_QUEUE], w->batches);
@@ -247,7 +249,7 @@ static void finish_group(struct writer *w, struct batch *group)
 {
 	while (group) {
 		struct batch *b = group;
-		size_t bytes = batch_bytes(b);
+		size_t bytes = b->queued_bytes;
 
 		group = b->next;
 		b->next = NULL;
@@ -284,6 +286,7 @@ static void run_lane(struct pg_conn *c, bool usable, void *arg)
 	struct batch *group, *rest;
 
 	pthread_mutex_lock(&w->lock);
+	assert(l->running && l->head);
 	group = take_group(l);
 	pthread_mutex_unlock(&w->lock);
 	if (!usable)
@@ -305,6 +308,7 @@ int writer_submit(struct writer *w, struct batch *b)
 	struct lane *l;
 	int rc = -1;
 
+	assert(b->done);
 	pthread_mutex_lock(&w->lock);
 	l = w->batches < w->config.max_batches && bytes <= w->config.max_bytes - w->bytes
 		    ? find_lane(w, b->cluster)
@@ -312,6 +316,7 @@ int writer_submit(struct writer *w, struct batch *b)
 	if (l && (l->running || pg_pool_submit(w->config.pool, run_lane, l) == 0)) {
 		l->running = true;
 		b->next = NULL;
+		b->queued_bytes = bytes;
 		*l->tail = b;
 		l->tail = &b->next;
 		count_queue(w, 1, bytes);
@@ -354,6 +359,7 @@ void writer_free(struct writer *w)
 	while (w->lanes) {
 		struct lane *l = w->lanes;
 
+		assert(!l->head && !l->running);
 		w->lanes = l->next;
 		free(l);
 	}

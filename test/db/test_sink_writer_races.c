@@ -81,6 +81,12 @@ static const char triggers[] =
 	"DROP TRIGGER IF EXISTS behave ON holdpoint.audit_batch;"
 	"CREATE TRIGGER behave BEFORE INSERT ON holdpoint.audit_batch FOR EACH ROW "
 	"EXECUTE FUNCTION behave();"
+	"CREATE OR REPLACE FUNCTION behave_event() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+	"IF NEW.source = 'event_refused' AND NEW.username = 'alice' THEN RAISE 'never'; END IF;"
+	"RETURN NEW; END $$;"
+	"DROP TRIGGER IF EXISTS behave ON holdpoint.audit_event;"
+	"CREATE TRIGGER behave BEFORE INSERT ON holdpoint.audit_event FOR EACH ROW "
+	"EXECUTE FUNCTION behave_event();"
 	"ALTER SEQUENCE public.cuts RESTART";
 
 static void setup(void)
@@ -141,6 +147,7 @@ static const char *write_group(const char *const *sources)
 			usleep(1000);
 	}
 	ck_assert(writer_drain(writer, 20000));
+	ck_assert_int_eq(sink_metrics[SINK_WRITE_QUEUE_BYTES].value[0], 0);
 	return ends;
 }
 
@@ -153,6 +160,8 @@ static const struct {
 	/* Refused with its neighbours, then alone: they are stored one by one. */
 	{"SSFS", 3, {"slow", "good", "refused", "good"}},
 	{"SFSS", 3, {"slow", "refused", "good", "good"}},
+	/* A batch is another size when an event of it was set aside. */
+	{"SS", 1, {"slow", "event_refused"}},
 	/* The connection is lost when they are tried one by one: nothing is known of the rest. */
 	{"SFSFF", 2, {"slow", "refused", "good", "cut_once", "good"}},
 	/* What passes later is nobody's fault: the whole group is to be sent again. */
@@ -179,6 +188,8 @@ static const struct {
 	{3, 3, 1, 1, {"good", "refused", "cut_once", "good"}},
 	/* One that is refused is no batch that went into the database. */
 	{2, 2, 1, 1, {"good", "refused", "good"}},
+	/* An event that is set aside goes to quarantine, with its batch. */
+	{1, 2, 0, 0, {"event_refused", "good"}},
 	/* Those before one that cannot be taken now did go in. */
 	{1, 1, 3, 0, {"good", "later", "later", "good"}},
 };
@@ -190,6 +201,14 @@ static uint64_t in_spool(struct spool *s, uint64_t *ret_refused)
 	spool_get_state(s, &state);
 	*ret_refused = state.refused;
 	return state.batches;
+}
+
+static uint64_t bytes_in_spool(struct spool *s)
+{
+	struct spool_state state;
+
+	spool_get_state(s, &state);
+	return state.bytes;
 }
 
 START_TEST(sink_writer__what_the_drainer_moves_and_counts)
@@ -217,6 +236,8 @@ START_TEST(sink_writer__what_the_drainer_moves_and_counts)
 	drainer_stop(d);
 	ck_assert_uint_eq(in_spool(s, &refused), drains[_i].left);
 	ck_assert_uint_eq(refused, drains[_i].refused);
+	if (drains[_i].left == 0)
+		ck_assert_uint_eq(bytes_in_spool(s), 0);
 	ck_assert_int_eq(events_stored(), drains[_i].stored);
 	ck_assert_int_eq(sink_metrics[SINK_DRAINED].value[0] - before, drains[_i].drained);
 	spool_close(s);
