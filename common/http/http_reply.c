@@ -6,6 +6,7 @@
  * http_server_stop() may have to answer in a worker's place. It then marks the request abandoned:
  * the object lives on until the worker's own http_reply(), which finds the mark and only lets go.
  */
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -72,6 +73,7 @@ int http_suspend(struct http_request *r)
 {
 	struct http_server *s = r->server;
 
+	assert(!r->suspended && !r->response && atomic_load(&r->state) == REQ_HANDLING);
 	if (atomic_fetch_add(&s->suspended, 1) >= s->config.max_suspended) {
 		atomic_fetch_sub(&s->suspended, 1);
 		http_count_refusal(s, HTTP_REFUSED_SUSPENDED);
@@ -94,6 +96,8 @@ int http_suspend(struct http_request *r)
 /* Under suspended_lock. */
 static void resume(struct http_request *r, unsigned status, struct MHD_Response *response)
 {
+	assert(atomic_load(&r->state) == REQ_SUSPENDED && !r->response);
+	assert(atomic_load(&r->server->suspended) > 0);
 	r->status = status;
 	r->response = response;
 	atomic_store(&r->state, REQ_ANSWERED);
@@ -130,6 +134,7 @@ void http_reply(struct http_request *r, const struct http_answer *answer)
 		reply_suspended(r, answer);
 		return;
 	}
+	assert(!r->response); /* one answer a request */
 	r->status = answer->status;
 	r->response = make_response(r, answer);
 	r->body_follows = answer->body.len > 0;

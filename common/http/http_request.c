@@ -77,7 +77,9 @@ static void recycle(struct http_request *r)
 
 static void release_bytes(struct http_request *r)
 {
-	atomic_fetch_sub(&r->server->inflight_bytes, r->reserved);
+	const size_t before = atomic_fetch_sub(&r->server->inflight_bytes, r->reserved);
+
+	assert(before >= r->reserved);
 	http_count_bytes(r->server, -(int64_t)r->reserved);
 	r->reserved = 0;
 }
@@ -87,7 +89,10 @@ void http_request_unref(struct http_request *r)
 	struct http_server *s = r->server;
 	bool abandoned = r->abandoned;
 
-	if (atomic_fetch_sub(&r->refs, 1) > 1)
+	const int refs = atomic_fetch_sub(&r->refs, 1);
+
+	assert(refs > 0);
+	if (refs > 1)
 		return;
 	if (r->body_malloced)
 		free(r->body);

@@ -9,6 +9,7 @@
 #include "common/http/http_server.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <gnutls/abstract.h>
 #include <netdb.h>
@@ -44,7 +45,10 @@ static void name_peer(struct http_conn *c, struct MHD_Connection *mhd)
 
 void http_conn_unref(struct http_conn *c)
 {
-	if (atomic_fetch_sub(&c->refs, 1) > 1)
+	const int refs = atomic_fetch_sub(&c->refs, 1);
+
+	assert(refs > 0);
+	if (refs > 1)
 		return;
 	http_tls_creds_unref(c->creds);
 	free(c->client_name);

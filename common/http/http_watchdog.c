@@ -1,8 +1,8 @@
 /*
- * The watchdog: one thread a server that does what libmicrohttpd does not. It cuts connections whose
- * deadline has passed (libmicrohttpd only knows inactivity), notices when the client of a suspended
- * request has left (a suspended connection is not polled), and reads the certificate files again
- * when their folder changes (the folder, because Kubernetes swaps symbolic links).
+ * The watchdog: one thread a server that does what libmicrohttpd does not. It cuts connections
+ * whose deadline has passed (libmicrohttpd only knows inactivity), notices when the client of a
+ * suspended request has left (a suspended connection is not polled), and reads the certificate
+ * files again when their folder changes (the folder, because Kubernetes swaps symbolic links).
  *
  * Cutting is shutdown(2) on the socket: libmicrohttpd sees the end of the stream and closes as
  * usual. A socket is valid while its connection is in the list.

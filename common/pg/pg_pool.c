@@ -11,6 +11,7 @@
  */
 #include "common/pg/pg_pool.h"
 
+#include <assert.h>
 #include <pthread.h>
 
 #include "common/base/clock.h"
@@ -115,6 +116,7 @@ static struct job take_job(struct pg_pool *p)
 {
 	struct job job = p->ring[p->head];
 
+	assert(p->count > 0 && job.fn);
 	p->head = (p->head + 1) % p->ring_size;
 	p->count--;
 	metric_set(&metrics[M_QUEUED], p->count);
@@ -124,6 +126,7 @@ static struct job take_job(struct pg_pool *p)
 /* Puts a job back where it was taken from; its place is still free: submit leaves one spare. */
 static void untake_job(struct pg_pool *p, struct job job)
 {
+	assert(p->count < p->ring_size);
 	p->head = (p->head + p->ring_size - 1) % p->ring_size;
 	p->ring[p->head] = job;
 	p->count++;
@@ -153,6 +156,7 @@ static void wait_for_job(struct worker *w, int64_t until_us)
 {
 	struct pg_pool *p = w->pool;
 
+	assert(!w->idle);
 	w->next_idle = p->idle;
 	w->idle = true;
 	p->idle = w;
@@ -170,6 +174,7 @@ static void wait_for_job(struct worker *w, int64_t until_us)
 
 static void set_live(struct pg_pool *p, int change)
 {
+	assert(change > 0 || p->live > 0);
 	p->live = (unsigned)((int)p->live + change);
 	metric_set(&metrics[M_UP], p->live);
 	pthread_cond_broadcast(&p->changed);
@@ -462,6 +467,7 @@ void pg_pool_close(struct pg_pool *p)
 	pthread_mutex_unlock(&p->lock);
 	for (unsigned i = 0; i < p->thread_count; i++)
 		pthread_join(p->threads[i], NULL);
+	assert(p->live == 0);
 	pool_free(p);
 }
 
@@ -472,6 +478,7 @@ int pg_pool_submit(struct pg_pool *p, pg_job_fn fn, void *arg)
 	unsigned spare = p->thread_count > 0 ? p->thread_count - 1 : 0;
 	int rc = -1;
 
+	assert(fn);
 	pthread_mutex_lock(&p->lock);
 	if (!p->closing && p->count + spare < p->ring_size) {
 		p->ring[(p->head + p->count) % p->ring_size] =
