@@ -60,8 +60,8 @@ static void submit(struct housekeeping *h, struct task *task)
 		log_debug("housekeeping_postponed", LOG_STR("task", task->spec->stmt.name));
 }
 
-static enum pg_status record_policy(
-	struct housekeeping *h, struct pg_conn *conn, const struct policy_set *set, struct err *e)
+static enum pg_status record_policy(struct housekeeping *h, struct pg_conn *conn,
+	const struct policy_set *set, char *ret_sqlstate, struct err *e)
 {
 	const char *hex = strchr(policy_set_digest(set), ':');
 	char digest[80];
@@ -73,7 +73,7 @@ static enum pg_status record_policy(
 	params[1] = span_of(digest);
 	params[2] = policy_set_text(set);
 	params[3] = span_of(h->instance);
-	return pg_exec(conn, &policy_loaded, params, &rows, NULL, e);
+	return pg_exec(conn, &policy_loaded, params, &rows, ret_sqlstate, e);
 }
 
 static void record_job(struct pg_conn *conn, bool usable, void *arg)
@@ -81,18 +81,23 @@ static void record_job(struct pg_conn *conn, bool usable, void *arg)
 	struct housekeeping *h = arg;
 	struct policy_set *set;
 	enum pg_status status = PG_UNAVAILABLE;
+	char sqlstate[6] = "";
 	struct err e = {0};
+	bool never;
 
 	pthread_mutex_lock(&h->lock);
 	set = h->unrecorded ? policy_set_ref(h->unrecorded) : NULL;
 	pthread_mutex_unlock(&h->lock);
 	if (usable && set)
-		status = record_policy(h, conn, set, &e);
-	if (status == PG_REFUSED)
+		status = record_policy(h, conn, set, sqlstate, &e);
+	never = status == PG_REFUSED && pg_fault_of(sqlstate) == PG_FAULT_CONTENT;
+	if (never)
+		log_error("policy_never_recorded", LOG_STR("error", e.msg));
+	else if (status == PG_REFUSED)
 		log_warn("policy_not_recorded", LOG_STR("error", e.msg));
 	pthread_mutex_lock(&h->lock);
 	h->recording = false;
-	if (status == PG_OK && h->unrecorded == set) {
+	if ((status == PG_OK || never) && h->unrecorded == set) {
 		policy_set_unref(h->unrecorded);
 		h->unrecorded = NULL;
 	}

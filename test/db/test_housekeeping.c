@@ -31,7 +31,12 @@ static const char schema[] =
 	"CREATE FUNCTION holdpoint.ensure_partitions() RETURNS bigint LANGUAGE sql AS "
 	"$$SELECT nextval('partitions')$$;"
 	"CREATE FUNCTION holdpoint.outbox_prune() RETURNS bigint LANGUAGE plpgsql AS "
-	"$$BEGIN IF nextval('pruned') < 3 THEN RAISE 'not now'; END IF; RETURN 1; END$$;";
+	"$$BEGIN IF nextval('pruned') < 3 THEN RAISE 'not now'; END IF; RETURN 1; END$$;"
+	"CREATE SEQUENCE loads;"
+	"CREATE FUNCTION holdpoint.policy_loaded(text, bytea, text, text) RETURNS void "
+	"LANGUAGE plpgsql AS $$BEGIN IF nextval('loads') < 3 "
+	"THEN RAISE 'later' USING ERRCODE = '53100'; "
+	"ELSE RAISE 'never' USING ERRCODE = '23514'; END IF; END$$;";
 
 static struct pg_conn *conn;
 
@@ -56,6 +61,18 @@ static void wait_for(const char *sequence, int64_t wanted)
 	ck_assert_int_ge(count_of(sequence), wanted);
 }
 
+static struct policy_set *load_library(void)
+{
+	static const char *const paths[] = {HOLDPOINT_SOURCE_DIR "/test/e2e/policy.yaml"};
+	struct yaml_errors errors = {.text = BUF_INIT(1 << 20)};
+	struct policy_set *set = NULL;
+	int rc = policy_set_load(paths, 1, &set, &errors);
+
+	ck_assert_msg(rc == 0, "%s", buf_str(&errors.text));
+	buf_free(&errors.text);
+	return set;
+}
+
 START_TEST(housekeeping__goes_on_when_the_clock_is_set_back)
 {
 	const struct pg_pool_config config = {.database_url = getenv("HOLDPOINT_TEST_DATABASE_URL"),
@@ -64,6 +81,7 @@ START_TEST(housekeeping__goes_on_when_the_clock_is_set_back)
 		.queue_max = 10,
 		.statement_timeout_ms = 5000};
 	struct housekeeping *h;
+	struct policy_set *set;
 	struct pg_pool *pool;
 	struct err e;
 
@@ -71,9 +89,16 @@ START_TEST(housekeeping__goes_on_when_the_clock_is_set_back)
 	ck_assert_msg(pg_exec_text(conn, schema, NULL, &e) == PG_OK, "%s", e.msg);
 	ck_assert_msg(pg_pool_open(&config, true, &pool, &e) == 0, "%s", e.msg);
 	ck_assert_int_eq(housekeeping_open(pool, "c", "i", ROUND_MS, &h, &e), 0);
+	set = load_library();
+	housekeeping_policy_loaded(set, h);
+	policy_set_unref(set);
 	wait_for("expired", 2);
 	atomic_store(&wall_offset_s, -3600);
 	wait_for("expired", count_of("expired") + 3);
+	/* Tried again until it is known that it cannot be recorded. */
+	wait_for("loads", 3);
+	wait_for("expired", count_of("expired") + 3);
+	ck_assert_int_eq(count_of("loads"), 3);
 	/* Made once and not due again; what failed was tried again until it went well. */
 	ck_assert_int_eq(count_of("partitions"), 1);
 	ck_assert_int_eq(count_of("pruned"), 3);
