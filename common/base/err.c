@@ -3,38 +3,22 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "common/base/utf8.h"
+
 /* Here are the functions themselves. */
 #undef err_set
 #undef err_set_errno
 #undef err_prefix
 
-/* Where to cut s, of which only len bytes are kept, so that no UTF-8 sequence is torn. */
-static size_t utf8_cut(const char *s, size_t len)
-{
-	size_t back = 0;
-
-	while (back < 4 && back < len && ((unsigned char)s[len - back] & 0xc0) == 0x80)
-		back++;
-	return len - back;
-}
-
 /* A message goes to terminals and into one log line: nothing in it may move a cursor. */
 static void finish(struct err *e, size_t wanted)
 {
-	size_t len = wanted;
-
-	if (wanted >= sizeof(e->msg)) {
-		/* The byte that was cut off decides whether a sequence was torn, so the last one
-		 * that was kept is given up to look at it. */
-		len = utf8_cut(e->msg, sizeof(e->msg) - 2);
-		e->msg[len] = '\0';
-	}
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)e->msg[i];
-
-		if (c < 0x20 || c == 0x7f)
-			e->msg[i] = '?';
-	}
+	/* The byte that was cut off decides whether a sequence was torn, so the last one that was
+	 * kept is given up to look at it. */
+	if (wanted >= sizeof(e->msg))
+		e->msg[utf8_cut((struct span){e->msg, sizeof(e->msg) - 1}, sizeof(e->msg) - 2)
+				.len] = '\0';
+	utf8_make_printable(e->msg);
 }
 
 _printf_(2, 0) static void set_v(struct err *e, const char *fmt, va_list ap)

@@ -43,17 +43,20 @@ static void put_str(struct line *l, const char *s)
 	put(l, s, strlen(s));
 }
 
-/* Control characters, C1 ones too: a terminal would obey them. */
-static void put_control(struct line *l, unsigned code)
+/* What a terminal would obey, or nobody sees. */
+static void put_harmful(struct line *l, uint32_t cp)
 {
-	char hex[8];
-	int n = snprintf(hex, sizeof(hex), "\\u%04x", code);
+	char hex[16];
+	int n = cp < 0x10000 ? snprintf(hex, sizeof(hex), "\\u%04x", cp)
+			     : snprintf(hex, sizeof(hex), "\\u%04x\\u%04x",
+				       0xd800 + ((cp - 0x10000) >> 10), 0xdc00 + (cp & 0x3ff));
 	put(l, hex, (size_t)n);
 }
 
 static size_t put_char(struct line *l, const unsigned char *s, size_t len)
 {
-	size_t n = utf8_sequence((const char *)s, (const char *)s + len);
+	uint32_t cp;
+	size_t n = utf8_decode((const char *)s, (const char *)s + len, &cp);
 	if (n == 0) {
 		put_str(l, "\xef\xbf\xbd");
 		return 1;
@@ -63,10 +66,8 @@ static size_t put_char(struct line *l, const unsigned char *s, size_t len)
 		put(l, escaped, 2);
 	} else if (s[0] == '\n') {
 		put_str(l, "\\n");
-	} else if (s[0] < 0x20 || s[0] == 0x7f) {
-		put_control(l, s[0]);
-	} else if (s[0] == 0xc2 && s[1] < 0xa0) {
-		put_control(l, s[1]);
+	} else if (utf8_is_harmful(cp)) {
+		put_harmful(l, cp);
 	} else {
 		put(l, (const char *)s, n);
 	}

@@ -35,18 +35,43 @@ bool utf8_is_harmful(uint32_t cp)
 	return low < ARRAY_LEN(harmful) && cp >= harmful[low].first;
 }
 
+/* What stands for the character at p, of *ret_len bytes; NUL: it stands for itself. */
+static char stand_in(const char *p, const char *end, size_t *ret_len)
+{
+	uint32_t cp = 0;
+	size_t n = utf8_decode(p, end, &cp);
+
+	*ret_len = n ? n : 1;
+	if (n > 0 && !utf8_is_harmful(cp))
+		return 0;
+	return cp == '\n' || cp == '\t' ? ' ' : '?';
+}
+
 void utf8_put_printable(struct buf *out, struct span text)
 {
-	for (size_t i = 0; i < text.len;) {
-		uint32_t cp = 0;
-		size_t n = utf8_decode(text.ptr + i, text.ptr + text.len, &cp);
+	for (size_t i = 0, n; i < text.len; i += n) {
+		char c = stand_in(text.ptr + i, text.ptr + text.len, &n);
 
-		if (n == 0 || utf8_is_harmful(cp))
-			buf_add_char(out, cp == '\n' || cp == '\t' ? ' ' : '?');
+		if (c)
+			buf_add_char(out, c);
 		else
 			buf_add(out, text.ptr + i, n);
-		i += n ? n : 1;
 	}
+}
+
+void utf8_make_printable(char *s)
+{
+	char *out = s, *end = s + strlen(s);
+
+	for (size_t n; s < end; s += n) {
+		char c = stand_in(s, end, &n);
+
+		if (c)
+			*out++ = c;
+		else
+			out = (char *)memmove(out, s, n) + n;
+	}
+	*out = 0;
 }
 
 bool utf8_valid(struct span s)

@@ -91,6 +91,9 @@ bool utf8_is_harmful(uint32_t cp);
  * harmful or not UTF-8. */
 void utf8_put_printable(struct buf *out, struct span text);
 
+/* The same in place. */
+void utf8_make_printable(char *s);
+
 /* Puts spaces in place of it; lines stay. */
 static inline void utf8_blank_harmful(char *s, size_t len)
 {

@@ -3,6 +3,8 @@
  */
 #include "common/yaml/errors.h"
 
+#include "common/base/utf8.h"
+
 #include "common/base/err.h"
 
 #include <stdarg.h>
@@ -20,9 +22,7 @@ static void errors_addv(struct yaml_errors *errors, const struct tree_file *file
 
 	char message[ERR_MSG_MAX];
 	vsnprintf(message, sizeof message, fmt, args);
-	for (char *p = message; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = ' ';
+	utf8_make_printable(message);
 	if (file && line)
 		buf_printf(&errors->text, "%s:%u:%u: %s\n", file->path, line, column, message);
 	else if (file)

@@ -53,9 +53,7 @@ void cel_issue_at(struct cel_compiler *c, uint32_t off, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(i->message, sizeof i->message, fmt, ap);
 	va_end(ap);
-	for (char *p = i->message; *p; p++) /* what is quoted may contain anything */
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = '?';
+	utf8_make_printable(i->message); /* what is quoted may contain anything */
 }
 
 /* ---- near misses ---- */

@@ -38,7 +38,9 @@ START_TEST(err__control_characters_cannot_move_a_cursor)
 	struct err e;
 
 	err_set(&e, "a\nb\x1b[2Jc\x7f");
-	ck_assert_str_eq(e.msg, "a?b?[2Jc?");
+	ck_assert_str_eq(e.msg, "a b?[2Jc?");
+	err_set(&e, "gr\u00fcn \u202eb\xc2\x85\u200b\xff");
+	ck_assert_str_eq(e.msg, "gr\u00fcn ?b???");
 }
 END_TEST
 

@@ -98,6 +98,7 @@ static const struct {
 	{"\\u009b31m", SPAN("\xc2\x9b"
 			    "31m")},
 	{"\\u007f\\u0000", SPAN("\x7f\0")},
+	{"\\u202e\\u2066\\u200b\\udb40\\udc41", SPAN("\u202e\u2066\u200b\U000E0041")},
 	{"\xef\xbf\xbd(", SPAN("\xc3(")},
 	{"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", SPAN("\xed\xa0\x80")},
 	{"\xef\xbf\xbd\xef\xbf\xbd", SPAN("\xc0\xaf")},

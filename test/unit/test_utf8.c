@@ -83,6 +83,31 @@ START_TEST(utf8__blank_harmful)
 }
 END_TEST
 
+static const struct {
+	const char *expected, *text;
+} printables[] = {
+	{"", ""},
+	{"caf\u00e9 \U0001F600", "caf\u00e9 \U0001F600"},
+	{"a b c", "a\nb\tc"},
+	{"?[2J?2J?", "\x1b[2J\xc2\x9b"
+		     "2J\x7f"},
+	{"a?b?", "a\u202eb\U000E0041"},
+	{"??a", "\xff\xe2\x61"},
+};
+
+START_TEST(utf8__printable)
+{
+	_cleanup_(buf_free) struct buf b = BUF_INIT(64);
+	char text[64];
+
+	snprintf(text, sizeof(text), "%s", printables[_i].text);
+	utf8_put_printable(&b, span_of(text));
+	utf8_make_printable(text);
+	ck_assert_str_eq(text, printables[_i].expected);
+	ck_assert(span_eq_str(buf_span(&b), printables[_i].expected));
+}
+END_TEST
+
 START_TEST(utf8__cut)
 {
 	struct span got = utf8_cut(cuts[_i].text, cuts[_i].max);
@@ -183,6 +208,7 @@ int main(void)
 	tcase_add_loop_test(t, utf8__sequence, 0, ARRAY_LEN(sequences));
 	tcase_add_loop_test(t, utf8__cut, 0, ARRAY_LEN(cuts));
 	tcase_add_loop_test(t, utf8__blank_harmful, 0, ARRAY_LEN(blanks));
+	tcase_add_loop_test(t, utf8__printable, 0, ARRAY_LEN(printables));
 	tcase_add_loop_test(t, utf8__valid, 0, ARRAY_LEN(sequences));
 	tcase_add_test(t, utf8__encode_is_the_inverse_of_decode);
 	tcase_add_loop_test(t, utf8__harmful, 0, ARRAY_LEN(harmful));
