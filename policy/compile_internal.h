@@ -13,11 +13,10 @@ struct compiler {
 void *compiler_alloc(struct compiler *c, const struct node *n, size_t count, size_t size);
 /* Lower-case letters, digits, '-' and, with dots, '.'; at most max characters. */
 bool compiler_is_name(struct span s, bool dots, size_t max);
-
-/* ---- compile_set.c ---- */
-
+/* NULL when there is none of that name. */
+const struct named_set *set_find(const struct policy_set *set, struct span name);
 /* NULL with the error added at n, when no set of that name is loaded. */
-const struct named_set *compile_find_set(
+const struct named_set *compiler_find_set(
 	struct compiler *c, struct span name, const struct node *n);
 
 /* ---- compile_match.c ---- */

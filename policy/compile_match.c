@@ -55,7 +55,7 @@ static struct patterns compile_selected(
 {
 	if (sets && s.ptr[0] == '@') {
 		const struct named_set *set =
-			compile_find_set(c, (struct span){s.ptr + 1, s.len - 1}, at);
+			compiler_find_set(c, (struct span){s.ptr + 1, s.len - 1}, at);
 		if (set && !set->namespaces.count)
 			errors_add_at(c->errors, at, "the set \"%.*s\" has no namespaces",
 				SPAN_FMT(set->name));
@@ -139,7 +139,7 @@ static struct subjects subjects_of_set(struct compiler *c, const struct source_s
 {
 	if (s->namespace_.at)
 		errors_add_at(c->errors, s->namespace_.at, "only a ServiceAccount has a namespace");
-	const struct named_set *set = compile_find_set(c, s->name.s, s->name.at);
+	const struct named_set *set = compiler_find_set(c, s->name.s, s->name.at);
 	if (set && !set->subjects.count)
 		errors_add_at(c->errors, s->name.at, "the set \"%.*s\" has no subjects",
 			SPAN_FMT(set->name));

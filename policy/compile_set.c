@@ -2,23 +2,6 @@
 #include "common/yaml/errors.h"
 #include "policy/compile_internal.h"
 
-static const struct named_set *find(const struct policy_set *set, struct span name)
-{
-	for (size_t i = 0; i < set->set_count; i++)
-		if (span_eq(set->sets[i].name, name))
-			return &set->sets[i];
-	return NULL;
-}
-
-const struct named_set *compile_find_set(struct compiler *c, struct span name, const struct node *n)
-{
-	const struct named_set *found = find(c->set, name);
-	if (!found)
-		errors_add_at(
-			c->errors, n, "no GuardrailSet named \"%.*s\" is loaded", SPAN_FMT(name));
-	return found;
-}
-
 static void check_subjects(struct compiler *c, const struct yaml_list *list)
 {
 	const struct source_subject *items = list->items;
@@ -61,7 +44,7 @@ static void compile_name(struct compiler *c, const struct source_metadata *m, st
 	if (!compiler_is_name(m->name.s, true, 253))
 		errors_add_at(c->errors, m->name.at,
 			"a set's name is made of lower-case letters, digits, \"-\" and \".\"");
-	if (find(c->set, m->name.s))
+	if (set_find(c->set, m->name.s))
 		errors_add_at(c->errors, m->name.at, "a set named \"%.*s\" is loaded already",
 			SPAN_FMT(m->name.s));
 	ret->name = m->name.s;

@@ -1,4 +1,5 @@
-/* What all parts of compiling a policy stand on: memory with an error, names. */
+/* What all parts of compiling a policy stand on: memory with an error, names, the sets
+ * that were loaded before. */
 #include "policy/compile_internal.h"
 
 #include "common/yaml/errors.h"
@@ -24,4 +25,22 @@ bool compiler_is_name(struct span s, bool dots, size_t max)
 			return false;
 	}
 	return true;
+}
+
+const struct named_set *set_find(const struct policy_set *set, struct span name)
+{
+	for (size_t i = 0; i < set->set_count; i++)
+		if (span_eq(set->sets[i].name, name))
+			return &set->sets[i];
+	return NULL;
+}
+
+const struct named_set *compiler_find_set(
+	struct compiler *c, struct span name, const struct node *n)
+{
+	const struct named_set *found = set_find(c->set, name);
+	if (!found)
+		errors_add_at(
+			c->errors, n, "no GuardrailSet named \"%.*s\" is loaded", SPAN_FMT(name));
+	return found;
 }

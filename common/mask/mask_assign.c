@@ -3,6 +3,7 @@
  * (a=b&c=d; a=b;c=d), YAML and headers (name: value), JSON that does not parse ("name":"value"),
  * XML (<name>value</name>) and SQL (PASSWORD 'value'). Where the value ends: mask_pair.c.
  */
+#include "common/mask/mask_base64_internal.h"
 #include "common/mask/mask_layers_internal.h"
 #include "common/mask/mask_pair_internal.h"
 #include "common/mask/mask_text_internal.h"

@@ -2,8 +2,8 @@
  * Base64 as people write it: either alphabet, line breaks, padding or none. Lax on purpose: whoever
  * reads it later may be lax too. The strict reader is in common/base.
  */
+#include "common/mask/mask_base64_internal.h"
 #include "common/mask/mask_bytes_internal.h"
-#include "common/mask/mask_layers_internal.h"
 
 #define BASE64_LEN_MIN 16
 

@@ -9,6 +9,7 @@
 #define ZLIB_CONST
 #include <zlib.h>
 
+#include "common/mask/mask_base64_internal.h"
 #include "common/mask/mask_bytes_internal.h"
 #include "common/mask/mask_layers_internal.h"
 #include "common/mask/mask_text_internal.h"

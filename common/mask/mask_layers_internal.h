@@ -19,14 +19,3 @@ int mask_base64_run(struct mask_frame *f, size_t off, size_t len) _must_check_;
  * is full. (mask_utf16.c) */
 bool mask_is_utf16(struct span s);
 struct span mask_from_utf16(struct span s, struct arena *arena);
-
-/* ---- mask_base64.c ---- */
-
-/* Room for what len bytes of base64 spell. */
-#define MASK_BASE64_DECODED_MAX(len) ((len) / 4 * 3 + 4)
-
-bool mask_may_be_base64(struct span s);
-/* What s spells, written from begin on. */
-struct span mask_decode_base64(struct span s, char *begin);
-/* Does base64 spell text, to judge by its first eight bytes? */
-bool mask_base64_is_text(struct span s);
