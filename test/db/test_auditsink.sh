@@ -202,6 +202,22 @@ rc=0 && wait "$pid" || rc=$?
 equals 0 "$rc" "exit code after SIGTERM"
 grep -q '"event":"stopped"' "$stack_dir/sink.log" || fail "no word of stopping"
 
+at "posts are taken while load balancers turn away"
+sink_start --shutdown-delay=10m
+pid=${stack_pid[sink]}
+kill -TERM "$pid"
+for ((i = 0; i < 100; i++)); do
+  ready=$(curl -sS -o /dev/null -w '%{http_code}' "${stack_plain[sink]}/readyz")
+  [[ $ready == 503 ]] && break
+  sleep 0.1
+done
+equals 503 "$ready" "readiness while leaving"
+list "$(event leaving)" >"$dir/leaving"
+answers 200 '"result":"stored"' "$dir/leaving"
+kill -TERM "$pid"
+rc=0 && wait "$pid" || rc=$?
+equals 0 "$rc" "exit code after the second SIGTERM"
+
 at "with a spool, an outage costs nothing"
 database() { # off|on: as far as the sink can tell
   psql -q -X "$HOLDPOINT_TEST_DATABASE_URL" -c "ALTER ROLE auditsink $([[ $1 == on ]] || echo NO)LOGIN" -c "SELECT
