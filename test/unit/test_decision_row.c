@@ -1,0 +1,179 @@
+/* A decision record as one line of a COPY: what PostgreSQL gives a meaning to, and what is absent.
+ */
+#include "webhook/record/decision_row.h"
+
+#include <check.h>
+#include <stdio.h>
+
+#include "support/run_tests.h"
+
+static struct buf out = BUF_INIT(1 << 20);
+
+static void teardown(void)
+{
+	buf_free(&out);
+}
+
+enum { COLUMNS = 27 };
+
+/* In the order of decision_row_copy_sql. */
+static const char *const names[COLUMNS] = {"recorded_at", "cluster", "decision_id", "time",
+	"instance", "endpoint", "request_uid", "username", "groups", "operation", "api_group",
+	"api_version", "resource", "subresource", "namespace", "name", "policy", "rule", "rules",
+	"policy_digest", "action", "enforcement", "allowed", "hold_id", "dry_run", "latency_us",
+	"message"};
+
+static const struct policy_rule_info deletes = {"agents", "deletes", POLICY_HOLD, POLICY_ENFORCE,
+					     NULL},
+				     watched = {
+					     "prod", "watched", POLICY_DENY, POLICY_DRY_RUN, NULL};
+static const struct policy_match held[] = {
+	{&watched, POLICY_AUDIT, SPAN("w"), false, false},
+	{&deletes, POLICY_HOLD, SPAN("m"), false, false},
+};
+static const struct policy_decision
+	no_rule = {.action = POLICY_NONE},
+	hold = {.action = POLICY_HOLD, .matches = held, .match_count = 2, .decisive = &held[1]},
+	dry_run = {.action = POLICY_AUDIT, .matches = held, .match_count = 1, .decisive = &held[0]};
+
+static const struct span plain_groups[] = {{"ai", 2}, {"dev", 3}};
+static const struct span odd_groups[] = {{"a\"b\\c", 5}, {"d\te\n", 4}, {"", 0}};
+
+static const struct {
+	const char *column, *expected;
+	struct policy_request request;
+	struct decision_record record;
+	const struct policy_decision *decision;
+} cases[] = {
+	{"cluster", "c\\t1", {0}, {0}, &no_rule},
+	{"decision_id", "id", {0}, {0}, &no_rule},
+	{"instance", "pod-1", {0}, {0}, &no_rule},
+	{"endpoint", "validate", {0}, {0}, &no_rule},
+	{"time", "2026-01-02 03:04:05.000067+00", {.now_us = INT64_C(1767323045000067)}, {0},
+		&no_rule},
+	{"recorded_at", "2026-01-02 03:04:05.000067+00", {.now_us = INT64_C(1767323045000067)}, {0},
+		&no_rule},
+	{"request_uid", "\\N", {0}, {0}, &no_rule},
+	{"request_uid", "u-1", {0}, {.request_uid = SPAN("u-1")}, &no_rule},
+	{"username", "a\\\\b\\tc\\nd\\re?", {.username = SPAN("a\\b\tc\nd\re\0")}, {0}, &no_rule},
+	{"groups", "{}", {0}, {0}, &no_rule},
+	{"groups", "{\"ai\",\"dev\"}", {.groups = plain_groups, .group_count = 2}, {0}, &no_rule},
+	{"groups", "{\"a\\\\\"b\\\\\\\\c\",\"d\\te\\n\",\"\"}",
+		{.groups = odd_groups, .group_count = 3}, {0}, &no_rule},
+	{"operation", "DELETE", {.operation = OPERATION_DELETE}, {0}, &no_rule},
+	{"operation", "get", {.endpoint = ENDPOINT_AUTHORIZE, .verb = SPAN("get")}, {0}, &no_rule},
+	{"api_group", "", {0}, {0}, &no_rule},
+	{"api_group", "apps", {.api_group = SPAN("apps")}, {0}, &no_rule},
+	{"resource", "pods", {.resource = SPAN("pods")}, {0}, &no_rule},
+	{"name", "", {0}, {0}, &no_rule},
+	{"name", "web", {.name = SPAN("web")}, {0}, &no_rule},
+	{"name", "/metrics", {.name = SPAN("web"), .path = SPAN("/metrics")}, {0}, &no_rule},
+	{"policy", "\\N", {0}, {0}, &no_rule},
+	{"policy", "agents", {0}, {0}, &hold},
+	{"rule", "deletes", {0}, {0}, &hold},
+	{"rules", "{}", {0}, {0}, &no_rule},
+	{"rules", "{\"prod/watched\",\"agents/deletes\"}", {0}, {0}, &hold},
+	{"policy_digest", "\\N", {0}, {0}, &no_rule},
+	{"policy_digest", "\\\\xabcd", {0}, {.policy_digest = "sha256:abcd"}, &no_rule},
+	{"action", "Allow", {0}, {0}, &no_rule},
+	{"action", "Hold", {0}, {0}, &hold},
+	{"action", "Deny", {0}, {0}, &dry_run},
+	{"enforcement", "Enforce", {0}, {0}, &no_rule},
+	{"enforcement", "DryRun", {0}, {0}, &dry_run},
+	{"allowed", "f", {0}, {0}, &no_rule},
+	{"allowed", "t", {0}, {.allowed = true}, &no_rule},
+	{"hold_id", "\\N", {0}, {0}, &hold},
+	{"hold_id", "42", {0}, {.hold_id = 42}, &hold},
+	{"dry_run", "t", {.dry_run = true}, {0}, &no_rule},
+	{"latency_us", "17", {0}, {.latency_us = 17}, &no_rule},
+	{"latency_us", "2147483647", {0}, {.latency_us = UINT64_C(1) << 40}, &no_rule},
+	{"message", "\\N", {0}, {0}, &no_rule},
+	{"message", "two\\nlines", {0}, {.message = SPAN("two\nlines")}, &no_rule},
+	{"message", "\\\\N", {0}, {.message = SPAN("\\N")}, &no_rule},
+};
+
+/* The column of the row that was written; fails unless it is one row of all columns. */
+static const char *column_of_row(const char *name)
+{
+	static char field[8192];
+	const char *at = buf_str(&out);
+	const char *newline = strchr(at, '\n');
+	int column = 0, tabs = 0;
+
+	ck_assert_ptr_nonnull(newline);
+	ck_assert_int_eq(newline[1], '\0');
+	for (const char *p = at; *p; p++)
+		tabs += *p == '\t';
+	ck_assert_int_eq(tabs, COLUMNS - 1);
+	while (strcmp(names[column], name) != 0)
+		ck_assert_int_lt(++column, COLUMNS);
+	for (; column > 0; column--)
+		at = strchr(at, '\t') + 1;
+	snprintf(field, sizeof(field), "%.*s", (int)strcspn(at, "\t\n"), at);
+	return field;
+}
+
+START_TEST(decision_row__column)
+{
+	struct decision_record r = cases[_i].record;
+
+	r.decision_id = "id";
+	r.endpoint = "validate";
+	r.request = &cases[_i].request;
+	r.decision = cases[_i].decision;
+	buf_reset(&out);
+	decision_row_put(&out, "c\t1", "pod-1", &r);
+	ck_assert(!out.failed);
+	ck_assert_str_eq(column_of_row(cases[_i].column), cases[_i].expected);
+}
+END_TEST
+
+START_TEST(decision_row__columns_are_those_of_the_copy)
+{
+	const char *at = strchr(decision_row_copy_sql, '(') + 1;
+
+	for (int i = 0; i < COLUMNS; i++) {
+		size_t len = strcspn(at, ",)");
+
+		ck_assert_uint_eq(len, strlen(names[i]));
+		ck_assert_mem_eq(at, names[i], len);
+		at += len + (i + 1 < COLUMNS ? strlen(", ") : 0);
+	}
+	ck_assert_int_eq(*at, ')');
+}
+END_TEST
+
+START_TEST(decision_row__what_is_too_much_is_cut)
+{
+	static struct span many[1000];
+	static char words[10000];
+	const struct policy_request q = {.groups = many, .group_count = ARRAY_LEN(many)};
+	struct decision_record r = {.decision_id = "id",
+		.endpoint = "validate",
+		.request = &q,
+		.decision = &no_rule,
+		.message = {words, sizeof(words)}};
+	unsigned groups = 1;
+
+	memset(words, 'x', sizeof(words));
+	for (size_t i = 0; i < ARRAY_LEN(many); i++)
+		many[i] = SPAN("g");
+	buf_reset(&out);
+	decision_row_put(&out, "c1", "pod-1", &r);
+	ck_assert_uint_eq(strlen(column_of_row("message")), 4096);
+	for (const char *p = column_of_row("groups"); *p; p++)
+		groups += *p == ',';
+	ck_assert_uint_eq(groups, 256);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *t = tcase_create("decision_row");
+
+	tcase_add_checked_fixture(t, NULL, teardown);
+	tcase_add_loop_test(t, decision_row__column, 0, ARRAY_LEN(cases));
+	tcase_add_test(t, decision_row__columns_are_those_of_the_copy);
+	tcase_add_test(t, decision_row__what_is_too_much_is_cut);
+	return run_tests(t);
+}
