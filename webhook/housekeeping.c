@@ -36,7 +36,8 @@ struct housekeeping {
 };
 
 static const struct pg_stmt policy_loaded = {.name = "policy_loaded",
-	.sql = "SELECT holdpoint.policy_loaded($1, $2, $3, $4)",
+	.sql = "SELECT holdpoint.policy_loaded(p_cluster => $1, p_digest => $2, "
+	       "p_text => $3, p_instance => $4)",
 	.param_count = 4};
 
 static void run_task(struct pg_conn *conn, bool usable, void *arg)

@@ -214,7 +214,8 @@ static struct span array_literal(const struct look *l, struct buf *out)
 static int ask(struct hold_wait *w, struct pg_conn *conn, struct look *l)
 {
 	static const struct pg_stmt states = {.name = "hold_states",
-		.sql = "SELECT hold_id FROM holdpoint.hold_states($1) WHERE state <> 'pending'",
+		.sql = "SELECT hold_id FROM holdpoint.hold_states(p_ids => $1) WHERE state <> "
+		       "'pending'",
 		.param_count = 1};
 	_cleanup_(buf_free) struct buf literal = BUF_INIT(1 << 20);
 	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
@@ -231,7 +232,7 @@ static int ask(struct hold_wait *w, struct pg_conn *conn, struct look *l)
 		return status == PG_UNAVAILABLE ? -1 : 0;
 	}
 	for (int i = 0; i < pg_result_rows(rows); i++)
-		wake_hold(w, pg_result_int(rows, i, 0));
+		wake_hold(w, pg_result_int_of(rows, i, "hold_id"));
 	return 0;
 }
 

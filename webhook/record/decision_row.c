@@ -160,7 +160,7 @@ static void put_what(struct buf *b, const struct decision_record *r)
 	put_field(b, q->path.ptr ? q->path : q->name.ptr ? q->name : SPAN(""));
 }
 
-static void put_outcome(struct buf *b, const struct decision_record *r)
+static void put_verdict(struct buf *b, const struct decision_record *r)
 {
 	const struct policy_rule_info *rule =
 		r->decision->decisive ? r->decision->decisive->rule : NULL;
@@ -196,5 +196,5 @@ void decision_row_put(
 	put_field(b, span_of(instance));
 	put_literal(b, r->endpoint);
 	put_what(b, r);
-	put_outcome(b, r);
+	put_verdict(b, r);
 }
