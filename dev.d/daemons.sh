@@ -67,14 +67,9 @@ sink_start() {
     --database-url="$(stack_database_url auditsink)" "$@"
 }
 
-# daemon_start NAME COMMAND...: returns when it is ready. Both its ports are chosen by the kernel,
-# unless stack_url[NAME] says which it had: a daemon that is started again keeps its addresses.
-daemon_start() {
-  local name=$1 log=$stack_dir/$1.log listen plain
+daemon_launch() {
+  local name=$1 log=$stack_dir/$1.log
   shift
-  listen=${stack_url[$name]:-https://127.0.0.1:0} plain=${stack_plain[$name]:-http://127.0.0.1:0}
-  set -- "$@" --listen="${listen#https://}" --metrics-listen="${plain#http://}"
-  [[ -s $log ]] && mv "$log" "$log.$(date -u +%H%M%S.%N)"
   : >"$log"
   if ((stack_detach)); then
     setsid "$@" </dev/null >>"$log" 2>&1 &
@@ -83,11 +78,27 @@ daemon_start() {
   fi
   stack_pid[$name]=$!
   echo "$!" >"$stack_dir/$name.pid"
-  daemon_wait "$name" || {
-    note "$name did not get ready; the end of $log:"
-    tail -n 20 "$log" >&2
-    return 1
-  }
+}
+
+# daemon_start NAME COMMAND...: returns when it is ready. Both its ports are chosen by the kernel,
+# unless stack_url[NAME] says which it had: a daemon that is started again keeps its addresses.
+daemon_start() {
+  local name=$1 log=$stack_dir/$1.log listen plain
+  shift
+  listen=${stack_url[$name]:-https://127.0.0.1:0} plain=${stack_plain[$name]:-http://127.0.0.1:0}
+  set -- "$@" --listen="${listen#https://}" --metrics-listen="${plain#http://}"
+  [[ -s $log ]] && mv "$log" "$log.$(date -u +%H%M%S.%N)"
+  # The port of one that is started again may be somebody's for a moment: any client's, for example.
+  local attempt
+  for attempt in 1 2 3 4 5 6 7 8 9 10; do
+    daemon_launch "$name" "$@"
+    daemon_wait "$name" && return
+    grep -qF 'Address already in use' "$log" || break
+    sleep 1
+  done
+  note "$name did not get ready; the end of $log:"
+  tail -n 20 "$log" >&2
+  return 1
 }
 
 daemon_wait() {
