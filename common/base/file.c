@@ -10,18 +10,20 @@
 int file_read_fd(int fd, struct buf *out, struct err *e)
 {
 	char chunk[16384];
-	ssize_t n;
+	ssize_t n = 1;
 
-	while (!out->failed) {
+	while (!out->failed && n != 0) {
 		n = read(fd, chunk, sizeof(chunk));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_set_errno(e, errno, "cannot be read");
-		if (n == 0)
-			return 0;
-		buf_add(out, chunk, (size_t)n);
+		if (n < 0 && errno != EINTR)
+			break;
+		if (n > 0)
+			buf_add(out, chunk, (size_t)n);
 	}
+	explicit_bzero(chunk, sizeof(chunk)); /* it may have been a credential */
+	if (n < 0)
+		return err_set_errno(e, errno, "cannot be read");
+	if (!out->failed)
+		return 0;
 	if (out->max % (1 << 20) == 0)
 		return err_set(e, "larger than %zu MiB", out->max >> 20);
 	return err_set(e, "larger than %zu bytes", out->max);
