@@ -211,6 +211,23 @@ START_TEST(hold_change__without_memory_nothing_is_shown)
 }
 END_TEST
 
+/* With the buffer full, or without memory for its first byte. */
+START_TEST(hold_change__without_room_nothing_is_shown)
+{
+	struct buf none = BUF_INIT(0);
+	struct review r;
+	struct err e;
+
+	change_of("UPDATE", "configmaps",
+		",\"oldObject\":{\"data\":{\"a\":\"1\"}},\"object\":{\"data\":{\"a\":\"2\"}}");
+	ck_assert_int_eq(review_read_admission(
+				 (struct span){buf_str(&text), text.len}, 1000000, arena, &r, &e),
+		REVIEW_OK);
+	ck_assert_int_eq(hold_change_put(masker, &r.request, arena, &none, &cut), -1);
+	buf_free(&none);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = tcase_create("hold_change");
@@ -223,5 +240,6 @@ int main(void)
 	tcase_add_test(t, hold_change__a_large_object_is_cut_and_said_to_be);
 	tcase_add_test(t, hold_change__differences_beyond_the_limit_are_counted);
 	tcase_add_test(t, hold_change__without_memory_nothing_is_shown);
+	tcase_add_test(t, hold_change__without_room_nothing_is_shown);
 	return run_tests(t);
 }

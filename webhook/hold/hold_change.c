@@ -116,6 +116,8 @@ static int put_difference(const struct change *c, void *userdata)
 {
 	struct view *v = userdata;
 
+	if (v->out->failed)
+		return -1;
 	if (v->out->len > v->limit - v->limit / 8) {
 		v->omitted++;
 		v->cut = true;
