@@ -1,8 +1,9 @@
 /*
- * What the files of the HTTP server share: http_server.c (start, stop, connections), http_request.c
- * (one exchange up to the handler), http_head.c (headers), http_reply.c (answers, suspended
- * requests), http_watchdog.c (deadlines, clients that left, changed files), http_tls.c
- * (certificates), http_transport.c (bytes under TLS), http_listen.c, http_metrics.c.
+ * What the files of the HTTP server share: http_server.c (start, stop), http_conn.c (connections),
+ * http_lifetime.c (when requests and the server are freed), http_request.c (one exchange up to the
+ * handler), http_head.c (headers), http_reply.c (answers, suspended requests), http_watchdog.c
+ * (deadlines, clients that left, changed files), http_tls.c (certificates), http_transport.c (bytes
+ * under TLS), http_listen.c, http_metrics.c.
  *
  * Locking. Everything of a request belongs to libmicrohttpd's thread until http_suspend(), to the
  * worker until http_reply(), then to libmicrohttpd's thread again. http_server.conn_lock guards the
@@ -60,6 +61,10 @@ struct http_conn {
 	char peer[HTTP_PEER_MAX];
 };
 
+/* Counts and lists it. NULL: no memory. */
+struct http_conn *http_conn_new(struct http_server *s, struct MHD_Connection *mhd);
+/* The socket is about to be closed: takes it off the list, and gives one reference back. */
+void http_conn_end(struct http_conn *c);
 void http_conn_unref(struct http_conn *c);
 /* From now on a request must arrive within the time for a body. */
 void http_conn_set_deadline(struct http_conn *c);
@@ -133,7 +138,16 @@ struct http_server {
 	unsigned cached;
 };
 
+/* ---- http_lifetime.c ---- */
+
+/* A kept request or a new one, nothing set but its arena and server. NULL: no memory. */
+struct http_request *http_request_new(struct http_server *s);
+void http_request_unref(struct http_request *r);
+/* Gives what it reserved of the budget of bytes in flight back. */
+void http_request_release_bytes(struct http_request *r);
 void http_server_unref(struct http_server *s);
+
+/* ---- http_request.c ---- */
 
 /* MHD_OPTION_URI_LOG_CALLBACK: a request begins. */
 void *http_request_begin(void *server, const char *uri, struct MHD_Connection *mhd);
@@ -144,8 +158,8 @@ enum MHD_Result http_request_step(void *server, struct MHD_Connection *mhd, cons
 /* MHD_OPTION_NOTIFY_COMPLETED. */
 void http_request_end(void *server, struct MHD_Connection *mhd, void **request,
 	enum MHD_RequestTerminationCode why);
-void http_request_unref(struct http_request *r);
-void http_request_free(struct http_request *r); /* one that is in no use at all */
+
+/* ---- http_reply.c ---- */
 
 /* Hands r->response to libmicrohttpd. */
 enum MHD_Result http_reply_queue(struct http_request *r);

@@ -1,8 +1,7 @@
 /*
  * One exchange up to the handler, driven by libmicrohttpd: the request line, the headers (where
  * everything that can be refused is refused, because a reply can be queued only then or after the
- * last byte), the body into one buffer, the handler. Requests with their arenas are kept and used
- * again, so an ordinary one allocates nothing here.
+ * last byte), the body into one buffer, the handler.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -12,106 +11,16 @@
 #include "common/base/log.h"
 #include "common/http/http_internal.h"
 
-#define ARENA_FIRST   (8 * 1024) /* ten thousand may wait at once */
-#define ARENA_MAX     ((size_t)256 << 20)
 #define BODY_IN_ARENA 1024
 #define CHUNKED_FIRST (16 * 1024)
 #define RETRY_AFTER_S 1
-
-/* ---- life ---- */
-
-static struct http_request *take_cached(struct http_server *s)
-{
-	pthread_mutex_lock(&s->cache_lock);
-	struct http_request *r = s->cache;
-	if (r) {
-		s->cache = r->next;
-		s->cached--;
-	}
-	pthread_mutex_unlock(&s->cache_lock);
-	return r;
-}
-
-static struct http_request *new_request(struct http_server *s)
-{
-	struct http_request *r = take_cached(s);
-	struct arena *arena;
-
-	if (r)
-		return r;
-	r = calloc(1, sizeof(*r));
-	arena = arena_new(ARENA_FIRST, ARENA_MAX);
-	if (!r || !arena) {
-		free(r);
-		arena_free(arena);
-		return NULL;
-	}
-	r->server = s;
-	r->arena = arena;
-	return r;
-}
-
-void http_request_free(struct http_request *r)
-{
-	arena_free(r->arena);
-	free(r);
-}
-
-static void recycle(struct http_request *r)
-{
-	struct http_server *s = r->server;
-	bool kept = false;
-
-	arena_reset(r->arena);
-	pthread_mutex_lock(&s->cache_lock);
-	if (s->cached < HTTP_CACHE_MAX) {
-		r->next = s->cache;
-		s->cache = r;
-		s->cached++;
-		kept = true;
-	}
-	pthread_mutex_unlock(&s->cache_lock);
-	if (!kept)
-		http_request_free(r);
-}
-
-static void release_bytes(struct http_request *r)
-{
-	const size_t before = atomic_fetch_sub(&r->server->inflight_bytes, r->reserved);
-
-	assert(before >= r->reserved);
-	http_count_bytes(r->server, -(int64_t)r->reserved);
-	r->reserved = 0;
-}
-
-void http_request_unref(struct http_request *r)
-{
-	struct http_server *s = r->server;
-	bool abandoned = r->abandoned;
-
-	const int refs = atomic_fetch_sub(&r->refs, 1);
-
-	assert(refs > 0);
-	if (refs > 1)
-		return;
-	if (r->body_malloced)
-		free(r->body);
-	release_bytes(r);
-	http_conn_unref(r->conn);
-	if (abandoned) {
-		http_request_free(r);
-		http_server_unref(s);
-	} else {
-		recycle(r);
-	}
-}
 
 void *http_request_begin(void *server, const char *uri, struct MHD_Connection *mhd)
 {
 	struct http_server *s = server;
 	struct http_conn *c =
 		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
-	struct http_request *r = c ? new_request(s) : NULL;
+	struct http_request *r = c ? http_request_new(s) : NULL;
 
 	if (!r)
 		return NULL;
@@ -300,7 +209,7 @@ static void start_discarding(struct http_request *r)
 		free(r->body);
 	r->body = NULL;
 	r->body_malloced = false;
-	release_bytes(r);
+	http_request_release_bytes(r);
 	atomic_store(&r->state, REQ_DISCARDING);
 }
 

@@ -1,6 +1,6 @@
 /*
- * Start and end of a server and of its connections. libmicrohttpd runs one epoll thread a core and
- * calls into http_request.c; http_watchdog.c watches over deadlines and files.
+ * Start and end of a server. libmicrohttpd runs one epoll thread a core and calls into
+ * http_request.c; http_watchdog.c watches over deadlines and files.
  *
  * Stopping, in this order: no new connections, wait for what runs, answer what is still suspended
  * with 503, let those answers out, cut what is left. libmicrohttpd aborts when it is stopped with a
@@ -8,18 +8,12 @@
  */
 #include "common/http/http_server.h"
 
-#include <arpa/inet.h>
-#include <assert.h>
-#include <errno.h>
 #include <gnutls/abstract.h>
-#include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/http/http_internal.h"
 
@@ -29,77 +23,6 @@
 #define PRIORITY	"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
 /* ---- connections ---- */
-
-static void name_peer(struct http_conn *c, struct MHD_Connection *mhd)
-{
-	const struct sockaddr *a =
-		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
-	socklen_t len =
-		a->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-	if (getnameinfo(a, len, c->peer, sizeof(c->peer), NULL, 0, NI_NUMERICHOST) != 0)
-		snprintf(c->peer, sizeof(c->peer), "unknown");
-	/* IPv4 through an IPv6 socket is still IPv4 to people. */
-	if (strncmp(c->peer, "::ffff:", 7) == 0)
-		memmove(c->peer, c->peer + 7, strlen(c->peer + 7) + 1);
-}
-
-void http_conn_unref(struct http_conn *c)
-{
-	const int refs = atomic_fetch_sub(&c->refs, 1);
-
-	assert(refs > 0);
-	if (refs > 1)
-		return;
-	http_tls_creds_unref(c->creds);
-	free(c->client_name);
-	free(c);
-}
-
-void http_conn_set_deadline(struct http_conn *c)
-{
-	atomic_store(&c->deadline_us,
-		monotonic_us() + (uint64_t)c->server->config.body_deadline_ms * 1000);
-}
-
-static struct http_conn *conn_new(struct http_server *s, struct MHD_Connection *mhd)
-{
-	static _Atomic uint64_t next_id = 1;
-	struct http_conn *c = calloc(1, sizeof(*c));
-	if (!c)
-		return NULL;
-	c->server = s;
-	c->id = atomic_fetch_add(&next_id, 1);
-	c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-	atomic_store(&c->refs, 1);
-	/* Handshake and first line must come in the time that a body has. */
-	atomic_store(&c->deadline_us, monotonic_us() + (uint64_t)s->config.body_deadline_ms * 1000);
-	name_peer(c, mhd);
-	pthread_mutex_lock(&s->conn_lock);
-	c->next = s->conns;
-	if (c->next)
-		c->next->prev = c;
-	s->conns = c;
-	pthread_mutex_unlock(&s->conn_lock);
-	atomic_fetch_add(&s->open, 1);
-	http_count_connection(s, 1);
-	return c;
-}
-
-static void conn_end(struct http_server *s, struct http_conn *c)
-{
-	pthread_mutex_lock(&s->conn_lock);
-	if (c->prev)
-		c->prev->next = c->next;
-	else
-		s->conns = c->next;
-	if (c->next)
-		c->next->prev = c->prev;
-	pthread_mutex_unlock(&s->conn_lock);
-	atomic_fetch_sub(&s->open, 1);
-	http_count_connection(s, -1);
-	http_transport_end(c);
-	http_conn_unref(c);
-}
 
 /*
  * MHD_AcceptPolicyCallback: libmicrohttpd's own limit is divided among its threads, which do not
@@ -119,6 +42,12 @@ static enum MHD_Result on_accept(void *arg, const struct sockaddr *address, sock
 	return MHD_NO;
 }
 
+static void end_connection(struct http_conn *c)
+{
+	http_transport_end(c);
+	http_conn_end(c);
+}
+
 /* Called before the handshake, and when libmicrohttpd is done with the connection. */
 static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
 	enum MHD_ConnectionNotificationCode what)
@@ -127,11 +56,11 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
 
 	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
 		if (*context)
-			conn_end(s, *context);
+			end_connection(*context);
 		*context = NULL;
 		return;
 	}
-	struct http_conn *c = conn_new(s, mhd);
+	struct http_conn *c = http_conn_new(s, mhd);
 	*context = c;
 	if (!s->tls)
 		return;
@@ -269,21 +198,6 @@ const char *http_server_address(const struct http_server *s)
 }
 
 /* ---- stop ---- */
-
-void http_server_unref(struct http_server *s)
-{
-	if (atomic_fetch_sub(&s->refs, 1) > 1)
-		return;
-	while (s->cache) {
-		struct http_request *r = s->cache;
-		s->cache = r->next;
-		http_request_free(r);
-	}
-	pthread_mutex_destroy(&s->conn_lock);
-	pthread_mutex_destroy(&s->suspended_lock);
-	pthread_mutex_destroy(&s->cache_lock);
-	free(s);
-}
 
 void http_server_drain(struct http_server *s)
 {
