@@ -139,7 +139,7 @@ static bool is_path(const struct policy_request *r)
 	return request_is_access(r) && r->path.len;
 }
 
-bool match_applies(const struct match *m, const struct policy_request *r)
+static bool match_applies(const struct match *m, const struct policy_request *r)
 {
 	if (!(m->endpoints & ENDPOINT_BIT(r->endpoint)) || !verb_matches(m, r) ||
 		m->urls != is_path(r))

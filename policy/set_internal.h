@@ -138,7 +138,6 @@ struct policy_set {
 /* ---- match.c ---- */
 
 bool policy_concerns(const struct policy *p, const struct policy_request *r);
-bool match_applies(const struct match *m, const struct policy_request *r);
 /* Does any match of the rule? */
 bool match_rule_applies(const struct rule *rule, const struct policy_request *r);
 /* Why it does not, for people: "operation DELETE is not one of CREATE, UPDATE". NULL if it does. */

@@ -55,7 +55,7 @@ hot const char *skip_space(const char *p, const char *end)
 /* ---- the tape ---- */
 
 /* A tape is seldom more than a node for eight bytes; what is not needed goes back to the arena. */
-cold int grow(struct reader *r)
+cold int grow_tape(struct reader *r)
 {
 	uint32_t max = r->limits.max_nodes;
 	size_t cap = r->cap ? (size_t)r->cap * 2 : r->d.len / 8 + 16;
@@ -82,7 +82,7 @@ hot struct json_node *push(
 {
 	struct json_node *n;
 
-	if (unlikely(r->d.node_count == r->cap) && grow(r) < 0) {
+	if (unlikely(r->d.node_count == r->cap) && grow_tape(r) < 0) {
 		r->fault.where = p;
 		return NULL;
 	}

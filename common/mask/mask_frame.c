@@ -189,6 +189,25 @@ int mask_frame_settle(struct mask_frame *f)
 	return 0;
 }
 
+static void put_place(struct buf *out, const struct mask_frame *f)
+{
+	if (f->parent) {
+		put_place(out, f->parent);
+		if (f->doc)
+			buf_add_str(out, "#");
+	}
+	if (f->doc && f->at != JSON_NONE)
+		json_put_pointer_to(out, f->doc, f->at);
+}
+
+static void explain(struct mask_frame *f, enum mask_rule rule)
+{
+	_cleanup_(buf_free) struct buf place = BUF_INIT(1 << 20);
+
+	put_place(&place, f);
+	f->ctx->m->explain(f->ctx->m->explain_userdata, mask_rules[rule].id, buf_span(&place));
+}
+
 int mask_edit_add(struct mask_frame *f, size_t off, size_t len, struct span value,
 	enum mask_rule rule, unsigned quote_level)
 {
@@ -206,7 +225,7 @@ int mask_edit_add(struct mask_frame *f, size_t off, size_t len, struct span valu
 	if (!edit.pseudonym.ptr)
 		return -1;
 	if (f->ctx->m->explain)
-		mask_explain(f, rule);
+		explain(f, rule);
 	return append(f, edit);
 }
 
@@ -439,23 +458,4 @@ int mask_frame_close(struct mask_frame *child)
 			return -1;
 	}
 	return 0;
-}
-
-static void put_place(struct buf *out, const struct mask_frame *f)
-{
-	if (f->parent) {
-		put_place(out, f->parent);
-		if (f->doc)
-			buf_add_str(out, "#");
-	}
-	if (f->doc && f->at != JSON_NONE)
-		json_put_pointer_to(out, f->doc, f->at);
-}
-
-void mask_explain(struct mask_frame *f, enum mask_rule rule)
-{
-	_cleanup_(buf_free) struct buf place = BUF_INIT(1 << 20);
-
-	put_place(&place, f);
-	f->ctx->m->explain(f->ctx->m->explain_userdata, mask_rules[rule].id, buf_span(&place));
 }

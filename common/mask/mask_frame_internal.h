@@ -110,5 +110,3 @@ size_t mask_pseudonym(const struct mask_key *key, struct span value, char ret[MA
 
 /* A string's value; absent span when the arena is full. Lone surrogates become U+FFFD. */
 struct span mask_string(struct mask_frame *f, json_ref r);
-
-void mask_explain(struct mask_frame *f, enum mask_rule rule);

@@ -332,7 +332,8 @@ bool mask_may_be_layered(const struct masker *m, struct span text)
 	return has_percent_escapes(s);
 }
 
-int mask_layers(struct mask_frame *f, struct mask_where w, bool *ret_done)
+/* *ret_done: nothing is left to look for in the text itself. */
+static int look_into(struct mask_frame *f, struct mask_where w, bool *ret_done)
 {
 	struct span s = trim_white(f->text);
 
@@ -357,7 +358,7 @@ int mask_text_frame(struct mask_frame *f, struct mask_where w)
 {
 	bool done = false;
 
-	if (mask_layers(f, w, &done) < 0)
+	if (look_into(f, w, &done) < 0)
 		return -1;
 	return done ? 0 : mask_scan(f, 0, f->text.len);
 }

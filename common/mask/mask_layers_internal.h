@@ -6,12 +6,7 @@
 #define MASK_LAYER_BYTES_MAX (32u << 20) /* decoded bytes in all, each call */
 #define MASK_LAYER_NODES_MAX (1u << 20)	 /* tape nodes of one text inside a text */
 
-/*
- * Looks into the frame's text if it is JSON, base64, gzip, hex or percent-escaped. *ret_done:
- * nothing is left to look for in the text itself.
- */
-int mask_layers(struct mask_frame *f, struct mask_where w, bool *ret_done) _must_check_;
-/* Would mask_layers() find something in text? False when it surely would not. */
+/* May text be JSON, base64, gzip, hex or percent-escaped? False when it surely is not. */
 bool mask_may_be_layered(const struct masker *m, struct span text);
 /* Is there a secret in what the base64 f->text[off..off+len) spells? Then it is masked. */
 int mask_base64_run(struct mask_frame *f, size_t off, size_t len) _must_check_;

@@ -101,7 +101,7 @@ static void note_kind(struct mask_frame *f, struct mask_shape *s, json_ref v)
 		s->kind = v;
 }
 
-void mask_shape_of(struct mask_frame *f, json_ref obj, struct mask_shape *ret)
+static void read_shape(struct mask_frame *f, json_ref obj, struct mask_shape *ret)
 {
 	uint32_t i = 0;
 	bool named = false;
@@ -405,7 +405,7 @@ static int walk_object(struct mask_frame *f, json_ref r, struct mask_where w)
 
 	if (json_node(f->doc, r)->count == 0)
 		return 0;
-	mask_shape_of(f, r, &s);
+	read_shape(f, r, &s);
 	if (config && (s.kind != JSON_NONE || (w.flags & WHERE_TARGET)) &&
 		mask_own_paths(config, f, r, &s, w.flags & WHERE_TARGET) < 0)
 		return -1;

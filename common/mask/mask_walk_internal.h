@@ -37,7 +37,6 @@ struct mask_shape {
 	struct mask_name names[MASK_SHAPE_NAMES]; /* of the first members, in order */
 	uint8_t value_class;			  /* what the object's "name" says of its "value" */
 };
-void mask_shape_of(struct mask_frame *f, json_ref obj, struct mask_shape *ret);
 struct mask_name mask_key_name(struct mask_frame *f, json_ref key);
 /* A value that is to be masked unless nothing can hide in it (empty, true, "$(NAME)"). */
 int mask_unless_harmless(struct mask_frame *f, json_ref r, enum mask_rule rule) _must_check_;
