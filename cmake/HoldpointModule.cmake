@@ -1,9 +1,24 @@
+# Every include of ours names a header of the module itself or of one under DEPENDS.
+function(holdpoint_check_includes name depends)
+	file(GLOB headers ${CMAKE_SOURCE_DIR}/${name}/*.h)
+	foreach(file ${ARGN} ${headers})
+		file(STRINGS ${file} includes REGEX "^#include \"")
+		foreach(include ${includes})
+			string(REGEX REPLACE "^#include \"(.*)/[^/]*\".*" "\\1" module ${include})
+			if(NOT module STREQUAL name AND NOT module IN_LIST depends)
+				message(SEND_ERROR "${file}: ${name} does not name ${module} under DEPENDS")
+			endif()
+		endforeach()
+	endforeach()
+endfunction()
+
 # holdpoint_module(NAME [DEPENDS module...] [LIBRARIES target...] [PRIVATE_HEADERS header...])
 #
 # One folder of the architecture as one static library. The folder's headers are reached as
 # "NAME/header.h" through an include root that holds only this folder's public ones, so a module can
 # include another one's headers only when it names it under DEPENDS: layering is checked by the
-# compiler. Private are *_internal.h and PRIVATE_HEADERS; tests reach them by naming
+# compiler, and when configuring for headers in sight only because another one includes them. Private
+# are *_internal.h and PRIVATE_HEADERS; tests reach them by naming
 # holdpoint_NAME_private.
 function(holdpoint_module name)
 	cmake_parse_arguments(arg "" "" "DEPENDS;LIBRARIES;PRIVATE_HEADERS" ${ARGN})
@@ -23,6 +38,7 @@ function(holdpoint_module name)
 	endforeach()
 	file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${name}/*.c)
 	list(FILTER sources EXCLUDE REGEX "/main\\.c$")
+	holdpoint_check_includes(${name} "${arg_DEPENDS}" ${sources})
 	add_library(holdpoint_${target} STATIC ${sources})
 	target_include_directories(holdpoint_${target} PUBLIC ${public} PRIVATE ${private})
 	list(TRANSFORM arg_DEPENDS REPLACE "/" "_")
