@@ -295,10 +295,10 @@ static int read_buf(sqlite3_stmt *q, int column, struct buf *ret)
 	return ret->failed ? -1 : 0;
 }
 
-enum reading { READ_OK, READ_NO_MEMORY, READ_DAMAGED };
+enum read_status { READ_OK, READ_NO_MEMORY, READ_DAMAGED };
 
 /* The row that the statement is at. Damaged: not what spool_put() wrote. */
-static enum reading fill_batch(sqlite3_stmt *q, struct batch *b)
+static enum read_status fill_batch(sqlite3_stmt *q, struct batch *b)
 {
 	const char *cluster = (const char *)sqlite3_column_text(q, 1);
 	const char *source = (const char *)sqlite3_column_text(q, 2);
@@ -325,14 +325,14 @@ static enum reading fill_batch(sqlite3_stmt *q, struct batch *b)
 	return batch_is_sound(b) ? READ_OK : READ_DAMAGED;
 }
 
-static enum reading read_batch(sqlite3_stmt *q, struct spooled *ret)
+static enum read_status read_batch(sqlite3_stmt *q, struct spooled *ret)
 {
 	_cleanup_(batch_freep) struct batch *b = calloc(1, sizeof(*b));
-	enum reading reading = b ? fill_batch(q, b) : READ_NO_MEMORY;
+	enum read_status status = b ? fill_batch(q, b) : READ_NO_MEMORY;
 
 	ret->id = sqlite3_column_int64(q, 0);
-	ret->batch = reading == READ_OK ? TAKE_PTR(b) : NULL;
-	return reading;
+	ret->batch = status == READ_OK ? TAKE_PTR(b) : NULL;
+	return status;
 }
 
 static void count_refused(struct spool *s)
@@ -366,18 +366,18 @@ static int peek(struct spool *s, struct spooled *ret, unsigned max, size_t max_b
 	sqlite3_bind_int(q, 1, REFUSALS_MAX);
 	while (count < max && bytes < max_bytes) {
 		int rc = sqlite3_step(q);
-		enum reading reading;
+		enum read_status status;
 
 		if (rc == SQLITE_DONE)
 			break;
 		if (rc != SQLITE_ROW)
 			return fail(s, e, "cannot be read");
-		reading = read_batch(q, &ret[count]);
-		if (reading != READ_OK && count > 0)
+		status = read_batch(q, &ret[count]);
+		if (status != READ_OK && count > 0)
 			break;
-		if (reading == READ_DAMAGED)
+		if (status == READ_DAMAGED)
 			return make_dead_letter(s, ret[0].id, e);
-		if (reading == READ_NO_MEMORY)
+		if (status == READ_NO_MEMORY)
 			return err_set(e, "spool %s: no memory for batch %lld", s->path,
 				(long long)ret[0].id);
 		if (strcmp(ret[count].batch->cluster, ret[0].batch->cluster) != 0) {

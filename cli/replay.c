@@ -1,6 +1,6 @@
 /*
  * holdpoint replay SESSION: what happened, in order: the time, the kubectl command that it amounts
- * to, the outcome, and beneath it what Holdpoint decided and who approved.
+ * to, its response code, and beneath it what Holdpoint decided and who approved.
  */
 #include <stdio.h>
 
@@ -85,7 +85,7 @@ static void print_command(const struct pg_result *r, int i)
 	fputs(buf_str(&safe) ? safe.ptr : "(a request too long to show)", stdout);
 }
 
-static void print_outcome(const struct pg_result *r, int i)
+static void print_response(const struct pg_result *r, int i)
 {
 	int64_t code = pg_result_int(r, i, C_CODE);
 	enum colour c = code >= 400 ? COLOUR_RED : COLOUR_GREEN;
@@ -144,7 +144,7 @@ static void print_events(const struct pg_result *r, const char *session)
 	for (int i = 0; i < pg_result_rows(r); i++) {
 		printf("%s  ", pg_result_str(r, i, C_TIME));
 		print_command(r, i);
-		print_outcome(r, i);
+		print_response(r, i);
 		putchar('\n');
 		print_decision(r, i);
 	}

@@ -67,10 +67,10 @@ void sink_client_free(struct sink_client *c)
 	free(c);
 }
 
-enum outcome { STORED, TRY_AGAIN, REFUSED };
+enum post_status { STORED, TRY_AGAIN, REFUSED };
 
 /* One attempt. *ret_wait_ms: how long the sink wants us to wait, or 0. */
-static enum outcome post_once(
+static enum post_status post_once(
 	struct sink_client *c, struct span list, int64_t *ret_wait_ms, struct err *e)
 {
 	struct http_client_answer answer = {0};
@@ -98,13 +98,13 @@ int sink_client_post(struct sink_client *c, struct span list, struct err *e)
 
 	for (;;) {
 		int64_t wait_ms;
-		enum outcome outcome = post_once(c, list, &wait_ms, e);
+		enum post_status status = post_once(c, list, &wait_ms, e);
 
-		if (outcome == STORED)
+		if (status == STORED)
 			return 0;
 		if (wait_ms == 0)
 			wait_ms = backoff_ms;
-		if (outcome == REFUSED || monotonic_ms() + wait_ms > deadline)
+		if (status == REFUSED || monotonic_ms() + wait_ms > deadline)
 			return -1;
 		usleep((useconds_t)(wait_ms * 1000));
 		backoff_ms = backoff_ms * 2 < BACKOFF_MAX_MS ? backoff_ms * 2 : BACKOFF_MAX_MS;
