@@ -1,6 +1,7 @@
 /* See change.h. */
 #include "cli/change.h"
 
+#include "cli/command.h"
 #include "cli/table.h"
 #include "common/json/json.h"
 
@@ -55,17 +56,34 @@ static void print_value(
 		print_lines(p, sign, buf_span(&b));
 }
 
+/* ", after \"web\"": what beside the value makes the change of a list. */
+static void put_place(struct buf *out, const struct json_doc *d, json_ref change)
+{
+	json_ref place = json_get_str(d, change, "place"), after = json_get_str(d, change, "after");
+
+	if (json_string_is(d, place, SPAN("start")))
+		buf_add_str(out, ", at the start");
+	else if (json_string_is(d, place, SPAN("end")))
+		buf_add_str(out, ", at the end");
+	else if (place != JSON_NONE || after != JSON_NONE) {
+		buf_add_str(out, ", after ");
+		json_put_shown(out, d, after != JSON_NONE ? after : place);
+	}
+}
+
 static void print_difference(struct printer *p, json_ref change)
 {
 	json_ref path = json_get_str(p->doc, change, "path");
 	json_ref old = json_get_str(p->doc, change, "old");
 	json_ref new = json_get_str(p->doc, change, "new");
 	json_ref order = json_get_str(p->doc, change, "order");
+	_cleanup_(buf_free) struct buf place = BUF_INIT(SHOWN_MAX);
 
+	put_place(&place, p->doc, change);
 	if (old != JSON_NONE)
 		print_value(p, '-', path, "", old);
 	if (new != JSON_NONE)
-		print_value(p, '+', path, "", new);
+		print_value(p, '+', path, cli_text(&place), new);
 	if (order != JSON_NONE)
 		print_value(p, '~', path, ", new order", order);
 }

@@ -174,22 +174,19 @@ static int values_equal(struct walk *w, json_ref a, json_ref b)
 
 /* ---- differences ---- */
 
-static int emit(
-	struct walk *w, enum change_kind kind, json_ref before, json_ref after, struct span place)
+static int emit(struct walk *w, struct change c)
 {
-	struct change c = {.kind = kind,
-		.path = w->path,
-		.depth = w->depth,
-		.before = before,
-		.after = after,
-		.place = place};
-
+	c.path = w->path;
+	c.depth = w->depth;
 	return w->fn(&c, w->userdata);
 }
 
 static int emit_value(struct walk *w, json_ref before, json_ref after, struct span place)
 {
-	return emit(w, after == JSON_NONE ? CHANGE_REMOVED : CHANGE_SET, before, after, place);
+	return emit(w, (struct change){.kind = after == JSON_NONE ? CHANGE_REMOVED : CHANGE_SET,
+			       .before = before,
+			       .after = after,
+			       .place = place});
 }
 
 /* Is the member `key` of the object that the path leads to none of the requester's doing? */
@@ -375,7 +372,10 @@ static int diff_arrays(struct walk *w, json_ref before, json_ref after)
 		}
 		rc = diff_lists(w, identifying[i], &x, &y);
 		if (rc == 0 && !same_order(&x, &y))
-			rc = emit(w, CHANGE_ORDER, before, after, (struct span){0});
+			rc = emit(w, (struct change){.kind = CHANGE_ORDER,
+					     .before = before,
+					     .after = after,
+					     .by = identifying[i]});
 		return rc;
 	}
 	return emit_value(w, before, after, (struct span){0});

@@ -40,6 +40,7 @@ struct change {
 	/* Of a new list element, where it was put: "start", "end", or the identity of the one that
 	 * it follows. Absent for everything else. */
 	struct span place;
+	const char *by; /* of CHANGE_ORDER: the member that identifies the elements */
 };
 
 /* Return nonzero to stop the walk. */

@@ -101,6 +101,14 @@ hp holds show "$path" "${alice[@]}" >"$out" 2>"$err"
 [[ $(shown_change) == '- spec["image\u0000"].caf\u00e9\u202e: 1
 + spec["image\u0000"].caf\u00e9\u202e: 2' ]] || fail "the path"
 
+# Where a list's new element was put belongs to the change: rules are read in their order.
+placed=$(hold placed '{"operation":"UPDATE","changes":[{"path":"spec.rules[name=a]","new":1,"place":"start"},{"path":"spec.rules[name=b]","new":1,"place":"end"},{"path":"spec.rules[name=c]","new":1,"after":"end"},{"path":"spec.rules[port=9]","new":1,"after":8080}]}')
+hp holds show "$placed" "${alice[@]}" >"$out" 2>"$err"
+[[ $(shown_change) == '+ spec.rules[name=a], at the start: 1
++ spec.rules[name=b], at the end: 1
++ spec.rules[name=c], after "end": 1
++ spec.rules[port=9], after 8080: 1' ]] || fail "the place of a new element"
+
 # unshown WHAT CHANGE REASON: said plainly, never guessed at; for programs the bytes as a string.
 unshown() {
   local id code=0 reason

@@ -83,6 +83,33 @@ static const struct {
 		",\"oldObject\":{\"spec\":{\"containers\":[{\"name\":\"one\"},{\"name\":\"two\"}]}}"
 		","
 		"\"object\":{\"spec\":{\"containers\":[{\"name\":\"two\"},{\"name\":\"one\"}]}}"},
+	/* an element that is called as a place is */
+	{"{\"operation\":\"UPDATE\",\"changes\":[{\"path\":\"spec.l[name=x]\",\"new\":{\"name\":"
+	 "\"x\"},\"after\":\"start\"}]}",
+		"UPDATE", "widgets",
+		",\"oldObject\":{\"spec\":{\"l\":[{\"name\":\"start\"},{\"name\":\"y\"}]}},"
+		"\"object\":{\"spec\":{\"l\":[{\"name\":\"start\"},{\"name\":\"x\"},{\"name\":"
+		"\"y\"}]}}"},
+	/* elements without a name, in another order */
+	{"{\"operation\":\"UPDATE\",\"changes\":[{\"path\":\"spec.l\",\"order\":[\"b\",\"a\"]}]}",
+		"UPDATE", "widgets",
+		",\"oldObject\":{\"spec\":{\"l\":[{\"key\":\"a\"},{\"key\":\"b\"}]}},\"object\":{"
+		"\"spec\":{\"l\":[{\"key\":\"b\"},{\"key\":\"a\"}]}}"},
+	/* of one name: it is not what they are told apart by */
+	{"{\"operation\":\"UPDATE\",\"changes\":[{\"path\":\"spec.l\",\"order\":[\"/b\",\"/a\"]}]"
+	 "}",
+		"UPDATE", "widgets",
+		",\"oldObject\":{\"spec\":{\"l\":[{\"name\":\"v\",\"mountPath\":\"/a\"},{\"name\":"
+		"\"v\",\"mountPath\":\"/b\"}]}},\"object\":{\"spec\":{\"l\":[{\"name\":\"v\","
+		"\"mountPath\":\"/b\"},{\"name\":\"v\",\"mountPath\":\"/a\"}]}}"},
+	/* numbers as people write them, and a text that looks like one */
+	{"{\"operation\":\"UPDATE\",\"changes\":[{\"path\":\"spec.l[port=\\\"8080\\\"].i\",\"old\":"
+	 "1,\"new\":2},{\"path\":\"spec.l[port=8080].i\",\"old\":1,\"new\":2},{\"path\":"
+	 "\"spec.l[port=9]\",\"new\":{\"port\":9},\"after\":8080}]}",
+		"UPDATE", "widgets",
+		",\"oldObject\":{\"spec\":{\"l\":[{\"port\":8080,\"i\":1},{\"port\":\"8080\",\"i\":"
+		"1}]}},\"object\":{\"spec\":{\"l\":[{\"port\":8080,\"i\":2},{\"port\":9},{\"port\":"
+		"\"8080\",\"i\":2}]}}"},
 	/* what identifies an element must not look like more of the path */
 	{"{\"operation\":\"UPDATE\",\"changes\":[{\"path\":\"spec.l[name=\\\"a].x[name=b\\\"].i\","
 	 "\"old\":"

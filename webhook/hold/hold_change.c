@@ -8,8 +8,9 @@
 #include "common/base/utf8.h"
 #include "policy/review/change.h"
 
-#define MASKED_MAX     ((size_t)32 << 20)
-#define PATH_SHOWN_MAX 1024 /* bytes */
+#define MASKED_MAX	 ((size_t)32 << 20)
+#define PATH_SHOWN_MAX	 1024 /* bytes */
+#define NUMBER_ZEROS_MAX 20
 
 struct view {
 	struct json_doc before, after; /* masked */
@@ -50,12 +51,29 @@ static bool is_plain(struct span s, const char *others)
 	return s.len > 0;
 }
 
-/* The text of an identifying value without the quotes that a string has. */
-static struct span bare(struct span identity)
+/* Could the text be a number's? The quote behind it ends it. */
+static bool is_like_number(struct span s)
 {
-	if (identity.len >= 2 && identity.ptr[0] == '"')
-		return (struct span){identity.ptr + 1, identity.len - 2};
-	return identity;
+	return s.len > 0 && strspn(s.ptr, "0123456789+-.eE") >= s.len;
+}
+
+/* 8080 for the 808e1 that identifies; a text has quotes where it would look like anything else. */
+static void put_identity(struct buf *out, struct span identity)
+{
+	const char *e = memchr(identity.ptr, 'e', identity.len);
+	bool is_text = identity.len >= 2 && identity.ptr[0] == '"';
+	struct span bare = {identity.ptr + 1, identity.len - 2};
+	long zeros = !is_text && e ? strtol(e + 1, NULL, 10) : 0;
+
+	if (is_text && is_plain(bare, "-_./:") && !is_like_number(bare)) {
+		buf_add_span(out, bare);
+	} else if (!is_text && e && zeros >= 0 && zeros <= NUMBER_ZEROS_MAX) {
+		buf_add(out, identity.ptr, (size_t)(e - identity.ptr));
+		for (; zeros > 0; zeros--)
+			buf_add_char(out, '0');
+	} else {
+		buf_add_span(out, identity);
+	}
 }
 
 /* spec.containers[name=web].image; metadata.annotations["a.b/c"]; x[name="two words"] */
@@ -68,8 +86,7 @@ static void put_path(struct view *v, const struct change *c)
 
 		if (s->element) {
 			buf_printf(&path, "[%.*s=", SPAN_FMT(s->member));
-			buf_add_span(&path, is_plain(bare(s->identity), "-_./:") ? bare(s->identity)
-										 : s->identity);
+			put_identity(&path, s->identity);
 			buf_add_char(&path, ']');
 		} else if (is_plain(s->member, "-_")) {
 			buf_add_str(&path, i > 0 ? "." : "");
@@ -94,9 +111,6 @@ static void put_order(struct view *v, const struct change *c)
 	json_put_key(v->out, "order");
 	buf_add_char(v->out, '[');
 	json_foreach (e, &v->after, c->after) {
-		struct span name =
-			json_string(&v->after, json_get_str(&v->after, e, "name"), v->arena);
-
 		if (v->out->len > v->limit) {
 			v->cut = true;
 			break;
@@ -104,12 +118,26 @@ static void put_order(struct view *v, const struct change *c)
 		if (!first)
 			buf_add_char(v->out, ',');
 		first = false;
-		if (name.ptr)
-			json_put_string(v->out, name);
-		else
-			buf_add_str(v->out, "null");
+		buf_add_span(v->out, json_text(&v->after, json_get(&v->after, e, span_of(c->by))));
 	}
 	buf_add_char(v->out, ']');
+}
+
+/* Where a new element was put: the order often matters, of rules and of containers. */
+static void put_place(struct view *v, struct span place)
+{
+	if (!place.ptr)
+		return;
+	if (span_eq(place, SPAN("start")) || span_eq(place, SPAN("end"))) {
+		json_put_key(v->out, "place");
+		json_put_string(v->out, place);
+		return;
+	}
+	json_put_key(v->out, "after");
+	if (place.ptr[0] == '"')
+		buf_add_span(v->out, place);
+	else
+		put_identity(v->out, place);
 }
 
 static int put_difference(const struct change *c, void *userdata)
@@ -135,10 +163,7 @@ static int put_difference(const struct change *c, void *userdata)
 		if (c->after != JSON_NONE)
 			put_value(v, "new", &v->after, c->after);
 	}
-	if (c->place.ptr) {
-		json_put_key(v->out, "place");
-		json_put_string(v->out, bare(c->place));
-	}
+	put_place(v, c->place);
 	buf_add_char(v->out, '}');
 	return v->out->failed ? -1 : 0;
 }

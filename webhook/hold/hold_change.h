@@ -6,6 +6,7 @@
  *      {"path":"spec.template.spec.containers[name=web].image","old":"a","new":"b"},
  *      {"path":"metadata.labels.x","old":"y"},                        removed
  *      {"path":"spec.volumes[name=v]","new":{…},"place":"end"},       a new list element
+ *      {"path":"spec.ports[port=8080]","new":{…},"after":80},         behind an old one
  *      {"path":"spec.containers","order":["b","a"]}]}                 another order
  *   {"operation":"CREATE","object":{…}}    {"operation":"CONNECT","options":{…}}
  *   {"operation":"DELETE","object":{…}}    {"operation":"get"} (authorization: all is in the hold)
