@@ -42,8 +42,8 @@ static bool uri_param(struct span uri, const char *name, unsigned nth, struct bu
 	return false;
 }
 
-/* An argument as a shell needs it. */
-static void put_word(struct buf *out, struct span s)
+/* An argument, or the rest of one, as a shell needs it. */
+static void put_quoted(struct buf *out, struct span s)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 				    "-_./:=@%+,";
@@ -51,7 +51,6 @@ static void put_word(struct buf *out, struct span s)
 
 	for (size_t i = 0; i < s.len; i++)
 		quote |= s.ptr[i] == 0 || !strchr(plain, s.ptr[i]);
-	buf_add_char(out, ' ');
 	if (!quote) {
 		buf_add_span(out, s);
 		return;
@@ -65,6 +64,12 @@ static void put_word(struct buf *out, struct span s)
 	buf_add_char(out, '\'');
 }
 
+static void put_word(struct buf *out, struct span s)
+{
+	buf_add_char(out, ' ');
+	put_quoted(out, s);
+}
+
 static void put_namespace(struct buf *out, const struct kubectl_call *c)
 {
 	/* A Namespace is its own namespace in an objectRef. */
@@ -76,18 +81,25 @@ static void put_namespace(struct buf *out, const struct kubectl_call *c)
 
 static void put_resource(struct buf *out, const struct kubectl_call *c)
 {
-	buf_add_char(out, ' ');
-	buf_add_span(out, c->resource);
+	put_word(out, c->resource);
 	if (c->group.len > 0) {
 		buf_add_char(out, '.');
-		buf_add_span(out, c->group);
+		put_quoted(out, c->group);
 	}
 }
 
+/* One that begins as a flag does stands behind its resource: pods/--all. */
 static void put_name(struct buf *out, const struct kubectl_call *c)
 {
-	if (c->name.len > 0)
+	if (c->name.len == 0)
+		return;
+	if (c->name.ptr[0] != '-') {
 		put_word(out, c->name);
+		return;
+	}
+	put_resource(out, c);
+	buf_add_char(out, '/');
+	put_quoted(out, c->name);
 }
 
 /* exec and attach: everything is in the query. */
@@ -135,12 +147,13 @@ static void put_object(struct buf *out, const struct kubectl_call *c)
 {
 	_cleanup_(buf_free) struct buf v = BUF_INIT(PARAM_MAX);
 
-	put_resource(out, c);
+	if (c->name.len == 0 || c->name.ptr[0] != '-')
+		put_resource(out, c);
 	put_name(out, c);
 	put_namespace(out, c);
 	if (c->subresource.len > 0) {
 		buf_add_str(out, " --subresource=");
-		buf_add_span(out, c->subresource);
+		put_quoted(out, c->subresource);
 	}
 	if (uri_param(c->uri, "labelSelector", 0, &v)) {
 		buf_add_str(out, " -l");
@@ -246,6 +259,26 @@ static bool put_by_manager(struct buf *out, const struct kubectl_call *c)
 	return false;
 }
 
+/* What no API has: the path of a request is the requester's to choose, and recorded as it came. */
+static bool is_odd(struct span s)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789-.";
+
+	if (s.len > 0 && s.ptr[0] == '-')
+		return true;
+	for (size_t i = 0; i < s.len; i++)
+		if (!s.ptr[i] || !strchr(plain, s.ptr[i]))
+			return true;
+	return false;
+}
+
+static void put_as_comment(struct buf *out, const struct kubectl_call *c)
+{
+	buf_add_str(out, "  #");
+	put_word(out, c->verb);
+	put_object(out, c);
+}
+
 static void put_by_table(struct buf *out, const struct kubectl_call *c)
 {
 	for (size_t i = 0; i < ARRAY_LEN(lines); i++)
@@ -256,8 +289,7 @@ static void put_by_table(struct buf *out, const struct kubectl_call *c)
 				lines[i].put_rest(out, c);
 			return;
 		}
-	buf_printf(out, "  # %.*s", SPAN_FMT(c->verb));
-	put_object(out, c);
+	put_as_comment(out, c);
 }
 
 void put_kubectl_line(struct buf *out, const struct kubectl_call *c)
@@ -272,6 +304,8 @@ void put_kubectl_line(struct buf *out, const struct kubectl_call *c)
 	if (c->resource.len == 0) {
 		buf_add_str(out, " get --raw");
 		put_raw(out, c);
+	} else if (is_odd(c->resource) || is_odd(c->group) || is_odd(c->subresource)) {
+		put_as_comment(out, c);
 	} else if (!put_by_manager(out, c)) {
 		put_by_table(out, c);
 	}

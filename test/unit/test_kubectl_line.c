@@ -41,6 +41,15 @@ static const struct {
 	{"kubectl auth can-i", "create", "authorization.k8s.io", "selfsubjectaccessreviews", "", "",
 		"", "/x"},
 	{"kubectl get --raw '/metrics?a=1'", "get", "", "", "", "", "", "/metrics?a=1"},
+	/* what the requester chose is neither a command nor a flag */
+	{"kubectl  # list 'pods;reboot' -n prod", "list", "", "pods;reboot", "", "prod", "", "/x"},
+	{"kubectl  # get --all x", "get", "", "--all", "", "", "x", "/x"},
+	{"kubectl  # get pods.'a`b`' x", "get", "a`b`", "pods", "", "", "x", "/x"},
+	{"kubectl  # get pods x --subresource='$(id)'", "get", "", "pods", "$(id)", "", "x", "/x"},
+	{"kubectl  # 'a;b' pods x", "a;b", "", "pods", "", "", "x", "/x"},
+	{"kubectl delete pods/--all -n prod", "delete", "", "pods", "", "prod", "--all", "/x"},
+	{"kubectl exec pods/-it -n prod -- sh", "create", "", "pods", "exec", "prod", "-it",
+		"/x?command=sh"},
 	{"kubectl  # impersonate users root", "impersonate", "", "users", "", "", "root", ""},
 };
 
