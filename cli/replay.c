@@ -22,6 +22,10 @@
 	"o.stage_timestamp >= e.stage_timestamp AND o.seq <> e.seq) "                              \
 	"ORDER BY e.stage_timestamp, e.seq"
 
+/* PostgreSQL reads no body in which NUL or half a surrogate is escaped anywhere. */
+#define READABLE_BODY                                                                              \
+	"regexp_replace(e.body, '\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\\\ufffd', 'g')"
+
 static const struct pg_stmt events_stmt = {"replay",
 	"SELECT e.seq, to_char(e.stage_timestamp AT TIME ZONE 'UTC', 'HH24:MI:SS.MS'), "
 	"to_char(e.stage_timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD'), e.verb, e.request_uri, "
@@ -29,7 +33,8 @@ static const struct pg_stmt events_stmt = {"replay",
 	"e.decision, d.policy || '/' || d.rule, h.id, h.state, "
 	"CASE WHEN h.state IN ('approved', 'used', 'denied') THEN h.decided_by END, "
 	"h.decided_reason, e.stage, e.failed_open, e.username, "
-	"CASE WHEN e.code >= 400 THEN (e.body::json -> 'responseStatus' ->> 'message') END " EVENTS,
+	"CASE WHEN e.code >= 400 THEN (" READABLE_BODY
+	"::json -> 'responseStatus' ->> 'message') END " EVENTS,
 	1};
 static const struct pg_stmt json_stmt = {"replay_json",
 	"SELECT coalesce(json_agg(t), '[]') FROM (SELECT e.seq, e.stage_timestamp AS time, "

@@ -207,6 +207,20 @@ for command in sessions "replay $session"; do
   grep -qF 'mal\u202elory' "$out" || fail "$command -o json: no name"
   harmless "$out"
 done
+# A request that failed, with what PostgreSQL's own readers of JSON refuse somewhere in its body.
+sql "$admin" -v who=$'mal\u202elory' \
+  -v body='{"responseStatus":{"message":"pods \"\u0000x\" and \\\\u0000"},"a":"\u0000\ud800\ud83d\ude00","b\udc00":1}' >"$out" <<'SQL'
+SELECT first_seq FROM holdpoint.audit_begin_batch('default', 'api-1', sha256('y'), 1, 0, 100);
+INSERT INTO holdpoint.audit_event (cluster, seq, source, stage, level, stage_timestamp, audit_id,
+  verb, username, groups, source_ips, user_agent, request_uri, api_group, resource, subresource,
+  namespace, name, code, masking_version, masked, body, body_nonce, body_digest)
+VALUES ('default', 2, 'api-1', 'ResponseComplete', 'Metadata', now(), 'a2', 'create', :'who', '{g}',
+  '{127.0.0.1}', :'who', '/api/v1/pods', '', 'pods', '', 'prod', 'x', 422, 1, 0, :'body', 'x',
+  sha256('x'));
+SQL
+hp replay "$session" "${auditor[@]}" >"$out"
+grep -q '└ pods ".x" and ' "$out" || fail "replay: no reason for what failed"
+hp replay "$session" -o json "${auditor[@]}" >"$out"
 grep -qF '"image\u0000": "good"' "$out" || fail "replay -o json: a key is missing"
 [[ $(grep -c '"c": ' "$out") == 2 ]] || fail "replay -o json: what stands there twice"
 echo "all passed"
