@@ -98,8 +98,11 @@ static void print_head(const struct pg_result *r, const char *id)
 		printf(" (in %s)", age_text(pg_result_int(r, 0, C_LEFT), left));
 	putchar('\n');
 	field("Approvers:", pg_result_str(r, 0, C_APPROVERS));
-	printf("%-12s%s, used %s time%s%s\n", "Grant:", pg_result_str(r, 0, C_GRANT),
-		pg_result_str(r, 0, C_USES), pg_result_int(r, 0, C_USES) == 1 ? "" : "s",
+	printf("%-12s", "Grant:");
+	print_printable(
+		stdout, pg_result_str(r, 0, C_GRANT)); /* an approver may have narrowed it */
+	printf(", used %s time%s%s\n", pg_result_str(r, 0, C_USES),
+		pg_result_int(r, 0, C_USES) == 1 ? "" : "s",
 		*pg_result_str(r, 0, C_REQUIRE_REASON) == 't' ? "; a reason is required" : "");
 }
 

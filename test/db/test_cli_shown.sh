@@ -12,13 +12,14 @@ pg_login "$sockets" holdpoint "$passes" hook holdpoint_webhook
 alice=(--database-url="$(as alice)")
 auditor=(--database-url="$(as auditor)")
 
-# hold NAME CHANGE [REQUESTER]: prints the hold's number.
+# hold NAME CHANGE [REQUESTER [GRANT]]: prints the hold's number.
 hold() {
-  sql "$(as hook)" -v name="$1" -v change="$2" -v who="${3:-agent@example.com}" <<'SQL'
+  sql "$(as hook)" -v name="$1" -v change="$2" -v who="${3:-agent@example.com}" \
+    -v grant="${4:-Once}" <<'SQL'
 SELECT hold_id FROM holdpoint.hold_find_or_create('default', sha256(:'name'::bytea), :'who',
   ARRAY['ai-agents'], 'CREATE', 'apps', 'v1', 'deployments', '', 'prod', :'name', 'ai-agents',
   'creates-need-a-human', NULL, 'creates need a human', :'change', false, ARRAY['sre'], 1, false,
-  '1 hour', 'Once', NULL, NULL, false, 'uid-1');
+  '1 hour', :'grant', NULL, NULL, false, 'uid-1');
 SQL
 }
 
@@ -155,6 +156,15 @@ for command in "holds list" "holds show $named"; do
     '[..] | any(.name? == $name and .requester == $who)' "$out" >/dev/null ||
     fail "$command -o json: other names"
 done
+
+# What an approver narrows a grant to.
+window=$(hold $'x\u202ey\e[2J' '{}' agent Window)
+hp approve "$window" --name $'x\u202ey\e[2J' --reason $'because\e[2J' "${alice[@]}" >"$out" 2>"$err" ||
+  fail "approve: exit $? $(<"$err")"
+harmless "$out"
+hp holds show "$window" "${alice[@]}" >"$out" 2>"$err"
+grep -q '^Grant: .*only x?y?\[2J, used 0 times' "$out" || fail "holds show: what the grant is narrowed to"
+harmless "$out"
 
 # watch, for people and for programs
 for format in wide json; do
