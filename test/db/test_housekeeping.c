@@ -33,7 +33,8 @@ static const char schema[] =
 	"CREATE FUNCTION holdpoint.outbox_prune() RETURNS bigint LANGUAGE plpgsql AS "
 	"$$BEGIN IF nextval('pruned') < 3 THEN RAISE 'not now'; END IF; RETURN 1; END$$;"
 	"CREATE SEQUENCE loads;"
-	"CREATE FUNCTION holdpoint.policy_loaded(text, bytea, text, text) RETURNS void "
+	"CREATE FUNCTION holdpoint.policy_loaded(p_cluster text, p_digest bytea, p_text text, "
+	"p_instance text) RETURNS void "
 	"LANGUAGE plpgsql AS $$BEGIN IF nextval('loads') < 3 "
 	"THEN RAISE 'later' USING ERRCODE = '53100'; "
 	"ELSE RAISE 'never' USING ERRCODE = '23514'; END IF; END$$;";
