@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One body of an API server on its way into the database: its events masked and encoded as COPY
  * rows, so that whoever writes has nothing left to do but to fill in the sequence numbers. A batch

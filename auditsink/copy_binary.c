@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "auditsink/copy_binary.h"
 
 #define TEXT_OID	 25

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * PostgreSQL's binary COPY format (PostgreSQL documentation, "COPY", Binary Format), written into a
  * buffer: the caller puts a header, then for each row the number of its fields and the fields in

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Moves what the spool holds into the database, oldest first, as soon as that is back. One
  * transaction at a time, on one connection of the pool, so that new events keep the others.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "auditsink/event_list.h"
 
 #define NESTED_MAX	   65536 /* brackets that the search for an event's end follows */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Takes an EventList (audit.k8s.io/v1) apart, one event at a time.
  *

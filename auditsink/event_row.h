@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One audit event as a row of holdpoint.audit_event, in the order of the column list below. Columns
  * are taken from the masked text only, so nothing unmasked can reach one.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Between HTTP and the writer: a bounded queue of bodies, and a few threads that read, mask and
  * encode them, since a body of 40 MiB must not keep the network threads from everybody else.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * holdpoint-auditsink: takes the audit events of API servers, takes the secrets out, and stores
  * each once before it says 200. sink.c is the daemon; here it is handed to what runs daemons.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Rows of holdpoint.audit_quarantine: what could not be read as an event, and events that the
  * database does not take. They say what can be known of the event, never its bytes.

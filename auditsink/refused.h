@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A batch that PostgreSQL refuses for what is in it (a constraint, a trigger, a value that a column
  * does not take): which of its events are at fault is found out, so that only they go to

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The daemon put together: listener, sources, ingest, writer, database, and how they start and
  * stop. main.c reads the flags and waits for signals.

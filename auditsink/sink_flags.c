@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "auditsink/sink_flags.h"
 
 #define MIB ((int64_t)1 << 20)

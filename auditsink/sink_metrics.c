@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "auditsink/sink_metrics.h"
 
 static const char *const results[SINK_RESULT_COUNT + 1] = {

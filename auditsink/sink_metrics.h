@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The sink's counters. One table: names and help texts stand in sink_metrics.c. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who may post events for which cluster. A source has a name: the common name of its client
  * certificate, "bearer-token" for whoever has the token, "loopback" where neither is asked for

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where batches wait on local disk while PostgreSQL does not take them: one SQLite file (WAL,
  * synchronous=FULL), so that what spool_put() took survives a crash of the sink and of the machine.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Batches into the database: the transaction that stores several of them, and the COPY that it is
  * made of. Who may be tried again, and when, is the writer's to say.

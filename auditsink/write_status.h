@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How the writing of a batch ended: what the writer, the spool and who waits for an answer share.
  */
 #pragma once

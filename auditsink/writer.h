@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Stores batches: each exactly once, numbered without gaps, several in one transaction.
  *

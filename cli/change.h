@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A hold's change, as the webhook stores it (its shape: docs/holds.md), as a diff for people. */
 #pragma once
 

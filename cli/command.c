@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Dispatch, --help, errors and database access for the subcommands. */
 #include "cli/command.h"
 

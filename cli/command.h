@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the subcommands of `holdpoint` share: the table of them, reading their flags, talking to the
  * database, and how errors and answers reach a person.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of subcommands, from which dispatch and `holdpoint --help` come. */
 #include "cli/commands.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The flags that several commands have, each written down once: called, bounded and read alike
  * wherever it is. Only the database is also read from the environment.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * holdpoint db migrate: runs the numbered SQL files that have not run yet, each in a transaction of
  * its own, under an advisory lock. The contract is in db/README.md.

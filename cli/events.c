@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * holdpoint events: searches the audit events by what people ask for, follows new ones, and writes
  * them out for a SIEM as JSON lines or OCSF.

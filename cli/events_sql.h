@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The statements of `holdpoint events`: the filters are the same in all; NULL means "any". */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * holdpoint approve, deny, withdraw: each one SQL function, which alone decides whether the login
  * may. Several holds are decided one after the other; the worst exit code wins.

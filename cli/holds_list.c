@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* holdpoint holds [list]: the holds you may see, newest first. */
 #include <stdio.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* holdpoint holds show ID: everything an approver needs to decide one hold. */
 #include <stdio.h>
 

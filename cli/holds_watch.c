@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * holdpoint holds watch: follows the holds live, one line a step. The database notifies of each
  * change of state; the lines themselves are read from hold_event, so that none is missed or made

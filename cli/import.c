@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * holdpoint import: sends audit log files (JSON lines, as --audit-log-path writes them) to the
  * sink, for clusters whose API server cannot call a webhook.

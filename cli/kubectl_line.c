@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* See kubectl_line.h. One table from verb and subresource to the words of the command. */
 #include "cli/kubectl_line.h"
 

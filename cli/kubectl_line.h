@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The kubectl command that a recorded API request amounts to, for people who read a replay. */
 #pragma once
 

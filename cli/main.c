@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/kubectl/kubectl_holdpoint.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * holdpoint mask: shows what the masking of the audit sink does to events, lists or objects, before
  * anything is stored anywhere. Needs no database. --explain says which rule masked which place;

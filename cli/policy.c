@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Loading policies and reviews for the `holdpoint policy …` commands; see policy.h. */
 #include "cli/policy.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* holdpoint policy bench FILE… --review REVIEW: what a decision on these reviews costs. */
 #include <stdio.h>
 #include <time.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* holdpoint policy check FILE…: what the daemon would say about these policies, without it. */
 #include <stdio.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* holdpoint policy explain FILE… --review REVIEW: every rule, every condition, the values. */
 #include <stdio.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* holdpoint policy reference: docs/policy-reference.md, from the tables in the code. */
 #include <stdio.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* holdpoint policy test FILE…: runs the cases of test files; exit 3 when one fails. */
 #include <stdio.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * holdpoint replay SESSION: what happened, in order: the time, the kubectl command that it amounts
  * to, its response code, and beneath it what Holdpoint decided and who approved.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * holdpoint retention: drops the days that are older than needs be, after showing them. Without
  * --yes it only shows. holdpoint erase: takes one event's body away and keeps its row and digest.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* holdpoint sessions: who did something, when, and how it went. */
 #include <stdio.h>
 

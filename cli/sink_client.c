@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* See sink_client.h. Certificates are always verified. */
 #include "cli/sink_client.h"
 

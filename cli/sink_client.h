@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Posts EventLists to a holdpoint-auditsink as an API server does: over TLS, with a client
  * certificate or a token, and again for as long as the sink says that it cannot take them now.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* holdpoint sources: who sends audit events, when last, what is missing, and whose clock is off. */
 #include <stdio.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* See table.h. Widths count code points: Kubernetes' names are ASCII, messages hardly wider. */
 #include "cli/table.h"
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Warnings, hardening and sanitizers: one interface target that every target of ours links.
 add_library(holdpoint_compile INTERFACE)
 target_compile_definitions(holdpoint_compile INTERFACE _GNU_SOURCE

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Every include of ours names a header of the module itself or of one under DEPENDS.
 function(holdpoint_check_includes name depends)
 	file(GLOB headers ${CMAKE_SOURCE_DIR}/${name}/*.h)

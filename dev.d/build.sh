@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Building with CMake presets, quietly: one line with a percentage, the output in .dev/log/.
 
 # build_preset PRESET [CMAKE TARGET...]

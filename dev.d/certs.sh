@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Certificates by openssl: P-256 keys, mode 0600, made again when they are about to expire. There are
 # two authorities. Holdpoint's own signs what the daemons and their callers show each other; a
 # cluster's signs its API server and the people and programs that log in with a certificate.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Starting Holdpoint's two daemons on free loopback ports, over TLS, against a private PostgreSQL:
 # for `./dev up`, and for tests, which thereby run what a user runs.
 #

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The main job, shown: what ./dev up tells once the daemons run. Every line comes from them, and a
 # verdict other than the expected one ends the demonstration with an error.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What every part of ./dev, and every script of the tests, needs: where things are, how to speak,
 # how to become root, and how to run something long without leaving a person in the dark.
 # Sourced, never run. Expects `set -euo pipefail` of its caller.

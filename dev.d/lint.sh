@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # ./dev lint: what can be said of the sources without running them.
 
 dev_lint() {
@@ -28,7 +29,8 @@ lint_licence() {
     head -n 3 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0' && continue
     echo "$file: no line SPDX-License-Identifier: Apache-2.0 among its first three"
     wrong=1
-  done < <(sources '*.c' '*.h' '*.sh' '*.sql' '*.cmake' CMakeLists.txt '*/CMakeLists.txt' dev .ci/run)
+  done < <(sources '*.c' '*.h' '*.sh' '*.sql' '*.cmake' CMakeLists.txt '*/CMakeLists.txt' dev .ci/run \
+    dev.d/tidy-one manifests/apiserver/render)
   return "$wrong"
 }
 

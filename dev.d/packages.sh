@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Every Debian package that the project asks for, in one place, by what it is needed for.
 # "a|b" means that either will do.
 

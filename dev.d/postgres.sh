@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A PostgreSQL of our own: one data folder, one unix socket, no TCP. `./dev` keeps one under .dev/pg,
 # tests throw theirs away (test/support/pg.sh). Superuser `postgres` is reached by peer
 # authentication from root, from the server's own account and from whoever started it; every other

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # ./dev coverage, torture and dist: what the tests reach, what lack of memory does, what is released.
 
 # Lines that run, by folder, held against test/coverage.floors: once for the unit tests alone, once

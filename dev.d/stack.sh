@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # ./dev up, down and psql: a private PostgreSQL and both daemons, from the release build.
 #
 # .dev/pg      PostgreSQL's data and its server.log; every commit reaches the disk

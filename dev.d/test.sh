@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # ./dev test: everything that can be checked on one machine, from nothing.
 
 dev_test() {

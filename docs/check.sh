@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Checks that the documents speak of what there is: each flag, metric, file and heading they name.
 #
 # usage: check.sh BIN_FOLDER

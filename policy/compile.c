@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From a document as read to a policy that decides: every cross-check that a table of fields cannot
  * express stands here, and all problems are reported, not just the first.

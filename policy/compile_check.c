@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Rules that get into each other's way: names and texts twice, what can never apply. */
 #include "policy/compile_internal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the parts of compiling a policy share: compiler.c below them all, compile.c on top. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Subjects and matches: from lists of strings to what match.c compares; see compile_internal.h. */
 #include "common/yaml/errors.h"
 #include "policy/compile_internal.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `mutate`: a merge patch is cut into literal JSON and templates when it is loaded, so that a
  * request only has to fill in the values; see compile_internal.h.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One rule: what it matches, what it does, under which conditions, with which message. */
 #include "policy/compile_internal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* GuardrailSets: subjects and namespaces with a name that policies use. */
 #include "common/yaml/errors.h"
 #include "policy/compile_internal.h"

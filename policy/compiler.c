@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What all parts of compiling a policy stand on: memory with an error, names, the sets
  * that were loaded before. */
 #include "policy/compile_internal.h"

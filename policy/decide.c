@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Deciding: the index says which rules may concern a request; here they are checked in order,
  * policy by policy, and what they say is put together.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What deciding, mutating and explaining share: walking over rules, testing conditions, matches. */
 #pragma once
 

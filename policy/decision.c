@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What can be asked of a decision: its terms for holds, its reasons, its name. */
 #include "policy/policy.h"
 

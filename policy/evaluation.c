@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a request gives a policy's CEL to work on: slots 0 to 3 are request, object, oldObject and
  * now, the policy's variables come behind them; a resolver makes each value when an expression

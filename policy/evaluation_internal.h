@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Evaluating what expression.c compiled: one struct evaluation belongs to one request and walks
  * from policy to policy.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Why a decision came out as it did: every rule, every condition, the values that decided. */
 #include "policy/decide_internal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Compiling a policy's CEL: conditions, variables, templates, with every mistake's place in the
  * file. See expression_internal.h.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The CEL of a policy: its environment, conditions, messages and templates. Wraps policy/cel/cel.h
  * so that the rest of policy/ sees places in files and verdicts instead of programs and slots.

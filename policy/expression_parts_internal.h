@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What expression.c compiles and evaluation.c evaluates; for these two files only. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Files and folders; see files_internal.h. */
 #include "common/base/file.h"
 #include "policy/files_internal.h"

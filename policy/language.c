@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The tables of the policy language: what may be written, where it is kept, what it means.
  * docs/policy-reference.md is generated from them.

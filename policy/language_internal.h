@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The policy language as written: one struct per kind of object, filled by the field tables in
  * language.c. Compiling them into something that decides is policy/compile_internal.h's job.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From paths to a policy set: finding the files, reading, compiling, indexing; all or nothing. */
 #include "policy/files_internal.h"
 

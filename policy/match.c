@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Does a rule concern a request: subjects, operations, resources, namespaces and names, with the
  * semantics of k8s.io/apiserver/pkg/admission/plugin/webhook/predicates/rules/rules.go where the

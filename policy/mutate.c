@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Mutation: the rules change the object one after the other, each seeing what the former left; the
  * answer is the difference between the first and the last.

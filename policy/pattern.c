@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Wildcard matching in time O(len of pattern × len of name); see pattern_internal.h. */
 #include "policy/pattern_internal.h"
 

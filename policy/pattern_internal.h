@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Names with wildcards: `*` for any characters, `?` for one. Literal ones are compared as such. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Guardrail policies: loading the YAML, and deciding a request.
  *

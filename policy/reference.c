@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The reference of the policy language as Markdown; see reference.h. */
 #include "policy/reference.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* docs/policy-reference.md: every field and every CEL function, from the tables in the code. */
 #pragma once
 

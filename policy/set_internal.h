@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A loaded policy set from the inside: what compile.c makes and index.c, match.c and decide.c use.
  * Everything lives in the set's arena and never changes once loaded.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reading and running tests of policies; see test_cases.h. */
 #include "policy/test_cases.h"
 #include "common/base/file.h"

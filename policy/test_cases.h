@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Tests of policies, written as YAML: requests, and what must become of them. Run by
  * `holdpoint policy test`; shapes in docs/policy-reference.md.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reviews out. The size is bounded before anything is written, so the text is one
  * allocation in the arena and never grows.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the webhook answers: AdmissionReview and SubjectAccessReview as JSON text. Everything is
  * written into the request's arena.

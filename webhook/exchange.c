@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How an exchange is made, and the one way in which it gets from step to step; see
  * exchange_steps.h.

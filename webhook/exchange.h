@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One request between its handler and its answer. Handlers for the routes; how an exchange goes on
  * is in exchange_steps.h.

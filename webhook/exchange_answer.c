@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The answer of an exchange: from what the policies, the hold gate or a HoldReview say to an
  * AdmissionReview or a SubjectAccessReview.

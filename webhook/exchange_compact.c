@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An exchange that waits for long, made small: minutes may pass, and ten thousand may wait at once.
  * What later steps need is copied into one block, the decision included, so that nothing has to be

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The exchange from within: exchange.c makes it and moves it from step to step, exchange_steps.c
  * does the steps, exchange_answer.c makes its answer, exchange_compact.c makes it small.

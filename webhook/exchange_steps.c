@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What happens to a request, step by step, in the order in which it happens; exchange_steps.h has
  * the table. A held request that is approved while it waits goes: read, decide, prepare the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The life of one request, as one table: each step, what /metrics calls it, the function that does
  * it (exchange_steps.c), and which steps may follow. exchange_move() sees to it.

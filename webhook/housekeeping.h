@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What must be done now and then, by one of the replicas or by each: holds whose time is over are
  * marked so, partitions are made ahead, old notifications forgotten, and the policies in force

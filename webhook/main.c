@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * holdpoint-webhook: admission and authorization webhook. Start in an order in which
  * nothing is served before it can be decided, and a stop that leaves no request without an answer.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The webhook's flags: one table, from which parsing, --help and the documentation come. */
 #pragma once
 

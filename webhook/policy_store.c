@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One thread watches the folders of --policy with inotify and loads again when they have been
  * quiet for a moment: a ConfigMap swap or an editor's save is several events, one change.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The policies in force: loaded at start, loaded again on SIGHUP and when a file or folder of
  * --policy changes (a ConfigMap's symlink swap included), all or nothing. A set that has an error

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What all handlers of the daemon share: its parts. What becomes of a request is in exchange.h.
  */

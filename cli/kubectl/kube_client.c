@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* See kube_client.h. */
 #include "cli/kubectl/kube_client.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One request to a Kubernetes API server. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* See kube_config.h. */
 #include "cli/kubectl/kube_config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which API server to talk to, and as whom: the current kubeconfig, as kubectl itself resolves it
  * (KUBECONFIG, merging, contexts), with exec credential plugins run.

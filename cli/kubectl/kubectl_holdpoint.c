@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * kubectl holdpoint approve|deny|reviews: the same decisions by creating a HoldReview, as the user
  * of the current kubeconfig. The API server says who that is, the webhook whether they may. What

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * kubectl holdpoint list|show: what waits for the user of the current kubeconfig. The question is a
  * HoldReview that is created as a dry run, with `decision: List`; the webhook puts the answer into

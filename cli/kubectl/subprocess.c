@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* See subprocess.h. */
 #include "cli/kubectl/subprocess.h"
 

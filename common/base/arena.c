@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Chunks are linked newest first and only the newest is allocated from; the first one survives
  * arena_reset(). Under ASan everything not handed out is poisoned, so that running over the end of

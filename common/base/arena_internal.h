@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What tests and benchmarks look at in an arena: programs count what the system gave, not this. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A growing byte buffer with a maximum. Failure is sticky: once the maximum is exceeded or memory
  * is short, `failed` stays set, further writes do nothing, and one check at the end suffices.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The two clocks, in the units in which the rest counts, and waiting by the one that never jumps.
  */
 #pragma once

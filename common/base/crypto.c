@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * SHA-256 and HMAC over OpenSSL 3, secrets and randomness. Each thread keeps one hash context, so
  * that hashing something small allocates nothing; the algorithm is fetched once per process,

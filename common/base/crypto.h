@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* SHA-256, HMAC, random bytes, base64 and hex over OpenSSL. Threads: any; a hash context, one. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Base64 (RFC 4648) and hex. Encoding leaves it to OpenSSL; decoding is ours, because OpenSSL's
  * skips white space and junk, and what is decoded here came from outside. */
 #include "common/base/crypto.h"

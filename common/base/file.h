@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Whole files. Of secrets: secret_read_file() in crypto.h. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Parsing of a flag table: first the command line, then the environment for what was not given
  * there; at last the required ones are checked. Values are read in flags_value.c, help is made in

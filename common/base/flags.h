@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Command line flags in Kubernetes style: one table per program, from which parsing, validation,
  * --help (of which the man pages are made) and the environment names all come.

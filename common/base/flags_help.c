@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a flag table looks like to people: --help at 80 columns. */
 #include <stdio.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Go durations and sizes with a suffix, read and written: the values of flags. */
 #include "common/base/flags_value.h"
 

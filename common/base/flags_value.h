@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How values of flags are written back, for help texts and error messages. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Hexadecimal digits. Whole texts of them: hex_put(), hex_decode() of crypto.h. */
 #pragma once
 

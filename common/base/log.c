@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The log: each event is composed in a buffer on the stack and written by one write(2), so lines of
  * several threads never mix and nothing is allocated. Strings come from users and API servers:

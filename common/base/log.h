@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The daemons' log: JSON lines on stderr, one event a line:
  *   {"ts":"2026-01-02T03:04:05.678901Z","level":"info","event":"hold_created","hold":42,"user":"…"}

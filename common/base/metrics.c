@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Updating is a relaxed atomic add and never blocks; only a label value seen for the first time
  * takes a lock. Reading happens while others write, so a scrape may see one of two related counters

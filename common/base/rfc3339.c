@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* See rfc3339.h. */
 #include "common/base/rfc3339.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Times as Kubernetes writes them (metav1.Time and MicroTime: RFC 3339), and days of the calendar.
  */
 #pragma once

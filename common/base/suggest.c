@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* See suggest.h. The distance is the one of optimal string alignment. */
 #include "common/base/suggest.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* "Did you mean …?": the name that somebody may have meant. */
 #pragma once
 

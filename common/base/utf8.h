@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* UTF-8 as Unicode 15 has it (table 3-7): what is a sequence, and where a text can be cut. */
 #pragma once
 

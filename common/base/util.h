@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Small things that every file uses: spans, cleanup attributes, array sizes. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What all our daemons do alike: flags, --help and --version, start, the wait for signals, stop.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What operators and kubelets ask a daemon, on a plain listener of its own: GET /livez, /readyz,
  * /metrics, /version.

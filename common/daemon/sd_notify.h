@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * sd_notify(3) without libsystemd: what a service manager that started us with NOTIFY_SOCKET is
  * told. One datagram a message; see systemd's documentation for what it understands.

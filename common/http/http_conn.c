@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One connection: made before the handshake, counted and listed while it is open, freed when the
  * last of its requests has let go of it.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The head of a request, read so that no two readers can disagree on it: how long the body is, and
  * where the next request begins. What RFC 9112 lets a server repair (folded lines, lines that end

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the files of the HTTP server share: http_server.c (start, stop), http_conn.c (connections),
  * http_lifetime.c (when requests and the server are freed), http_request.c (one exchange up to the

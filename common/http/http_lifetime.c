@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How long a request and its server live. Requests with their arenas are kept and used again, so an
  * ordinary one allocates nothing. A request that was abandoned at stop keeps its server until its

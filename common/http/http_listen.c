@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* "127.0.0.1:8443", "[::1]:8443", ":8443": from a flag's value to a listening socket. */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The server's counters. A side listener (health, metrics) is not counted among the requests. */
 #include "common/http/http_internal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Answers, and requests that wait for one. http_reply() in the handler only prepares the response,
  * which is queued when the handler returns. From a worker it prepares it and resumes the

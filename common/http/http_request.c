@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One exchange up to the handler, driven by libmicrohttpd: the request line, the headers (where
  * everything that can be refused is refused, because a reply can be queued only then or after the

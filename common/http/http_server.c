@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Start and end of a server. libmicrohttpd runs one epoll thread a core and calls into
  * http_request.c; http_watchdog.c watches over deadlines and files.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An HTTPS server for small JSON requests from API servers, on libmicrohttpd (TLS by GnuTLS).
  *

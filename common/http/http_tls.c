@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Certificates of the HTTP server. What is loaded from the files (certificate, key, client CA) is
  * one reference-counted object; a new connection takes the newest, a running one keeps what it

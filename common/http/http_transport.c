@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How bytes of a TLS connection reach GnuTLS and leave it. By default an exchange costs two reads
  * (record header, record) and two writes (libmicrohttpd hands over head and body of an answer one

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The watchdog: one thread a server that does what libmicrohttpd does not. It cuts connections
  * whose deadline has passed (libmicrohttpd only knows inactivity), notices when the client of a

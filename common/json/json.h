@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The strict reader for JSON that arrives from outside, and the text writers that go with it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Looking at a tape: strings and their escapes, members, JSON Pointers, integers. */
 #include "common/base/hex.h"
 #include "common/base/utf8.h"

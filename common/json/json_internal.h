@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of the JSON reader share; nobody else includes this. */
 #pragma once
 

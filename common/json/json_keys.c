@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Duplicate keys in objects with many members. Whoever sends a text chooses its keys, so the hash
  * is SipHash-1-3 (Aumasson, Bernstein: "SipHash: a fast short-input PRF") under a key drawn once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Showing JSON to people. What is printed is a function of the value alone: an escape that stands
  * for a harmless character is resolved, and whatever cannot be seen, or would direct a terminal, is

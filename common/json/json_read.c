@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The reader's one pass. There is no recursion and no stack beside the tape: while a container is
  * open, its node's `next` holds the container around it and, for an object, `len` holds a set of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Strings with more in them than plain ASCII: escapes, UTF-8. */
 #include "common/json/json_scan.h"
 #include "common/base/hex.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The bytes of a JSON string: what the reader does with each of them. For json_*.c only. */
 #pragma once
 

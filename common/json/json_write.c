@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Writing JSON text: small documents of our own, and a tape's text with some values replaced. */
 #include "common/base/utf8.h"
 #include "common/json/json.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Masking as others see it: makes the masker, opens the root frame for an event, an object or a
  * text, and writes the input with the edits found. The files of masking:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Takes secrets out of audit events and of Kubernetes objects before anything is stored, logged,
  * spooled or hashed. Where secrets hide, and by which rule each place is masked, stands in one

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Values that stand beside their name in free text: shell and INI (NAME=value), URLs and DSNs
  * (a=b&c=d; a=b;c=d), YAML and headers (name: value), JSON that does not parse ("name":"value"),

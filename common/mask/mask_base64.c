@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Base64 as people write it: either alphabet, line breaks, padding or none. Lax on purpose: whoever
  * reads it later may be lax too. The strict reader is in common/base.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Kinds of bytes and beginnings of texts, as masking tells them apart: ASCII, whatever the locale.
  */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Command lines and URIs: their words, options and passwords. */
 #pragma once
 

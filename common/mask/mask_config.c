@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Own names, paths and tokens, from one YAML file:
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Own names, paths and tokens, as read from the configuration (mask_config.c); asked by mask_own.c.
  */
 #pragma once

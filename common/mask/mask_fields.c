@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Field names of Kubernetes that masking knows: the ones that give an object its shape, and the
  * plain ones that make up most of an object. A name found here needs no judgement, which is what

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Names in letters that only look like ours: with accents, in full width, of other alphabets, or
  * with invisible characters between them. Who reads "p\u0430ssword" takes its value for a password.

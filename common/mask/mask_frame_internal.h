@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The masker, the state of one call, texts under examination and the edits found in them. */
 #pragma once
 

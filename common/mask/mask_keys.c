@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The key file: one key without a name, or several by id, so that a key can be replaced.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Shapes of the Kubernetes API that masking reads more closely than any object: patches, Tables,
  * the extras of a user, and admission requests. Secrets: mask_secret.c; managed fields:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Objects of Kubernetes: Secrets, patches, Tables, managed fields, requests. */
 #pragma once
 

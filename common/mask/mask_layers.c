@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Texts inside texts: JSON in a string, base64, gzip, hex, percent escapes, and any of them in each
  * other (Helm keeps base64 of base64 of gzip of JSON).

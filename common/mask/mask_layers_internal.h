@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Texts in another form: JSON in a string, base64, gzip, hex, percent escapes, UTF-16. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * metadata.managedFields: its keys are names of fields ("f:spec"), but also values, as elements of
  * sets (`v:"…"`) and keys of lists (`k:{…}`).

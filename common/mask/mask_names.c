@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Is this the name of a secret? "DB_PASSWORD", "dbPassword" and "db-passwd2" are, "tokenTTL",
  * "secretName" and "max_tokens" are not.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Names: is what stands under one a secret, and does it mean something to the walker? */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Options of command lines in free text: --password value, -p of database clients, -u
  * user:password, and what is piped into --password-stdin.

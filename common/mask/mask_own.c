@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Asking the own rules of a configuration: what it says of a name, where a token of its own stands,
  * which values its paths mean.

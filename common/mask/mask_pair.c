@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where a value that stands beside its name ends. That depends on what it stands in: quotes, a
  * shell word, a line, a block of YAML, a parameter, an XML element. In doubt it ends later.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A name and the value that stands beside it in a text: what the files that find such pairs share
  * (mask_assign.c, mask_option.c), and where the value ends (mask_pair.c).

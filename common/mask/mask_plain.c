@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where in a text a pattern may begin, and the quick answer made of it: most strings hold nothing
  * that could be one, and are spared a frame and a scan.

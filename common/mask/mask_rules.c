@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The rules of masking: one table, from which the metric's labels, what --explain says and the
  * documentation come. What a rule does stands in the file that names its RULE_ constant.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The rules: a number for each, and the table that says what they do. */
 #pragma once
 

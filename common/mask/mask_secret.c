@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Secrets: only what is known to be no secret stays, kind, type, and of the metadata what the API
  * server needs. Everything else is masked, field names excepted; and the API server's messages

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Patterns in free text: tokens that can be told by their form, private keys, passwords in URLs,
  * what messages quote, and the places where name=value and the like are looked at (mask_assign.c).

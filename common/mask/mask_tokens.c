@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Tokens that can be told by their beginning, because whoever issues them gave them one, or by
  * their form: JSON Web Tokens, kubeadm's bootstrap tokens. How long they are; mask_text.c masks

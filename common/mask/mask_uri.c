@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Request URIs. The API server's own query parameters are known; the value of any other one is
  * masked, for it was meant for whatever the request was passed on to. `command=` is a command line.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Texts in UTF-16, as Windows writes them into base64 (PowerShell's -EncodedCommand, exported
  * keys).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Walks a JSON tape. First the members of an object that decide how it is to be read are found (its
  * kind, a name beside a value, the op and path of a patch), then each member goes to what knows its

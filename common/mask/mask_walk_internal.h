@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Walking over a JSON tape: where one is, what the members of an object say of each other. */
 #pragma once
 

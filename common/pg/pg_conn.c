@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One PostgreSQL connection: statements prepared on first use, COPY, notifications, and errors as
  * one line. Knows nothing of pools or threads; everything here blocks, so it runs in worker threads

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the pool needs of a connection beyond common/pg/pg_pool.h. */
 #pragma once
 

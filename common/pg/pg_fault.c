@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* SQLSTATEs (PostgreSQL documentation, appendix A) by what is at fault: see pg_pool.h. */
 #include "common/pg/pg_pool.h"
 

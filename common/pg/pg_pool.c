@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The pool: a bounded ring of jobs, one worker thread a connection, and one thread more that
  * answers jobs with "no connection" while none stands, so that nobody waits for a database that is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A pool of PostgreSQL connections, each owned by a worker thread that runs jobs from one bounded
  * queue. Whoever must not block (an HTTP handler) submits a job and goes on.

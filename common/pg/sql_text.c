@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "common/pg/sql_text.h"
 
 #include "common/base/crypto.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Values as PostgreSQL reads them in text parameters, in a request's arena. Absent: arena full. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is wrong with YAML files, one line each: where it stands, and in which order people read it.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * All that is wrong with a set of YAML files, every error and not just the first: lines
  * "file:line:column: message", each of one line whatever the message quotes.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The strict reader behind the field tables; see schema.h. */
 #include "common/yaml/schema.h"
 

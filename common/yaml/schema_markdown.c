@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The tables of fields as Markdown, for the documentation; see schema.h. */
 #include "common/yaml/schema.h"
 

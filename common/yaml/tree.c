@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* libyaml's events to a tree with positions; see tree.h. */
 #include "common/yaml/tree.h"
 

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- Roles, the schema, and the table in which the migration runner keeps its books.
 --
 -- The runner (`holdpoint db migrate`) runs each file in one transaction and then, in that same

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- What an administrator sets, and the record of what an administrator did.
 --
 -- Append-only tables are guarded twice: nobody is granted UPDATE, DELETE or TRUNCATE, and triggers

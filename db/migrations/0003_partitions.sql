@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- Daily partitions by the time the database took a row in (column recorded_at, UTC days).
 --
 -- By that time and not by the time in the event, because clocks of API servers may be far off and

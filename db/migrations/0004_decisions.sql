@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- Policy versions and decision records. The webhook copies decisions in, in batches.
 
 SET LOCAL ROLE holdpoint_owner;

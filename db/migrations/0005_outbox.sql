@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- Notifications: one row an event, written in the transaction of the hold's own change, and one
 -- row for each target that is to hear of it. Workers in the webhook daemon claim deliveries with
 -- FOR UPDATE SKIP LOCKED under a lease: a worker that dies leaves its claims to the others once

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- Holds: the tables, what may be seen of them, and the rules no statement can get round.
 --
 --   pending ──▶ approved ──▶ used

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- The webhook's side of a hold: ask, create, use, let expire.
 --
 -- hold_find_or_create answers one request in one statement. It looks, in this order, for

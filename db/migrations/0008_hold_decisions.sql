@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- The human side of a hold: approve, deny, withdraw.
 --
 -- Two channels. In `database` the approver is the login (session_user), whom PostgreSQL has

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- Audit events: what the API servers report, masked, each once, numbered without gaps.
 --
 -- The writer, for each body: BEGIN; audit_begin_batch(...); COPY audit_event; COMMIT. The function

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- Sessions, which Kubernetes does not have: what one actor did with pauses under 30 minutes.
 --
 -- An actor is (cluster, user, impersonated user, session hint, credential id); without credential

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- What goes, and the record that it went.
 --
 -- Whole days go, and only here. Each partition dropped leaves a row in admin_event that says which

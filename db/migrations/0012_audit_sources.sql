@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- What is known of each source of audit events, gaps and clocks above all.
 --
 -- An API server numbers nothing that it sends, so an event that it dropped cannot be missed by

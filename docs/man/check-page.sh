@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Checks a man page: every flag of the program is in it, and groff, where there is one, is content.
 #
 # usage: check-page.sh PROGRAM PAGE

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Makes a man page out of what a program says with --help, so that the two cannot differ.
 #
 # usage: make-page.sh PROGRAM SECTION VERSION > PROGRAM.SECTION

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * CEL, the Common Expression Language, for any C program.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The checker: which declaration each name means, whether a function takes these arguments, what
  * type comes out. It rewrites the tree in place (names to variables, frame slots and constants) and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The state of the checker, shared by its files: check.c walks the tree, names.c resolves names,
  * overload.c finds the function that a call means. Inside the CEL engine only.

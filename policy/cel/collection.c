@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Lists and maps in their representations: on a JSON tape, looked at in place, or made by an
  * expression, as an array of values. A map with more than a few entries that was made by an

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The parts of lists and maps that evaluation wants inline. Inside the CEL engine only. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Equality, heterogeneous across numbers, and of lists and maps element by element. */
 #include "policy/cel/value_internal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Compiling: environments, and what the steps from source to program hand to each other. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Values for people: much as one would write them in an expression; and what an error says, which
  * quotes them.

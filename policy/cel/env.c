@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Environments: which variables, fields and records there are for expressions. */
 #include "policy/cel/types_internal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Evaluation: every node carries the function that evaluates it, values are returned in registers,
  * errors are values. Fields and elements are in select.c, the loops in loop.c, what functions do

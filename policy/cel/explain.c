@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Why a program came out as it did: the parts of an expression that decided, with their values.
  * Parts are evaluated one by one, which is slow and may repeat work: for people, not for requests.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What is wrong with an expression, where, and what may have been meant. */
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The lexer: finds the next token at an offset. It knows where literals end, not what they mean
  * (literal.c), and keeps no state, so the parser may look ahead as it likes.

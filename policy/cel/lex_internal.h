@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tokens of CEL source: kinds and spans, no values. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A library of functions as the engine sees it: found by name, their signatures as types. The table
  * is handed in by whoever makes the library.

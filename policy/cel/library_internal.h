@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A library of functions as the engine sees it, and as whoever makes one fills it in. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The last step of compiling: every node gets the function that evaluates it, what has only
  * constant parts becomes a constant, what functions make of constant arguments is made, costs are

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What literals mean: escapes of strings and bytes, integers with their ranges, doubles. The lexer
  * has found where they begin and end.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The macros that go through lists and maps, and those that name a value. Each pays for what its
  * body costs once a turn, which is what keeps evaluation within its budget.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Macros: has, the comprehensions, cel.bind, cel.block, optMap. A call that is one becomes a node
  * of its own kind here; what they mean is in loop.c. A wrong number of arguments or something that

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a name means: a variable of a loop, a declared variable (qualified names by their longest
  * declared prefix, within the container), the name of a type, an element of cel.block.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Nodes of the tree that is parsed, checked, and then the program. */
 #include "policy/cel/compiler_internal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Operators: arithmetic that says so when it overflows, order, membership; and sorting by that
  * order.

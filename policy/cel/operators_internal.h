@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Arithmetic, order and sorting that several files use. Inside the CEL engine only. */
 #pragma once
 

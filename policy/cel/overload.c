@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which function a call means: the signatures of that name that take these types. One match binds
  * the type variables; several, as with dyn, leave the choice to run time.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The parser: recursive descent over the grammar of langdef.md, one function a level, macros
  * expanded as soon as a call is complete. It goes on after most mistakes to report them all;

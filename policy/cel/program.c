@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From source to program: the order of the steps (parse, check, link). What a step needs from the
  * others goes through struct cel_compiler.

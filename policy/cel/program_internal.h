@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The program: a tree of nodes, each with the function that evaluates it, and its types. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Order and hashes of single values: numbers across their types, strings by code point. Equality,
  * which looks into lists and maps, is compare.c.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Fields of objects and elements of lists and maps, optional ones too. Works on the JSON tape
  * itself.

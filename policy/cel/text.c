@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Values as text: string(), and JSON for mutation and answers. Doubles get the shortest digits that
  * read back the same.

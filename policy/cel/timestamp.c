@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Timestamps and durations: reading and writing them, and the calendar below them. A timestamp is
  * seconds since 1970 and nanoseconds, years 1 to 9999; a duration is nanoseconds in an

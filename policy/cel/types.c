@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Types as the checker knows them: reading them from text, unifying them, writing them.
  *

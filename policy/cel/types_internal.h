@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Types as the checker knows them, and their unification. Inside the CEL engine only. */
 #pragma once
 

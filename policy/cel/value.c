@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Values and errors: making them, naming their types, saying what an error means. An error is a
  * value that points to a record in the arena; its text is only written when somebody asks, since

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Values from the inside: how they are represented, errors as values, lists and maps, and the state
  * of one evaluation. For the engine and its functions.

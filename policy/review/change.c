@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Differences between two objects, as change.h tells. A recursive walk over both tapes at once:
  * members merged in the order of their keys, lists paired by identity, and where the texts of two

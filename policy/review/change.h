@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What an UPDATE changes: the differences between the object as it is and as it is to become.
  *

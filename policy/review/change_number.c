@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Numbers of JSON by value, however they are written. */
 #include "policy/review/change.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Single members of a review, with errors that name the place; see review_internal.h. */
 #include "policy/review/review_internal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The canonical form of a change and its SHA-256; the form is described in fingerprint.h, the
  * differences of an UPDATE come from change.c.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The fingerprint of a hold: what exactly is approved, as 32 bytes.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What differs between two JSON values, as RFC 6902 operations; see json_edit.h. */
 #include "policy/review/json_edit.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Names of what is in a request. */
 #include "policy/review/request.h"
 

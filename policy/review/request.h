@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is known about a request, whichever endpoint it came in by: what policies are matched with,
  * what a hold's fingerprint is made of. review.h makes it of an AdmissionReview or a

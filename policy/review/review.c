@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Either kind of review, by what it says of itself. */
 #include "policy/review/review_internal.h"
 

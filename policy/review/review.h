@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reading what an API server asks into the form in which it is decided: AdmissionReview
  * (admission.k8s.io/v1) and SubjectAccessReview (authorization.k8s.io/v1, and v1beta1 as API

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* SubjectAccessReview: may this identity do this? Asked for every request, reads and impersonation
  * included. */
 #include "policy/review/review_internal.h"

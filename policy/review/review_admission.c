@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * AdmissionReview v1 from its bytes to struct policy_request. The members of a review are few and
  * come in one fixed order from a real API server, so each object is walked once and every known

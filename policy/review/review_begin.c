@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the readers of both kinds of reviews begin with: a text that is JSON. */
 #include "common/base/clock.h"
 #include "policy/review/review_internal.h"

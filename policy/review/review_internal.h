@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the readers of the two kinds of reviews share. For review*.c only. */
 #pragma once
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # usage: bench_audit.sh [-o json] [--seconds N] [--connections N] [--clusters N] [--rate N] [--past N [--bodies small] [--span TIME]] [--large N]
 # Events committed per second through holdpoint-auditsink over TLS, next to a bare COPY BINARY of the
 # very same rows into a table of the same shape (partition, indexes, compression), in one run: same

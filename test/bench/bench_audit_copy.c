@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The baseline: rows of holdpoint.audit_event, as they are, by bare COPY BINARY into a table of the
  * same shape: no TLS, no masking, no numbering, nothing but PostgreSQL.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An API server's audit backend without the API server: sends EventLists made of recorded events
  * over TLS, as fast as they are acknowledged or at a given rate, and says how many events were.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What evaluating an expression costs on a real request:
  * bench_cel [-s SECONDS] [REVIEW.json] [EXPRESSION...]. Without expressions, those that policies

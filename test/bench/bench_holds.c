@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The two tools of bench_holds.sh; each prints one JSON object:
  *

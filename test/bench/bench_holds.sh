@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # usage: bench_holds.sh [-o json]
 # How fast an approval wakes one of 10,000 waiting requests and what memory these take, and what the
 # lookup of a hold adds to a request when 1,000,000 past holds lie in the table. All in one run, with

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reads every file named on the command line again and again and says how many megabytes a second
  * the JSON reader takes: bench_json [-s SECONDS] FILE...

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Masks every event of the EventLists named on the command line again and again and says how many
  * megabytes a second one core takes, HMACs included:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a decision costs with 10, 100, 1,000 and 10,000 rules of which always the same ten concern
  * the request, and what conditions cost: bench_policy [-o json]

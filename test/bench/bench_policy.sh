@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # usage: bench_policy.sh [-o json]
 # Decisions with many rules next to the same decision with the ten that matter; see bench_policy.c.
 set -euo pipefail

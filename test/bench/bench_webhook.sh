@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # usage: bench_webhook.sh [-o json]
 # Decisions per second and latency of holdpoint-webhook over TLS for the recorded AdmissionReviews,
 # next to a bare libmicrohttpd TLS server that sends the same bodies back, in the same run:

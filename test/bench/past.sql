@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- A past of :past events for `./dev bench audit --past`: the rows that stand in audit_event already
 -- (recorded traffic, as the sink stored it), again and again, over the last :span, in four clusters,
 -- with names spread as they are in a cluster: 5 in 100 by one agent, the others by 1,000 service

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # usage: ./dev soak [MINUTES]        (10 unless told)
 # Both daemons under steady load for a long time: admission reviews on 8 connections, audit events at
 # 1,000/s from 4, and once a minute what happens in production too: policies and certificates change,

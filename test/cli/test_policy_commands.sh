@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # holdpoint policy check | test | explain | bench | reference: what each prints, on which stream, and
 # with which exit code (0 fine, 1 failed, 2 usage, 3 the answer is no).
 set -euo pipefail

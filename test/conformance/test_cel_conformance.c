@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test_cel_conformance DIR: runs every *.jsonl in DIR, one case a line:
  *	{"section","name","expr","bindings"?,"container"?,"disable_macros"?,"disable_check"?,

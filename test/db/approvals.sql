@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- Who may decide, through which channel, and what a decision may say.
 
 -- Errors first: expected answer, login, and what they try on hold `h` (approvers: sre).

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- Audit batches: stored once, numbered without gaps; partitions by the day of arrival.
 
 -- `answer` of audit_begin_batch for body `b` with n events, which are then inserted.

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- What is known of the sources of audit events: pauses, clocks, what never ended.
 
 -- A body of `events` events that came `ago`, the newest of which happened `delay` before.

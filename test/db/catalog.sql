@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- What holds for every object of the schema, whoever adds the next one.
 
 SELECT t.is(NULL, string_agg(c.relname || '.' || a.attname, ' ' ORDER BY 1),

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What test/db/test_cli_*.sh share: the program, psql, places for output, and failing with them in
 # sight. Sourced under test/support/pg.sh.
 set -euo pipefail

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- What each role must not do, and what not even the owner may.
 
 SELECT hold_id AS h FROM t.ask() \gset

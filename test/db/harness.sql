@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- What the .sql tests are written with. Expected verdict first:
 --   SELECT t.is('held', verdict, 'why') FROM t.ask('{"name": "web"}');
 --   SELECT t.expect('HP003', 'mallory', 'SELECT holdpoint.approve(1)', 'why');

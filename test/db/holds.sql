@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- What the webhook gets: one hold for one change, used once, and what happens at its edges.
 
 -- One row for one change, with a counter; another change is another hold.

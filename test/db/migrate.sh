@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Applies db/migrations as the contract of the runner says (db/README.md), with psql: so that the
 # schema's own tests need none of the programs. Sourced.
 

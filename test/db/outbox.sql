@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- Notifications: with the hold or not at all, to each target once, again when it failed.
 
 SELECT t.is('held', verdict, 'without targets nothing is written') FROM t.ask('{"name": "quiet"}');

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- What is asked often reads by index and reads little, however much past there is.
 
 -- A past of 100,000 holds with their events, all statements as if by another server's replica.

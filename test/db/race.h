@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Statements that start at the same moment on connections of their own, for tests of what the
  * database makes of them. A racer is one connection, logged in as one role, with one statement;

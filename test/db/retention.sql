@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- What goes leaves a record, and only what is old goes.
 
 INSERT INTO holdpoint.audit_cluster_seq (cluster) VALUES ('c1');

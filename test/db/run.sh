@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Runs one database test on a PostgreSQL of its own: test/db/run.sh FILE.sql | PROGRAM [ARGS...]
 #
 # A .sql file gets the harness (harness.sql) first, and must end with SELECT t.done(). A program

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- Sessions: what belongs together, what they are called, and that names last.
 
 CREATE SEQUENCE t.seq;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A sink over real TLS on a real PostgreSQL: for tests that run under test/support/pg.sh. Sourced;
 # everything ends with the shell, which succeeds when passed=1 was reached and no sanitizer spoke.
 set -euo pipefail

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Several writers, of one cluster and of two, some with the same bodies: every body is stored once
  * and the numbers of each cluster have no gap; also when writers give up in the middle. Who reads

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The audit sink as a whole: the real daemon, real TLS, a real PostgreSQL, the recorded traffic of two
 # API servers. Every event is stored once, in order, and no planted secret is found anywhere after.
 # shellcheck source=test/db/sink_stack.sh

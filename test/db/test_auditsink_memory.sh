@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # holdpoint-auditsink while every second, third, … allocation fails: it goes on, and what it said it
 # has stored is stored; what it refused is stored when it is sent again, once.
 # shellcheck source=test/db/sink_stack.sh

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # What PostgreSQL itself refuses. An event that is refused for what is in it is quarantined, and its
 # neighbours are stored, each once, numbered without a gap; through the spool, too. For a fault of
 # the database's own (no disk, no grant, a schema that takes nothing) no event is set aside: the

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The audit sink in trouble that is not an outage: a database that turned into a standby, days
 # without partitions, a spool that is somebody else's or spoilt, API servers that share auditIDs.
 # shellcheck source=test/db/sink_stack.sh

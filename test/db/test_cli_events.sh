@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The CLI's commands about audit events, sessions and retention, as auditor and owner.
 # shellcheck source=test/db/cli_support.sh
 source "$HOLDPOINT_SOURCE_DIR/test/db/cli_support.sh"

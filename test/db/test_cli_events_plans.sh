@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # What `holdpoint events` reads of a past of 100,000 events: with each filter as much as it shows, by
 # index, and of the days that were asked for alone.
 set -euo pipefail

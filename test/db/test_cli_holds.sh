@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The CLI's commands about holds, as approver, auditor and outsider, on a real database.
 # shellcheck source=test/db/cli_support.sh
 source "$HOLDPOINT_SOURCE_DIR/test/db/cli_support.sh"

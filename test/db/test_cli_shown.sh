@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # What requesters wrote is shown as what it is: the change of a hold, byte for byte what is stored,
 # and names that hold characters which are invisible or direct a terminal.
 # shellcheck source=test/db/cli_support.sh

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Races about holds on a real PostgreSQL: whatever requests, approvals, denials and expiry do at
  * the same moment, a hold ends in one state, lets one change through, and its events tell so.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Housekeeping on a real PostgreSQL, while the clock on the wall is set. */
 #include <check.h>
 #include <stdatomic.h>

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # holdpoint import: audit log files through the real sink into a real PostgreSQL; each event once,
 # however often a file is imported, in which pieces it grew, and whenever the sink was away.
 # shellcheck source=test/db/sink_stack.sh

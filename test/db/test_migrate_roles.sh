@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The migrations as the site's database administrator may run them: as a role with CREATEROLE that is
 # no superuser; in a second database of the same server; and what they leave in the books.
 set -euo pipefail

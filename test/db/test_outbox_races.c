@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Workers of several replicas claim notifications at the same moment: each delivery goes to one
  * of them, and none is left over.

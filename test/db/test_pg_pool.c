@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* common/pg_pool and pg_conn on a real PostgreSQL, whose backends it ends as an outage would. */
 #include <check.h>
 #include <pthread.h>

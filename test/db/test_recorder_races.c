@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The recorder on a real PostgreSQL that refuses rows, ends connections, or does both. */
 #include <check.h>
 #include <pthread.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The sink's writer and drainer on a real PostgreSQL that refuses batches, or goes away. */
 #include <check.h>
 #include <stdatomic.h>

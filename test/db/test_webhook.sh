@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # holdpoint-webhook from outside: every recorded AdmissionReview over TLS, the life of a hold, bad
 # input, what is recorded, what is not, and a stop that answers everybody.
 # shellcheck source-path=SCRIPTDIR

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # What one approval lets through: repeats by the kind of change; and what it takes where several rules
 # hold one change.
 # shellcheck source-path=SCRIPTDIR

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # holdpoint-webhook while every second, third, … allocation fails: it goes on, each request gets the
 # right answer or a refusal, nothing passes that must not, and afterwards all is as before.
 # shellcheck source-path=SCRIPTDIR

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Notifications against a real HTTPS receiver: bodies, signature, repetition, no redirect, no private
 # address unasked, no duplicate after a crash.
 # shellcheck source-path=SCRIPTDIR

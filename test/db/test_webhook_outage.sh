@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # PostgreSQL away: when the webhook starts, while a request waits for a human, and while decision
 # records pile up.
 # shellcheck source-path=SCRIPTDIR

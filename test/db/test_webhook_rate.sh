@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Holds that callers may make whom nobody verifies: so many a second, and as many as they like once
 # their certificates are asked for (--client-ca-file).
 # shellcheck source-path=SCRIPTDIR

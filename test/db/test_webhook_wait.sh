@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # What takes time: waiting for a human, `retry`, windows, PostgreSQL away, --require-evidence, and
 # policies that change under load.
 # shellcheck source-path=SCRIPTDIR

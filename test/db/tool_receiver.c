@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tool_receiver CERTS FOLDER: an HTTPS server on a free loopback port that keeps each POST it gets
  * as FOLDER/NNN.head ("path", then "name: value" lines, names in lower case) and FOLDER/NNN.body,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A webhook over real TLS on a real PostgreSQL, without a cluster: for test/db/test_webhook*.sh,
 # which run under test/support/pg.sh. Sourced; everything ends with the shell.
 set -euo pipefail

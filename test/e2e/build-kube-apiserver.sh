@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # usage: test/e2e/build-kube-apiserver.sh
 #
 # Makes a real kube-apiserver for the end-to-end tests and prints its path. With KUBEBUILDER_ASSETS

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # A real Kubernetes API for tests and for `./dev up --cluster`: etcd and kube-apiserver on free
 # loopback ports, no nodes, no controllers. Everything lives in one folder and ends with its parent.
 #

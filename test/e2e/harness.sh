@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The ground of every end-to-end test: a throwaway PostgreSQL, both daemons over TLS, and a real
 # kube-apiserver that asks the one and reports to the other. Sourced by test_*.sh:
 #

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Every acknowledged event is stored once, whatever is killed when: while senders repeat each body until
 # it is acknowledged, as API servers do, the sink and the PostgreSQL are killed at random, alone and
 # together. Then: nothing acknowledged is missing, nothing is there twice, numbers have no gaps.

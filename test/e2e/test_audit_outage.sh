@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # PostgreSQL is away while kubectl keeps writing. The API server's own audit log, which it writes into
 # a file at the same time, is the oracle: afterwards the database holds every event of it, once, in
 # whatever way it came there: stored, spooled, or told to come back because the spool was full.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Ways around the guard, and ordinary work, on a real API server with policy/library/agents alone:
 # every technique of escapes/*.rows.sh is stopped, every work case passes; without Holdpoint, on a
 # cluster of its own, all of them pass. ESCAPES=REGEX runs the rows whose names match.

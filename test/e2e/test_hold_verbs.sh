@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Every way in which kubectl changes something, held, approved, and then passing on the plain retry;
 # and what happens around it: write conflicts, dry runs, clients that repeat forever, `wait`, `retry`,
 # nobody's own request, PostgreSQL away.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Approving with kubectl: HoldReviews through the plugin, with every kind of credential that a kubeconfig
 # can hold; who may not is refused by the API server with the reason.
 source "$(dirname "$0")/harness.sh"

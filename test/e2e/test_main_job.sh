@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The main job: what an agent's kubectl tries is denied, held, approved by psql and by CLI, and let
 # through once; the same calls arrive in the audit log, masked and in order.
 source "$(dirname "$0")/harness.sh"

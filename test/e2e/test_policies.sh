@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Policies on a real API server. Each of the library: what kubectl shows to whom is stopped, and that
 # the like of it passes; it is alone in force meanwhile, swapped in as a ConfigMap's mount swaps its
 # files, so that it is known who stopped it. Then a window for reads that ends, a mutation as etcd

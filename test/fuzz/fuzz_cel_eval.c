@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Random well-typed expressions on random objects. The bytes are decisions: which operator, which
  * literal, which member. What comes out must compile; its value must have the type that it was

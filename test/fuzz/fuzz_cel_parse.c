@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any bytes as an expression: refused with a place and a reason, or compiled; then it evaluates
  * within its limits to a value of the type that the checker found, or to an error, checked or not.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A body on its way to the database. Whatever arrives: every row is a well-formed COPY BINARY row
  * of text that PostgreSQL takes, what is counted is there, and broken bytes in a list never cost

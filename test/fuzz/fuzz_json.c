@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The strict reader against itself: what it accepts comes out again byte for byte, every node keeps
  * within its bounds, pointers lead back to where they came from, and the stricter the limits the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The printer against the reader: what is shown reads again as the same tape of the same values, is
  * shown alike a second time, and holds no character that directs a terminal or cannot be seen.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * No planted secret survives masking. The first byte says how the others are used: as choices of
  * the generator that plants a secret (place, layers, encodings, neighbours), as a JSON text, as

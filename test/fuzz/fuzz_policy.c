@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any bytes as a policy: refused with a place or a reason, or accepted; then its canonical text is
  * a policy with the same digest, and every kind of request gets a decision from it.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any bytes as an AdmissionReview or a SubjectAccessReview: refused, or read, decided,
  * fingerprinted and answered; and the answer is JSON that carries the review's own uid.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Runs a fuzz target over the files named on the command line, or over every file of the folders
  * named there, so that what the fuzzer once found stays found without libFuzzer.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Certificates made by the test itself, EC keys, valid for a day. For tests only. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Makes allocations fail, to see what becomes of a program then. Linked with --wrap into variants
  * of our programs (bin/torture/): every call of malloc and its like in our code comes here; those

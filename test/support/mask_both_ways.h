@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A string in JSON is masked only when the quick look at it finds a place where a pattern may
  * begin; a free text is always looked at closely. The same text must come out the same both ways.

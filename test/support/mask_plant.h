@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Makes audit events with a secret in them: a place where secrets are kept, wrapped in other
  * objects and texts, put somewhere in an event, with harmless neighbours. Every choice is taken

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the tests of masking share: a masker with a fixed key, reading, masking, files. */
 #pragma once
 

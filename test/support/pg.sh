@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # A throwaway PostgreSQL for one test: its own data folder and unix socket under /tmp, no TCP, gone
 # when the test ends, however it ends.
 #

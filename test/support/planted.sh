@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The secrets that stand in the recorded traffic and in the tests' own, in every spelling that must
 # not be found anywhere afterwards. Sourced.
 

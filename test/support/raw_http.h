@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A client that sends exactly the bytes a test wants, over plain TCP. For tests only. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Is a secret still there, in any of the forms in which programs write things down? Plain, base64
  * and base64url (also of a text that the secret stands in the middle of), percent-escaped,

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Fails one allocation of a command after the other. Whichever fails, the command must end by itself,
 # without a finding of the sanitizers, and either print what it prints otherwise or say what is wrong
 # and exit with a code that is not 0.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the tests of CEL share: one environment, a document, evaluating a line of text. */
 #pragma once
 

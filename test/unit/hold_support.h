@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Rules, decisions and questions for the tests of webhook/hold. */
 #pragma once
 

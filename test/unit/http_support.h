@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A server with a few routes on a free port, for the tests of common/http_*. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the tests of common/json share: an arena, reading from memory that ends where the text does.
  */
 #pragma once

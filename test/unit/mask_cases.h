@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Cases of masking: in each, the secret is "hunter2secret" (or base64 of it). GONE: it is not left
  * in any form; SAME: nothing is masked.

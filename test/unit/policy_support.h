@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Policies from strings and requests from reviews, for the tests of policy/. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* AdmissionReviews for tests: the recorded ones, changed ones, their fingerprints. */
 #pragma once
 

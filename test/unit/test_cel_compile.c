@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/cel/compiler_internal.h"
 #include "support/run_tests.h"
 #include "unit/cel_support.h"

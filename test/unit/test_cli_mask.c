@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* holdpoint mask, as a program: what goes in, what comes out, what it says. */
 #include <check.h>
 #include <stdio.h>

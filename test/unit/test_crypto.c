@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Hashes and HMAC against published vectors; decoders against what must be refused. */
 #include <check.h>
 #include <fcntl.h>

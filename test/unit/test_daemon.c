@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What both daemons do alike: flags, start, signals, what a service manager is told, side listener.
  */
 #include <check.h>

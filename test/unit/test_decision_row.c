@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A decision record as one line of a COPY: what PostgreSQL gives a meaning to, and what is absent.
  */
 #include "webhook/record/decision_row.h"

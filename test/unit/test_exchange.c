@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Requests from their body to their answer, while PostgreSQL is away. */
 #include "support/run_tests.h"
 #include "unit/webhook_support.h"

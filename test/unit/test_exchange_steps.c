@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An exchange from within: steps that may not follow, requests made small, and memory that runs out
  * in between.

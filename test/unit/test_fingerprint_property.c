@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Fingerprints of every recorded review in random spellings, with one random leaf changed, and with
  * an unrelated edit underneath.

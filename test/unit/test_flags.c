@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Flags: what each spelling sets, and what each mistake is told. */
 #include <check.h>
 #include <stdio.h>

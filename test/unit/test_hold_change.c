@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What an approver is shown of a change: differences, whole objects, no secrets, bounded. */
 #include "webhook/hold/hold_change.h"
 

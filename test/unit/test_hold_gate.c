@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The hold gate without its database: the parameters of its question, how the answer is read, and
  * what there is to say when there is none.

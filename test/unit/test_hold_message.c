@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a requester is told about a hold, for each verdict. */
 #include "webhook/hold/hold_message.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Requests that wait for a human while PostgreSQL is away: their time is kept all the same. */
 #include "webhook/hold/hold_wait.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* HoldReviews before and without the database: what is asked for, and what is refused. */
 #include "webhook/hold/holdreview.h"
 

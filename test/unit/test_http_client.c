@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* HTTPS requests: whom they trust, what they carry, where they end. */
 #include <arpa/inet.h>
 #include <check.h>

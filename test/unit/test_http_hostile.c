@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Requests that two readers may read differently: where one ends and the next begins, or which of
  * two values counts. A proxy that shares a connection among its callers may stand before us, so

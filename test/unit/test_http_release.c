@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Suspended requests that give back what they hold, and how long a head may be. */
 #include <check.h>
 #include <stdatomic.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The HTTP server over plain TCP: routing, bodies, limits, starting. */
 #include "support/run_tests.h"
 #include "unit/http_support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The HTTP server when it stops while it is busy, and what callers see then. */
 #include <sys/epoll.h>
 #include <sys/syscall.h>

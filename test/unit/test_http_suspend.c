@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The HTTP server: requests whose answer comes later, and stopping while there are some. */
 #include "support/run_tests.h"
 #include "unit/http_support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The HTTP server over TLS: who gets in, under which name, and certificates that change. */
 #include <check.h>
 #include <curl/curl.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* JSON: looking at what was read. */
 #include "support/run_tests.h"
 #include "unit/json_support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* JSON shown to people: what they see is what the bytes say. */
 #include "common/base/utf8.h"
 #include "support/run_tests.h"

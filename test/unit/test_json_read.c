@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* JSON: what is accepted, what is refused and why, limits. */
 #include "common/base/arena_internal.h"
 #include "support/run_tests.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * kubectl holdpoint, as a program, against an API server that says what each test wants; `kubectl
  * config view` is a script here. What requesters wrote must be shown as it is, and a kubeconfig be

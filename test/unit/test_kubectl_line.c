@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cli/kubectl_line: recorded requests as the commands that they amount to. */
 #include <check.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The log: every line is one line of JSON, whatever the strings hold, also from many threads. */
 #include <check.h>
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Where secrets hide in objects, one case a place. */
 #include "support/run_tests.h"
 #include "unit/mask_cases.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Secrets under names and in texts that are not written as one expects. */
 #include "support/run_tests.h"
 #include "unit/mask_cases.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The recorded API traffic, masked: no planted secret is left in any form, each event is what the
  * expected file says, and everything that is not a pseudonym stands there as the API server sent

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* More places where secrets hide: what an attacker, or a tool, would think of next. */
 #include "support/run_tests.h"
 #include "unit/mask_cases.h"

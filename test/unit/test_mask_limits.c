@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What masking cannot look into is masked whole. */
 #include <zlib.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Thousands of generated events, a random secret in each: after masking it is nowhere to be found,
  * and its neighbours are. HOLDPOINT_MASK_EVENTS and HOLDPOINT_MASK_SEED ask for more or others.

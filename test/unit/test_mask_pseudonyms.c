@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What stands in the place of a secret, and the keys that it depends on. */
 #include "support/run_tests.h"
 #include "unit/mask_cases.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Rules: which one masked what, their documentation, and those of the configuration file. */
 #include "support/run_tests.h"
 #include "unit/mask_cases.h"

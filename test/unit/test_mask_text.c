@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Where secrets hide in texts, texts in texts, audit events and URIs. */
 #include "support/run_tests.h"
 #include "unit/mask_cases.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Metrics: the text format as Prometheus reads it, and counting from many threads. */
 #include <check.h>
 #include <pthread.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What is sent of a hold: names and reasons are others' words, and stay where they are put. */
 #include <check.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Notifications that cannot be delivered: private addresses, nobody there, a database that is away.
  */
 #include "webhook/notify/notify_send.h"

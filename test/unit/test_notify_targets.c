@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The file of --notify-targets: what it may say, and what is wrong with others. */
 #include "webhook/notify/notify_targets.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `holdpoint policy test` as a library: cases that pass and fail, and mistakes in the test files.
  */
 #include <check.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The policies in force, and what becomes of them when their file changes. */
 #include "webhook/policy_store.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The queue of decision records while PostgreSQL is away. */
 #include "webhook/record/recorder.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "support/run_tests.h"
 #include "unit/review_support.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * SubjectAccessReviews: those that a kube-apiserver 1.20 sent, in both versions of the API (what is
  * read of them, and what the library's policies say), and those that are refused.

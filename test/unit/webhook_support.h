@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The daemon's parts over plain HTTP, with a PostgreSQL that is away, for the tests of webhook/. */
 #pragma once
 

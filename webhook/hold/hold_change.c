@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The objects are masked first and read again, and the differences are taken of what is left: no
  * secret is ever in a buffer that is cut, compared or sent from here. A changed secret still shows,

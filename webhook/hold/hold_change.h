@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What an approver sees of a held change: JSON text, every secret masked, of bounded size.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "webhook/hold/hold_gate.h"
 
 #include <pthread.h>

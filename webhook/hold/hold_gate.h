@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The hold gate: a request that a Hold rule selects passes only with a recorded approval.
  *

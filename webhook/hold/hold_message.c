@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The words of the hold gate. The reader is an agent or a person whose command has just failed:
  * the first line says why, the others what to do about it, with commands that can be copied.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a requester is told about a hold: for people in words, for programs in facts. Whoever
  * answers the request puts it into the form that its endpoint wants.

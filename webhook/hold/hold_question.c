@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From a request and a decision that says Hold to the parameters of one SQL call, by name.
  */

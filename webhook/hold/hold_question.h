@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the hold gate is asked about a request: made once, asked as often as it takes. It keeps
  * nothing of the request's document, so that it can be asked again when that has long gone.

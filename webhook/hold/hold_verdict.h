@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the hold gate says of a request: the answer of holdpoint.hold_find_or_create, or why there
  * is none. Every kind but HOLD_ALLOW is a denial.

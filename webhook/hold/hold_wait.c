@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Two threads: one talks to PostgreSQL and may be stuck there; the other only watches the clock,
  * so that a deadline is kept whatever the database does. What waits stands in a hash table by the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Requests that wait for a human: registered under the number of their hold, woken the moment its
  * state changes, or when their time is over.

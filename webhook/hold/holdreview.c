@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "webhook/hold/holdreview.h"
 
 #include "common/base/log.h"

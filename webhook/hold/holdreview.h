@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Approving with kubectl: creating a HoldReview (holdreviews.holdpoint.dev) is the decision.
  *

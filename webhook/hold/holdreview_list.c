@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "webhook/hold/holdreview_list.h"
 
 #include "common/json/json.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What waits, for approvers who have kubectl alone: a HoldReview with
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "webhook/notify/notifier.h"
 
 #include <pthread.h>

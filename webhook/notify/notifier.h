@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Tells people of holds: a worker that takes events from the outbox (written in the transaction of
  * the hold itself) and delivers each to each target, again with growing pauses until it is taken.

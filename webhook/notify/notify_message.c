@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "webhook/notify/notify_message.h"
 
 #include "common/base/crypto.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One HTTPS POST to a target: no redirect is followed, no proxy of the environment is used, a
  * private address only where the target says so, ten seconds at most, the answer's body ignored.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A decision record in COPY's text format; see decision_row.h. */
 #include "webhook/record/decision_row.h"
 

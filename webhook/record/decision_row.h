@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The form in which a decision record is queued and sent: one line of a COPY. */
 #pragma once
 

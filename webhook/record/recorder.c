@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The queue is the text of a COPY: a record is written into it in the form in which it is sent, so
  * the writer only takes the whole buffer and leaves an empty one. One batch is one COPY and one

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Decision records: one row of holdpoint.decision for each decision in which a rule matched.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Conversions between types: int(), string(), timestamp() and the rest. What does not fit is an
  * error, never something near it.

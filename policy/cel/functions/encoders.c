@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Base64 in both directions. */
 #include "common/base/crypto.h"
 #include "policy/cel/functions/functions_internal.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* string.format(): %s %d %f %e %b %o %x %X, as the strings extension defines them. */
 #include <math.h>
 #include <stdio.h>

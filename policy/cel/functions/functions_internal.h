@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Every function of the language, by the name it has in library_table.c. Each takes arguments
  * of any kind, none of them an error, and answers cel_err_overload() for kinds it cannot do.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The library of functions that expressions may call: CEL's standard ones and extensions, and those
  * of Kubernetes. The engine knows none of them; it is handed to cel_env_new().

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The table of functions: name, style, signatures, implementation, one sentence of documentation.
  * The checker works from it and the reference documentation is made from it; nothing is declared

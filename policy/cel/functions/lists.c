@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Lists and sets: functions over elements. What compares every pair pays for every pair. */
 #include "policy/cel/functions/lists_internal.h"
 #include "policy/cel/operators_internal.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What functions that take strings or lists share. Inside the CEL engine only. */
 #pragma once
 

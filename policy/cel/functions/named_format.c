@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Kubernetes' named formats: what is wrong with a text that should be a label, a UUID, a date. */
 #include "common/base/hex.h"
 #include "common/base/rfc3339.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * IP addresses and CIDR ranges. Strict: no zones, no leading zeros, no IPv4 in IPv6 notation; an
  * IPv4-mapped address in hexadecimal is the IPv4 address.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Optional values: making them and taking them apart. */
 #include "policy/cel/functions/functions_internal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Kubernetes quantities ("500m", "10Gi", "1e3"): a decimal number kept exactly, as a 128-bit
  * integer of nano units. What is finer is rounded up, and what is written with a binary suffix ends

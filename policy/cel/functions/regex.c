@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Regular expressions: RE2's syntax (regex_syntax.c), matched by PCRE2 within limits.
  *

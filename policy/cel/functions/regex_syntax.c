@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From RE2's syntax (github.com/google/re2/wiki/Syntax) to PCRE2's.
  *

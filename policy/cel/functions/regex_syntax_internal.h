@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* RE2's syntax of regular expressions, written for PCRE2. Inside the CEL engine only. */
 #pragma once
 

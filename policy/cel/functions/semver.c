@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Semantic versions (semver.org 2.0.0), ordered by precedence. */
 #include "policy/cel/functions/semver_internal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What quantity.c shares with semver.c: their functions to compare have the same names. */
 #pragma once
 

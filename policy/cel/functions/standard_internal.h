@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The library from the inside: what its functions keep from one evaluation to the next. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Strings: everything counts code points, not bytes. Positions are translated on the way; a string
  * of ASCII costs no more than bytes would.

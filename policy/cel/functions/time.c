@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The fields of a timestamp, in UTC or in a zone, and of a duration. */
 #include "policy/cel/functions/functions_internal.h"
 #include "policy/cel/functions/standard_internal.h"

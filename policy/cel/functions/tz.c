@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Time zones from the system's database (RFC 8536 files under /usr/share/zoneinfo), without
  * setenv() and localtime(), which belong to the whole process. A zone is read once, at its first

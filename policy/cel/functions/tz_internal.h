@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Offsets of time zones. A zone is read once, at its first use, and kept with its fellows until the
  * end: the names that exist are few.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * URLs, as Kubernetes' url() takes them: absolute URIs and absolute paths, without fragment. Parts
  * are spans of the text; only the query and an oddly written path need decoding.

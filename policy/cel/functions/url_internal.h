@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What named_format.c shares with url.c. */
 #pragma once
 

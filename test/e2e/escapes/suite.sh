@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Runs a table of rows against a real API server: ways around the guard, and ordinary work.
 #
 # A row is one call in a *.rows.sh file beside this one:
