@@ -313,3 +313,16 @@ DO
 row destroy/eviction-of-its-own-kind held 'policy/v1 eviction' 1.22 <<'DO'
 api POST "/api/v1/namespaces/$NS/pods/p1/eviction" application/json '{"apiVersion":"policy/v1","kind":"Eviction","metadata":{"name":"p1"}}'
 DO
+
+row destroy/delete-its-own-namespace held 'MITRE T1485' own <<'DO'
+k delete ns $NS --wait=false
+DO
+
+row destroy/label-of-pods-taken-away held 'Redguard matrix' <<'DO'
+adm patch deployment web --type=merge -p '{"spec":{"template":{"metadata":{"labels":{"tier":"front"}}}}}' >/dev/null
+k patch deployment web --type=merge -p '{"spec":{"template":{"metadata":{"labels":{"tier":null}}}}}'
+DO
+
+row destroy/pod-that-fills-a-node held 'MITRE T1496' <<'DO'
+pod hog '' '"resources":{"requests":{"cpu":"64"}}' | k create -f -
+DO

@@ -149,3 +149,7 @@ DO
 row guard/questions-in-a-namespace held 'LocalSubjectAccessReview' <<'DO'
 api POST "/apis/authorization.k8s.io/v1/namespaces/$NS/localsubjectaccessreviews" application/json '{"apiVersion":"authorization.k8s.io/v1","kind":"LocalSubjectAccessReview","metadata":{"namespace":"'$NS'"},"spec":{"user":"bob","resourceAttributes":{"verb":"get","resource":"pods","namespace":"'$NS'"}}}'
 DO
+
+row guard/namespace-that-catches-a-domain held 'DNS search paths (ndots)' <<'DO'
+reach k create ns com
+DO

@@ -227,3 +227,7 @@ DO
 row read/another-namespaces-secret-through-its-own held 'own' own <<'DO'
 api GET "/api/v1/secrets?fieldSelector=metadata.name%3Ddb"
 DO
+
+row read/console-of-an-aggregated-server held 'KubeVirt subresources' <<'DO'
+reach api GET "/apis/subresources.kubevirt.io/v1/namespaces/$NS/virtualmachineinstances/vm/vnc"
+DO

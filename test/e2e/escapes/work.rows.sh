@@ -234,3 +234,8 @@ DO
 row work/restricted-pod passes 'Pod Security Standards restricted' <<'DO'
 pod app '"securityContext":{"runAsNonRoot":true,"runAsUser":1000,"fsGroup":1000,"seccompProfile":{"type":"RuntimeDefault"}}' '"securityContext":{"allowPrivilegeEscalation":false,"readOnlyRootFilesystem":true,"capabilities":{"drop":["ALL"],"add":["NET_BIND_SERVICE"]}},"livenessProbe":{"httpGet":{"path":"/","port":80}}' | k create -f -
 DO
+
+row work/diff-of-a-role passes 'kubectl diff' <<'DO'
+k create role r --verb=get --resource=pods --dry-run=client -o json >"$T.json"
+k apply --dry-run=server -f "$T.json"
+DO
