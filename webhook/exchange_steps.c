@@ -108,7 +108,7 @@ static struct exchange *mutate(struct exchange *x)
 	struct policy_mutation m = {0};
 
 	x->set = policy_store_get(x->webhook->policies);
-	if (q->dry_run && holdreview_list_is(q))
+	if (q->dry_run && holdreview_is_list(q))
 		return exchange_move(x, EXCHANGE_REVIEW);
 	if (!policy_set_mutates(x->set) || q->operation == OPERATION_DELETE ||
 		q->object == JSON_NONE)

@@ -130,7 +130,7 @@ START_TEST(holdreview__lists_checked_before_the_database_is_asked)
 	const struct holdreview h = holdreview_with(lists[_i].spec, true, !lists[_i].unverified);
 	struct holdreview_reply r;
 
-	ck_assert(holdreview_list_is(h.request));
+	ck_assert(holdreview_is_list(h.request));
 	ck_assert_int_eq(holdreview_list_check(&h, &r), lists[_i].ask);
 	ck_assert_uint_eq(r.code, lists[_i].code);
 }

@@ -4,7 +4,7 @@
 #include "common/base/log.h"
 #include "common/json/json.h"
 #include "common/pg/sql_text.h"
-#include "webhook/hold/holdreview_list.h"
+#include "webhook/hold/holdreview_internal.h"
 
 #define REASON_MAX 4096
 #define GROUPS_MAX 256
@@ -34,7 +34,18 @@ bool holdreview_is(const struct policy_request *q)
 	       span_eq(q->resource, SPAN("holdreviews"));
 }
 
-static void refuse(
+static json_ref spec_of(const struct policy_request *q)
+{
+	return json_get_str(q->doc, q->object, "spec");
+}
+
+bool holdreview_is_list(const struct policy_request *q)
+{
+	return holdreview_is(q) &&
+	       json_string_is(q->doc, json_get_str(q->doc, spec_of(q), "decision"), SPAN("List"));
+}
+
+void holdreview_refuse(
 	struct holdreview_reply *ret, unsigned code, const char *reason, struct span message)
 {
 	*ret = (struct holdreview_reply){.code = code, .reason = reason, .message = message};
@@ -42,16 +53,16 @@ static void refuse(
 
 void holdreview_busy(struct holdreview_reply *ret)
 {
-	refuse(ret, 429, "TooManyRequests", SPAN("too many requests wait: try again"));
+	holdreview_refuse(ret, 429, "TooManyRequests", SPAN("too many requests wait: try again"));
 }
 
 /* ---- spec ---- */
 
 /* Absent or null is no wish. */
-static int read_text(const struct holdreview *h, json_ref spec, const char *key, struct span *ret)
+static int read_text(const struct holdreview *h, const char *key, struct span *ret)
 {
 	const struct json_doc *d = h->request->doc;
-	json_ref v = json_get(d, spec, span_of(key));
+	json_ref v = json_get(d, spec_of(h->request), span_of(key));
 
 	*ret = (struct span){0};
 	if (v == JSON_NONE || json_type(d, v) == JSON_NULL)
@@ -60,10 +71,10 @@ static int read_text(const struct holdreview *h, json_ref spec, const char *key,
 	return ret->ptr && ret->len <= REASON_MAX && !memchr(ret->ptr, 0, ret->len) ? 0 : -1;
 }
 
-static int read_number(const struct holdreview *h, json_ref spec, const char *key, struct span *ret)
+int holdreview_read_number(const struct holdreview *h, const char *key, struct span *ret)
 {
 	const struct json_doc *d = h->request->doc;
-	json_ref v = json_get(d, spec, span_of(key));
+	json_ref v = json_get(d, spec_of(h->request), span_of(key));
 	int64_t n;
 
 	*ret = (struct span){0};
@@ -79,22 +90,21 @@ static int read_number(const struct holdreview *h, json_ref spec, const char *ke
 static const char *read_wish(const struct holdreview *h, struct wish *ret)
 {
 	const struct json_doc *d = h->request->doc;
-	json_ref spec = json_get_str(d, h->request->object, "spec");
-	json_ref decision = json_get_str(d, spec, "decision");
+	json_ref decision = json_get_str(d, spec_of(h->request), "decision");
 
 	*ret = (struct wish){.approve = json_string_is(d, decision, SPAN("Approve"))};
 	if (!ret->approve && !json_string_is(d, decision, SPAN("Deny")))
 		return "spec.decision must be Approve, Deny or List";
-	if (read_number(h, spec, "hold", &ret->hold) != 0 || !ret->hold.ptr)
+	if (holdreview_read_number(h, "hold", &ret->hold) != 0 || !ret->hold.ptr)
 		return "spec.hold must be the number of a hold";
-	if (read_text(h, spec, "reason", &ret->reason) != 0)
+	if (read_text(h, "reason", &ret->reason) != 0)
 		return "spec.reason must be a text of at most 4096 bytes";
-	if (read_number(h, spec, "uses", &ret->uses) != 0)
+	if (holdreview_read_number(h, "uses", &ret->uses) != 0)
 		return "spec.uses must be a number greater than 0";
-	if (read_text(h, spec, "until", &ret->until) != 0)
+	if (read_text(h, "until", &ret->until) != 0)
 		return "spec.until must be a time, for example 2026-01-02T15:04:05Z";
-	if (read_text(h, spec, "namespace", &ret->namespace_) != 0 ||
-		read_text(h, spec, "name", &ret->name) != 0)
+	if (read_text(h, "namespace", &ret->namespace_) != 0 ||
+		read_text(h, "name", &ret->name) != 0)
 		return "spec.namespace and spec.name must be texts";
 	return NULL;
 }
@@ -103,7 +113,7 @@ static const char *read_wish(const struct holdreview *h, struct wish *ret)
 static void check_list(const struct holdreview *h, struct holdreview_reply *ret)
 {
 	if (!h->request->dry_run)
-		refuse(ret, 422, "Invalid",
+		holdreview_refuse(ret, 422, "Invalid",
 			SPAN("spec.decision List only asks what waits: create it with "
 			     "--dry-run=server"));
 }
@@ -114,15 +124,15 @@ bool holdreview_check(const struct holdreview *h, struct holdreview_reply *ret)
 	const char *wrong = read_wish(h, &w);
 
 	*ret = (struct holdreview_reply){0};
-	if (holdreview_list_is(h->request))
+	if (holdreview_is_list(h->request))
 		check_list(h, ret);
 	else if (!h->caller_is_verified)
-		refuse(ret, 403, "Forbidden",
+		holdreview_refuse(ret, 403, "Forbidden",
 			SPAN("holds can be decided by HoldReview only where holdpoint-webhook "
 			     "runs with --client-ca-file: without it, it cannot know that it is "
 			     "the API server who says who you are"));
 	else if (wrong)
-		refuse(ret, 422, "Invalid", span_of(wrong));
+		holdreview_refuse(ret, 422, "Invalid", span_of(wrong));
 	else if (h->request->dry_run)
 		ret->told = SPAN("dry run: nothing is decided");
 	else
@@ -131,6 +141,14 @@ bool holdreview_check(const struct holdreview *h, struct holdreview_reply *ret)
 }
 
 /* ---- the decision ---- */
+
+struct span holdreview_groups(const struct holdreview *h)
+{
+	size_t count = h->request->group_count;
+
+	return sql_text_array(
+		h->arena, h->request->groups, count < GROUPS_MAX ? count : GROUPS_MAX);
+}
 
 static void log_decision(const struct holdreview *h, const struct wish *w, const char *error)
 {
@@ -143,10 +161,8 @@ static void decide(const struct holdreview *h, struct pg_conn *conn, const struc
 	struct holdreview_reply *ret)
 {
 	const struct policy_request *q = h->request;
-	size_t groups = q->group_count < GROUPS_MAX ? q->group_count : GROUPS_MAX;
 	const struct span params[] = {span_of(h->cluster), w->hold, q->username,
-		sql_text_array(h->arena, q->groups, groups), h->uid, w->reason, w->until, w->uses,
-		w->namespace_, w->name};
+		holdreview_groups(h), h->uid, w->reason, w->until, w->uses, w->namespace_, w->name};
 	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
 	char sqlstate[6] = "";
 	struct err e = {0};
@@ -163,9 +179,9 @@ static void decide(const struct holdreview *h, struct pg_conn *conn, const struc
 		/* The API server asked twice for one creation. */
 		ret->told = arena_printf(h->arena, "%s", e.msg);
 	} else if (strncmp(sqlstate, "HP", 2) == 0 || strncmp(sqlstate, "22", 2) == 0) {
-		refuse(ret, 403, "Forbidden", arena_printf(h->arena, "%s", e.msg));
+		holdreview_refuse(ret, 403, "Forbidden", arena_printf(h->arena, "%s", e.msg));
 	} else {
-		refuse(ret, 503, "ServiceUnavailable",
+		holdreview_refuse(ret, 503, "ServiceUnavailable",
 			SPAN("the decision could not be recorded: the database of Holdpoint does "
 			     "not answer as it should. Nothing was decided; try again"));
 	}
@@ -179,11 +195,11 @@ void holdreview_decide(
 
 	*ret = (struct holdreview_reply){0};
 	if (!conn)
-		refuse(ret, 503, "ServiceUnavailable",
+		holdreview_refuse(ret, 503, "ServiceUnavailable",
 			SPAN("the decision could not be recorded: the database of Holdpoint is "
 			     "unreachable. Nothing was decided; try again"));
 	else if ((wrong = read_wish(h, &w))) /* was right before: the arena is full */
-		refuse(ret, 422, "Invalid", span_of(wrong));
+		holdreview_refuse(ret, 422, "Invalid", span_of(wrong));
 	else
 		decide(h, conn, &w, ret);
 }

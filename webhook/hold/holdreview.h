@@ -36,6 +36,8 @@ struct holdreview_reply {
 
 /* Is this the creation of a HoldReview, at /validate or /mutate? */
 bool holdreview_is(const struct policy_request *q);
+/* And of one that only asks what waits (holdreview_list.h)? */
+bool holdreview_is_list(const struct policy_request *q);
 
 /* Looks at it before the database is asked. False: that need not be, *ret is the answer. */
 bool holdreview_check(const struct holdreview *h, struct holdreview_reply *ret);

@@ -19,9 +19,6 @@
 
 #define HOLDREVIEW_LIST_MAX 100
 
-/* Is this the creation of a HoldReview that asks, at /validate or /mutate? */
-bool holdreview_list_is(const struct policy_request *q);
-
 /* At /mutate, before the database is asked. False: that need not be, *ret is the answer. */
 bool holdreview_list_check(const struct holdreview *h, struct holdreview_reply *ret);
 
