@@ -23,8 +23,10 @@ static enum pg_status begin_batch(
 	struct pg_conn *c, struct batch *b, char *ret_sqlstate, struct err *e)
 {
 	static const struct pg_stmt stmt = {"audit_begin_batch",
-		"SELECT already_stored, first_seq FROM holdpoint.audit_begin_batch($1, $2, $3, $4, "
-		"$5, $6, $7, $8, $9, $10, $11, $12)",
+		"SELECT already_stored, first_seq FROM holdpoint.audit_begin_batch(p_cluster => $1, "
+		"p_source => $2, p_sha256 => $3, p_events => $4, p_quarantined => $5, "
+		"p_size_bytes => $6, p_received_us => $7, p_oldest_us => $8, p_newest_us => $9, "
+		"p_late => $10, p_ahead => $11, p_truncated => $12)",
 		12};
 	_cleanup_(pg_result_freep) struct pg_result *r = NULL;
 	_cleanup_(buf_free) struct buf sha256 = BUF_INIT(80);
@@ -44,11 +46,11 @@ static enum pg_status begin_batch(
 		&r, ret_sqlstate, e);
 	if (status != PG_OK)
 		return status;
-	if (pg_result_str(r, 0, 0)[0] == 't') {
+	if (pg_result_bool_of(r, 0, "already_stored")) {
 		b->status = WRITE_DUPLICATE;
 	} else {
 		b->status = WRITE_STORED;
-		batch_number(b, pg_result_int(r, 0, 1));
+		batch_number(b, pg_result_int_of(r, 0, "first_seq"));
 	}
 	return PG_OK;
 }

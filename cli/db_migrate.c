@@ -137,7 +137,8 @@ static int check_applied(
 	static const struct pg_stmt exists = {
 		"exists", "SELECT to_regclass('holdpoint.schema_migration') IS NOT NULL", 0};
 	static const struct pg_stmt applied = {"applied",
-		"SELECT version, name, encode(sha256, 'hex') FROM holdpoint.schema_migration "
+		"SELECT version, name, encode(sha256, 'hex') AS sha256 FROM "
+		"holdpoint.schema_migration "
 		"ORDER BY version",
 		0};
 	_cleanup_(pg_result_freep) struct pg_result *there = NULL, *rows = NULL;
@@ -151,16 +152,16 @@ static int check_applied(
 		return -1;
 	for (int i = 0; i < pg_result_rows(rows); i++) {
 		uint8_t sha256[SHA256_LEN];
-		const char *name = pg_result_str(rows, i, 1);
+		const char *name = pg_result_str_of(rows, i, "name");
 
 		if ((size_t)i >= all->count)
 			return err_set(e,
 				"the database has migration %s (%s), which this program does not "
 				"know: "
 				"use a newer holdpoint",
-				pg_result_str(rows, i, 0), name);
-		if (pg_result_int(rows, i, 0) != i + 1 ||
-			hex_decode(pg_result_span(rows, i, 2), sha256, SHA256_LEN) < 0 ||
+				pg_result_str_of(rows, i, "version"), name);
+		if (pg_result_int_of(rows, i, "version") != i + 1 ||
+			hex_decode(pg_result_span_of(rows, i, "sha256"), sha256, SHA256_LEN) < 0 ||
 			memcmp(sha256, all->items[i].sha256, SHA256_LEN) != 0)
 			return err_set(e,
 				"migration %04d (%s) is not what ran on this database: put the "

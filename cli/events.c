@@ -13,11 +13,11 @@
 #define PAGE_MAX 1000
 
 static const struct pg_stmt position_stmt = {"position",
-	"SELECT coalesce(jsonb_object_agg(cluster, next_seq - 1), '{}') "
+	"SELECT coalesce(jsonb_object_agg(cluster, next_seq - 1), '{}') AS position "
 	"FROM holdpoint.audit_cluster_seq",
 	0};
 static const struct pg_stmt advance_stmt = {
-	"advance", "SELECT $1::jsonb || jsonb_build_object($2::text, $3::bigint)", 3};
+	"advance", "SELECT $1::jsonb || jsonb_build_object($2::text, $3::bigint) AS position", 3};
 
 enum format { FORMAT_TABLE, FORMAT_WIDE, FORMAT_JSON, FORMAT_JSONL, FORMAT_OCSF };
 static const char *const formats[] = {"wide", "json", "jsonl", "ocsf", NULL};
@@ -35,20 +35,20 @@ struct search {
 
 static void put_object(struct buf *out, const struct pg_result *r, int i)
 {
-	const char *ns = pg_result_str(r, i, C_NAMESPACE), *name = pg_result_str(r, i, C_NAME);
+	const char *ns = pg_result_str_of(r, i, "ns"), *name = pg_result_str_of(r, i, "name");
 
-	if (!*pg_result_str(r, i, C_WHAT)) {
-		buf_add_str(out, pg_result_str(r, i, C_URI));
+	if (!*pg_result_str_of(r, i, "what")) {
+		buf_add_str(out, pg_result_str_of(r, i, "uri"));
 		return;
 	}
-	buf_add_str(out, pg_result_str(r, i, C_WHAT));
+	buf_add_str(out, pg_result_str_of(r, i, "what"));
 	if (*ns || *name)
 		buf_printf(out, " %s%s%s", ns, *ns && *name ? "/" : "", name);
 }
 
 static const char *row_colour(const struct pg_result *r, int i)
 {
-	if (pg_result_int(r, i, C_CODE) >= 400)
+	if (pg_result_int_of(r, i, "code") >= 400)
 		return colour_on(COLOUR_RED, stdout);
 	return NULL;
 }
@@ -64,17 +64,17 @@ static void print_table(const struct pg_result *r, bool wide)
 	for (int i = 0; i < pg_result_rows(r); i++) {
 		_cleanup_(buf_free) struct buf event = BUF_INIT(1024), object = BUF_INIT(65536);
 
-		buf_printf(&event, "%s/%s", pg_result_str(r, i, C_CLUSTER),
-			pg_result_str(r, i, C_SEQ));
+		buf_printf(&event, "%s/%s", pg_result_str_of(r, i, "cluster"),
+			pg_result_str_of(r, i, "seq"));
 		put_object(&object, r, i);
 		table_add(t, cli_text(&event), NULL);
-		table_add(t, pg_result_str(r, i, C_TIME), NULL);
-		table_add(t, pg_result_str(r, i, C_WHO), NULL);
-		table_add(t, pg_result_str(r, i, C_VERB), NULL);
+		table_add(t, pg_result_str_of(r, i, "at"), NULL);
+		table_add(t, pg_result_str_of(r, i, "who"), NULL);
+		table_add(t, pg_result_str_of(r, i, "verb"), NULL);
 		table_add(t, buf_str(&object) ? object.ptr : "?", NULL);
-		table_add(t, pg_result_str(r, i, C_CODE), row_colour(r, i));
-		table_add(t, pg_result_str(r, i, C_DECISION), NULL);
-		table_add(t, pg_result_str(r, i, C_HOLD), NULL);
+		table_add(t, pg_result_str_of(r, i, "code"), row_colour(r, i));
+		table_add(t, pg_result_str_of(r, i, "decision"), NULL);
+		table_add(t, pg_result_str_of(r, i, "hold_id"), NULL);
 	}
 	table_print(t, stdout);
 }
@@ -85,11 +85,11 @@ static void print_followed(const struct pg_result *r)
 	for (int i = 0; i < pg_result_rows(r); i++) {
 		_cleanup_(buf_free) struct buf line = BUF_INIT(1 << 17);
 
-		buf_printf(&line, "%s  %s  %s ", pg_result_str(r, i, C_TIME),
-			pg_result_str(r, i, C_WHO), pg_result_str(r, i, C_VERB));
+		buf_printf(&line, "%s  %s  %s ", pg_result_str_of(r, i, "at"),
+			pg_result_str_of(r, i, "who"), pg_result_str_of(r, i, "verb"));
 		put_object(&line, r, i);
-		buf_printf(&line, "  %s %s", pg_result_str(r, i, C_CODE),
-			pg_result_str(r, i, C_DECISION));
+		buf_printf(&line, "  %s %s", pg_result_str_of(r, i, "code"),
+			pg_result_str_of(r, i, "decision"));
 		print_printable(stdout, buf_str(&line) ? line.ptr : "?");
 		putchar('\n');
 	}
@@ -98,7 +98,7 @@ static void print_followed(const struct pg_result *r)
 static void print_lines(const struct pg_result *r)
 {
 	for (int i = 0; i < pg_result_rows(r); i++) {
-		cli_print_json_line(pg_result_span(r, i, C_LINE));
+		cli_print_json_line(pg_result_span_of(r, i, "line"));
 		putchar('\n');
 	}
 }
@@ -108,7 +108,7 @@ static void print_array(const struct pg_result *r)
 	putchar('[');
 	for (int i = 0; i < pg_result_rows(r); i++) {
 		fputs(i ? ",\n" : "\n", stdout);
-		cli_print_json_line(pg_result_span(r, i, C_LINE));
+		cli_print_json_line(pg_result_span_of(r, i, "line"));
 	}
 	puts("\n]");
 }
@@ -131,17 +131,18 @@ static int advance(struct search *s, const struct pg_result *r)
 		_cleanup_(pg_result_freep) struct pg_result *next = NULL;
 		int rc;
 
-		if (i + 1 < pg_result_rows(r) && strcmp(pg_result_str(r, i, C_CLUSTER),
-							 pg_result_str(r, i + 1, C_CLUSTER)) == 0)
+		if (i + 1 < pg_result_rows(r) &&
+			strcmp(pg_result_str_of(r, i, "cluster"),
+				pg_result_str_of(r, i + 1, "cluster")) == 0)
 			continue;
 		rc = cli_query(s->self, s->conn, &advance_stmt,
-			(struct span[]){span_of(s->position), pg_result_span(r, i, C_CLUSTER),
-				pg_result_span(r, i, C_SEQ)},
+			(struct span[]){span_of(s->position), pg_result_span_of(r, i, "cluster"),
+				pg_result_span_of(r, i, "seq")},
 			&next);
 		if (rc > 0)
 			return rc;
 		free(s->position);
-		s->position = strdup(pg_result_str(next, 0, 0));
+		s->position = strdup(pg_result_str_of(next, 0, "position"));
 		if (!s->position)
 			return cli_error(s->self, CLI_FAILED, "out of memory");
 	}
@@ -177,7 +178,7 @@ static int follow(struct search *s)
 
 	if (rc > 0)
 		return rc;
-	s->position = strdup(pg_result_str(r, 0, 0));
+	s->position = strdup(pg_result_str_of(r, 0, "position"));
 	if (!s->position)
 		return cli_error(s->self, CLI_FAILED, "out of memory");
 	cli_catch_interrupt();
@@ -276,10 +277,10 @@ static int find_range(struct search *s, const struct options *o)
 		&s->range);
 	if (rc > 0)
 		return rc;
-	s->params[6] = pg_result_span(s->range, 0, 0);
+	s->params[6] = pg_result_span_of(s->range, 0, "since");
 	if (o->until_ms > 0)
-		s->params[7] = pg_result_span(s->range, 0, 1);
-	s->params[13] = pg_result_span(s->range, 0, 2);
+		s->params[7] = pg_result_span_of(s->range, 0, "until");
+	s->params[13] = pg_result_span_of(s->range, 0, "recorded_since");
 	return 0;
 }
 

@@ -103,6 +103,7 @@ const struct pg_stmt event_statements[EVENT_SHAPES][2] = {
 };
 
 const struct pg_stmt event_range_stmt = {"range",
-	"SELECT now() - $1::bigint * interval '1 ms', now() - $2::bigint * interval '1 ms', "
-	"now() - $1::bigint * interval '1 ms' - interval '1 hour'",
+	"SELECT now() - $1::bigint * interval '1 ms' AS since, now() - $2::bigint * interval "
+	"'1 ms' AS until, now() - $1::bigint * interval '1 ms' - interval '1 hour' AS "
+	"recorded_since",
 	2};

@@ -8,26 +8,8 @@ enum event_shape { EVENT_AS_ROW, EVENT_AS_JSON, EVENT_AS_OCSF, EVENT_SHAPES };
 
 #define EVENT_PARAMS 15
 
-/* The newest [0], or those after known numbers [1]. Parameters: see the .c file. */
+/* The newest [0], or those after known numbers [1]. Parameters and columns: see the .c file. */
 extern const struct pg_stmt event_statements[EVENT_SHAPES][2];
 
 /* $1, $2: milliseconds ago, $2 may be NULL. One row: since, until, recorded since. */
 extern const struct pg_stmt event_range_stmt;
-
-/* Columns of all of them. */
-enum {
-	C_CLUSTER,
-	C_SEQ,
-	C_TIME,
-	C_WHO,
-	C_VERB,
-	C_WHAT,
-	C_NAMESPACE,
-	C_NAME,
-	C_CODE,
-	C_DECISION,
-	C_HOLD,
-	C_STAGE,
-	C_URI,
-	C_LINE
-};

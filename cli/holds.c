@@ -2,8 +2,8 @@
 /* See holds.h. */
 #include "cli/holds.h"
 
-void put_what(struct buf *out, const char *operation, const char *resource, const char *namespace_,
-	const char *name)
+void holds_put_what(struct buf *out, const char *operation, const char *resource,
+	const char *namespace_, const char *name)
 {
 	buf_printf(out, "%s %s", operation, resource);
 	if (*namespace_ && *name)
@@ -12,7 +12,7 @@ void put_what(struct buf *out, const char *operation, const char *resource, cons
 		buf_printf(out, " %s%s", *namespace_ ? namespace_ : name, *name ? "" : "/");
 }
 
-enum colour state_colour(const char *state)
+enum colour holds_state_colour(const char *state)
 {
 	static const struct {
 		const char *state;
@@ -44,7 +44,7 @@ static int parse_number(const char *text, char ret[24])
 	return 0;
 }
 
-int hold_numbers_parse(
+int holds_parse_numbers(
 	const struct command *c, const char *const *args, size_t count, char (*ret)[24])
 {
 	for (size_t i = 0; i < count; i++)

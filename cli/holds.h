@@ -6,14 +6,14 @@
 #include "cli/table.h"
 
 /* "DELETE deployments.apps prod/checkout": what a hold is about. */
-void put_what(struct buf *out, const char *operation, const char *resource, const char *namespace_,
-	const char *name);
+void holds_put_what(struct buf *out, const char *operation, const char *resource,
+	const char *namespace_, const char *name);
 
 /* The colour that a hold's state has. */
-enum colour state_colour(const char *state);
+enum colour holds_state_colour(const char *state);
 
 #define CLI_HOLDS_MAX 64 /* numbers in one command */
 
 /* Holds' numbers as people type them ("42", "#42"). 0, or the exit code with the error said. */
-int hold_numbers_parse(
+int holds_parse_numbers(
 	const struct command *c, const char *const *args, size_t count, char (*ret)[24]);

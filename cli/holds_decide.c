@@ -67,7 +67,7 @@ static int decide_all(struct decision *d, const char *url, const char **ids, siz
 {
 	_cleanup_(pg_conn_closep) struct pg_conn *conn = NULL;
 	char numbers[CLI_HOLDS_MAX][24];
-	int worst = CLI_OK, rc = hold_numbers_parse(d->self, ids, count, numbers);
+	int worst = CLI_OK, rc = holds_parse_numbers(d->self, ids, count, numbers);
 
 	if (rc > 0)
 		return rc;

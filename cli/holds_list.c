@@ -13,26 +13,14 @@
 	"|| h.rule = $5 OR h.rule = $5 OR h.rules @> "                                             \
 	"jsonb_build_array(jsonb_build_object('rule', $5))) ORDER BY h.id DESC LIMIT $6::int"
 
-enum {
-	C_ID,
-	C_AGE,
-	C_STATE,
-	C_REQUESTER,
-	C_OPERATION,
-	C_RESOURCE,
-	C_NAMESPACE,
-	C_NAME,
-	C_RULE,
-	C_APPROVALS,
-	C_LEFT
-};
-
 static const struct pg_stmt as_rows = {"holds",
-	"SELECT h.id, extract(epoch FROM clock_timestamp() - h.created_at)::bigint, h.state, "
+	"SELECT h.id, extract(epoch FROM clock_timestamp() - h.created_at)::bigint AS age_s, "
+	"h.state, "
 	"h.requester, h.operation, h.resource, h.namespace, h.name, h.rule || "
-	"coalesce(' +' || jsonb_array_length(h.rules) - 1, ''), "
-	"h.approvals || '/' || h.min_approvals, CASE WHEN h.state IN ('pending', 'approved') THEN "
-	"extract(epoch FROM h.expires_at - clock_timestamp())::bigint END" FILTERED,
+	"coalesce(' +' || jsonb_array_length(h.rules) - 1, '') AS rules, "
+	"h.approvals || '/' || h.min_approvals AS approvals, CASE WHEN h.state IN ('pending', "
+	"'approved') THEN "
+	"extract(epoch FROM h.expires_at - clock_timestamp())::bigint END AS left_s" FILTERED,
 	6};
 static const struct pg_stmt as_json = {"holds_json",
 	"SELECT coalesce(json_agg(to_jsonb(t) - 'change' - 'change_cut' ORDER BY t.id DESC), '[]') "
@@ -53,21 +41,23 @@ static const struct table_column columns[] = {
 static void add_row(struct table *t, const struct pg_result *rows, int i)
 {
 	_cleanup_(buf_free) struct buf what = BUF_INIT(8192);
-	const char *state = pg_result_str(rows, i, C_STATE);
+	const char *state = pg_result_str_of(rows, i, "state");
 	char age[24], left[24];
 
-	put_what(&what, pg_result_str(rows, i, C_OPERATION), pg_result_str(rows, i, C_RESOURCE),
-		pg_result_str(rows, i, C_NAMESPACE), pg_result_str(rows, i, C_NAME));
-	table_add(t, pg_result_str(rows, i, C_ID), NULL);
-	table_add(t, age_text(pg_result_int(rows, i, C_AGE), age), NULL);
-	table_add(t, state, colour_on(state_colour(state), stdout));
-	table_add(t, pg_result_str(rows, i, C_REQUESTER), NULL);
+	holds_put_what(&what, pg_result_str_of(rows, i, "operation"),
+		pg_result_str_of(rows, i, "resource"), pg_result_str_of(rows, i, "namespace"),
+		pg_result_str_of(rows, i, "name"));
+	table_add(t, pg_result_str_of(rows, i, "id"), NULL);
+	table_add(t, age_text(pg_result_int_of(rows, i, "age_s"), age), NULL);
+	table_add(t, state, colour_on(holds_state_colour(state), stdout));
+	table_add(t, pg_result_str_of(rows, i, "requester"), NULL);
 	table_add(t, cli_text(&what), NULL);
-	table_add(t, pg_result_str(rows, i, C_RULE), NULL);
-	table_add(t, pg_result_str(rows, i, C_APPROVALS), NULL);
+	table_add(t, pg_result_str_of(rows, i, "rules"), NULL);
+	table_add(t, pg_result_str_of(rows, i, "approvals"), NULL);
 	table_add(t,
-		pg_result_is_null(rows, i, C_LEFT) ? "-"
-						   : age_text(pg_result_int(rows, i, C_LEFT), left),
+		pg_result_is_null_of(rows, i, "left_s")
+			? "-"
+			: age_text(pg_result_int_of(rows, i, "left_s"), left),
 		NULL);
 }
 

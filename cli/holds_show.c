@@ -6,51 +6,26 @@
 #include "cli/commands.h"
 #include "cli/holds.h"
 
-enum {
-	C_STATE,
-	C_CLUSTER,
-	C_REQUESTER,
-	C_GROUPS,
-	C_OPERATION,
-	C_RESOURCE,
-	C_NAMESPACE,
-	C_NAME,
-	C_RULE,
-	C_MESSAGE,
-	C_CREATED,
-	C_AGE,
-	C_ATTEMPTS,
-	C_EXPIRES,
-	C_LEFT,
-	C_APPROVALS,
-	C_MIN,
-	C_APPROVERS,
-	C_REQUIRE_REASON,
-	C_GRANT,
-	C_USES,
-	C_CHANGE,
-	C_CUT,
-	C_DIGEST
-};
-
 static const struct pg_stmt hold_stmt = {"hold",
-	"SELECT h.state, h.cluster, h.requester, array_to_string(h.requester_groups, ', '), "
+	"SELECT h.state, h.cluster, h.requester, array_to_string(h.requester_groups, ', ') AS "
+	"groups, "
 	"h.operation, h.resource, h.namespace, h.name, h.rule_names, h.message, "
-	"to_char(h.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC'), "
-	"extract(epoch FROM clock_timestamp() - h.created_at)::bigint, h.attempts, "
-	"to_char(h.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC'), "
-	"extract(epoch FROM h.expires_at - clock_timestamp())::bigint, h.approvals, "
+	"to_char(h.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC') AS created, "
+	"extract(epoch FROM clock_timestamp() - h.created_at)::bigint AS age_s, h.attempts, "
+	"to_char(h.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC') AS expires, "
+	"extract(epoch FROM h.expires_at - clock_timestamp())::bigint AS left_s, h.approvals, "
 	"h.min_approvals, h.approver_names, h.require_reason, h.grant_kind || "
 	"coalesce(' of ' || h.window_length, '') || coalesce(', at most ' || h.max_uses || "
 	"' uses', '') || coalesce(', only in namespace ' || h.only_namespace, '') || "
-	"coalesce(', only ' || h.only_name, ''), h.uses, h.change, h.change_cut, "
-	"encode(h.policy_digest, 'hex') FROM holdpoint.holds h WHERE h.id = $1::bigint",
+	"coalesce(', only ' || h.only_name, '') AS approval_grant, h.uses, h.change, h.change_cut "
+	"FROM holdpoint.holds h WHERE h.id = $1::bigint",
 	1};
 /* The change is put in as the text it is: jsonb has no \u0000 and no 1e999999. */
 static const struct pg_stmt hold_json = {"hold_json",
 	"SELECT (to_jsonb(h) - 'change' || jsonb_build_object('history', (SELECT coalesce("
 	"jsonb_agg(to_jsonb(e) - 'cluster' - 'hold_id' ORDER BY e.id), '[]') "
-	"FROM holdpoint.hold_event e WHERE e.cluster = h.cluster AND e.hold_id = h.id)))::text, "
+	"FROM holdpoint.hold_event e WHERE e.cluster = h.cluster AND e.hold_id = h.id)))::text AS "
+	"hold, "
 	"h.change, h.change_cut FROM holdpoint.holds h WHERE h.id = $1::bigint",
 	1};
 static const struct pg_stmt history_stmt = {"history",
@@ -60,8 +35,9 @@ static const struct pg_stmt history_stmt = {"history",
 	"WHERE h.id = $1::bigint ORDER BY e.id",
 	1};
 static const struct pg_stmt earlier_stmt = {"earlier",
-	"SELECT o.id, extract(epoch FROM clock_timestamp() - o.created_at)::bigint, o.state, "
-	"o.operation, o.resource, o.namespace, o.name, coalesce(o.decided_by, '') "
+	"SELECT o.id, extract(epoch FROM clock_timestamp() - o.created_at)::bigint AS age_s, "
+	"o.state, "
+	"o.operation, o.resource, o.namespace, o.name, coalesce(o.decided_by, '') AS decided_by "
 	"FROM holdpoint.holds o JOIN holdpoint.holds h ON o.cluster = h.cluster "
 	"AND o.requester = h.requester AND o.id < h.id WHERE h.id = $1::bigint "
 	"ORDER BY o.id DESC LIMIT 5",
@@ -77,34 +53,35 @@ static void field(const char *title, const char *text)
 static void print_head(const struct pg_result *r, const char *id)
 {
 	_cleanup_(buf_free) struct buf what = BUF_INIT(8192);
-	const char *state = pg_result_str(r, 0, C_STATE);
+	const char *state = pg_result_str_of(r, 0, "state");
 	char age[24], left[24];
 
 	printf("%-12s%s %s%s%s, %s of %s approvals\n", "Hold:", id,
-		colour_on(state_colour(state), stdout), state, colour_off(stdout),
-		pg_result_str(r, 0, C_APPROVALS), pg_result_str(r, 0, C_MIN));
-	field("Requester:", pg_result_str(r, 0, C_REQUESTER));
-	field("Groups:", pg_result_str(r, 0, C_GROUPS));
-	put_what(&what, pg_result_str(r, 0, C_OPERATION), pg_result_str(r, 0, C_RESOURCE),
-		pg_result_str(r, 0, C_NAMESPACE), pg_result_str(r, 0, C_NAME));
+		colour_on(holds_state_colour(state), stdout), state, colour_off(stdout),
+		pg_result_str_of(r, 0, "approvals"), pg_result_str_of(r, 0, "min_approvals"));
+	field("Requester:", pg_result_str_of(r, 0, "requester"));
+	field("Groups:", pg_result_str_of(r, 0, "groups"));
+	holds_put_what(&what, pg_result_str_of(r, 0, "operation"),
+		pg_result_str_of(r, 0, "resource"), pg_result_str_of(r, 0, "namespace"),
+		pg_result_str_of(r, 0, "name"));
 	field("Wants:", cli_text(&what));
-	field("Cluster:", pg_result_str(r, 0, C_CLUSTER));
-	field("Rule:", pg_result_str(r, 0, C_RULE));
-	field("Says:", pg_result_str(r, 0, C_MESSAGE));
-	printf("%-12s%s (%s ago), %s time%s\n", "Asked:", pg_result_str(r, 0, C_CREATED),
-		age_text(pg_result_int(r, 0, C_AGE), age), pg_result_str(r, 0, C_ATTEMPTS),
-		pg_result_int(r, 0, C_ATTEMPTS) == 1 ? "" : "s");
-	printf("%-12s%s", "Expires:", pg_result_str(r, 0, C_EXPIRES));
-	if (pg_result_int(r, 0, C_LEFT) > 0)
-		printf(" (in %s)", age_text(pg_result_int(r, 0, C_LEFT), left));
+	field("Cluster:", pg_result_str_of(r, 0, "cluster"));
+	field("Rule:", pg_result_str_of(r, 0, "rule_names"));
+	field("Says:", pg_result_str_of(r, 0, "message"));
+	printf("%-12s%s (%s ago), %s time%s\n", "Asked:", pg_result_str_of(r, 0, "created"),
+		age_text(pg_result_int_of(r, 0, "age_s"), age), pg_result_str_of(r, 0, "attempts"),
+		pg_result_int_of(r, 0, "attempts") == 1 ? "" : "s");
+	printf("%-12s%s", "Expires:", pg_result_str_of(r, 0, "expires"));
+	if (pg_result_int_of(r, 0, "left_s") > 0)
+		printf(" (in %s)", age_text(pg_result_int_of(r, 0, "left_s"), left));
 	putchar('\n');
-	field("Approvers:", pg_result_str(r, 0, C_APPROVERS));
+	field("Approvers:", pg_result_str_of(r, 0, "approver_names"));
 	printf("%-12s", "Grant:");
-	print_printable(
-		stdout, pg_result_str(r, 0, C_GRANT)); /* an approver may have narrowed it */
-	printf(", used %s time%s%s\n", pg_result_str(r, 0, C_USES),
-		pg_result_int(r, 0, C_USES) == 1 ? "" : "s",
-		*pg_result_str(r, 0, C_REQUIRE_REASON) == 't' ? "; a reason is required" : "");
+	/* An approver may have narrowed it. */
+	print_printable(stdout, pg_result_str_of(r, 0, "approval_grant"));
+	printf(", used %s time%s%s\n", pg_result_str_of(r, 0, "uses"),
+		pg_result_int_of(r, 0, "uses") == 1 ? "" : "s",
+		pg_result_bool_of(r, 0, "require_reason") ? "; a reason is required" : "");
 }
 
 static void print_history(const struct pg_result *r)
@@ -134,13 +111,14 @@ static void print_earlier(const struct pg_result *r)
 		_cleanup_(buf_free) struct buf what = BUF_INIT(8192);
 		char age[24];
 
-		put_what(&what, pg_result_str(r, i, 3), pg_result_str(r, i, 4),
-			pg_result_str(r, i, 5), pg_result_str(r, i, 6));
-		table_add(t, pg_result_str(r, i, 0), NULL);
-		table_add(t, age_text(pg_result_int(r, i, 1), age), NULL);
-		table_add(t, pg_result_str(r, i, 2), NULL);
+		holds_put_what(&what, pg_result_str_of(r, i, "operation"),
+			pg_result_str_of(r, i, "resource"), pg_result_str_of(r, i, "namespace"),
+			pg_result_str_of(r, i, "name"));
+		table_add(t, pg_result_str_of(r, i, "id"), NULL);
+		table_add(t, age_text(pg_result_int_of(r, i, "age_s"), age), NULL);
+		table_add(t, pg_result_str_of(r, i, "state"), NULL);
 		table_add(t, cli_text(&what), NULL);
-		table_add(t, pg_result_str(r, i, 7), NULL);
+		table_add(t, pg_result_str_of(r, i, "decided_by"), NULL);
 	}
 	puts("\nEarlier holds of this requester:");
 	table_print(t, stdout);
@@ -151,9 +129,9 @@ static int show_change(const struct command *self, const struct pg_result *hold,
 {
 	struct err e;
 
-	if (pg_result_is_null(hold, 0, C_CHANGE) ||
-		print_change(stdout, pg_result_span(hold, 0, C_CHANGE),
-			*pg_result_str(hold, 0, C_CUT) == 't', &e) == 0)
+	if (pg_result_is_null_of(hold, 0, "change") ||
+		print_change(stdout, pg_result_span_of(hold, 0, "change"),
+			pg_result_bool_of(hold, 0, "change_cut"), &e) == 0)
 		return CLI_OK;
 	return cli_error(self, CLI_FAILED, "the change of hold %s cannot be shown: %s", id, e.msg);
 }
@@ -175,7 +153,7 @@ static int show(const struct command *self, struct pg_conn *conn, const char *id
 	rc = show_change(self, hold, id);
 	print_history(history);
 	print_earlier(earlier);
-	if (strcmp(pg_result_str(hold, 0, C_STATE), "pending") == 0 && rc == CLI_OK)
+	if (strcmp(pg_result_str_of(hold, 0, "state"), "pending") == 0 && rc == CLI_OK)
 		printf("\nTo decide: holdpoint approve %s --reason … | holdpoint deny %s --reason "
 		       "…\n",
 			id, id);
@@ -188,16 +166,18 @@ static int show(const struct command *self, struct pg_conn *conn, const char *id
  */
 static int put_hold(struct buf *out, const struct pg_result *row, struct arena *arena)
 {
-	struct span hold = pg_result_span(row, 0, 0), change = pg_result_span(row, 0, 1);
+	struct span hold = pg_result_span_of(row, 0, "hold"),
+		    change = pg_result_span_of(row, 0, "change");
 	struct json_doc doc;
 	struct err e;
-	bool readable = !change.ptr || change_read(change, arena, &doc, &e) == 0;
+	bool none = pg_result_is_null_of(row, 0, "change");
+	bool readable = none || change_read(change, arena, &doc, &e) == 0;
 
 	buf_add(out, hold.ptr, hold.len - 1);
 	json_put_key(out, "change");
-	if (!change.ptr)
+	if (none)
 		buf_add_str(out, "null");
-	else if (readable && *pg_result_str(row, 0, 2) != 't')
+	else if (readable && !pg_result_bool_of(row, 0, "change_cut"))
 		buf_add_span(out, change);
 	else
 		json_put_string(out, change);
@@ -239,7 +219,7 @@ int cli_holds_show(const struct command *self, int argc, char **argv)
 
 	if (rc >= 0)
 		return rc;
-	rc = hold_numbers_parse(self, &arg, 1, id);
+	rc = holds_parse_numbers(self, &arg, 1, id);
 	if (rc > 0)
 		return rc;
 	rc = cli_connect(self, url, &conn);

@@ -22,33 +22,16 @@ static const struct pg_stmt last_stmt = {"last",
 	"(SELECT max(id) FROM holdpoint.hold_event) - 256 ORDER BY id",
 	0};
 static const struct pg_stmt news_stmt = {"news",
-	"SELECT e.id, to_char(e.at AT TIME ZONE 'UTC', 'HH24:MI:SS'), e.hold_id, e.action, "
+	"SELECT e.id, to_char(e.at AT TIME ZONE 'UTC', 'HH24:MI:SS') AS at_time, e.hold_id, "
 	"e.state_after, e.who, h.requester, h.operation, h.resource, h.namespace, h.name, "
-	"h.rule_names, coalesce(e.reason, ''), (to_jsonb(e) || jsonb_build_object("
+	"h.rule_names, coalesce(e.reason, '') AS reason, (to_jsonb(e) || jsonb_build_object("
 	"'requester', h.requester, 'operation', h.operation, 'resource', h.resource, "
 	"'namespace', h.namespace, 'name', h.name, 'policy', h.policy, 'rule', h.rule, 'rules', "
-	"h.rules))::text "
+	"h.rules))::text AS json "
 	"FROM holdpoint.hold_event e JOIN holdpoint.holds h ON h.cluster = e.cluster AND h.id = "
 	"e.hold_id WHERE e.id > $1::bigint - 256 AND e.id <> ALL($2::bigint[]) ORDER BY e.id "
 	"LIMIT 1000",
 	2};
-
-enum {
-	C_ID,
-	C_TIME,
-	C_HOLD,
-	C_ACTION,
-	C_STATE,
-	C_WHO,
-	C_REQUESTER,
-	C_OPERATION,
-	C_RESOURCE,
-	C_NAMESPACE,
-	C_NAME,
-	C_RULE,
-	C_REASON,
-	C_JSON
-};
 
 /* The steps that were shown, or were there before: of the newest WINDOW numbers all. */
 struct shown {
@@ -74,18 +57,21 @@ static void shown_put(const struct shown *s, struct buf *out)
 static void print_step(const struct pg_result *r, int i)
 {
 	_cleanup_(buf_free) struct buf line = BUF_INIT(1 << 16);
-	const char *state = pg_result_str(r, i, C_STATE), *reason = pg_result_str(r, i, C_REASON);
+	const char *state = pg_result_str_of(r, i, "state_after"),
+		   *reason = pg_result_str_of(r, i, "reason");
 
-	put_what(&line, pg_result_str(r, i, C_OPERATION), pg_result_str(r, i, C_RESOURCE),
-		pg_result_str(r, i, C_NAMESPACE), pg_result_str(r, i, C_NAME));
-	buf_printf(&line, " for %s (%s)", pg_result_str(r, i, C_REQUESTER),
-		pg_result_str(r, i, C_RULE));
-	if (strcmp(pg_result_str(r, i, C_WHO), pg_result_str(r, i, C_REQUESTER)) != 0)
-		buf_printf(&line, " by %s", pg_result_str(r, i, C_WHO));
+	holds_put_what(&line, pg_result_str_of(r, i, "operation"),
+		pg_result_str_of(r, i, "resource"), pg_result_str_of(r, i, "namespace"),
+		pg_result_str_of(r, i, "name"));
+	buf_printf(&line, " for %s (%s)", pg_result_str_of(r, i, "requester"),
+		pg_result_str_of(r, i, "rule_names"));
+	if (strcmp(pg_result_str_of(r, i, "who"), pg_result_str_of(r, i, "requester")) != 0)
+		buf_printf(&line, " by %s", pg_result_str_of(r, i, "who"));
 	if (*reason)
 		buf_printf(&line, ": %s", reason);
-	printf("%s  hold %-6s %s%-9s%s  ", pg_result_str(r, i, C_TIME), pg_result_str(r, i, C_HOLD),
-		colour_on(state_colour(state), stdout), state, colour_off(stdout));
+	printf("%s  hold %-6s %s%-9s%s  ", pg_result_str_of(r, i, "at_time"),
+		pg_result_str_of(r, i, "hold_id"), colour_on(holds_state_colour(state), stdout),
+		state, colour_off(stdout));
 	print_printable(stdout, buf_str(&line) ? line.ptr : "?");
 	putchar('\n');
 }
@@ -105,12 +91,12 @@ static int print_news(
 		return rc;
 	for (int i = 0; i < pg_result_rows(r); i++) {
 		if (json) {
-			cli_print_json_line(pg_result_span(r, i, C_JSON));
+			cli_print_json_line(pg_result_span_of(r, i, "json"));
 			putchar('\n');
 		} else {
 			print_step(r, i);
 		}
-		shown_add(shown, pg_result_int(r, i, C_ID));
+		shown_add(shown, pg_result_int_of(r, i, "id"));
 	}
 	return fflush(stdout) == 0 ? 0 : cli_error(self, CLI_FAILED, "cannot write");
 }
@@ -129,7 +115,7 @@ static int follow(const struct command *self, struct pg_conn *conn, bool json)
 	if (rc > 0)
 		return rc;
 	for (int i = 0; i < pg_result_rows(r); i++)
-		shown_add(&shown, pg_result_int(r, i, 0));
+		shown_add(&shown, pg_result_int_of(r, i, "id"));
 	fputs("Following the holds; Ctrl-C ends.\n", stderr);
 	while (!cli_interrupted()) {
 		if (pg_conn_wait_notify(conn, POLL_MS, payload, sizeof(payload)) < 0 &&

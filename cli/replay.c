@@ -28,14 +28,15 @@
 	"regexp_replace(e.body, '\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\\\ufffd', 'g')"
 
 static const struct pg_stmt events_stmt = {"replay",
-	"SELECT e.seq, to_char(e.stage_timestamp AT TIME ZONE 'UTC', 'HH24:MI:SS.MS'), "
-	"to_char(e.stage_timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD'), e.verb, e.request_uri, "
+	"SELECT to_char(e.stage_timestamp AT TIME ZONE 'UTC', 'HH24:MI:SS.MS') AS at_time, "
+	"to_char(e.stage_timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS at_date, e.verb, "
+	"e.request_uri, "
 	"e.api_group, e.resource, e.subresource, e.namespace, e.name, e.impersonated_user, e.code, "
-	"e.decision, d.policy || '/' || d.rule, h.id, h.state, "
-	"CASE WHEN h.state IN ('approved', 'used', 'denied') THEN h.decided_by END, "
+	"e.decision, d.policy || '/' || d.rule AS rule_name, h.id AS hold, h.state AS hold_state, "
+	"CASE WHEN h.state IN ('approved', 'used', 'denied') THEN h.decided_by END AS decided_by, "
 	"h.decided_reason, e.stage, e.failed_open, e.username, "
 	"CASE WHEN e.code >= 400 THEN (" READABLE_BODY
-	"::json -> 'responseStatus' ->> 'message') END " EVENTS,
+	"::json -> 'responseStatus' ->> 'message') END AS message " EVENTS,
 	1};
 static const struct pg_stmt json_stmt = {"replay_json",
 	"SELECT coalesce(json_agg(t), '[]') FROM (SELECT e.seq, e.stage_timestamp AS time, "
@@ -46,44 +47,19 @@ static const struct pg_stmt json_stmt = {"replay_json",
 	"e.body::json AS event " EVENTS ") t",
 	1};
 
-enum {
-	C_SEQ,
-	C_TIME,
-	C_DATE,
-	C_VERB,
-	C_URI,
-	C_GROUP,
-	C_RESOURCE,
-	C_SUBRESOURCE,
-	C_NAMESPACE,
-	C_NAME,
-	C_AS,
-	C_CODE,
-	C_DECISION,
-	C_RULE,
-	C_HOLD,
-	C_HOLD_STATE,
-	C_DECIDED_BY,
-	C_REASON,
-	C_STAGE,
-	C_FAILED_OPEN,
-	C_USER,
-	C_MESSAGE
-};
-
 static void print_command(const struct pg_result *r, int i)
 {
 	_cleanup_(buf_free) struct buf line = BUF_INIT(1 << 16);
 	_cleanup_(buf_free) struct buf safe = BUF_INIT(1 << 18);
 	const struct kubectl_call call = {
-		.verb = pg_result_span(r, i, C_VERB),
-		.uri = pg_result_span(r, i, C_URI),
-		.group = pg_result_span(r, i, C_GROUP),
-		.resource = pg_result_span(r, i, C_RESOURCE),
-		.subresource = pg_result_span(r, i, C_SUBRESOURCE),
-		.namespace_ = pg_result_span(r, i, C_NAMESPACE),
-		.name = pg_result_span(r, i, C_NAME),
-		.as_user = pg_result_span(r, i, C_AS),
+		.verb = pg_result_span_of(r, i, "verb"),
+		.uri = pg_result_span_of(r, i, "request_uri"),
+		.group = pg_result_span_of(r, i, "api_group"),
+		.resource = pg_result_span_of(r, i, "resource"),
+		.subresource = pg_result_span_of(r, i, "subresource"),
+		.namespace_ = pg_result_span_of(r, i, "namespace"),
+		.name = pg_result_span_of(r, i, "name"),
+		.as_user = pg_result_span_of(r, i, "impersonated_user"),
 	};
 
 	put_kubectl_line(&line, &call);
@@ -93,12 +69,12 @@ static void print_command(const struct pg_result *r, int i)
 
 static void print_response(const struct pg_result *r, int i)
 {
-	int64_t code = pg_result_int(r, i, C_CODE);
+	int64_t code = pg_result_int_of(r, i, "code");
 	enum colour c = code >= 400 ? COLOUR_RED : COLOUR_GREEN;
 
-	if (pg_result_is_null(r, i, C_CODE))
-		printf("  %s%s%s", colour_on(COLOUR_YELLOW, stdout), pg_result_str(r, i, C_STAGE),
-			colour_off(stdout));
+	if (pg_result_is_null_of(r, i, "code"))
+		printf("  %s%s%s", colour_on(COLOUR_YELLOW, stdout),
+			pg_result_str_of(r, i, "stage"), colour_off(stdout));
 	else
 		printf("  %s%lld%s", colour_on(c, stdout), (long long)code, colour_off(stdout));
 }
@@ -114,41 +90,41 @@ static void print_note(enum colour c, const char *text)
 static void print_decision(const struct pg_result *r, int i)
 {
 	_cleanup_(buf_free) struct buf b = BUF_INIT(1 << 16);
-	bool held = !pg_result_is_null(r, i, C_HOLD);
-	bool decided = !pg_result_is_null(r, i, C_DECISION);
-	bool allowed = pg_result_int(r, i, C_CODE) < 400;
+	bool held = !pg_result_is_null_of(r, i, "hold");
+	bool decided = !pg_result_is_null_of(r, i, "decision");
+	bool allowed = pg_result_int_of(r, i, "code") < 400;
 
-	if (*pg_result_str(r, i, C_FAILED_OPEN) == 't')
+	if (pg_result_bool_of(r, i, "failed_open"))
 		print_note(COLOUR_RED, "an admission webhook failed and this went on without it");
 	if (!held && !decided) {
-		if (!pg_result_is_null(r, i, C_MESSAGE))
-			print_note(COLOUR_DIM, pg_result_str(r, i, C_MESSAGE));
+		if (!pg_result_is_null_of(r, i, "message"))
+			print_note(COLOUR_DIM, pg_result_str_of(r, i, "message"));
 		return;
 	}
-	buf_add_str(&b, decided ? pg_result_str(r, i, C_DECISION) : "hold");
-	if (!pg_result_is_null(r, i, C_RULE))
-		buf_printf(&b, " by %s", pg_result_str(r, i, C_RULE));
+	buf_add_str(&b, decided ? pg_result_str_of(r, i, "decision") : "hold");
+	if (!pg_result_is_null_of(r, i, "rule_name"))
+		buf_printf(&b, " by %s", pg_result_str_of(r, i, "rule_name"));
 	if (held)
-		buf_printf(&b, ": hold %s", pg_result_str(r, i, C_HOLD));
-	if (held && !pg_result_is_null(r, i, C_DECIDED_BY))
+		buf_printf(&b, ": hold %s", pg_result_str_of(r, i, "hold"));
+	if (held && !pg_result_is_null_of(r, i, "decided_by"))
 		buf_printf(&b, ", %s by %s",
-			strcmp(pg_result_str(r, i, C_HOLD_STATE), "denied") == 0
+			strcmp(pg_result_str_of(r, i, "hold_state"), "denied") == 0
 				? "denied"
 				: (allowed ? "approved" : "later approved"),
-			pg_result_str(r, i, C_DECIDED_BY));
-	if (held && !pg_result_is_null(r, i, C_REASON))
-		buf_printf(&b, " (%s)", pg_result_str(r, i, C_REASON));
+			pg_result_str_of(r, i, "decided_by"));
+	if (held && !pg_result_is_null_of(r, i, "decided_reason"))
+		buf_printf(&b, " (%s)", pg_result_str_of(r, i, "decided_reason"));
 	print_note(allowed ? COLOUR_GREEN : COLOUR_YELLOW, buf_str(&b) ? b.ptr : "?");
 }
 
 static void print_events(const struct pg_result *r, const char *session)
 {
 	printf("%sSession %s: ", colour_on(COLOUR_BOLD, stdout), session);
-	print_printable(stdout, pg_result_str(r, 0, C_USER));
-	printf(", %s, %d requests (times in UTC)%s\n", pg_result_str(r, 0, C_DATE),
+	print_printable(stdout, pg_result_str_of(r, 0, "username"));
+	printf(", %s, %d requests (times in UTC)%s\n", pg_result_str_of(r, 0, "at_date"),
 		pg_result_rows(r), colour_off(stdout));
 	for (int i = 0; i < pg_result_rows(r); i++) {
-		printf("%s  ", pg_result_str(r, i, C_TIME));
+		printf("%s  ", pg_result_str_of(r, i, "at_time"));
 		print_command(r, i);
 		print_response(r, i);
 		putchar('\n');

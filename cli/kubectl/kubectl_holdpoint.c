@@ -179,7 +179,7 @@ static int decide(const struct command *self, int argc, char **argv, bool approv
 	rc = cli_parse(self, flags, argc, argv, 1, CLI_HOLDS_MAX, ids, &count);
 	if (rc >= 0)
 		return rc;
-	rc = hold_numbers_parse(self, ids, count, numbers);
+	rc = holds_parse_numbers(self, ids, count, numbers);
 	if (rc > 0)
 		return rc;
 	rc = kubectl_config(self, &o.kube, arena, &config);

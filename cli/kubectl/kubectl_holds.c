@@ -52,7 +52,7 @@ static int64_t number(const struct question *q, const struct json_doc *d, json_r
 static void put_what_of(
 	const struct question *q, const struct json_doc *d, json_ref h, struct buf *out)
 {
-	put_what(out, kubectl_field(d, h, "/operation", q->arena),
+	holds_put_what(out, kubectl_field(d, h, "/operation", q->arena),
 		kubectl_field(d, h, "/resource", q->arena),
 		kubectl_field(d, h, "/namespace", q->arena),
 		kubectl_field(d, h, "/name", q->arena));
@@ -182,7 +182,7 @@ int kubectl_show(const struct command *self, int argc, char **argv)
 
 	if (rc >= 0)
 		return rc;
-	rc = hold_numbers_parse(self, &id, 1, hold);
+	rc = holds_parse_numbers(self, &id, 1, hold);
 	if (rc > 0)
 		return rc;
 	q.hold = hold[0];

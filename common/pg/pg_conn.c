@@ -427,6 +427,13 @@ int pg_result_columns(const struct pg_result *r)
 	return PQnfields(rows_of(r));
 }
 
+bool pg_result_is_null_of(const struct pg_result *r, int row, const char *name)
+{
+	int col = PQfnumber(rows_of(r), name);
+
+	return col < 0 || pg_result_is_null(r, row, col);
+}
+
 struct span pg_result_span_of(const struct pg_result *r, int row, const char *name)
 {
 	int col = PQfnumber(rows_of(r), name);

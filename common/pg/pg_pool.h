@@ -99,7 +99,8 @@ const char *pg_result_str(const struct pg_result *r, int row, int col);
 struct span pg_result_span(const struct pg_result *r, int row, int col);
 int64_t pg_result_int(const struct pg_result *r, int row, int col);
 int pg_result_columns(const struct pg_result *r);
-/* The same by the column's name; of a column that is not there: "", absent, 0, false. */
+/* The same by the column's name; of a column that is not there: NULL, "", absent, 0, false. */
+bool pg_result_is_null_of(const struct pg_result *r, int row, const char *name);
 const char *pg_result_str_of(const struct pg_result *r, int row, const char *name);
 struct span pg_result_span_of(const struct pg_result *r, int row, const char *name);
 int64_t pg_result_int_of(const struct pg_result *r, int row, const char *name);
