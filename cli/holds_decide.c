@@ -10,8 +10,9 @@
 #include "common/json/json.h"
 
 static const struct pg_stmt approve_stmt = {"approve",
-	"SELECT holdpoint.approve($1::bigint, $2, CASE WHEN $3::bigint IS NULL THEN NULL ELSE "
-	"clock_timestamp() + $3::bigint * interval '1 ms' END, $4::int, $5, $6)",
+	"SELECT holdpoint.approve(hold_id => $1::bigint, reason => $2, until => "
+	"CASE WHEN $3::bigint IS NOT NULL THEN clock_timestamp() + $3::bigint * interval '1 ms' "
+	"END, uses => $4::int, namespace => $5, name => $6)",
 	6};
 static const struct pg_stmt deny_stmt = {"deny", "SELECT holdpoint.deny($1::bigint, $2)", 2};
 static const struct pg_stmt withdraw_stmt = {

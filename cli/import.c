@@ -282,12 +282,32 @@ static const char *default_state_dir(char ret[PATH_MAX])
 	return mkdir(ret, 0700) == 0 || errno == EEXIST ? ret : NULL;
 }
 
-int cli_import(const struct command *self, int argc, char **argv)
+static int import_files(const struct command *self, const struct sink_client_config *config,
+	const char *state_dir, const char *const *files, size_t count)
 {
 	_cleanup_(sink_client_freep) struct sink_client *sink = NULL;
-	_cleanup_(arena_freep) struct arena *arena = NULL;
-	struct sink_client_config config = {.patience_ms = 600000};
+	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 20, 256 << 20);
 	struct import im = {.self = self, .list = BUF_INIT(LINE_BYTES + LIST_BYTES)};
+	char path[PATH_MAX];
+	struct err e = {0};
+	int rc = 0;
+
+	if (!arena)
+		return cli_error(self, CLI_FAILED, "out of memory");
+	if (sink_client_new(config, &sink, &e) < 0)
+		return cli_error(self, CLI_FAILED, "%s", e.msg);
+	im.sink = sink;
+	im.arena = arena;
+	im.state_dir = state_dir ? state_dir : default_state_dir(path);
+	for (size_t i = 0; i < count && rc == 0; i++)
+		rc = import_file(&im, files[i]);
+	buf_free(&im.list);
+	return rc;
+}
+
+int cli_import(const struct command *self, int argc, char **argv)
+{
+	struct sink_client_config config = {.patience_ms = 600000};
 	const char *files[FILES_MAX], *state_dir = NULL;
 	const struct flag flags[] = {{.name = "sink",
 					     .type = FLAG_STRING,
@@ -329,24 +349,10 @@ int cli_import(const struct command *self, int argc, char **argv)
 			.help = "where it is kept how far each file got (default "
 				"~/.local/state/holdpoint)"},
 		{0}};
-	char path[PATH_MAX];
-	struct err e = {0};
 	size_t count;
 	int rc = cli_parse(self, flags, argc, argv, 1, FILES_MAX, files, &count);
 
 	if (rc >= 0)
 		return rc;
-	if (sink_client_new(&config, &sink, &e) < 0)
-		return cli_error(self, CLI_FAILED, "%s", e.msg);
-	arena = arena_new(1 << 20, 256 << 20);
-	if (!arena)
-		return cli_error(self, CLI_FAILED, "out of memory");
-	im.sink = sink;
-	im.arena = arena;
-	im.state_dir = state_dir ? state_dir : default_state_dir(path);
-	rc = 0;
-	for (size_t i = 0; i < count && rc == 0; i++)
-		rc = import_file(&im, files[i]);
-	buf_free(&im.list);
-	return rc;
+	return import_files(self, &config, state_dir, files, count);
 }

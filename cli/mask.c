@@ -224,12 +224,40 @@ static int run_files(struct mask_run *run, const char *const *files, size_t coun
 	return rc;
 }
 
+struct mask_inputs {
+	const char *key_file, *config;
+	bool pseudonyms;
+	const char *const *files;
+	size_t count;
+};
+
+static int mask_inputs(struct mask_run *run, const struct mask_inputs *in)
+{
+	struct err e;
+	int rc;
+
+	if (masker_new(in->key_file, in->config, &run->masker, &e) < 0)
+		return cli_error(run->self, CLI_FAILED, "%s", e.msg);
+	run->arena = arena_new(1 << 20, ARENA_MAX);
+	if (run->explain)
+		masker_set_explain(run->masker, note_rule, run);
+	if (!run->arena)
+		rc = cli_error(run->self, CLI_FAILED, "out of memory");
+	else if (in->pseudonyms)
+		rc = put_pseudonyms(run, in->files[0]);
+	else
+		rc = run_files(run, in->files, in->count);
+	buf_free(&run->explained);
+	arena_free(run->arena);
+	masker_free(run->masker);
+	return rc;
+}
+
 int cli_mask(const struct command *self, int argc, char **argv)
 {
 	const char *key_file = NULL, *config = NULL, *files[FILES_MAX] = {"-"};
 	bool explain = false, pseudonyms = false, rules = false;
 	size_t count = 0;
-	struct err e;
 	const struct flag flags[] = {
 		{.name = "mask-key-file",
 			.type = FLAG_STRING,
@@ -269,20 +297,8 @@ int cli_mask(const struct command *self, int argc, char **argv)
 	if (pseudonyms && (!key_file || count > 1))
 		return cli_error(self, CLI_USAGE,
 			"--pseudonyms needs --mask-key-file, and one FILE or standard input");
-	struct mask_run run = {.self = self, .explain = explain, .explained = BUF_INIT(OUTPUT_MAX)};
-	if (masker_new(key_file, config, &run.masker, &e) < 0)
-		return cli_error(self, CLI_FAILED, "%s", e.msg);
-	run.arena = arena_new(1 << 20, ARENA_MAX);
-	if (explain)
-		masker_set_explain(run.masker, note_rule, &run);
-	if (!run.arena)
-		rc = cli_error(self, CLI_FAILED, "out of memory");
-	else if (pseudonyms)
-		rc = put_pseudonyms(&run, files[0]);
-	else
-		rc = run_files(&run, files, count ? count : 1);
-	buf_free(&run.explained);
-	arena_free(run.arena);
-	masker_free(run.masker);
-	return rc;
+	return mask_inputs(
+		&(struct mask_run){
+			.self = self, .explain = explain, .explained = BUF_INIT(OUTPUT_MAX)},
+		&(struct mask_inputs){key_file, config, pseudonyms, files, count ? count : 1});
 }

@@ -13,14 +13,19 @@ pg_login "$sockets" holdpoint "$passes" hook holdpoint_webhook
 alice=(--database-url="$(as alice)")
 auditor=(--database-url="$(as auditor)")
 
-# hold NAME CHANGE [REQUESTER [GRANT]]: prints the hold's number.
+# hold NAME CHANGE [REQUESTER [GRANT]]: prints the hold's number. CHANGE may be empty: it has none.
 hold() {
   sql "$(as hook)" -v name="$1" -v change="$2" -v who="${3:-agent@example.com}" \
     -v grant="${4:-Once}" <<'SQL'
-SELECT hold_id FROM holdpoint.hold_find_or_create('default', sha256(:'name'::bytea), :'who',
-  ARRAY['ai-agents'], 'CREATE', 'apps', 'v1', 'deployments', '', 'prod', :'name', 'ai-agents',
-  'creates-need-a-human', NULL, 'creates need a human', :'change', false, ARRAY['sre'], 1, false,
-  '1 hour', :'grant', NULL, NULL, false, 'uid-1');
+SELECT hold_id FROM holdpoint.hold_find_or_create(p_cluster => 'default',
+  p_fingerprint => sha256(:'name'::bytea), p_username => :'who', p_groups => ARRAY['ai-agents'],
+  p_operation => 'CREATE', p_api_group => 'apps', p_api_version => 'v1',
+  p_resource => 'deployments', p_subresource => '', p_namespace => 'prod', p_name => :'name',
+  p_policy => 'ai-agents', p_rule => 'creates-need-a-human', p_policy_digest => NULL,
+  p_message => 'creates need a human', p_change => nullif(:'change', ''), p_change_cut => false,
+  p_approvers => ARRAY['sre'], p_min_approvals => 1, p_require_reason => false,
+  p_expires => '1 hour', p_grant => :'grant', p_window => NULL, p_max_uses => NULL,
+  p_dry_run => false, p_request_uid => 'uid-1');
 SQL
 }
 
@@ -110,6 +115,13 @@ hp holds show "$placed" "${alice[@]}" >"$out" 2>"$err"
 + spec.rules[name=b], at the end: 1
 + spec.rules[name=c], after "end": 1
 + spec.rules[port=9], after 8080: 1' ]] || fail "the place of a new element"
+
+# Where there is no change, none is shown: that is no change that cannot be shown.
+none=$(hold none '')
+hp holds show "$none" "${alice[@]}" >"$out" 2>"$err" || fail "no change: exit $?"
+[[ -z $(shown_change) ]] || fail "no change: one is shown"
+hp holds show "$none" -o json "${alice[@]}" >"$out" 2>"$err" || fail "no change: -o json: exit $?"
+[[ $(jq -c '[.change, has("changeCannotBeShown")]' "$out") == '[null,false]' ]] || fail "no change: -o json"
 
 # unshown WHAT CHANGE REASON: said plainly, never guessed at; for programs the bytes as a string.
 unshown() {
