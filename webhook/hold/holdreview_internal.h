@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What decisions and lists share; in holdreview.c. */
 #pragma once
 
