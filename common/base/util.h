@@ -15,7 +15,7 @@ struct span {
 	size_t len;
 };
 
-#define SPAN(literal) ((struct span){(literal), sizeof(literal) - 1})
+#define SPAN(literal) ((struct span){"" literal, sizeof(literal) - 1})
 #define SPAN_FMT(s)   (int)(s).len, (s).ptr ? (s).ptr : ""
 #define ARRAY_LEN(a)  (sizeof(a) / sizeof((a)[0]))
 
