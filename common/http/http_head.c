@@ -22,7 +22,7 @@ struct head_reader {
 	bool check_layout;
 	const char *line; /* where the next line must begin */
 	bool bad_layout, bad_name, bad_value;
-	unsigned hosts;
+	unsigned hosts, content_types;
 	struct span coding;
 };
 
@@ -83,6 +83,7 @@ static enum MHD_Result read_header(void *arg, enum MHD_ValueKind kind, const cha
 		h->coding = value;
 	} else if (name_is(name, "content-type")) {
 		f->content_type = value;
+		h->content_types++;
 	} else if (name_is(name, "host")) {
 		h->hosts++;
 	}
@@ -121,6 +122,8 @@ const char *http_head_read(struct MHD_Connection *mhd, const char *method, const
 		return "a header's value holds a control character";
 	if (h.hosts > 1 || (h.hosts == 0 && !old))
 		return "there must be one Host";
+	if (h.content_types > 1)
+		return "there must be one Content-Type";
 	if (ret->content_lengths + ret->transfer_encodings > 1 || ret->length_bad ||
 		(old && ret->transfer_encodings > 0))
 		return "ambiguous length of the body";

@@ -42,6 +42,18 @@ static const struct hostile hostile[] = {
 	{400, 0, 0, "POST /echo HTTP/1.1\r\n" JSON_HEAD "Content-Length: 2 \r\n\r\n{}" SECOND},
 	{400, 0, 0, "POST /echo HTTP/1.1\r\n" JSON_HEAD "Content-Length: 0x2\r\n\r\n{}" SECOND},
 	{400, 0, 0, "POST /echo HTTP/1.1\r\n" JSON_HEAD "Content-Length:\r\n\r\n{}" SECOND},
+	{200, 2, 0, "POST /echo HTTP/1.1\r\n" JSON_HEAD "content-LENGTH: 002\r\n\r\n{}" SECOND},
+	{200, 2, 0, "GET /any HTTP/1.1\r\nHost: x\r\n" CL2 "\r\n{}" SECOND},
+	{400, 0, 0, "POST /echo HTTP/1.1\r\n" JSON_HEAD "Content-Length: -2\r\n\r\n{}" SECOND},
+	{400, 0, 0, "POST /echo HTTP/1.1\r\n" JSON_HEAD "Content-Length: 2e0\r\n\r\n{}" SECOND},
+	{400, 0, 0, "POST /echo HTTP/1.1\r\n" JSON_HEAD "Content-Length: 2,\r\n\r\n{}" SECOND},
+	{400, 0, 0, "POST /echo HTTP/1.1\r\n" JSON_HEAD "Content-Length: \"2\"\r\n\r\n{}" SECOND},
+	{400, 0, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD "Content-Length: \x0b\x32\r\n\r\n{}" SECOND},
+	{413, 0, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Content-Length: 18446744073709551618\r\n\r\n{}" SECOND},
+	{400, 0, 0, "POST /echo HTTP/1.1\r\n" JSON_HEAD CL2 "content-length: 2\r\n\r\n{}" SECOND},
 	/* Both lengths. */
 	{400, 0, 0,
 		"POST /echo HTTP/1.1\r\n" JSON_HEAD
@@ -68,6 +80,28 @@ static const struct hostile hostile[] = {
 	{400, 0, 0,
 		"POST /echo HTTP/1.0\r\n" JSON_HEAD
 		"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" SECOND},
+	{400, 0, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" SECOND},
+	{400, 0, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n" SECOND},
+	{400, 0, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n" SECOND},
+	{400, 0, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding: , chunked\r\n\r\n0\r\n\r\n" SECOND},
+	{400, 0, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding: \"chunked\"\r\n\r\n0\r\n\r\n" SECOND},
+	{400, 0, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding: chunked;q=1\r\n\r\n0\r\n\r\n" SECOND},
+	{400, 0, 0, "POST /echo HTTP/1.1\r\n" JSON_HEAD "Transfer-Encoding:\r\n\r\n" SECOND},
+	{400, 0, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD "Transfer-Encoding: \x0b"
+		"chunked\r\n\r\n0\r\n\r\n" SECOND},
 	/* Chunks: whatever they say, nothing behind them is a request. */
 	{200, 1, 0,
 		"POST /echo HTTP/1.1\r\n" JSON_HEAD
@@ -100,6 +134,40 @@ static const struct hostile hostile[] = {
 		"POST /echo HTTP/1.1\r\n" JSON_HEAD
 		"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nContent-Length: "
 		"40\r\n\r\n" SECOND},
+	{ANY, 1, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding: chunked\r\n\r\n2 \r\n{}\r\n0\r\n\r\n" SECOND},
+	{ANY, 1, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding: chunked\r\n\r\n+2\r\n{}\r\n0\r\n\r\n" SECOND},
+	{ANY, 1, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding: chunked\r\n\r\n-2\r\n{}\r\n0\r\n\r\n" SECOND},
+	{ANY, 1, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding: chunked\r\n\r\n\r\n{}\r\n0\r\n\r\n" SECOND},
+	{ANY, 1, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding: chunked\r\n\r\n;a\r\n{}\r\n0\r\n\r\n" SECOND},
+	{ANY, 1, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\r\n0\r\n\r\n" SECOND},
+	{ANY, 1, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\n{}\r\n0\r\n\r\n" SECOND},
+	{ANY, 1, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFE\r\n{}\r\n0\r\n\r\n" SECOND},
+	{ANY, 1, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD "Transfer-Encoding: "
+		"chunked\r\n\r\n00000000000000000000000002\r\n{}\r\n0\r\n\r\n" SECOND},
+	{ANY, 1, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding: chunked\r\n\r\n2\r\n{}}\r\n0\r\n\r\n" SECOND},
+	{ANY, 1, 0,
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nTransfer-Encoding: chunked\r\n"
+		"Host: y\r\n\r\n" SECOND},
 	/* Names. */
 	{400, 0, 0,
 		"POST /echo HTTP/1.1\r\n" JSON_HEAD CL2
@@ -110,6 +178,12 @@ static const struct hostile hostile[] = {
 	{400, 0, 0, "POST /any HTTP/1.1\r\nHost: x\r\n: x\r\n\r\n" SECOND},
 	{400, 0, 0, "POST /any HTTP/1.1\r\nHost: x\r\nContent-Length\x0b: 40\r\n\r\n" SECOND},
 	{400, 0, 0, "POST /any HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n" SECOND},
+	{200, 2, 0, "POST /any HTTP/1.1\r\nHost: x\r\nX: \xff\r\n\r\n" SECOND},
+	{200, 2, 0, "POST /any HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\n\r\n" SECOND},
+	{400, 0, 0, "POST /any HTTP/1.1\r\nHost: x\r\nX\x80: a\r\n\r\n" SECOND},
+	{400, 0, 0, "POST /any HTTP/1.1\r\nHost: x\r\nX(y): a\r\n\r\n" SECOND},
+	{400, 0, 0, "POST /any HTTP/1.1\r\nHost: x\r\nX Y: a\r\n\r\n" SECOND},
+	{400, 0, 0, "POST /any HTTP/1.1\r\nHost: x\r\n\"X\": a\r\n\r\n" SECOND},
 	/* Folded lines. */
 	{400, 0, 0, "POST /any HTTP/1.1\r\nHost: x\r\nX: a\r\n b\r\n\r\n" SECOND},
 	{400, 0, 0,
@@ -128,6 +202,22 @@ static const struct hostile hostile[] = {
 	{400, 0, 0, "POST /any HTTP/1.1\r\nHost: x\r\nX:  a\nContent-Length: 40\r\n\r\n" SECOND},
 	{400, 0, 0, "POST /any HTTP/1.1\r\nHost: x\r\nX: a\rContent-Length: 40\r\n\r\n" SECOND},
 	{400, 0, 0, "POST /any HTTP/1.1\r\nHost: x\r\nX: a\r\r\n\r\n" SECOND},
+	{400, 0, 0, "POST /any HTTP/1.1\r\nHost: x\r\nX: a\r\rContent-Length: 40\r\n\r\n" SECOND},
+	{400, 0, 0, "POST /any HTTP/1.1\r\nHost: x\r\r\nX: a\r\n\r\n" SECOND},
+	{400, 0, 0, "POST /any HTTP/1.1\rHost: x\r\n\r\n" SECOND},
+	{ANY, 1, 0, "\nPOST /any HTTP/1.1\r\nHost: x\r\n\r\n"},
+	{ANY, 0, 0, "\rPOST /any HTTP/1.1\r\nHost: x\r\n\r\n"},
+	/* Versions. */
+	{ANY, 0, 0, "GET /any\r\n\r\n" SECOND},
+	{ANY, 0, 0, "GET /any \r\n\r\n" SECOND},
+	{ANY, 0, 0, "GET\r\n\r\n" SECOND},
+	{400, 0, 0, "POST /any http/1.1\r\nHost: x\r\n\r\n" SECOND},
+	{400, 0, 0, "POST /any HTTP/1.10\r\nHost: x\r\n\r\n" SECOND},
+	{400, 0, 0, "POST /any HTTP/01.1\r\nHost: x\r\n\r\n" SECOND},
+	{505, 0, 0, "POST /any HTTP/2.0\r\nHost: x\r\n\r\n" SECOND},
+	{ANY, 0, 0, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" SECOND},
+	{ANY, 0, 0, "POST /any HTTP/1.1 \r\nHost: x\r\n\r\n" SECOND},
+	{ANY, 0, 0, "POST /any\x0bHTTP/1.1\r\nHost: x\r\n\r\n" SECOND},
 	/* Bytes. */
 	{400, 0, WITH_NUL("POST /any HTTP/1.1\r\nHost: x\r\nX: a\0b\r\n\r\n" SECOND)},
 	{400, 0, WITH_NUL("POST /any HTTP/1.1\r\nHost: x\r\nX: a\0\r\n\r\n" SECOND)},
@@ -140,6 +230,14 @@ static const struct hostile hostile[] = {
 	/* Whose host, which path. */
 	{400, 0, 0, "POST /any HTTP/1.1\r\n\r\n" SECOND},
 	{400, 0, 0, "POST /any HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n" SECOND},
+	{400, 0, 0,
+		"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+		"Content-Type: text/plain\r\n" CL2 "\r\n{}" SECOND},
+	{400, 0, 0,
+		"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
+		"Content-Type: application/json\r\n" CL2 "\r\n{}" SECOND},
+	{400, 0, 0, "POST /any%00 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"},
+	{404, 0, 0, "POST /any%0d%0a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"},
 	{404, 0, 0, "POST http://x/any HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"},
 	{404, 0, 0, "POST //any HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"},
 	{200, 1, 0, "POST /any/../echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"},
