@@ -30,7 +30,7 @@ static void copy_texts(
 	struct hold_question *q = &x->question;
 	struct span *const texts[] = {&x->uid, &r->verb, &r->api_group, &r->version, &r->resource,
 		&r->subresource, &r->namespace_, &r->name, &r->path, &r->username, &q->reasons,
-		&q->change, &q->rules, &q->max_repeats};
+		&q->change, &q->rules, &q->max_repeats, &x->verdict.approvers};
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		copy(c, texts[i]);
@@ -62,7 +62,7 @@ static void forget_arena(struct exchange *x)
 {
 	struct hold_verdict *v = &x->verdict;
 
-	v->state = v->approvers = v->decided_by = v->reason = v->error = (struct span){0};
+	v->state = v->decided_by = v->reason = v->error = (struct span){0};
 	x->answer = NULL;
 	x->body = (struct span){0};
 }
@@ -95,13 +95,16 @@ static struct exchange *copy_of(struct exchange *x)
 
 struct exchange *exchange_compact(struct exchange *x)
 {
-	if (!x->compact) {
+	struct exchange *small;
+
+	if (!x->compact)
 		hold_question_compress(&x->question, x->arena);
-		x = copy_of(x);
-	}
-	if (!x)
+	small = copy_of(x); /* again, too: the verdict is new */
+	if (!small)
 		return NULL;
-	forget_arena(x);
-	http_request_release(x->http);
-	return x;
+	if (x->compact)
+		free(x);
+	forget_arena(small);
+	http_request_release(small->http);
+	return small;
 }

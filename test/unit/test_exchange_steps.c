@@ -9,6 +9,7 @@
 #include "common/base/clock.h"
 #include "support/run_tests.h"
 #include "unit/webhook_support.h"
+#include "webhook/record/decision_row.h"
 
 static const char policy[] =
 	"apiVersion: holdpoint.dev/v1alpha1\n"
@@ -24,7 +25,13 @@ static const char policy[] =
 	"    match: [{apiGroups: [''], resources: [pods], operations: [DELETE]}]\n"
 	"    action: Hold\n"
 	"    message: \"{{ request.name }} is deleted\"\n"
-	"    hold: {approvers: [sre], expires: 1h}\n";
+	"    hold: {approvers: [sre], expires: 1h}\n"
+	"  - name: ask-more\n"
+	"    match: [{apiGroups: [''], resources: [pods], operations: [DELETE]}]\n"
+	"    when: [\"request.namespace == 'two'\"]\n"
+	"    action: Hold\n"
+	"    message: it is asked twice\n"
+	"    hold: {approvers: [oncall, dba], expires: 1h}\n";
 
 static const char review[] =
 	"{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/v1\",\"request\":{"
@@ -65,7 +72,7 @@ static void waits_a_moment(struct http_request *req, void *userdata)
 		.id = 42,
 		.expires = "2026-01-02T03:04:05Z",
 		.min_approvals = 1,
-		.approvers = SPAN("lost")};
+		.approvers = SPAN("sre")};
 	x->wait_until_us = (uint64_t)monotonic_us() + 500000;
 	exchange_move(x, EXCHANGE_ASK);
 	exchange_run(exchange_move(x, EXCHANGE_WAIT));
@@ -122,14 +129,83 @@ static void is_made_small(struct http_request *req, void *userdata)
 	ck_assert_ptr_ne(small, x);
 	ck_assert_uint_eq(arena_reserved(small->arena), 0);
 	ck_assert_uint_eq(http_request_body(req).len, 0);
-	ck_assert_ptr_eq(exchange_compact(small), small);
+	small = exchange_compact(small);
+	ck_assert_ptr_nonnull(small);
 	put_params(&after, small, small->arena);
 	exchange_move(small, EXCHANGE_VERDICT);
 	small->verdict = (struct hold_verdict){.kind = HOLD_ALLOW, .id = 42};
 	exchange_run(small);
 }
 
+/* What the gate may say, as hold_verdict_read() leaves it. */
+static const struct hold_verdict verdicts[] = {
+	{.kind = HOLD_HELD,
+		.id = 42,
+		.expires = "2026-01-02T03:04:05Z",
+		.approvals = 1,
+		.min_approvals = 3,
+		.state = SPAN("pending"),
+		.approvers = SPAN("dba")},
+	{.kind = HOLD_ALLOW, .id = 42, .state = SPAN("used"), .approvers = SPAN("")},
+	{.kind = HOLD_DENIED,
+		.id = 42,
+		.state = SPAN("denied"),
+		.decided_by = SPAN("alice"),
+		.reason = SPAN("no")},
+	{.kind = HOLD_LIMIT},
+	{.kind = HOLD_BUSY},
+	{.kind = HOLD_UNAVAILABLE},
+	{.kind = HOLD_FAILED, .error = SPAN("why")},
+};
+
+/* In the arena, which is given back with it. */
+static struct hold_verdict verdict_in(struct arena *arena, const struct hold_verdict *from)
+{
+	struct hold_verdict v = *from;
+	struct span *const texts[] = {&v.state, &v.approvers, &v.decided_by, &v.reason, &v.error};
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		if (texts[i]->ptr)
+			texts[i]->ptr = arena_strndup(arena, texts[i]->ptr, texts[i]->len);
+	return v;
+}
+
+/* Its record's row, but for the time. */
+static void put_row(struct buf *b, const struct exchange *x)
+{
+	decision_row_put(b, "c1", "test",
+		&(struct decision_record){.decision_id = "",
+			.endpoint = "validate",
+			.request_uid = x->uid,
+			.request = &x->request,
+			.decision = &x->decision,
+			.policy_digest = policy_set_digest(x->set)});
+	ck_assert_ptr_nonnull(strstr(buf_str(b), "\ttest\t"));
+	memset(b->ptr, 'x', (size_t)(strstr(b->ptr, "\ttest\t") - b->ptr));
+}
+
+static unsigned which, times_small;
+
+/* Made small in the queue, and then as often as it waits. */
+static void is_told_the_verdict(struct http_request *req, void *userdata)
+{
+	struct exchange *x = held_exchange(req);
+
+	(void)userdata;
+	if (times_small > 0)
+		x = exchange_compact(x);
+	for (unsigned i = 1; i < times_small && verdicts[which].kind == HOLD_HELD; i++) {
+		x->verdict = verdict_in(x->arena, &verdicts[which]);
+		x = exchange_compact(x);
+	}
+	if (times_small < 2 || verdicts[which].kind != HOLD_HELD)
+		x->verdict = verdict_in(x->arena, &verdicts[which]);
+	put_row(times_small > 0 ? &after : &before, x);
+	exchange_run(exchange_move(exchange_move(x, EXCHANGE_ASK), EXCHANGE_VERDICT));
+}
+
 static const struct http_route routes[] = {
+	{"POST", "/verdict", false, NULL, is_told_the_verdict, NULL},
 	{"POST", "/wait", false, NULL, waits_a_moment, NULL},
 	{"POST", "/wait-full", false, NULL, waits_and_runs_out_of_memory, NULL},
 	{"POST", "/full", false, NULL, runs_out_of_memory, NULL},
@@ -199,6 +275,38 @@ START_TEST(exchange_steps__made_small_it_asks_and_answers_the_same)
 	ck_assert_ptr_nonnull(strstr(buf_str(&after), "{\"operation\":\"DELETE\",\"object\":{"));
 	ck_assert_ptr_nonnull(strstr(answer.body, "\"uid\":\"u-1\",\"allowed\":true"));
 	ck_assert_ptr_nonnull(strstr(answer.body, "\"decision\":\"Approved\""));
+}
+END_TEST
+
+/* The answer but for its decision's number. */
+static void put_answer(struct buf *out)
+{
+	char *id = strstr(answer.body, "\"decision-id\":\"");
+
+	ck_assert_int_eq(answer.status, 200);
+	ck_assert_ptr_nonnull(id);
+	memset(id + strlen("\"decision-id\":\""), 'x', 36);
+	buf_add_str(out, answer.body);
+}
+
+/* Whether it was made small, and how often, changes nothing of the answer nor of the record. */
+START_TEST(exchange_steps__made_small_or_not_it_is_answered_alike)
+{
+	static char two[sizeof(review)];
+	const char *text = _i % 2 ? two : review;
+
+	strcpy(two, review);
+	memcpy(strstr(two, "\"prod\""), "\"two\" ", 6);
+	which = (unsigned)_i / 2;
+	times_small = 0;
+	post("/verdict", text);
+	put_answer(&before);
+	for (times_small = 1; times_small <= 3; times_small++) {
+		buf_reset(&after);
+		post("/verdict", text);
+		put_answer(&after);
+		ck_assert_str_eq(buf_str(&after), buf_str(&before));
+	}
 }
 END_TEST
 
@@ -284,6 +392,8 @@ int main(void)
 	tcase_add_test(t, exchange_steps__memory_is_short_after_waiting);
 	tcase_add_test(t, exchange_steps__memory_is_short_while_deciding);
 	tcase_add_test(t, exchange_steps__made_small_it_asks_and_answers_the_same);
+	tcase_add_loop_test(t, exchange_steps__made_small_or_not_it_is_answered_alike, 0,
+		2 * ARRAY_LEN(verdicts));
 	tcase_add_loop_test(t, exchange_steps__misuse_ends_the_process, 0, ARRAY_LEN(misuses));
 	return run_tests(t);
 }
