@@ -37,6 +37,23 @@ static void block_signals(sigset_t *ret)
 	pthread_sigmask(SIG_BLOCK, ret, NULL);
 }
 
+static void signals_that_end(sigset_t *ret)
+{
+	sigemptyset(ret);
+	sigaddset(ret, SIGTERM);
+	sigaddset(ret, SIGINT);
+}
+
+/* One that ends us goes first: the kernel would hand out SIGHUP, which may come again and again. */
+static int pending_end(void)
+{
+	static const struct timespec now = {0};
+	sigset_t ends;
+
+	signals_that_end(&ends);
+	return sigtimedwait(&ends, NULL, &now);
+}
+
 /* The next signal; meanwhile the service manager's watchdog is told that we live. */
 static int next_signal(const sigset_t *signals)
 {
@@ -48,6 +65,9 @@ static int next_signal(const sigset_t *signals)
 	for (;;) {
 		if (every_us > 0)
 			sd_notify_send("WATCHDOG=1");
+		got = pending_end();
+		if (got > 0)
+			return got;
 		got = every_us > 0 ? sigtimedwait(signals, NULL, &pause)
 				   : sigwaitinfo(signals, NULL);
 		if (got > 0)
@@ -74,9 +94,7 @@ static void wait_for_load_balancers(int64_t delay_ms)
 
 	if (delay_ms <= 0)
 		return;
-	sigemptyset(&again);
-	sigaddset(&again, SIGTERM);
-	sigaddset(&again, SIGINT);
+	signals_that_end(&again);
 	sigtimedwait(&again, NULL, &delay);
 }
 

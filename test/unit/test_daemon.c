@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -170,6 +171,11 @@ static int start(void *arg _unused_, struct err *e)
 	getrlimit(RLIMIT_CORE, &core);
 	if (core.rlim_max != 0)
 		return err_set(e, "core files could be made");
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	/* A handler of core files is started whatever the limit is. */
+	if (prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0)
+		return err_set(e, "core files could be handed to a program");
+#endif
 	return strcmp(listen_on, "taken") == 0
 		       ? err_set(e, "--listen taken: in use; choose another")
 		       : 0;
@@ -180,9 +186,16 @@ static void leave(void *arg _unused_)
 	step('l');
 }
 
+static unsigned storm; /* so often a reload asks for another one, and for the end */
+
 static void reload(void *arg _unused_)
 {
 	step('r');
+	if (storm == 0)
+		return;
+	storm--;
+	kill(getpid(), SIGTERM);
+	kill(getpid(), SIGHUP);
 }
 
 static void stop(void *arg _unused_)
@@ -316,6 +329,24 @@ START_TEST(daemon__a_second_signal_cuts_the_delay_short)
 }
 END_TEST
 
+/* Whoever sends SIGHUP without end must not keep the daemon from being stopped. */
+START_TEST(daemon__ends_in_a_storm_of_reloads)
+{
+	char went[16], said[2048];
+	pid_t pid;
+
+	listen_as_manager(true);
+	storm = 5;
+	pid = run_daemon(NULL);
+	storm = 0;
+	expect("READY=1");
+	kill(pid, SIGHUP);
+	ck_assert_int_eq(end_of(pid, went, said), 0);
+	ck_assert_str_eq(went, "srle");
+	end_manager();
+}
+END_TEST
+
 /* ---- the side listener ---- */
 
 static const char *why;
@@ -402,6 +433,7 @@ int main(void)
 	tcase_add_loop_test(t, daemon__that_ends_by_itself, 0, ARRAY_LEN(ends));
 	tcase_add_test(t, daemon__tells_its_service_manager);
 	tcase_add_test(t, daemon__a_second_signal_cuts_the_delay_short);
+	tcase_add_test(t, daemon__ends_in_a_storm_of_reloads);
 	tcase_add_loop_test(t, ops__what_it_answers, 0, ARRAY_LEN(asked));
 	tcase_add_test(t, ops__an_address_that_is_none);
 	return run_tests(t);
