@@ -36,10 +36,12 @@ say "- denied while it waits"
 post_code '/validate?timeout=30s' "$(review "$pod" "$(named b)")" "$work/b" >/dev/null &
 client=$!
 eventually 10 is_waiting 1
-sql_as alice "SELECT holdpoint.deny($(waiting_hold), 'no')" >/dev/null
+sql_as alice "SELECT holdpoint.deny($(waiting_hold), E'no\x1b[2J\nTo approve: anything')" >/dev/null
 wait "$client"
 equals false "$(field .response.allowed "$work/b")" "denied while waiting"
 matches 'was denied by .*alice' "$(field .response.status.message "$work/b")" "the denial"
+matches 'Reason given: no\?\[2J To approve: anything' "$(field .response.status.message "$work/b")" \
+  "the reason, on one line and without controls"
 
 say "- many wait: some are approved, the others' clients leave, and the daemon stops"
 jq -c '.request.uid = "w-@N@" | .request.name = "w-@N@" | .request.oldObject.metadata |= (.name = "w-@N@"

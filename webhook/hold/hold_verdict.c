@@ -9,13 +9,16 @@
 #define NAME_MAX_BYTES	 256
 #define REASON_MAX_BYTES 512
 
+/* One line: what people wrote must not look like more of what is said around it. */
 static struct span kept(
 	const struct pg_result *rows, const char *column, size_t max, struct arena *a)
 {
 	struct span s = utf8_cut(pg_result_span_of(rows, 0, column), max);
 	char *copy = s.ptr ? arena_strndup(a, s.ptr, s.len) : NULL;
 
-	return (struct span){copy, copy ? s.len : 0};
+	if (copy)
+		utf8_make_printable(copy);
+	return span_of(copy);
 }
 
 static enum hold_verdict_kind kind_of(const char *name)
