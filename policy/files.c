@@ -109,8 +109,9 @@ static void read_open_folder(struct files *f, int dir, const char *path, bool li
 	}
 	for (int i = 0; i < n; i++) {
 		const char *name = names[i]->d_name;
+		const char *slash = has_suffix(path, "/") ? "" : "/";
 		char *file;
-		if (asprintf(&file, "%s/%s", path, name) < 0)
+		if (asprintf(&file, "%s%s%s", path, slash, name) < 0)
 			complain(f, path, "out of memory");
 		else {
 			if (links_into_data || !leads_into_data(dir, name))

@@ -91,6 +91,9 @@ complains '--no-such-flag'
 run 0 test "$folder/pods_test.yaml"
 prints 'ok   an ordinary pod'
 prints '^2 passed, 0 failed$'
+mkdir "$folder/tests" && sed 's|pods.yaml|../pods.yaml|' "$folder/pods_test.yaml" >"$folder/tests/pods_test.yaml"
+run 0 test "$folder/tests/"
+prints "^$folder/tests/pods_test.yaml$"
 run 0 test --quiet "$folder/pods_test.yaml"
 run 3 test "$folder/wrong_test.yaml"
 prints 'FAIL an ordinary pod'
