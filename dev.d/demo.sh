@@ -131,7 +131,7 @@ demo_as() {
   shift 2
   printf '  %s$ kubectl %s\n' "$who" "$*"
   demo_answer=$(as "$who" "$@" 2>&1) || verdict=refused
-  sed 's/^/  /' <<<"$demo_answer"
+  fold -s -w 96 <<<"$demo_answer" | sed 's/^/  /'
   [[ $verdict == "$expected" ]] || die "expected it to be $expected; see $stack_dir/webhook.log"
 }
 
