@@ -57,14 +57,31 @@ static const struct command *find(int argc, char **argv, int *ret_words)
 	return found;
 }
 
-static void print_overview(FILE *out)
+/* Is it a command of two words, the first of which is this one? */
+static bool is_of_group(const struct command *c, const char *group)
+{
+	size_t len = strlen(group);
+
+	return strncmp(c->name, group, len) == 0 && c->name[len] == ' ';
+}
+
+static bool is_group(const char *word)
+{
+	for (const struct command *c = table; c->name; c++)
+		if (is_of_group(c, word))
+			return true;
+	return false;
+}
+
+/* All commands, or with a group ("policy") those of it. */
+static void print_overview(FILE *out, const char *group)
 {
 	fprintf(out,
 		"Approve what agents want to change, and prove what they did.\n\n"
 		"Usage: %s COMMAND [ARGUMENTS] [FLAGS]\n\nCommands:\n",
 		program);
 	for (const struct command *c = table; c->name; c++)
-		if (!c->hidden)
+		if (!c->hidden && (!group || is_of_group(c, group)))
 			fprintf(out, "  %-17s %s\n", c->name, c->summary);
 	fputs("\nEvery command explains its flags with --help. Exit codes: 0 fine, 1 failed, "
 	      "2 usage, 3 no.\n",
@@ -93,13 +110,11 @@ static int unknown_command(char **argv)
 	bool is_prefix = false;
 
 	for (const struct command *c = table; c->name && count < ARRAY_LEN(names); c++) {
-		size_t len = strlen(argv[0]);
-
 		snprintf(words[count], sizeof(words[count]), "%.*s", (int)strcspn(c->name, " "),
 			c->name);
 		names[count] = words[count];
 		count++;
-		if (strncmp(c->name, argv[0], len) == 0 && c->name[len] == ' ') {
+		if (is_of_group(c, argv[0])) {
 			if (!is_prefix)
 				fprintf(stderr, "%s: %s needs one more word:", program, argv[0]);
 			fprintf(stderr, "%s %s", is_prefix ? "," : "", c->name);
@@ -137,6 +152,11 @@ static int end_output(int rc)
 	return rc == CLI_OK ? CLI_FAILED : rc;
 }
 
+static bool asks_for_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 int cli_main(const struct cli_program *programs, int argc, char **argv)
 {
 	const struct command *c;
@@ -144,17 +164,20 @@ int cli_main(const struct cli_program *programs, int argc, char **argv)
 
 	choose_program(programs, argv[0]);
 	if (argc < 2) {
-		print_overview(stderr);
+		print_overview(stderr, NULL);
 		return CLI_USAGE;
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-		strcmp(argv[1], "help") == 0) {
-		print_overview(stdout);
+	if (asks_for_help(argv[1]) || strcmp(argv[1], "help") == 0) {
+		print_overview(stdout, NULL);
 		return end_output(CLI_OK);
 	}
 	if (strcmp(argv[1], "--version") == 0)
 		argv[1] += 2;
 	c = find(argc - 1, argv + 1, &words);
+	if (!c && argc > 2 && asks_for_help(argv[2]) && is_group(argv[1])) {
+		print_overview(stdout, argv[1]);
+		return end_output(CLI_OK);
+	}
 	if (!c)
 		return unknown_command(argv + 1);
 	return end_output(c->run(c, argc - words, argv + words));
@@ -236,7 +259,7 @@ static const char *advice(const char *sqlstate)
 		return "; is the schema there? Run holdpoint db migrate";
 	if (strcmp(sqlstate, "42501") == 0)
 		return "; this login lacks a role: holdpoint_approver to decide, "
-		       "holdpoint_auditor to read";
+		       "holdpoint_auditor to read, holdpoint_owner to drop or erase";
 	return "";
 }
 

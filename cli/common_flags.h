@@ -12,7 +12,8 @@
 #define CLI_FLAG_DATABASE(var)                                                                     \
 	{                                                                                          \
 		.name = "database-url", .type = FLAG_STRING, .value = &(var), .arg = "URL",        \
-		.help = "PostgreSQL to talk to; without it libpq's PGHOST, PGSERVICE … are used" \
+		.help = "PostgreSQL to talk to (or HOLDPOINT_DATABASE_URL); without it libpq's "   \
+			"PGHOST, PGSERVICE … are used"                                           \
 	}
 
 /* A string without a meaning of its own for the reader of flags. */

@@ -142,6 +142,8 @@ static int print_help(const struct daemon *d)
 
 	buf_printf(&out, "Usage: %s [FLAGS]\n\n%s\n\n", d->name, d->about);
 	flags_put_help(&out, d->flags);
+	buf_add_str(&out, "\nEach flag can also be given in the environment, as\n"
+			  "HOLDPOINT_DATABASE_URL for --database-url; the command line wins.\n");
 	return fwrite(out.ptr, 1, out.len, stdout) == out.len ? EXIT_FINE : EXIT_FAILED;
 }
 
