@@ -114,8 +114,10 @@ demo_kubectl() {
   demo_title "Two people and an agent, all of them cluster-admin, and a real kube-apiserver"
   as admin create namespace prod --dry-run=client -o yaml | as admin apply -f - >/dev/null
   as admin -n prod run web --image=registry.example.com/web:1 >/dev/null 2>&1 || true
-  demo_title "1. The agent wants a shell in production"
-  demo_as agent refused -n prod exec web -- sh
+  demo_title "1. The agent wants a privileged pod, and a Secret"
+  as admin -n prod create secret generic db --from-literal=password=not-shown >/dev/null 2>&1 || true
+  demo_as agent refused -n prod run root --image=busybox --privileged
+  demo_as agent refused -n prod get secret db
   demo_title "2. It deletes a pod: that waits for a person"
   demo_as agent refused -n prod delete pod web --wait=false
   demo_approve "$(sed -nE 's/.*hold ([0-9]+) waits.*/\1/p' <<<"$demo_answer" | head -n 1)"

@@ -2,7 +2,7 @@
 # ./dev up, down and psql: a private PostgreSQL and both daemons, from the release build.
 #
 # .dev/pg      PostgreSQL's data and its server.log; every commit reaches the disk
-# .dev/stack   certificates, passwords, the policy, the daemons' logs and pids
+# .dev/stack   certificates, passwords, the policies, the daemons' logs and pids
 # .dev/cluster etcd and kube-apiserver, with --cluster
 # The socket has a folder of its own in /tmp, because a unix socket's path may have 107 bytes only.
 
@@ -40,7 +40,8 @@ stack_up() {
     die "the private database could not be prepared; ./dev down --purge makes room for an empty one"
   rm -f "$stack_dir"/*.log.*
   mkdir -p "$stack_dir/policy"
-  cp "$root/test/e2e/policy.yaml" "$stack_dir/policy/agents.yaml"
+  rm -f "$stack_dir"/policy/*.yaml
+  cp "$root"/policy/library/agents/*.yaml "$stack_dir/policy/"
   webhook_start "$stack_dir/policy" || die "holdpoint-webhook did not start"
   sink_start || die "holdpoint-auditsink did not start"
   note "ok     Both daemons are ready"
@@ -48,7 +49,7 @@ stack_up() {
     # A new cluster each time: the former one's registration names a port that is gone, and would
     # stop every write.
     rm -rf "$state/cluster"
-    cluster_start "$state/cluster" --detach --cluster "$stack_cluster" --certs "$stack_dir/certs" \
+    cluster_start "$state/cluster" --detach --authorize --cluster "$stack_cluster" --certs "$stack_dir/certs" \
       --webhook-url "${stack_url[webhook]}" --sink-url "${stack_url[sink]}"
     cluster_register
     as admin apply -f "$root/manifests/base/holdreview.yaml" >/dev/null # for kubectl holdpoint
@@ -121,7 +122,7 @@ It all stays up. Next:
   . .dev/auditor.env && holdpoint sessions --since $since   what agents did
   curl -s ${stack_plain[webhook]}/metrics
   tail -f .dev/stack/webhook.log .dev/stack/sink.log
-  the policy is .dev/stack/policy/agents.yaml; it is read again when it changes
+  the policies are policy/library/agents, in .dev/stack/policy; they are read again when they change
 TEXT
   ((cluster)) && cat <<TEXT
   kubectl --kubeconfig .dev/cluster/kube/agent.kubeconfig …   as the agent; also ci, sre, admin

@@ -117,7 +117,7 @@ k auth can-i create deployments
 DO
 
 row work/explain-api-resources-version passes 'everyday work' <<'DO'
-k explain pod.spec >/dev/null
+reach k explain pod.spec
 k api-resources >/dev/null
 k version >/dev/null
 DO
