@@ -11,7 +11,7 @@ send() {
   shift $(($# < 3 ? $# : 3))
   code=$(curl -sS --max-time 60 -o "$dir/answer" -D "$dir/headers" -w '%{http_code}' \
     --cacert "$stack_dir/certs/ca.crt" --cert "$stack_dir/certs/$as.crt" \
-    --key "$stack_dir/certs/$as.key" -H 'Content-Type: application/json' \
+    --key "$stack_dir/certs/$as.key" -H "Content-Type: ${content_type:-application/json}" \
     --data-binary "@$file" "$@" "${stack_url[sink]}$path")
   answer=$(<"$dir/answer")
 }
@@ -114,7 +114,8 @@ answers 404 '"error"' "$dir/a" /nowhere
 answers 404 '"error"' "$dir/a" /audit/
 answers 404 '"error"' "$dir/a" '/audit/a%2fb'
 answers 405 '"error"' "$dir/a" /audit/replay audit -X PUT
-answers 415 '"error"' "$dir/a" /audit/replay audit -H 'Content-Type: text/plain'
+answers 400 '"error"' "$dir/a" /audit/replay audit -H 'Content-Type: text/plain'
+content_type=text/plain answers 415 '"error"' "$dir/a" /audit/replay audit
 grep -q '"event":"audit_body_refused".*"sha256":"[0-9a-f]\{64\}"' "$stack_dir/sink.log" ||
   fail "the refused body's digest is not in the log"
 

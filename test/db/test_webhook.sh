@@ -134,7 +134,10 @@ equals false "$(field .response.allowed "$answer")" "too deep"
 head -c 17000000 /dev/zero | tr '\0' ' ' >"$work/body"
 equals 413 "$(post_code /validate "$work/body" "$work/bad.out")" "too large"
 echo '{}' >"$work/body"
-equals 415 "$(post_code /validate "$work/body" "$work/bad.out" -H 'Content-Type: text/plain')" "content type"
+equals 400 "$(post_code /validate "$work/body" "$work/bad.out" -H 'Content-Type: text/plain')" "two content types"
+equals 415 "$(curl -sS --cacert "$stack_dir/certs/ca.crt" --cert "$stack_dir/certs/apiserver.crt" \
+  --key "$stack_dir/certs/apiserver.key" -H 'Content-Type: text/plain' -o "$work/bad.out" \
+  -w '%{http_code}' --data-binary "@$work/body" "${stack_url[webhook]}/validate")" "content type"
 equals 405 "$(post_code /validate "$work/body" "$work/bad.out" -X PUT)" "method"
 if curl -sS --cacert "$stack_dir/certs/ca.crt" "${stack_url[webhook]}/validate" 2>"$work/err"; then
   fail "served without a client certificate"
