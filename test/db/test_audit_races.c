@@ -4,6 +4,9 @@
  * and the numbers of each cluster have no gap; also when writers give up in the middle. Who reads
  * along sees numbers appear in order.
  */
+#include <stdatomic.h>
+#include <stdbool.h>
+
 #include "db/race.h"
 #include "support/run_tests.h"
 
@@ -57,11 +60,11 @@ static void *writer(void *arg)
 /* Looks on: whoever has seen number n has seen all numbers below. */
 static void *reader(void *arg)
 {
-	const volatile int *stop = arg;
+	_Atomic bool *stop = arg;
 	PGconn *conn = race_connect("postgres");
 	char answer[128];
 
-	while (!*stop) {
+	while (!atomic_load(stop)) {
 		race_run(conn,
 			"SELECT bool_and(n = top) FROM (SELECT count(*) AS n, max(seq) AS"
 			" top FROM holdpoint.audit_event GROUP BY cluster) AS c",
@@ -76,17 +79,17 @@ START_TEST(audit_races__every_body_once_and_no_gaps)
 {
 	pthread_t threads[WRITERS], looker;
 	int ids[WRITERS];
-	static volatile int stop;
+	static _Atomic bool stop;
 
 	admin("DO $$ BEGIN CREATE ROLE sink LOGIN IN ROLE holdpoint_auditsink; END $$");
-	pthread_create(&looker, NULL, reader, (void *)&stop);
+	pthread_create(&looker, NULL, reader, &stop);
 	for (int i = 0; i < WRITERS; i++) {
 		ids[i] = i;
 		pthread_create(&threads[i], NULL, writer, &ids[i]);
 	}
 	for (int i = 0; i < WRITERS; i++)
 		pthread_join(threads[i], NULL);
-	stop = 1;
+	atomic_store(&stop, true);
 	pthread_join(looker, NULL);
 
 	/* Eight writers, four a cluster, two and two on the same bodies. */
