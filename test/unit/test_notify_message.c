@@ -33,7 +33,7 @@ static struct json_doc body_of(enum notify_type type, const char *event, const c
 	struct json_doc d;
 
 	buf_reset(&out);
-	ck_assert_int_eq(notify_put_body(&target, &ev, arena, &out), 0);
+	ck_assert_int_eq(notify_put_body(&target, &ev, arena, &out), NOTIFY_BODY_PUT);
 	ck_assert_int_eq(json_read(out.ptr, out.len, &limits, arena, &d, NULL), 0);
 	return d;
 }
@@ -53,6 +53,44 @@ static const struct {
 		"{\"requester\":\"a\\u202eb\\u2066c\\u0085d\\u200be gr\\u00fcn\"}"},
 	{"*Hold 42* denied:  by x?y", "hold.denied", "{\"requester\":\"x\\u0000y\"}"},
 };
+
+/* Sent later is better than sent without its requester, or than not at all. */
+START_TEST(notify_message__is_whole_or_waits_for_memory)
+{
+	const struct notify_target target = {.type = _i ? NOTIFY_WEBHOOK : NOTIFY_SLACK};
+	const struct notify_event ev = {.cluster = "c1",
+		.event = "hold.denied",
+		.created_at = "2026-01-02T03:04:05Z",
+		.payload = SPAN("{\"requester\":\"a\\u0062\",\"name\":\"x\\u0079\"}")};
+	_cleanup_(buf_free) struct buf whole = BUF_INIT(65536);
+	unsigned waited = 0, put = 0;
+
+	ck_assert_int_eq(notify_put_body(&target, &ev, arena, &whole), NOTIFY_BODY_PUT);
+	for (size_t max = 16; max < 4096; max += 8) {
+		_cleanup_(arena_freep) struct arena *small = arena_new(16, max);
+		enum notify_body body;
+
+		buf_reset(&out);
+		body = notify_put_body(&target, &ev, small, &out);
+		waited += body == NOTIFY_BODY_NO_ROOM;
+		put += body == NOTIFY_BODY_PUT;
+		ck_assert_int_ne(body, NOTIFY_BODY_UNREADABLE);
+		if (body == NOTIFY_BODY_PUT)
+			ck_assert_str_eq(buf_str(&out), buf_str(&whole));
+	}
+	ck_assert_uint_gt(waited, 10);
+	ck_assert_uint_gt(put, 10);
+}
+END_TEST
+
+START_TEST(notify_message__what_is_no_json_is_given_up)
+{
+	const struct notify_target target = {.type = NOTIFY_SLACK};
+	const struct notify_event ev = {.event = "hold.denied", .payload = SPAN("{\"a\":")};
+
+	ck_assert_int_eq(notify_put_body(&target, &ev, arena, &out), NOTIFY_BODY_UNREADABLE);
+}
+END_TEST
 
 START_TEST(notify_message__slack)
 {
@@ -81,6 +119,8 @@ int main(void)
 	TCase *t = tcase_create("notify_message");
 
 	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_loop_test(t, notify_message__is_whole_or_waits_for_memory, 0, 2);
+	tcase_add_test(t, notify_message__what_is_no_json_is_given_up);
 	tcase_add_loop_test(t, notify_message__slack, 0, ARRAY_LEN(slack));
 	tcase_add_test(t, notify_message__cloud_event_has_the_payload);
 	return run_tests(t);

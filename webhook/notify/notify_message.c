@@ -48,6 +48,8 @@ static void put_member(const struct payload *p, const char *before, const char *
 {
 	struct span s = member(p, key);
 
+	if (!s.ptr && json_type(p->d, json_get(p->d, JSON_ROOT, span_of(key))) == JSON_STRING)
+		p->text->failed = true;
 	if (s.len == 0)
 		return;
 	buf_add_str(p->text, before);
@@ -93,6 +95,7 @@ static void put_slack(const struct payload *p, const struct notify_event *ev, st
 
 static void put_text(struct buf *out, const char *key, struct span value)
 {
+	out->failed |= !value.ptr; /* the arena is full */
 	json_put_key(out, key);
 	json_put_string(out, value);
 }
@@ -115,20 +118,21 @@ static void put_cloud_event(const struct notify_event *ev, struct arena *arena, 
 	buf_add_char(out, '}');
 }
 
-int notify_put_body(const struct notify_target *t, const struct notify_event *ev,
+enum notify_body notify_put_body(const struct notify_target *t, const struct notify_event *ev,
 	struct arena *arena, struct buf *out)
 {
 	_cleanup_(buf_free) struct buf text = BUF_INIT(65536);
+	struct json_error je;
 	struct json_doc d;
 	const struct payload p = {&d, arena, &text};
 
-	if (json_read(ev->payload.ptr, ev->payload.len, &limits, arena, &d, NULL) != 0)
-		return -1;
+	if (json_read(ev->payload.ptr, ev->payload.len, &limits, arena, &d, &je) != 0)
+		return je.limit ? NOTIFY_BODY_NO_ROOM : NOTIFY_BODY_UNREADABLE;
 	if (t->type == NOTIFY_SLACK)
 		put_slack(&p, ev, out);
 	else
 		put_cloud_event(ev, arena, out);
-	return out->failed ? -1 : 0;
+	return out->failed ? NOTIFY_BODY_NO_ROOM : NOTIFY_BODY_PUT;
 }
 
 void notify_put_id(const struct notify_event *ev, struct buf *out)

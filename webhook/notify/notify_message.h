@@ -23,8 +23,14 @@ struct notify_event {
 	struct span payload;	/* JSON, see holdpoint.hold_summary */
 };
 
-/* Appends the body. Errors: -1 when payload is no JSON or out is full. */
-int notify_put_body(const struct notify_target *t, const struct notify_event *ev,
+enum notify_body {
+	NOTIFY_BODY_PUT,
+	NOTIFY_BODY_UNREADABLE, /* the payload is no JSON, and never will be */
+	NOTIFY_BODY_NO_ROOM,	/* memory is short, or out is full: nothing may be left out */
+};
+
+/* Appends the body. */
+enum notify_body notify_put_body(const struct notify_target *t, const struct notify_event *ev,
 	struct arena *arena, struct buf *out) _must_check_;
 
 /* The event's id for its receivers: stable, unique over clusters. */

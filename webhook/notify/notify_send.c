@@ -109,12 +109,19 @@ enum notify_status notify_send(struct notify_sender *s, const struct notify_targ
 	_cleanup_(buf_free) struct buf body = BUF_INIT(BODY_MAX);
 	enum notify_status status;
 
-	if (notify_put_body(t, ev, s->arena, &body) != 0) {
+	switch (notify_put_body(t, ev, s->arena, &body)) {
+	case NOTIFY_BODY_PUT:
+		status = post(s, t, ev, buf_span(&body), e);
+		break;
+	case NOTIFY_BODY_UNREADABLE:
 		err_set(e, "the event cannot be put into words");
-		arena_reset(s->arena);
-		return NOTIFY_NEVER;
+		status = NOTIFY_NEVER;
+		break;
+	default:
+		err_set(e, "the event is too large, or memory is short");
+		status = NOTIFY_TRY_AGAIN;
+		break;
 	}
-	status = post(s, t, ev, buf_span(&body), e);
 	arena_reset(s->arena);
 	return status;
 }

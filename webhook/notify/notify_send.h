@@ -10,7 +10,7 @@
 enum notify_status {
 	NOTIFY_DELIVERED,
 	NOTIFY_TRY_AGAIN,
-	NOTIFY_NEVER, /* the receiver says that it is gone (410) */
+	NOTIFY_NEVER, /* the receiver says that it is gone (410), or the event is no JSON */
 };
 
 struct notify_sender;
