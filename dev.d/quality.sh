@@ -36,6 +36,11 @@ coverage_judge() {
     [[ $folder == '#'* || -z $folder ]] && continue
     coverage_line "$folder" "$units" "$all" || low=1
   done <"$root/test/coverage.floors"
+  while read -r folder _; do
+    grep -q "^$folder " "$root/test/coverage.floors" && continue
+    printf '%-24s has no floor\n' "$folder"
+    low=1
+  done <"$state/coverage/all.tsv"
   ((low == 0)) || die "a folder is below its floor; what is not reached: .dev/coverage/all.json"
 }
 

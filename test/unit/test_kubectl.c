@@ -25,7 +25,7 @@ static char out[1 << 20];
 /* What the server answers, and what it was sent. */
 static unsigned reply_status;
 static const char *reply;
-static char seen_authorization[256];
+static char seen_authorization[256], seen_body[4096];
 
 static const char *file(const char *name)
 {
@@ -52,6 +52,7 @@ static void handle(struct http_request *r, void *userdata)
 	(void)userdata;
 	snprintf(seen_authorization, sizeof(seen_authorization), "%.*s",
 		SPAN_FMT(http_request_header(r, "authorization")));
+	snprintf(seen_body, sizeof(seen_body), "%.*s", SPAN_FMT(http_request_body(r)));
 	http_reply(r, &(struct http_answer){.status = reply_status, .body = span_of(reply)});
 }
 
@@ -310,6 +311,99 @@ START_TEST(kubectl__refusals)
 }
 END_TEST
 
+static void sent(const char *part)
+{
+	ck_assert_msg(strstr(seen_body, part) != NULL, "no \"%s\" in:\n%s", part, seen_body);
+}
+
+START_TEST(kubectl__approve_and_deny)
+{
+	reply = "{\"metadata\":{\"name\":\"hold-42-x\"}}";
+	ck_assert_int_eq(run("approve 42 --reason 'CHG-1 \"now\"' --for 5m --uses 2 -n prod "
+			     "--name web"),
+		0);
+	has("hold 42: approved");
+	sent("\"generateName\":\"hold-42-\"");
+	sent("\"hold\":42,\"decision\":\"Approve\"");
+	sent("\"reason\":\"CHG-1 \\\"now\\\"\"");
+	sent("\"until\":\"20");
+	sent("\"namespace\":\"prod\"");
+	sent("\"name\":\"web\"");
+	sent("\"uses\":2}}");
+	ck_assert_int_eq(run("deny 42 43"), 0);
+	has("hold 42: denied");
+	has("hold 43: denied");
+	sent("\"hold\":43,\"decision\":\"Deny\"}}");
+	ck_assert_int_eq(run("approve 42 -o json"), 0);
+	has("\"name\": \"hold-42-x\"");
+}
+END_TEST
+
+/* The exit code is that of the worst; wrong words ask nobody. */
+START_TEST(kubectl__decisions_that_fail)
+{
+	reply_status = 403;
+	reply = "{\"message\":\"not you\"}";
+	ck_assert_int_eq(run("approve 42 43"), 3);
+	has("not you (HTTP 403)");
+	reply_status = 500;
+	ck_assert_int_eq(run("deny 42"), 1);
+	seen_body[0] = 0;
+	ck_assert_int_eq(run("approve forty-two"), 2);
+	ck_assert_int_eq(run("approve"), 2);
+	ck_assert_int_eq(run("deny 42 --uses 2"), 2);
+	has("--uses");
+	ck_assert_int_eq(run("no-such-command"), 2);
+	ck_assert_str_eq(seen_body, "");
+}
+END_TEST
+
+START_TEST(kubectl__reviews_for_programs_and_none)
+{
+	reply_status = 200;
+	reply = "{\"items\":[]}";
+	ck_assert_int_eq(run("reviews"), 0);
+	has("No HoldReviews found");
+	ck_assert_int_eq(run("reviews -o json"), 0);
+	has("\"items\": []");
+	reply = "{\"items\":";
+	ck_assert_int_eq(run("reviews"), 1);
+	has("is not JSON");
+	reply_status = 404;
+	ck_assert_int_eq(run("reviews"), 1);
+	has("holdreview.yaml");
+}
+END_TEST
+
+static const struct {
+	const char *authorization; /* NULL: refused */
+	const char *says;
+	const char *user;
+} users[] = {
+	{"Bearer t", "", "{\"token\":\"t\"}"},
+	{"Basic YTpi", "", "{\"username\":\"a\",\"password\":\"b\"}"},
+	{NULL, "no credential", "{}"},
+	{NULL, "client-certificate-data is not base64", "{\"client-certificate-data\":\"*\"}"},
+	{NULL, "tokenFile", "{\"tokenFile\":\"/nowhere/token\"}"},
+	{NULL, "exec without a command", "{\"exec\":{}}"},
+	{NULL, "/nowhere/plugin", "{\"exec\":{\"command\":\"/nowhere/plugin\"}}"},
+	{NULL, "gave no credential", "{\"exec\":{\"command\":\"echo\",\"args\":[\"{}\"]}}"},
+	{NULL, "credential plugin", "{\"exec\":{\"command\":\"echo\",\"args\":[\"{\"]}}"},
+	{NULL, "false", "{\"exec\":{\"command\":\"false\"}}"},
+};
+
+START_TEST(kubectl__credentials)
+{
+	put_kubeconfig("", users[_i].user);
+	answer_with(NULL, NULL);
+	seen_authorization[0] = 0;
+	ck_assert_int_eq(run("show 42"), users[_i].authorization ? 0 : 1);
+	has(users[_i].says);
+	ck_assert_str_eq(
+		seen_authorization, users[_i].authorization ? users[_i].authorization : "");
+}
+END_TEST
+
 START_TEST(kubectl__long_url_of_the_server_is_not_cut)
 {
 	char path[6001];
@@ -408,6 +502,10 @@ int main(void)
 	tcase_add_test(t, kubectl__json_is_json_and_harmless);
 	tcase_add_test(t, kubectl__list_and_reviews);
 	tcase_add_loop_test(t, kubectl__refusals, 0, ARRAY_LEN(refusals));
+	tcase_add_test(t, kubectl__approve_and_deny);
+	tcase_add_test(t, kubectl__decisions_that_fail);
+	tcase_add_test(t, kubectl__reviews_for_programs_and_none);
+	tcase_add_loop_test(t, kubectl__credentials, 0, ARRAY_LEN(users));
 	tcase_add_test(t, kubectl__long_url_of_the_server_is_not_cut);
 	tcase_add_test(t, kubectl__server_that_is_not_there);
 	tcase_add_loop_test(t, kubectl__exec_plugin, 0, ARRAY_LEN(execs));
