@@ -89,7 +89,8 @@ dev_down() {
   [[ ${1:-} == --purge || $# == 0 ]] || die "down: unknown option $1 (there is --purge)"
   stack_down
   if [[ ${1:-} == --purge ]]; then
-    rm -rf "/var/lib/holdpoint-dev-$stack_id" "$state/pg" "$state/stack" "$state/cluster"
+    rm -rf "/var/lib/holdpoint-dev-$stack_id" "$state/pg" "$state/stack" "$state/cluster" \
+      "$state/run"
     rm -f "$state"/*.env
   fi
   note "ok     Holdpoint is down${1:+, its data is gone; logs stay in .dev/log}"
