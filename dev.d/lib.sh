@@ -14,6 +14,9 @@ die() {
   exit 1
 }
 
+# takes_nothing NAME ARGS...: a command that has no arguments refuses them, before it begins.
+takes_nothing() { (($# == 1)) || die "$1: takes no arguments, but got: ${*:2}"; }
+
 # as_root COMMAND...: as it is when we are root, through sudo otherwise.
 as_root() {
   if ((EUID == 0)); then

@@ -2,6 +2,7 @@
 # ./dev lint: what can be said of the sources without running them.
 
 dev_lint() {
+  takes_nothing lint "$@"
   apt_install "Install the linters" "${packages_build[@]}" "${packages_lint[@]}"
   build_preset dev
   cd "$root"

@@ -4,6 +4,7 @@
 # Lines that run, by folder, held against test/coverage.floors: once for the unit tests alone, once
 # with those that need a database.
 dev_coverage() {
+  takes_nothing coverage "$@"
   packages_for_cluster
   apt_install "Install what measures coverage" "${packages_build[@]}" "${packages_run[@]}" \
     "${packages_coverage[@]}"
@@ -58,6 +59,7 @@ coverage_line() {
 
 # Every allocation of a number of commands fails once (a sample of them in ./dev test).
 dev_torture() {
+  [[ ${1:-1} =~ ^[1-9][0-9]*$ && $# -lt 2 ]] || die "torture: \"$*\" is not a number of RUNS"
   apt_install "Install what builds and runs Holdpoint" "${packages_build[@]}" "${packages_run[@]}"
   build_preset dev
   HOLDPOINT_BIN=$root/build/dev/bin HOLDPOINT_SOURCE_DIR=$root exec "$root/test/torture/torture.sh" "$@"
@@ -67,6 +69,7 @@ dev_torture() {
 # its unit tests run, and it is installed into a folder.
 dev_dist() {
   local version name
+  takes_nothing dist "$@"
   version=$(<"$root/VERSION")
   name=holdpoint-$version
   apt_install "Install what builds Holdpoint" "${packages_build[@]}" "${packages_run[@]}" \

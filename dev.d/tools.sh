@@ -14,7 +14,8 @@ dev_bench() {
 }
 
 dev_soak() {
-  [[ -x $root/test/bench/soak.sh ]] || die "there is no test/bench/soak.sh"
+  [[ ${1:-} =~ ^(|outage|kills|[1-9][0-9]*)$ && ${2:-1} =~ ^[1-9][0-9]*$ ]] ||
+    die "soak: \"$*\" is neither MINUTES nor outage or kills [SECONDS]"
   apt_install "Install what builds and runs Holdpoint" "${packages_build[@]}" "${packages_run[@]}"
   build_preset release holdpoint holdpoint-webhook holdpoint-auditsink test/bench/all
   export HOLDPOINT_BIN=$root/build/release/bin
@@ -29,12 +30,14 @@ dev_soak() {
 dev_fuzz() {
   local seconds=60 names name
   [[ ${!#} =~ ^[0-9]+$ && $# -gt 0 ]] && seconds=${!#} && set -- "${@:1:$#-1}"
+  mapfile -t names < <(cd "$root/test/fuzz" && ls fuzz_*.c | sed 's/^fuzz_//; s/\.c$//')
+  for name; do
+    [[ -f $root/test/fuzz/fuzz_$name.c ]] || die "fuzz: no \"$name\"; one of: ${names[*]}"
+  done
+  (($#)) && names=("$@")
   apt_install "Install what builds and fuzzes Holdpoint" "${packages_build[@]}" "${packages_fuzz[@]}"
   build_preset fuzz
-  mapfile -t names < <(cd "$root/test/fuzz" && ls fuzz_*.c | sed 's/^fuzz_//; s/\.c$//')
-  (($#)) && names=("$@")
   for name in "${names[@]}"; do
-    [[ -f $root/test/fuzz/fuzz_$name.c ]] || die "no test/fuzz/fuzz_$name.c"
     mkdir -p "$state/fuzz/$name" "$root/test/fuzz/corpus/$name"
     note "...    fuzz $name for $seconds s"
     (cd "$state/fuzz" && "$(find "$root/build/fuzz" -type f -name "fuzz_$name" -perm -u+x)" \
@@ -46,6 +49,7 @@ dev_fuzz() {
 sources() { git -c safe.directory="$root" -C "$root" ls-files --cached --others --exclude-standard "$@"; }
 
 dev_fmt() {
+  takes_nothing fmt "$@"
   apt_install "Install clang-format" "${packages_fmt[@]}"
   cd "$root"
   sources '*.c' '*.h' | xargs -r clang-format -i
