@@ -63,16 +63,12 @@ static void put_salvaged(struct buf *out, const struct salvage *s, unsigned what
 		copy_put_null(out);
 }
 
-void quarantine_row_put(struct buf *out, const struct masker *m, struct span bytes, int position,
-	const char *reason, const struct event_origin *origin, struct event_scratch *scratch)
+/* The columns that both kinds of rows begin with. */
+static void put_common(struct buf *out, const struct event_origin *origin, int position,
+	struct span bytes, const char *reason)
 {
-	struct salvage s = {.masker = m, .scratch = scratch};
 	uint8_t digest[SHA256_LEN];
-	int64_t us;
 
-	for (unsigned i = 0; i < Q_COUNT; i++)
-		s.text[i] = BUF_INIT(4 * EVENT_COLUMN_MAX);
-	event_list_salvage(bytes, scratch->arena, keep_member, &s);
 	sha256_of(bytes.ptr, bytes.len, digest);
 	copy_put_row(out, QUARANTINE_FIELDS);
 	copy_put_text(out, origin->cluster);
@@ -82,6 +78,18 @@ void quarantine_row_put(struct buf *out, const struct masker *m, struct span byt
 	copy_put_int8(out, (int64_t)bytes.len);
 	copy_put_bytes(out, digest, sizeof(digest));
 	copy_put_text(out, span_of(reason));
+}
+
+void quarantine_row_put(struct buf *out, const struct masker *m, struct span bytes, int position,
+	const char *reason, const struct event_origin *origin, struct event_scratch *scratch)
+{
+	struct salvage s = {.masker = m, .scratch = scratch};
+	int64_t us;
+
+	for (unsigned i = 0; i < Q_COUNT; i++)
+		s.text[i] = BUF_INIT(4 * EVENT_COLUMN_MAX);
+	event_list_salvage(bytes, scratch->arena, keep_member, &s);
+	put_common(out, origin, position, bytes, reason);
 	put_salvaged(out, &s, Q_AUDIT_ID);
 	put_salvaged(out, &s, Q_STAGE);
 	if (s.found[Q_TIME] && event_time_us(buf_span(&s.text[Q_TIME]), &us) == 0)
@@ -115,17 +123,8 @@ void quarantine_row_put_refused(struct buf *out, struct span event_row, int posi
 	const char *reason, const struct event_origin *origin)
 {
 	struct span body = column(event_row, "body");
-	uint8_t digest[SHA256_LEN];
 
-	sha256_of(body.ptr, body.len, digest);
-	copy_put_row(out, QUARANTINE_FIELDS);
-	copy_put_text(out, origin->cluster);
-	copy_put_text(out, origin->source);
-	copy_put_bytes(out, origin->batch_sha256, SHA256_LEN);
-	copy_put_int4(out, position);
-	copy_put_int8(out, (int64_t)body.len);
-	copy_put_bytes(out, digest, sizeof(digest));
-	copy_put_text(out, span_of(reason));
+	put_common(out, origin, position, body, reason);
 	put_column(out, event_row, "audit_id");
 	put_column(out, event_row, "stage");
 	put_column(out, event_row, "stage_timestamp");
