@@ -121,7 +121,7 @@ int change_read(struct span change, struct arena *arena, struct json_doc *ret, s
 	return 0;
 }
 
-int print_change(FILE *out, struct span change, bool cut, struct err *e)
+int change_print(FILE *out, struct span change, bool cut, struct err *e)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 16, 64 << 20);
 	struct json_doc doc;

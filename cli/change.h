@@ -16,4 +16,4 @@ int change_read(
  * could not keep all of it, which is said. A text that change_read() refuses is not shown at all,
  * nor guessed at: that it cannot be shown is said instead. Returns -1 then, with the reason in e.
  */
-int print_change(FILE *out, struct span change, bool cut, struct err *e) _must_check_;
+int change_print(FILE *out, struct span change, bool cut, struct err *e) _must_check_;

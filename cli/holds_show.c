@@ -130,7 +130,7 @@ static int show_change(const struct command *self, const struct pg_result *hold,
 	struct err e;
 
 	if (pg_result_is_null_of(hold, 0, "change") ||
-		print_change(stdout, pg_result_span_of(hold, 0, "change"),
+		change_print(stdout, pg_result_span_of(hold, 0, "change"),
 			pg_result_bool_of(hold, 0, "change_cut"), &e) == 0)
 		return CLI_OK;
 	return cli_error(self, CLI_FAILED, "the change of hold %s cannot be shown: %s", id, e.msg);

@@ -293,7 +293,7 @@ static void put_by_table(struct buf *out, const struct kubectl_call *c)
 	put_as_comment(out, c);
 }
 
-void put_kubectl_line(struct buf *out, const struct kubectl_call *c)
+void kubectl_line_put(struct buf *out, const struct kubectl_call *c)
 {
 	_cleanup_(buf_free) struct buf v = BUF_INIT(64);
 

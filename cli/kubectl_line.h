@@ -13,4 +13,4 @@ struct kubectl_call {
  * Appends e.g. "kubectl delete deployments.apps checkout -n prod". It is what a person would type
  * to the same effect, not what was typed: the API server never sees that.
  */
-void put_kubectl_line(struct buf *out, const struct kubectl_call *call);
+void kubectl_line_put(struct buf *out, const struct kubectl_call *call);

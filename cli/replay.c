@@ -62,7 +62,7 @@ static void print_command(const struct pg_result *r, int i)
 		.as_user = pg_result_span_of(r, i, "impersonated_user"),
 	};
 
-	put_kubectl_line(&line, &call);
+	kubectl_line_put(&line, &call);
 	utf8_put_printable(&safe, buf_span(&line));
 	fputs(buf_str(&safe) ? safe.ptr : "(a request too long to show)", stdout);
 }

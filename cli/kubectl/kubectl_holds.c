@@ -136,7 +136,7 @@ static int print_change_of(const struct question *q, const struct json_doc *d, j
 	struct err e;
 
 	if (json_type(d, r) == -1 || json_type(d, r) == JSON_NULL ||
-		print_change(stdout, change, cut, &e) == 0)
+		change_print(stdout, change, cut, &e) == 0)
 		return CLI_OK;
 	return cli_error(
 		q->self, CLI_FAILED, "the change of hold %s cannot be shown: %s", q->hold, e.msg);

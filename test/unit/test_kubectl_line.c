@@ -67,7 +67,7 @@ START_TEST(kubectl_line__cases)
 		.name = span_of(cases[_i].name),
 	};
 
-	put_kubectl_line(&b, &call);
+	kubectl_line_put(&b, &call);
 	ck_assert_str_eq(buf_str(&b), cases[_i].expected);
 }
 END_TEST
@@ -76,7 +76,7 @@ START_TEST(kubectl_line__impersonation)
 {
 	_cleanup_(buf_free) struct buf b = BUF_INIT(4096);
 
-	put_kubectl_line(&b, &(struct kubectl_call){.verb = SPAN("list"),
+	kubectl_line_put(&b, &(struct kubectl_call){.verb = SPAN("list"),
 				     .resource = SPAN("pods"),
 				     .as_user = SPAN("system:admin")});
 	ck_assert_str_eq(buf_str(&b), "kubectl --as system:admin get pods");
@@ -102,7 +102,7 @@ START_TEST(kubectl_line__query)
 {
 	_cleanup_(buf_free) struct buf b = BUF_INIT(4096);
 
-	put_kubectl_line(&b, &(struct kubectl_call){.verb = SPAN("list"),
+	kubectl_line_put(&b, &(struct kubectl_call){.verb = SPAN("list"),
 				     .resource = SPAN("pods"),
 				     .uri = span_of(selectors[_i].uri)});
 	ck_assert_str_eq(buf_str(&b), selectors[_i].expected);
