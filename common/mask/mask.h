@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Takes secrets out of audit events and of Kubernetes objects before anything is stored, logged,
- * spooled or hashed. Where secrets hide, and by which rule each place is masked, stands in one
+ * Takes secrets out of audit events and of Kubernetes objects before anything is stored, logged
+ * or spooled. Where secrets hide, and by which rule each place is masked, stands in one
  * table (mask_rules.c), from which the documentation is made too.
  *
  * Input is a JSON tape, output the same text with values replaced by
