@@ -362,6 +362,15 @@ static const struct {
 	{false, "64:ff9b::a00:1"},
 	{false, "2002:a00:1::"},
 	{false, "ff02::1"},
+	{false, "::ffff:0:10.0.0.1"}, /* translated by SIIT */
+	{false, "::10.0.0.1"},
+	{false, "3fff::1"},
+	{false, "5f00::1"},
+	{false, "192.88.99.1"},
+	{false, "0100::1"},
+	{false, "2001:db8::1"},
+	{false, "198.51.100.1"},
+	{false, "240.0.0.1"},
 };
 
 START_TEST(http_client__public_addresses)
