@@ -2,6 +2,7 @@
 #include "webhook/hold/holdreview.h"
 
 #include "common/base/log.h"
+#include "common/base/rfc3339.h"
 #include "common/json/json.h"
 #include "common/pg/sql_text.h"
 #include "webhook/hold/holdreview_internal.h"
@@ -86,6 +87,16 @@ int holdreview_read_number(const struct holdreview *h, const char *key, struct s
 	return ret->ptr ? 0 : -1;
 }
 
+/* PostgreSQL would take "tomorrow" too, and a time without an offset for one of its own zone. */
+static int read_time(const struct holdreview *h, const char *key, struct span *ret)
+{
+	struct rfc3339 t;
+
+	if (read_text(h, key, ret) != 0)
+		return -1;
+	return !ret->ptr || (rfc3339_parse(*ret, &t) == 0 && !t.is_leap) ? 0 : -1;
+}
+
 /* NULL, or what is wrong. */
 static const char *read_wish(const struct holdreview *h, struct wish *ret)
 {
@@ -101,7 +112,7 @@ static const char *read_wish(const struct holdreview *h, struct wish *ret)
 		return "spec.reason must be a text of at most 4096 bytes";
 	if (holdreview_read_number(h, "uses", &ret->uses) != 0)
 		return "spec.uses must be a number greater than 0";
-	if (read_text(h, "until", &ret->until) != 0)
+	if (read_time(h, "until", &ret->until) != 0)
 		return "spec.until must be a time, for example 2026-01-02T15:04:05Z";
 	if (read_text(h, "namespace", &ret->namespace_) != 0 ||
 		read_text(h, "name", &ret->name) != 0)
