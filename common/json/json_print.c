@@ -32,15 +32,69 @@ static void put_code_point(struct buf *out, uint32_t cp)
 	put_u(out, 0xdc00 + (cp & 0x3ff));
 }
 
+struct range {
+	uint32_t first, last;
+};
+
+static bool is_in(uint32_t cp, const struct range *ranges, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (cp >= ranges[i].first && cp <= ranges[i].last)
+			return true;
+	return false;
+}
+
+/* What looks like another text wherever it stands: spaces, marks that join a letter or strike it
+ * out, signs like those between names, ASCII's letters in other shapes. */
+static bool is_double(uint32_t cp)
+{
+	static const struct range doubles[] = {{0xa0, 0xa0}, {0x300, 0x36f}, {0x1680, 0x1680},
+		{0x1ab0, 0x1aff}, {0x1dc0, 0x1dff}, {0x2000, 0x200a}, {0x2024, 0x2024},
+		{0x202f, 0x202f}, {0x2044, 0x2044}, {0x205f, 0x205f}, {0x20d0, 0x20ff},
+		{0x2215, 0x2215}, {0x2236, 0x2236}, {0x29f8, 0x29f8}, {0x3000, 0x3000},
+		{0xa789, 0xa789}, {0xfe20, 0xfe2f}, {0xff01, 0xff5e}, {0x1d400, 0x1d7ff}};
+
+	return cp >= 0xa0 && is_in(cp, doubles, ARRAY_LEN(doubles));
+}
+
+/* Letters of scripts in which some look as ASCII's do. */
+static bool is_lookalike(uint32_t cp)
+{
+	static const struct range alike[] = {{0x131, 0x131}, {0x17f, 0x17f}, {0x250, 0x2af},
+		{0x370, 0x58f}, {0x13a0, 0x13ff}, {0x2c80, 0x2cff}, {0xa4d0, 0xa4ff},
+		{0xa640, 0xa69f}, {0xab70, 0xabbf}};
+
+	return cp > 0x7f && is_in(cp, alike, ARRAY_LEN(alike));
+}
+
 static bool is_hidden(uint32_t cp, enum look look)
 {
 	if (look != LOOK_STRING && cp > 0x7e)
 		return true;
 	return utf8_is_harmful(cp) || cp == 0xfe0e || cp == 0xfe0f ||
-	       (cp >= 0xd800 && cp <= 0xdfff);
+	       (cp >= 0xd800 && cp <= 0xdfff) || is_double(cp);
 }
 
-static void put_char(struct buf *out, uint32_t cp, enum look look)
+static const char *next_char(const char *p, const char *end, uint32_t *ret)
+{
+	*ret = '?';
+	return *p == '\\' ? json_escape(p, end, ret) : p + utf8_decode(p, end, ret);
+}
+
+/* Has the word that begins at p, up to the next blank, a letter or digit of ASCII's? */
+static bool has_ascii(const char *p, const char *end)
+{
+	uint32_t cp = 0;
+
+	while (p < end && cp != ' ') {
+		p = next_char(p, end, &cp);
+		if ((cp >= '0' && cp <= '9') || ((cp | 0x20) >= 'a' && (cp | 0x20) <= 'z'))
+			return true;
+	}
+	return false;
+}
+
+static void put_char(struct buf *out, uint32_t cp, enum look look, bool hide)
 {
 	static const char named[] = "\"\"\\\\\bb\ff\nn\rr\tt";
 	char bytes[4];
@@ -52,7 +106,7 @@ static void put_char(struct buf *out, uint32_t cp, enum look look)
 			return;
 		}
 	}
-	if (is_hidden(cp, look))
+	if (hide || is_hidden(cp, look))
 		put_code_point(out, cp);
 	else
 		buf_add(out, bytes, utf8_encode(cp, bytes));
@@ -61,19 +115,28 @@ static void put_char(struct buf *out, uint32_t cp, enum look look)
 static void put_chars(struct buf *out, struct span raw, enum look look)
 {
 	const char *p = raw.ptr, *end = raw.ptr + raw.len, *from = p;
+	const char *word = p, *judged = NULL; /* where words begin */
+	bool mixed = false;
 
 	while (p < end) {
-		uint32_t cp = '?';
+		uint32_t cp;
 		const char *next;
 
 		if ((unsigned char)*p >= 0x20 && (unsigned char)*p < 0x7f && *p != '\\') {
-			p++;
+			if (*p++ == ' ')
+				word = p;
 			continue;
 		}
 		buf_add(out, from, (size_t)(p - from));
-		next = *p == '\\' ? json_escape(p, end, &cp) : p + utf8_decode(p, end, &cp);
-		put_char(out, cp, look);
+		next = next_char(p, end, &cp);
+		if (is_lookalike(cp) && judged != word) {
+			mixed = has_ascii(word, end);
+			judged = word;
+		}
+		put_char(out, cp, look, is_lookalike(cp) && mixed);
 		from = p = next;
+		if (cp == ' ')
+			word = p;
 	}
 	buf_add(out, from, (size_t)(p - from));
 }

@@ -54,11 +54,22 @@ static const struct {
 	{"\"\\udb40\\udc01\\udb40\\udc41\"", SPAN("\"\U000E0001\U000E0041\"")},
 	{"\"\\ufe0f\\u3164\\u115f\\u180e\"", SPAN("\"\ufe0f\u3164\u115f\u180e\"")},
 	{"\"\u00fc \u4e2d \u05d0 \U0001F600\"", SPAN("\"\u00fc \u4e2d \u05d0 \U0001F600\"")},
+	/* what looks like another value */
+	{"\"e\\u0301 \u00e9 5\\u0336 \\u0301\\u0301\"",
+		SPAN("\"e\u0301 \u00e9 5\u0336 \u0301\u0301\"")},
+	{"\"a\\u00a0b\\u2009c\\u3000d\"", SPAN("\"a\u00a0b\u2009c\u3000d\"")},
+	{"\"a\\u2215b\\u2024c\\uff0fd \\ud835\\udc1a\"",
+		SPAN("\"a\u2215b\u2024c\uff0fd \U0001D41A\"")},
+	{"\"\\u0430lice@corp \\u0441orp1 1\\u0435\"",
+		SPAN("\"\u0430lice@corp \u0441orp1 1\u0435\"")},
+	{"\"\\u0430lice\"", SPAN("\"\\u0430\\u006cice\"")},
+	{"\"\u043d\u0435\u0442 web, \u03c0\u03b9\"",
+		SPAN("\"\u043d\u0435\u0442 web,\\u0020\u03c0\u03b9\"")},
 	/* keys: nothing beyond ASCII */
 	{"{\n  \"image\": 1,\n  \"image\\u0000\": 2\n}", SPAN("{\"image\":1,\"image\\u0000\":2}")},
 	{"{\n  \"caf\\u00e9\": 1,\n  \"cafe\\u0301\": 2\n}",
 		SPAN("{\"caf\u00e9\":1,\"cafe\u0301\":2}")},
-	{"{\n  \"im\\u0430ge\": \"im\u0430ge\"\n}", SPAN("{\"im\u0430ge\":\"im\u0430ge\"}")},
+	{"{\n  \"im\\u0430ge\": \"im\\u0430ge\"\n}", SPAN("{\"im\u0430ge\":\"im\u0430ge\"}")},
 	{"{\n  \"Image\": 1,\n  \"image\": 2\n}", SPAN("{\"Image\":1,\"\\u0069mage\":2}")},
 	{"{\n  \"\\ud83d\\ude00\\\"\\n\": 1\n}", SPAN("{\"\U0001F600\\\"\\n\":1}")},
 };
