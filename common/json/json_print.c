@@ -36,12 +36,20 @@ struct range {
 	uint32_t first, last;
 };
 
+/* In order. */
 static bool is_in(uint32_t cp, const struct range *ranges, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
-		if (cp >= ranges[i].first && cp <= ranges[i].last)
-			return true;
-	return false;
+	size_t low = 0, high = count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (cp > ranges[middle].last)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < count && cp >= ranges[low].first;
 }
 
 /* What looks like another text wherever it stands: spaces, marks that join a letter or strike it

@@ -198,5 +198,6 @@ int main(void)
 	tcase_add_test(t, json_print__string_without_quotes);
 	tcase_add_loop_test(t, json_print__line, 0, ARRAY_LEN(lines));
 	tcase_add_test(t, json_print__every_code_point);
+	tcase_set_timeout(t, 60);
 	return run_tests(t);
 }
