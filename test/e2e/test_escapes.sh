@@ -19,4 +19,7 @@ e2e_begin --authorize --policy "$root/policy/library/agents"
 trap 'rm -rf "$rows"; e2e_end' EXIT
 suite_run guarded
 suite_report control guarded
+step_is "nobody at all deletes the guard's namespace"
+refused 'delete its webhook configurations first' as ci delete namespace holdpoint-system
+refused 'delete its webhook configurations first' as admin delete namespace holdpoint-system
 e2e_passed

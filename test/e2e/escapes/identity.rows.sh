@@ -233,7 +233,8 @@ k set serviceaccount deployment web deployer
 DO
 
 row identity/api-service denied 'MS-TA9015; aggregation' <<'DO'
-obj apiregistration.k8s.io/v1 APIService "v1.$NS.example.com" '"spec":{"group":"'$NS'.example.com","version":"v1","groupPriorityMinimum":100,"versionPriority":100,"insecureSkipTLSVerify":true,"service":{"name":"evil","namespace":"'$NS'"}}' | k create -f -
+# A dry run: a real one would break discovery for the rows beside it.
+obj apiregistration.k8s.io/v1 APIService "v1.$NS.example.com" '"spec":{"group":"'$NS'.example.com","version":"v1","groupPriorityMinimum":100,"versionPriority":100,"insecureSkipTLSVerify":true,"service":{"name":"evil","namespace":"'$NS'"}}' | k create --dry-run=server -f -
 DO
 
 row identity/custom-resource-definition held 'RBAC good practices' <<'DO'

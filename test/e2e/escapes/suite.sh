@@ -308,7 +308,7 @@ suite_report() {
     fi
     bare=$(suite_verdict "$control" "$name") got=$(suite_verdict "$guarded" "$name")
     if [[ $bare == passes ]]; then bare_ok=$((bare_ok + 1)); else
-      list+=("$name: without Holdpoint it is $bare, not passes")
+      list+=("$name: without Holdpoint it is $bare, not passes: $(tail -n 2 "$suite_dir/$control/$name.log")")
     fi
     if [[ ${suite_expected[$name]} == passes ]]; then
       work=$((work + 1))
@@ -319,7 +319,7 @@ suite_report() {
     fi
     [[ $got == "${suite_expected[$name]}" ]] ||
       [[ ${suite_expected[$name]} == stopped && $got =~ ^(denied|held)$ ]] ||
-      list+=("$name: $got, not ${suite_expected[$name]} [${suite_source[$name]}]")
+      list+=("$name: $got, not ${suite_expected[$name]} [${suite_source[$name]}]: $(tail -n 2 "$suite_dir/$guarded/$name.log")")
   done
   say "Kubernetes $suite_version, policy/library/agents alone"
   say "$stopped of $techniques stopped"
