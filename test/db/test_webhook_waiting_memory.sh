@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Requests that wait for a human, decisions by HoldReview and notifications while allocations fail:
 # nothing passes without an approval, no decision is admitted that is not stored, nobody hangs, and
 # afterwards no message is missing.
