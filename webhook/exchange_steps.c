@@ -439,7 +439,8 @@ static struct exchange *reply(struct exchange *x)
 		answer = (struct http_answer){.status = 200, .body = x->body};
 	else
 		answer = last_resort(x, text, sizeof(text));
-	exchange_count(x->body.ptr && x->answer->allowed ? EXCHANGE_ALLOWED : EXCHANGE_DENIED,
+	exchange_count(
+		x->body.ptr && x->answer && x->answer->allowed ? EXCHANGE_ALLOWED : EXCHANGE_DENIED,
 		x->endpoint);
 	exchange_count_latency(took_us(x));
 	policy_set_unref(x->set);

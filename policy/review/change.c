@@ -295,6 +295,8 @@ static const struct element *list_find(const struct list *l, struct span identit
 {
 	struct element key = {.identity = identity};
 
+	if (!l->by_identity)
+		return NULL;
 	return bsearch(&key, l->by_identity, l->count, sizeof(key), compare_elements);
 }
 

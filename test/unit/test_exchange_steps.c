@@ -295,7 +295,7 @@ START_TEST(exchange_steps__made_small_or_not_it_is_answered_alike)
 	static char two[sizeof(review)];
 	const char *text = _i % 2 ? two : review;
 
-	strcpy(two, review);
+	memcpy(two, review, sizeof(two));
 	memcpy(strstr(two, "\"prod\""), "\"two\" ", 6);
 	which = (unsigned)_i / 2;
 	times_small = 0;
