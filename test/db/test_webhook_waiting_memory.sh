@@ -103,7 +103,7 @@ say "  $passed_count passed, $refused did not"
 say "- afterwards nobody has been forgotten"
 equals 0 "$(sql "SELECT count(*) FROM holdpoint.hold h WHERE NOT EXISTS (SELECT FROM holdpoint.outbox o
   WHERE o.hold_id = h.id)")" "holds of which nobody is told"
-eventually 60 sql_is 0 "SELECT count(*) FROM holdpoint.outbox_delivery WHERE state = 'waiting'"
+eventually 150 sql_is 0 "SELECT count(*) FROM holdpoint.outbox_delivery WHERE state = 'waiting'"
 told=$(cat "$work"/inbox/*.body | jq -r '.data.hold' | sort -un | wc -l)
 equals "$(sql 'SELECT count(*) FROM holdpoint.hold')" "$told" "holds that the receiver heard of"
 delete_pod after &
