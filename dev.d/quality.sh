@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# ./dev coverage, torture and dist: what the tests reach, what lack of memory does, what is released.
+# ./dev coverage, torture, mutate and dist: what the tests reach and notice, what lack of memory does,
+# what is released.
 
 # Lines that run, by folder, held against test/coverage.floors: once for the unit tests alone, once
 # with those that need a database.
@@ -63,6 +64,18 @@ dev_torture() {
   apt_install "Install what builds and runs Holdpoint" "${packages_build[@]}" "${packages_run[@]}"
   build_preset dev
   HOLDPOINT_BIN=$root/build/dev/bin HOLDPOINT_SOURCE_DIR=$root exec "$root/test/torture/torture.sh" "$@"
+}
+
+# Changes that no unit test notices, in what decides and what hides. Takes minutes for each file.
+dev_mutate() {
+  local count=${1:-10}
+  (($#)) && shift
+  [[ $count =~ ^[0-9]+$ ]] || die "mutate how many places of each file? a number, not $count"
+  (($#)) || set -- policy/decide.c policy/match.c webhook/hold/hold_verdict.c \
+    webhook/hold/hold_question.c webhook/exchange_steps.c common/mask/mask_names.c common/mask/mask_walk.c
+  apt_install "Install what builds and runs Holdpoint" "${packages_build[@]}" "${packages_run[@]}" git
+  cd "$root"
+  "$root/test/mutation/mutate.sh" "$root/build/mutation" "$count" "$@"
 }
 
 # The released tarball, of what is committed, the same bytes each time; then what is in it is built,

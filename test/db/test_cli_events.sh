@@ -111,8 +111,20 @@ for _ in {1..100}; do
   grep -q '"seq" : 6' "$out" && break
   sleep 0.1
 done
-sleep 1.2
+# What comes later has been seen: nothing is still on its way.
+sql "$sink" >/dev/null <<'SQL'
+BEGIN;
+SELECT holdpoint.audit_begin_batch('default', 's', sha256('later'), 1, 0, 100);
+INSERT INTO holdpoint.audit_event (cluster, seq, source, stage, level, stage_timestamp, audit_id,
+  verb, username, masking_version, masked, body_digest)
+VALUES ('default', 7, 's', 'Panic', 'Metadata', now(), 'y', 'get', 'u', 1, 0, 'y');
+COMMIT;
+SQL
+for _ in {1..100}; do
+  grep -q '"seq" : 7' "$out" && break
+  sleep 0.1
+done
 kill -TERM "$follower"
 wait "$follower" || fail "events -f: exit $?"
-[[ $(wc -l <"$out") == 1 ]] || fail "events -f: not one line"
+[[ $(wc -l <"$out") == 2 ]] || fail "events -f: not a line for each of two events"
 echo "all passed"

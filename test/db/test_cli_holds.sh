@@ -121,7 +121,8 @@ if grep -q "hold $fourth .*denied" "$out"; then fail "watch: a step that is not 
 echo 'COMMIT; \q' >&"${slow[1]}"
 seen "hold $fourth .*denied"
 sql "$admin" -c "SELECT pg_notify('holdpoint_hold', '$fifth')" >/dev/null
-sleep 0.3
+# What comes later has been seen: nothing is still on its way.
+seen "hold $(hold later)"
 [[ $(grep -c "hold $fifth " "$out") == 1 ]] || fail "watch: a step twice"
 kill -TERM "$watcher"
 wait "$watcher" || fail "holds watch: exit $?"

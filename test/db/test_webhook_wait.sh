@@ -105,6 +105,9 @@ ask /mutate "$(review "$pod")"
 equals null "$(field .response.patch "$answer")" "a patch on DELETE"
 
 say "- policies change under load"
+loads() { metric 'holdpoint_webhook_policy_reloads_total{result="loaded"}'; }
+loaded_since() { (($(loads) >= $1)); }
+before=$(loads)
 tool=$HOLDPOINT_BIN/../bench/bench_webhook
 "$tool" load "$stack_dir/certs" "${stack_url[webhook]#https://}" /validate 4 6 \
   test/fixtures/admission/v1.36/0{20,22,32}-*.json test/fixtures/admission/v1.36/036-*.json >"$work/load" &
@@ -113,7 +116,8 @@ for i in 1 2 3 4 5 6 7 8; do
   sed "s/\"noted\"/\"noted $i\"/" test/db/webhook_wait.yaml >"$work/policy/.new"
   mv "$work/policy/.new" "$work/policy/waits.yaml"
   ((i == 4)) && kill -HUP "${stack_pid[webhook]}"
-  sleep 0.6
+  eventually 10 loaded_since "$((before + 1))"
+  before=$(loads)
 done
 wait "$client"
 equals 0 "$(field .failed "$work/load")" "calls that failed while policies changed"

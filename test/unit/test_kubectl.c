@@ -22,7 +22,8 @@ static struct http_server *server;
 static struct arena *arena;
 static char out[1 << 20];
 
-/* What the server answers, and what it was sent. */
+/* What the server answers, and what it was sent: both sides take turns (see run()). */
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 static unsigned reply_status;
 static const char *reply;
 static char seen_authorization[256], seen_body[4096];
@@ -50,10 +51,19 @@ static void put_file(const char *name, const char *text, mode_t mode)
 static void handle(struct http_request *r, void *userdata)
 {
 	(void)userdata;
+	pthread_mutex_lock(&turn);
 	snprintf(seen_authorization, sizeof(seen_authorization), "%.*s",
 		SPAN_FMT(http_request_header(r, "authorization")));
 	snprintf(seen_body, sizeof(seen_body), "%.*s", SPAN_FMT(http_request_body(r)));
 	http_reply(r, &(struct http_answer){.status = reply_status, .body = span_of(reply)});
+	pthread_mutex_unlock(&turn);
+}
+
+/* What was written before is seen by whoever takes the next turn. */
+static void hand_over(void)
+{
+	pthread_mutex_lock(&turn);
+	pthread_mutex_unlock(&turn);
 }
 
 static const struct http_route routes[] = {
@@ -147,11 +157,13 @@ static int run(const char *arguments)
 	snprintf(command, sizeof(command),
 		"PATH=%s:$PATH no_proxy='*' " HOLDPOINT_BIN "/kubectl-holdpoint %s 2>&1", dir,
 		arguments);
+	hand_over();
 	f = popen(command, "re");
 	ck_assert_ptr_nonnull(f);
 	len = fread(out, 1, sizeof(out) - 1, f);
 	out[len] = 0;
 	status = pclose(f);
+	hand_over();
 	ck_assert(WIFEXITED(status));
 	return WEXITSTATUS(status);
 }
