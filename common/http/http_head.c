@@ -26,7 +26,7 @@ struct head_reader {
 	struct span coding;
 };
 
-static bool parses_in_place(void)
+bool http_head_shows_repairs(void)
 {
 	return strcmp(MHD_get_version(), "0.9.75") == 0;
 }
@@ -104,7 +104,7 @@ const char *http_head_read(struct MHD_Connection *mhd, const char *method, const
 	const char *version, struct http_framing *ret)
 {
 	struct head_reader h = {.framing = ret,
-		.check_layout = parses_in_place(),
+		.check_layout = http_head_shows_repairs(),
 		.bad_layout = url != method + strlen(method) + 1,
 		.line = version + strlen(version) + LINE_END};
 	const bool old = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;

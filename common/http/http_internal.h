@@ -169,6 +169,10 @@ unsigned http_abandon_suspended(struct http_server *s);
 
 /* ---- heads: http_head.c ---- */
 
+/* Whether what this libmicrohttpd repairs in a head can be seen here; false: it must refuse itself.
+ */
+bool http_head_shows_repairs(void);
+
 struct http_framing {
 	unsigned content_lengths, transfer_encodings;
 	struct span content_type;

@@ -188,6 +188,11 @@ int http_server_start(
 		http_server_stop(s, 0);
 		return -1;
 	}
+	if (!http_head_shows_repairs())
+		log_warn("http_heads_checked_by_library_alone",
+			LOG_STR("libmicrohttpd", MHD_get_version()),
+			LOG_STR("hint", "heads are checked here with libmicrohttpd 0.9.75 only; "
+					"run the test unit/http_hostile with this one"));
 	log_info("listening", LOG_STR("server", config->name), LOG_STR("address", s->address));
 	*ret = s;
 	return 0;

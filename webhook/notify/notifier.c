@@ -209,6 +209,7 @@ static int declare_targets(struct pg_conn *conn, struct notifier *n)
 	enum pg_status status = PG_UNAVAILABLE;
 	struct err e;
 
+	err_set(&e, "out of memory");
 	for (size_t i = 0; i < n->targets.count; i++)
 		names[i] = span_of(n->targets.items[i].name);
 	if (arena) {
@@ -217,6 +218,8 @@ static int declare_targets(struct pg_conn *conn, struct notifier *n)
 		status = pg_exec(conn, &set_targets, params, &rows, NULL, &e);
 	}
 	arena_free(arena);
+	if (status != PG_OK)
+		log_warn("notify_targets_not_declared", LOG_STR("error", e.msg));
 	return status == PG_OK ? 0 : -1;
 }
 
