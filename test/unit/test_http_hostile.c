@@ -303,6 +303,37 @@ START_TEST(http_hostile__a_long_head_in_pieces)
 }
 END_TEST
 
+/* RFC 9110, 5.6.2 and 5.5: what a name and a value may be made of. */
+START_TEST(http_hostile__each_character_of_a_head)
+{
+	static const char may[] = "!#$%&'*+-.^_`|~0123456789"
+				  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+	for (int c = 1; c < 256; c++) {
+		const bool is_control = (c < ' ' && c != '\t') || c == 0x7f;
+		char head[120];
+		int fd;
+
+		if (c == '\r' || c == '\n' || c == ':') /* end the name, or the line */
+			continue;
+		for (int in_value = 0; in_value <= 1; in_value++) {
+			const bool good = in_value ? !is_control : strchr(may, c) != NULL;
+
+			snprintf(head, sizeof(head),
+				"GET /any HTTP/1.1\r\nHost: x\r\nX-%s%cY%s\r\n\r\n",
+				in_value ? "A: b" : "", c, in_value ? "" : ": 1");
+			fd = client();
+			raw_send(fd, head, strlen(head));
+			shutdown(fd, SHUT_WR);
+			raw_read(fd, &answer);
+			close(fd);
+			ck_assert_msg((answer.status == 200) == good, "%s with \\x%02x: %d",
+				in_value ? "value" : "name", c, answer.status);
+		}
+	}
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = tcase_create("http_hostile");
@@ -311,5 +342,6 @@ int main(void)
 	tcase_add_checked_fixture(t, setup_impatient, teardown);
 	tcase_add_loop_test(t, http_hostile__one_request_is_one_request, 0, ARRAY_LEN(hostile));
 	tcase_add_test(t, http_hostile__a_long_head_in_pieces);
+	tcase_add_test(t, http_hostile__each_character_of_a_head);
 	return run_tests(t);
 }
