@@ -181,16 +181,19 @@ static inline void ask(const char *request)
 /* ---- clients and workers as threads ---- */
 
 static _Atomic bool workers_stop;
+static atomic_uint workers_answered;
 
 static inline void *answer_in_worker(void *arg)
 {
 	(void)arg;
 	while (!atomic_load(&workers_stop)) {
 		struct http_request *r = take_waiting();
-		if (r)
+		if (r) {
 			answer_waiting(r);
-		else
+			atomic_fetch_add(&workers_answered, 1);
+		} else {
 			usleep(100);
+		}
 	}
 	return NULL;
 }

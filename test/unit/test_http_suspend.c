@@ -25,7 +25,6 @@ START_TEST(http__suspended_and_answered_from_another_thread)
 	for (int i = 0; i < 3; i++) {
 		ck_assert_int_eq(raw_send_str(fd, WAIT_REQUEST), 0);
 		struct http_request *r = wait_for_waiting();
-		usleep(20000);
 		answer_waiting(r);
 		raw_read(fd, &answer);
 		ck_assert_int_eq(answer.status, 200);
@@ -144,15 +143,26 @@ static void *stop_in_thread(void *arg)
 	return NULL;
 }
 
+/* Returns when the server has begun to stop: it ends connections with their next answer. */
+static void wait_until_stopping(int fd)
+{
+	do {
+		raw_send_str(fd, "GET /any HTTP/1.1\r\nHost: x\r\n\r\n");
+		raw_read(fd, &answer);
+		ck_assert_int_eq(answer.status, 200);
+	} while (!raw_has_header(&answer, "Connection: close"));
+}
+
 START_TEST(http__stop_waits_for_suspended_requests)
 {
 	pthread_t stopper;
-	int fd = client();
+	int fd = client(), other = client();
+
 	raw_send_str(fd, WAIT_REQUEST);
 	struct http_request *r = wait_for_waiting();
 	ck_assert_int_eq(
 		pthread_create(&stopper, NULL, stop_in_thread, (void *)(uintptr_t)10000), 0);
-	usleep(200000);
+	wait_until_stopping(other);
 	answer_waiting(r);
 	raw_read(fd, &answer);
 	ck_assert_int_eq(answer.status, 200);
@@ -160,6 +170,7 @@ START_TEST(http__stop_waits_for_suspended_requests)
 	pthread_join(stopper, NULL);
 	server = NULL;
 	close(fd);
+	close(other);
 }
 END_TEST
 
@@ -192,12 +203,14 @@ START_TEST(http__stop_under_load)
 {
 	pthread_t askers[4], workers[2];
 	atomic_store(&workers_stop, false);
+	atomic_store(&workers_answered, 0);
 	for (size_t i = 0; i < ARRAY_LEN(workers); i++)
 		ck_assert_int_eq(pthread_create(&workers[i], NULL, answer_in_worker, NULL), 0);
 	for (size_t i = 0; i < ARRAY_LEN(askers); i++)
 		ck_assert_int_eq(
 			pthread_create(&askers[i], NULL, ask_in_thread, (void *)(intptr_t)300), 0);
-	usleep(30000);
+	while (atomic_load(&workers_answered) < 20)
+		usleep(100);
 	struct http_server *stopping = server;
 	http_server_drain(stopping);
 	for (size_t i = 0; i < ARRAY_LEN(askers); i++)

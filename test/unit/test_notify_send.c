@@ -79,17 +79,40 @@ static int open_notifier(const char *text, struct notifier **ret, struct err *e)
 	return rc;
 }
 
+/* Reads what is logged until the event comes; the test's own timeout ends the wait. */
+static void read_log_until(int fd, const char *name)
+{
+	char seen[4096];
+	size_t len = 0;
+
+	do {
+		ssize_t n = read(fd, seen + len, sizeof(seen) - 1 - len);
+
+		ck_assert_int_gt(n, 0);
+		len += (size_t)n;
+		seen[len] = '\0';
+	} while (!strstr(seen, name));
+}
+
 START_TEST(notifier__ends_at_once_while_the_database_is_away)
 {
 	struct notifier *n = NULL;
 	struct err e;
+	int log_pipe[2], saved = dup(STDERR_FILENO);
+
+	ck_assert_int_eq(pipe(log_pipe), 0);
+	ck_assert_int_ge(dup2(log_pipe[1], STDERR_FILENO), 0);
 
 	ck_assert_msg(open_notifier("targets: [{name: a, type: slack, url: 'https://a.example'}]",
 			      &n, &e) == 0,
 		"%s", e.msg);
-	usleep(100000);
+	read_log_until(log_pipe[0], "notifications_wait"); /* and now it waits, for seconds */
 	notifier_close(n);
 	notifier_close(NULL);
+	ck_assert_int_ge(dup2(saved, STDERR_FILENO), 0);
+	close(saved);
+	close(log_pipe[0]);
+	close(log_pipe[1]);
 }
 END_TEST
 
