@@ -183,6 +183,13 @@ kill -KILL "$stopped"
 trap finish EXIT
 exec 8>&-
 
+say "- targets that the database does not take"
+daemon_stop webhook
+sql 'REVOKE EXECUTE ON FUNCTION holdpoint.outbox_set_targets FROM holdpoint_webhook' >/dev/null
+start
+eventually 10 grep -q 'notify_targets_not_declared.*permission denied' "$stack_dir/webhook.log"
+sql 'GRANT EXECUTE ON FUNCTION holdpoint.outbox_set_targets TO holdpoint_webhook' >/dev/null
+
 say "- a bad file of targets"
 daemon_stop webhook
 broken() {

@@ -8,30 +8,8 @@
 
 #include "common/base/log.h"
 #include "common/json/json.h"
+#include "support/capture.h"
 #include "support/run_tests.h"
-
-static int saved_stderr = -1;
-static FILE *capture;
-
-static void capture_begin(void)
-{
-	capture = tmpfile();
-	ck_assert_ptr_nonnull(capture);
-	saved_stderr = dup(STDERR_FILENO);
-	ck_assert_int_ge(dup2(fileno(capture), STDERR_FILENO), 0);
-}
-
-/* What was written since capture_begin(). Free it. */
-static char *capture_end(void)
-{
-	ck_assert_int_ge(dup2(saved_stderr, STDERR_FILENO), 0);
-	close(saved_stderr);
-	off_t len = lseek(fileno(capture), 0, SEEK_END);
-	char *text = calloc(1, (size_t)len + 1);
-	ck_assert_int_eq(pread(fileno(capture), text, (size_t)len, 0), len);
-	fclose(capture);
-	return text;
-}
 
 static struct arena *arena;
 
