@@ -11,6 +11,7 @@
 #include "common/base/flags.h"
 #include "common/base/log.h"
 #include "webhook/exchange_internal.h"
+#include "webhook/hold/hold_turns.h"
 #include "webhook/hold/hold_wait.h"
 #include "webhook/hold/holdreview_list.h"
 
@@ -194,15 +195,15 @@ static struct exchange *queue_is_full(struct exchange *x)
 /* In a long queue a request is small; in a short one the work of making it so is not worth it. */
 static struct exchange *queue_for_database(struct exchange *x)
 {
-	struct pg_pool *pool = x->webhook->pool;
+	struct hold_turns *turns = x->webhook->turns;
 	struct exchange *small = NULL;
 
-	if (x->after_queue == EXCHANGE_ASK && pg_pool_queued(pool) > COMPACT_ABOVE)
+	if (x->after_queue == EXCHANGE_ASK && hold_turns_queued(turns) > COMPACT_ABOVE)
 		small = exchange_compact(x);
 	if (small)
 		x = small;
 	exchange_leave(x);
-	if (pg_pool_submit(pool, got_connection, x) == 0)
+	if (hold_turns_submit(turns, x->request.username, got_connection, x) == 0)
 		return NULL;
 	exchange_stay(x);
 	return queue_is_full(x);

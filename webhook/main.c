@@ -13,6 +13,7 @@
 #include "common/http/http_server.h"
 #include "webhook/exchange.h"
 #include "webhook/hold/hold_gate.h"
+#include "webhook/hold/hold_turns.h"
 #include "webhook/hold/hold_wait.h"
 #include "webhook/housekeeping.h"
 #include "webhook/notify/notifier.h"
@@ -38,9 +39,9 @@ static void return_large_memory(void)
 	mallopt(M_MMAP_THRESHOLD, 256 << 10);
 }
 
-static const ops_metrics_fn all_metrics[] = {exchange_metrics, hold_gate_metrics, hold_wait_metrics,
-	notifier_metrics, recorder_metrics, policy_store_metrics, http_server_metrics,
-	pg_pool_metrics, mask_metrics, NULL};
+static const ops_metrics_fn all_metrics[] = {exchange_metrics, hold_gate_metrics,
+	hold_turns_metrics, hold_wait_metrics, notifier_metrics, recorder_metrics,
+	policy_store_metrics, http_server_metrics, pg_pool_metrics, mask_metrics, NULL};
 
 static const char *not_ready(void *arg)
 {
@@ -96,6 +97,20 @@ static int start_api(struct parts *p, struct err *e)
 	return http_server_start(&config, &p->api, e);
 }
 
+/* One identity has half of the connections, and three quarters of the places to wait. */
+static int start_turns(struct webhook *w, struct err *e)
+{
+	unsigned connections = (unsigned)webhook_options.database_connections;
+	unsigned queue = (unsigned)webhook_options.database_queue;
+	const struct hold_turns_config config = {.pool = w->pool,
+		.at_once = connections > 1 ? connections / 2 : 1,
+		.max_waiting = queue,
+		.max_waiting_each = queue > 1 ? queue / 4 * 3 : 1};
+
+	w->turns = hold_turns_new(&config);
+	return w->turns ? 0 : err_set(e, "out of memory");
+}
+
 /*
  * Comes up without PostgreSQL too: what rules deny or allow from memory must go on when a node
  * starts anew in the middle of an outage. Until it is there, held requests are denied.
@@ -115,7 +130,8 @@ static int start_database(struct parts *p, struct err *e)
 		.queue_bytes = (size_t)webhook_options.record_queue_bytes,
 		.linger_ms = (unsigned)webhook_options.record_linger_ms};
 
-	if (pg_pool_open(&pool, false, &p->webhook.pool, e) != 0)
+	if (pg_pool_open(&pool, false, &p->webhook.pool, e) != 0 ||
+		start_turns(&p->webhook, e) != 0)
 		return -1;
 	if (recorder_open(&records, &p->webhook.recorder, e) != 0 ||
 		hold_wait_open(webhook_options.database_url,
@@ -199,6 +215,7 @@ static void stop(void *arg)
 	http_server_stop(p->api, wait_ms);
 	policy_store_close(w->policies);
 	pg_pool_close(w->pool);
+	hold_turns_free(w->turns);
 	recorder_close(w->recorder, wait_ms);
 	hold_wait_close(w->wait);
 	housekeeping_close(p->housekeeping);

@@ -10,12 +10,14 @@
 #include "webhook/record/recorder.h"
 
 struct hold_gate;
+struct hold_turns;
 struct hold_wait;
 
 struct webhook {
 	const char *cluster;
 	struct policy_store *policies;
-	struct pg_pool *pool; /* for questions about holds */
+	struct pg_pool *pool;	  /* for questions about holds */
+	struct hold_turns *turns; /* at it */
 	struct recorder *recorder;
 	struct masker *masker;
 	struct hold_gate *gate;

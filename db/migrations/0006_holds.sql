@@ -183,7 +183,8 @@ COMMENT ON COLUMN holdpoint.hold.created_at IS 'When it was first asked for.';
 COMMENT ON COLUMN holdpoint.hold.expires_at IS
   'Gone after that, unanswered or unused; an approval may shorten it.';
 COMMENT ON COLUMN holdpoint.hold.request_uid IS 'uid of the request that made it.';
-COMMENT ON COLUMN holdpoint.hold.attempts IS 'How often it was asked for.';
+COMMENT ON COLUMN holdpoint.hold.attempts IS
+  'How often it was asked for; attempts at one moment may count as one.';
 COMMENT ON COLUMN holdpoint.hold.last_attempt_at IS 'When it was last asked for.';
 COMMENT ON COLUMN holdpoint.hold.approvals IS 'How many people have approved.';
 COMMENT ON COLUMN holdpoint.hold.rule_approvals IS 'How many of them count for each of the rules.';

@@ -10,6 +10,11 @@
 -- and otherwise makes a new hold. Races are settled by the row lock of 1 and 3 and by the unique
 -- index hold_live; whoever loses one starts over and finds what the winner left.
 --
+-- Nobody waits for a person's transaction. A pending hold that somebody has in hand (an approval that
+-- is not committed, say) is still pending: the answer is `held`, and this attempt is not counted.
+-- Where an approval would have to be used, the row lock is waited for 100 ms and no longer; then the
+-- call fails with lock_not_available (55P03), which the webhook says to that one requester.
+--
 -- Written for READ COMMITTED: each step must see what others have committed in the meantime. In
 -- plpgsql even where one SELECT is all, because its plans are kept and those of SQL functions not.
 
@@ -154,7 +159,7 @@ $$;
 COMMENT ON FUNCTION holdpoint.expire_holds(int) IS
   'Sweep: writes down the expiry of up to p_limit holds whose time is over; returns how many.';
 
--- One more attempt on a hold that stays as it is.
+-- One more attempt on a hold that stays as it is; not counted when somebody has the hold in hand.
 CREATE FUNCTION holdpoint.hold_count_attempt(h holdpoint.hold) RETURNS holdpoint.hold
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
@@ -163,9 +168,13 @@ DECLARE
 BEGIN
   UPDATE holdpoint.hold o
   SET attempts = o.attempts + 1, last_attempt_at = clock_timestamp()
-  WHERE o.cluster = h.cluster AND o.id = h.id
+  WHERE o.cluster = h.cluster AND o.id = (SELECT i.id FROM holdpoint.hold i
+    WHERE i.cluster = h.cluster AND i.id = h.id FOR NO KEY UPDATE SKIP LOCKED)
   RETURNING o.*
   INTO found_hold;
+  IF NOT FOUND THEN
+    RETURN h;
+  END IF;
   RETURN found_hold;
 END
 $$;
@@ -200,6 +209,8 @@ BEGIN ATOMIC
     AND (h.only_name IS NULL OR h.only_name = want.name);
 END;
 
+-- The live hold of this change, locked; but for one that is pending in somebody else's hands, about
+-- which nothing is to be done here.
 CREATE FUNCTION holdpoint.hold_find_live(want holdpoint.hold) RETURNS holdpoint.hold
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
@@ -209,7 +220,21 @@ BEGIN
   SELECT * INTO found_hold FROM holdpoint.hold h
   WHERE h.cluster = want.cluster AND h.fingerprint = want.fingerprint
     AND h.ended_at IS NULL
-  FOR UPDATE;
+  FOR NO KEY UPDATE SKIP LOCKED;
+  IF FOUND THEN
+    RETURN found_hold;
+  END IF;
+  SELECT * INTO found_hold FROM holdpoint.hold h
+  WHERE h.cluster = want.cluster AND h.fingerprint = want.fingerprint
+    AND h.ended_at IS NULL;
+  IF NOT FOUND OR holdpoint.hold_state(found_hold, clock_timestamp()) = 'pending'
+    AND holdpoint.hold_same_terms(found_hold, want) THEN
+    RETURN found_hold;
+  END IF;
+  SELECT * INTO found_hold FROM holdpoint.hold h
+  WHERE h.cluster = want.cluster AND h.fingerprint = want.fingerprint
+    AND h.ended_at IS NULL
+  FOR NO KEY UPDATE;
   RETURN found_hold;
 END
 $$;
@@ -284,7 +309,7 @@ BEGIN
     AND h.expires_at > clock_timestamp()
     AND holdpoint.hold_same_terms(h, want) AND holdpoint.hold_covers(h, want)
   ORDER BY h.id LIMIT 1
-  FOR UPDATE;
+  FOR NO KEY UPDATE;
   RETURN found_hold;
 END
 $$;
@@ -439,7 +464,7 @@ END
 $$;
 
 -- What is asked for most: a pending hold, once more, by an agent or a controller that repeats
--- forever. One statement finds and counts it. Null wherever the answer may be another one (a repeat,
+-- forever. Null wherever the answer may be another one (a repeat,
 -- a window, an approval, other terms): then hold_try looks, in its order. State and expiry are asked
 -- through hold_state, so that no index on them can be taken for hold_live.
 --
@@ -456,19 +481,21 @@ BEGIN
   IF want.grant_kind <> 'Once' THEN
     RETURN NULL;
   END IF;
-  UPDATE holdpoint.hold h
-  SET attempts = h.attempts + 1, last_attempt_at = asked_at
+  SELECT * INTO found_hold FROM holdpoint.hold h
   WHERE h.cluster = want.cluster AND h.fingerprint = want.fingerprint AND h.ended_at IS NULL
     AND holdpoint.hold_state(h, asked_at) = 'pending'
     AND holdpoint.hold_same_terms(h, want)
     AND NOT EXISTS (SELECT FROM holdpoint.hold_event e
       WHERE e.cluster = want.cluster AND e.fingerprint = want.fingerprint
-        AND e.action = 'use' AND e.at > since)
-  RETURNING h.*
-  INTO found_hold;
-  IF FOUND THEN
-    PERFORM set_config('synchronous_commit', 'off', true);
+        AND e.action = 'use' AND e.at > since);
+  IF NOT FOUND THEN
+    RETURN NULL;
   END IF;
+  found_hold := holdpoint.hold_count_attempt(found_hold);
+  IF found_hold.state <> 'pending' THEN -- by now
+    RETURN NULL;
+  END IF;
+  PERFORM set_config('synchronous_commit', 'off', true);
   RETURN found_hold;
 END
 $$;
@@ -560,7 +587,8 @@ CREATE FUNCTION holdpoint.hold_find_or_create(
   p_dry_run boolean, p_request_uid text, p_max_repeats int DEFAULT NULL,
   p_rules jsonb DEFAULT NULL)
 RETURNS holdpoint.hold_answer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, holdpoint, pg_temp SET lock_timeout = '100ms'
 AS $$
 DECLARE
   want holdpoint.hold;

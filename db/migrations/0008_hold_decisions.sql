@@ -68,14 +68,30 @@ AS $$
     AND i.cluster IN ('', p_cluster)
 $$;
 
+-- A decision that is not committed keeps the hold in hand. So a session that has one and sleeps on it
+-- is ended after half a minute, whatever its login has set, and its decision with it.
+CREATE FUNCTION holdpoint.end_open_decision_soon() RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+  SELECT set_config('idle_in_transaction_session_timeout', '30s', true)
+  FROM pg_settings s WHERE s.name = 'idle_in_transaction_session_timeout'
+    AND s.setting::int NOT BETWEEN 1 AND 30000
+$$;
+
 CREATE FUNCTION holdpoint.hold_lock(p_hold_id bigint, a holdpoint.approver) RETURNS holdpoint.hold
-LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp SET lock_timeout = '1s'
 AS $$
 DECLARE
   h holdpoint.hold;
 BEGIN
-  SELECT * INTO h FROM holdpoint.hold o WHERE o.id = p_hold_id FOR UPDATE;
-  IF NOT FOUND THEN
+  PERFORM holdpoint.end_open_decision_soon();
+  BEGIN
+    SELECT * INTO h FROM holdpoint.hold o WHERE o.id = p_hold_id FOR NO KEY UPDATE;
+  EXCEPTION WHEN lock_not_available THEN
+    RAISE EXCEPTION 'hold %: somebody else is deciding on it at this moment', p_hold_id
+      USING ERRCODE = 'HP013', HINT = 'Their transaction is not committed. Try again.';
+  END;
+  IF h.id IS NULL THEN
     RAISE EXCEPTION 'no hold %', coalesce(p_hold_id::text, '(null)')
       USING ERRCODE = 'HP001', HINT = 'SELECT * FROM holdpoint.pending_holds;';
   END IF;

@@ -85,7 +85,10 @@ static inline void *racer_main(void *arg)
 	struct racer *r = arg;
 
 	pthread_barrier_wait(r->start);
-	race_run(r->conn, r->sql, r->answer);
+	/* As the webhook does: a row lock is waited for briefly, and asked for again. */
+	do
+		race_run(r->conn, r->sql, r->answer);
+	while (strcmp(r->answer, "55P03") == 0 || strcmp(r->answer, "HP013") == 0);
 	return NULL;
 }
 

@@ -153,6 +153,7 @@ static const struct hold_verdict verdicts[] = {
 		.decided_by = SPAN("alice"),
 		.reason = SPAN("no")},
 	{.kind = HOLD_LIMIT},
+	{.kind = HOLD_IN_HAND},
 	{.kind = HOLD_BUSY},
 	{.kind = HOLD_UNAVAILABLE},
 	{.kind = HOLD_FAILED, .error = SPAN("why")},

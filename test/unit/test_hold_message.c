@@ -107,6 +107,10 @@ static const struct {
 		"first (`holdpoint holds`).",
 		"approvers=sre rule=agents/deletes ", RULE_DELETES, false, {.kind = HOLD_LIMIT}},
 	{429, "TooManyRequests", "HoldBusy", true,
+		"the hold of this request is being decided on, or used, at this moment\n" REASON
+		"Held by rule agents/deletes. Nothing was changed; repeat the request later.",
+		"approvers=sre rule=agents/deletes ", RULE_DELETES, false, {.kind = HOLD_IN_HAND}},
+	{429, "TooManyRequests", "HoldBusy", true,
 		"too many requests ask for approval at once: repeat it later\n" REASON
 		"Held by rule agents/deletes. Nothing was changed; repeat the request later.",
 		"approvers=sre rule=agents/deletes ", RULE_DELETES, false, {.kind = HOLD_RATE}},

@@ -10,6 +10,7 @@
 #include "common/http/http_server.h"
 #include "support/raw_http.h"
 #include "webhook/exchange_internal.h"
+#include "webhook/hold/hold_turns.h"
 #include "webhook/hold/hold_wait.h"
 
 /* Nobody listens there. */
@@ -54,6 +55,8 @@ static inline void webhook_start(const char *policy, const struct http_route *ro
 		.idle_timeout_s = 30,
 		.routes = routes};
 	struct hold_gate_config gate = {.cluster = "c1"};
+	struct hold_turns_config turns = {
+		.at_once = 1, .max_waiting = 100, .max_waiting_each = 100};
 	struct err e;
 
 	snprintf(policy_path, sizeof(policy_path), "/tmp/test_webhook.%d.yaml", (int)getpid());
@@ -66,8 +69,11 @@ static inline void webhook_start(const char *policy, const struct http_route *ro
 	gate.masker = webhook.masker;
 	webhook.gate = hold_gate_new(&gate);
 	ck_assert_ptr_nonnull(webhook.gate);
-	ck_assert_msg(pg_pool_open(&pool, false, &webhook.pool, &e) == 0 &&
-			      recorder_open(&records, &webhook.recorder, &e) == 0 &&
+	ck_assert_msg(pg_pool_open(&pool, false, &webhook.pool, &e) == 0, "%s", e.msg);
+	turns.pool = webhook.pool;
+	webhook.turns = hold_turns_new(&turns);
+	ck_assert_ptr_nonnull(webhook.turns);
+	ck_assert_msg(recorder_open(&records, &webhook.recorder, &e) == 0 &&
 			      hold_wait_open(NO_DATABASE, 10, &webhook.wait, &e) == 0 &&
 			      policy_store_open(
 				      policy_paths, 1, NULL, NULL, &webhook.policies, &e) == 0 &&
@@ -82,6 +88,7 @@ static inline void webhook_stop(void)
 	http_server_stop(server, 5000);
 	policy_store_close(webhook.policies);
 	pg_pool_close(webhook.pool);
+	hold_turns_free(webhook.turns);
 	recorder_close(webhook.recorder, 0);
 	hold_wait_close(webhook.wait);
 	hold_gate_free(webhook.gate);

@@ -6,7 +6,8 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 
-#define ATTEMPTS 3 /* of a statement that lost a race */
+#define ATTEMPTS	   3 /* of a statement that lost a race */
+#define LOCK_NOT_AVAILABLE "55P03"
 
 struct hold_gate {
 	struct hold_gate_config config;
@@ -15,8 +16,8 @@ struct hold_gate {
 	unsigned asked;
 };
 
-static const char *const verdict_names[] = {"not_asked", "allow", "held", "denied", "limit", "rate",
-	"busy", "unavailable", "failed", NULL};
+static const char *const verdict_names[] = {"not_asked", "allow", "held", "denied", "limit",
+	"in_hand", "rate", "busy", "unavailable", "failed", NULL};
 
 enum { M_HOLDS, M_CREATED };
 
@@ -104,13 +105,13 @@ static void log_verdict(const struct hold_question *q, const struct hold_verdict
 		metric_add(&metrics[M_CREATED], 1);
 }
 
-static enum pg_status ask(
-	struct pg_conn *conn, const struct span *params, struct pg_result **ret, struct err *e)
+static enum pg_status ask(struct pg_conn *conn, const struct span *params, struct pg_result **ret,
+	char *ret_sqlstate, struct err *e)
 {
 	enum pg_status status = PG_RETRY;
 
 	for (int i = 0; i < ATTEMPTS && status == PG_RETRY; i++)
-		status = pg_exec(conn, &hold_question_stmt, params, ret, NULL, e);
+		status = pg_exec(conn, &hold_question_stmt, params, ret, ret_sqlstate, e);
 	return status;
 }
 
@@ -120,6 +121,7 @@ void hold_gate_ask(struct hold_gate *g, struct pg_conn *conn, const struct hold_
 	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
 	struct span params[HOLD_QUESTION_PARAMS];
 	enum pg_status status;
+	char sqlstate[6];
 	struct err e;
 
 	*ret = (struct hold_verdict){.kind = HOLD_UNAVAILABLE};
@@ -129,9 +131,11 @@ void hold_gate_ask(struct hold_gate *g, struct pg_conn *conn, const struct hold_
 		hold_verdict_fail(ret, arena, "the request needs more memory than it may use");
 		return;
 	}
-	status = ask(conn, params, &rows, &e);
+	status = ask(conn, params, &rows, sqlstate, &e);
 	if (status == PG_OK)
 		hold_verdict_read(rows, arena, ret);
+	else if (strcmp(sqlstate, LOCK_NOT_AVAILABLE) == 0)
+		ret->kind = HOLD_IN_HAND;
 	else if (status != PG_UNAVAILABLE)
 		hold_verdict_fail(ret, arena, e.msg);
 	log_verdict(q, ret);

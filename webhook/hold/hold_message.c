@@ -166,6 +166,10 @@ static struct span unanswered_text(struct words *w)
 	case HOLD_LIMIT:
 		buf_add_str(&w->b, "too many holds of this identity wait already\n");
 		break;
+	case HOLD_IN_HAND:
+		buf_add_str(&w->b, "the hold of this request is being decided on, or used, at this "
+				   "moment\n");
+		break;
 	case HOLD_RATE:
 	case HOLD_BUSY:
 		buf_add_str(&w->b, "too many requests ask for approval at once: repeat it later\n");
@@ -259,6 +263,7 @@ static struct hold_message unanswered(struct words *w)
 	case HOLD_LIMIT:
 		return (struct hold_message){
 			.code = 403, .reason = "Forbidden", .cause = "HoldLimit", .text = text};
+	case HOLD_IN_HAND:
 	case HOLD_RATE:
 	case HOLD_BUSY:
 		return (struct hold_message){.code = 429,
