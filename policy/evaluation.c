@@ -47,6 +47,19 @@ static struct cel_value groups_value(const struct policy_request *r, struct aren
 		(pairs)[(n)++] = (value);                                                          \
 	} while (0)
 
+/* fieldSelector and labelSelector of a list or watch (Kubernetes 1.31), where there are any. */
+static void put_selectors(
+	const struct policy_request *r, struct arena *a, struct cel_value *p, uint32_t *n)
+{
+	json_ref asked = json_get_str(r->doc, r->request, "resourceAttributes");
+	json_ref fields = json_get_str(r->doc, asked, "fieldSelector");
+	json_ref labels = json_get_str(r->doc, asked, "labelSelector");
+	if (json_type(r->doc, fields) == JSON_OBJECT)
+		PUT(p, *n, "fieldSelector", cel_json(r->doc, fields, a));
+	if (json_type(r->doc, labels) == JSON_OBJECT)
+		PUT(p, *n, "labelSelector", cel_json(r->doc, labels, a));
+}
+
 /* A SubjectAccessReview in the words of an AdmissionRequest. */
 static struct cel_value access_request(const struct policy_request *r, struct arena *a)
 {
@@ -76,6 +89,7 @@ static struct cel_value access_request(const struct policy_request *r, struct ar
 	PUT(p, n, "subResource", string_of(r->subresource));
 	PUT(p, n, "namespace", string_of(r->namespace_));
 	PUT(p, n, "name", string_of(r->name));
+	put_selectors(r, a, p, &n);
 	return pair_map(p, n / 2, a);
 }
 

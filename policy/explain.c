@@ -17,7 +17,8 @@ const char *policy_verdict_name(enum policy_verdict v)
 
 static const char *why_not_matched(const struct rule *rule, const struct policy_request *r)
 {
-	return rule->match_count == 1 ? match_mismatch(&rule->matches[0], r) : NULL;
+	return rule->match_count == 1 ? match_mismatch(&rule->matches[0], r, rule->info.action)
+				      : NULL;
 }
 
 static int explain_condition(const struct expression *e, struct deciding *d, struct evaluation *ev,

@@ -12,6 +12,7 @@
  * Hashes stand for keys: a collision only makes one rule more to check. Wildcards inside names,
  * exclusions and everything else that a shape leaves out is checked on what was found.
  */
+#include "policy/review/impersonation.h"
 #include "policy/set_internal.h"
 
 /* ---- shapes ---- */
@@ -150,10 +151,18 @@ static uint64_t hash_operation(unsigned op)
 	return mix(op, 0x6f70);
 }
 
+/* All verbs of impersonation are one: `impersonate` in a rule stands for the others too. */
+static uint64_t hash_verb(struct span verb)
+{
+	return hash_span(impersonation_kind(verb) ? SPAN("impersonate") : verb);
+}
+
 static void part_of_verbs(struct part *ret, const struct match *m)
 {
 	if (match_is_access(m)) {
 		part_of_patterns(ret, m->verbs);
+		for (size_t i = 0; i < ret->count; i++)
+			ret->hashes[i] = hash_verb(m->verbs.items[i].text);
 		return;
 	}
 	ret->count = 0;
@@ -235,6 +244,32 @@ static void add_urls(struct builder *b, const struct match *m, struct parts *p, 
 	}
 }
 
+/* Constrained impersonation asks in another group, and of nodes that are users else. */
+static bool asks_of_whom(const struct match *m, const struct resource_pattern *r)
+{
+	static const char *const whom[] = {"users", "groups", "serviceaccounts"};
+	bool is = r->any_resource;
+	if (!match_is_access(m) || !patterns_match(m->verbs, SPAN("impersonate")))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(whom); i++)
+		is |= span_eq_str(r->resource, whom[i]);
+	return is;
+}
+
+static void add_resource(struct builder *b, struct parts *p, const struct match *m,
+	const struct resource_pattern *r, uint32_t id)
+{
+	struct key k = {
+		.resource = hash_span(r->resource), .subresource = hash_span(r->subresource)};
+	bool whom = asks_of_whom(m, r);
+	size_t groups = p->api_groups.count;
+	unsigned shape = (r->any_resource || whom ? 0 : SHAPE_RESOURCE) |
+			 (r->any_subresource ? 0 : SHAPE_SUBRESOURCE);
+	p->api_groups.count = whom ? 0 : groups;
+	add_products(b, p, shape, &k, id);
+	p->api_groups.count = groups;
+}
+
 static void index_match(struct builder *b, struct parts *p, struct subjects subjects,
 	const struct match *m, uint32_t id)
 {
@@ -251,14 +286,8 @@ static void index_match(struct builder *b, struct parts *p, struct subjects subj
 		return;
 	}
 	limit_products(p, m->resource_count);
-	for (size_t i = 0; i < m->resource_count; i++) {
-		const struct resource_pattern *r = &m->resources[i];
-		struct key k = {.resource = hash_span(r->resource),
-			.subresource = hash_span(r->subresource)};
-		unsigned shape = (r->any_resource ? 0 : SHAPE_RESOURCE) |
-				 (r->any_subresource ? 0 : SHAPE_SUBRESOURCE);
-		add_products(b, p, shape, &k, id);
-	}
+	for (size_t i = 0; i < m->resource_count; i++)
+		add_resource(b, p, m, &m->resources[i], id);
 }
 
 /* `record: All` concerns every request of the policy's subjects. */
@@ -435,7 +464,7 @@ int index_find(const struct index *index, const struct policy_request *r, struct
 	l.key.api_group = hash_span(r->api_group);
 	l.key.resource = hash_span(url ? r->path : r->resource);
 	l.key.subresource = hash_span(r->subresource);
-	l.key.verb = request_is_access(r) ? hash_span(r->verb) : hash_operation(r->operation);
+	l.key.verb = request_is_access(r) ? hash_verb(r->verb) : hash_operation(r->operation);
 	l.key.namespace_ = hash_span(r->namespace_);
 	for (size_t i = 0; i < index->shape_count; i++)
 		if ((index->shapes[i] & 3u) == kind && take_shape(&l, index->shapes[i]) < 0)

@@ -88,8 +88,11 @@ static const struct field match_fields[] = {
 		       "Excludes `verbs`."},
 	{"verbs", FIELD_STRINGS, AT(source_match, verbs),
 		.doc = "`get`, `list`, `watch`, `impersonate` …, globs allowed: the rule works at "
-		       "authorization, before admission, and has no `object`. Excludes "
-		       "`operations`."},
+		       "authorization, before admission, and has no `object`. `impersonate` stands "
+		       "for "
+		       "`impersonate:MODE` and `impersonate-on:MODE:VERB` too (of a Hold rule only "
+		       "the "
+		       "former: a person is asked once). Excludes `operations`."},
 	{"namespaces", FIELD_STRINGS, AT(source_match, namespaces),
 		.doc = "Globs; with `!` in front they exclude; `@NAME` is all namespaces of a "
 		       "GuardrailSet. Any when left out. A cluster-scoped "

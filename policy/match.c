@@ -4,6 +4,7 @@
  * semantics of k8s.io/apiserver/pkg/admission/plugin/webhook/predicates/rules/rules.go where the
  * words are those of an admission webhook.
  */
+#include "policy/review/impersonation.h"
 #include "policy/set_internal.h"
 
 #define SERVICE_ACCOUNT_PREFIX "system:serviceaccount:"
@@ -82,6 +83,7 @@ static bool resources_match(const struct match *m, const struct policy_request *
 /* Verbs that reach many objects when no namespace, or no name, is given. */
 static bool is_collection_verb(struct span verb)
 {
+	verb = impersonation_action(verb);
 	return span_eq_str(verb, "list") || span_eq_str(verb, "watch") ||
 	       span_eq_str(verb, "deletecollection");
 }
@@ -129,9 +131,10 @@ static bool names_match(const struct match *m, const struct policy_request *r)
 	return selection_matches(&m->names, r->name);
 }
 
-static bool verb_matches(const struct match *m, const struct policy_request *r)
+/* verb: r's own, or what stands for it. */
+static bool verb_matches(const struct match *m, const struct policy_request *r, struct span verb)
 {
-	return request_is_access(r) ? patterns_match(m->verbs, r->verb)
+	return request_is_access(r) ? patterns_match(m->verbs, verb)
 				    : (m->operations & r->operation) != 0;
 }
 
@@ -140,9 +143,10 @@ static bool is_path(const struct policy_request *r)
 	return request_is_access(r) && r->path.len;
 }
 
-static bool match_applies(const struct match *m, const struct policy_request *r)
+static bool match_applies_by(
+	const struct match *m, const struct policy_request *r, struct span verb)
 {
-	if (!(m->endpoints & ENDPOINT_BIT(r->endpoint)) || !verb_matches(m, r) ||
+	if (!(m->endpoints & ENDPOINT_BIT(r->endpoint)) || !verb_matches(m, r, verb) ||
 		m->urls != is_path(r))
 		return false;
 	if (m->urls)
@@ -152,20 +156,54 @@ static bool match_applies(const struct match *m, const struct policy_request *r)
 	       namespaces_match(m, r) && names_match(m, r);
 }
 
+/*
+ * `impersonate` among the verbs of a rule stands for all of its family. Of a Hold rule only for the
+ * questions of whom: who may not become somebody does nothing in their name, and a person is asked
+ * once.
+ */
+static bool impersonation_applies(
+	const struct match *m, const struct policy_request *r, enum policy_action action)
+{
+	char room[IMPERSONATION_NAME_MAX];
+	struct policy_request plain;
+
+	if (!match_is_access(m) || m->urls)
+		return false;
+	switch (impersonation_kind(r->verb)) {
+	case IMPERSONATION_OF:
+		plain = impersonation_plain(r, room);
+		return match_applies_by(m, &plain, plain.verb);
+	case IMPERSONATION_ON:
+		return action != POLICY_HOLD && match_applies_by(m, r, SPAN("impersonate"));
+	case IMPERSONATION_NONE:
+		break;
+	}
+	return false;
+}
+
+bool match_applies(const struct match *m, const struct policy_request *r, enum policy_action action)
+{
+	return match_applies_by(m, r, r->verb) ||
+	       (request_is_access(r) && impersonation_applies(m, r, action));
+}
+
 bool match_rule_applies(const struct rule *rule, const struct policy_request *r)
 {
 	for (size_t i = 0; i < rule->match_count; i++)
-		if (match_applies(&rule->matches[i], r))
+		if (match_applies(&rule->matches[i], r, rule->info.action))
 			return true;
 	return false;
 }
 
-const char *match_mismatch(const struct match *m, const struct policy_request *r)
+const char *match_mismatch(
+	const struct match *m, const struct policy_request *r, enum policy_action action)
 {
+	if (match_applies(m, r, action))
+		return NULL;
 	if (!(m->endpoints & ENDPOINT_BIT(r->endpoint)))
 		return match_is_access(m) ? "it has verbs: not asked at admission"
 					  : "it has operations: not asked at authorization";
-	if (!verb_matches(m, r))
+	if (!verb_matches(m, r, r->verb))
 		return match_is_access(m) ? "another verb" : "another operation";
 	if (m->urls != is_path(r))
 		return m->urls ? "it is for non-resource URLs" : "it is for resources";

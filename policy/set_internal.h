@@ -139,10 +139,14 @@ struct policy_set {
 /* ---- match.c ---- */
 
 bool policy_concerns(const struct policy *p, const struct policy_request *r);
+/* Does a match, of a rule with this action? */
+bool match_applies(
+	const struct match *m, const struct policy_request *r, enum policy_action action);
 /* Does any match of the rule? */
 bool match_rule_applies(const struct rule *rule, const struct policy_request *r);
 /* Why it does not, for people: "operation DELETE is not one of CREATE, UPDATE". NULL if it does. */
-const char *match_mismatch(const struct match *m, const struct policy_request *r);
+const char *match_mismatch(
+	const struct match *m, const struct policy_request *r, enum policy_action action);
 /* Does every request that b applies to also meet a? False when it cannot be told. */
 bool match_covers(const struct match *a, const struct match *b);
 

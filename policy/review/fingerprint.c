@@ -6,6 +6,7 @@
 #include "policy/review/fingerprint.h"
 
 #include "policy/review/change.h"
+#include "policy/review/impersonation.h"
 
 #define CANONICAL_MAX ((size_t)64 << 20)
 #define GENERATED_LEN 5
@@ -386,6 +387,21 @@ static int put_update(struct canon *c)
 		put_difference, c);
 }
 
+/* What a list or watch is limited to: of two lists the wider one is another request. */
+static void put_selectors(struct canon *c)
+{
+	static const char *const names[] = {"fieldSelector", "labelSelector"};
+	json_ref asked = json_get_str(c->r->doc, c->r->request, "resourceAttributes");
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct span name = span_of(names[i]);
+		json_ref selector = json_get(c->r->doc, asked, name);
+
+		if (json_type(c->r->doc, selector) == JSON_OBJECT)
+			put_object_field(c, names[i], selector);
+	}
+}
+
 static int put_change(struct canon *c)
 {
 	const struct policy_request *r = c->r;
@@ -393,6 +409,7 @@ static int put_change(struct canon *c)
 
 	if (request_is_access(r)) {
 		put_field(c, "path", r->path);
+		put_selectors(c);
 		return 0;
 	}
 	switch (r->operation) {
@@ -416,9 +433,11 @@ static void put_name(struct canon *c)
 		put_field(c, "name", c->r->name);
 }
 
-int fingerprint_put_canonical(const struct policy_request *r, struct span cluster,
+int fingerprint_put_canonical(const struct policy_request *asked, struct span cluster,
 	struct arena *arena, struct buf *out, struct err *e)
 {
+	char room[IMPERSONATION_NAME_MAX];
+	const struct policy_request plain = impersonation_plain(asked, room), *r = &plain;
 	struct canon *c = arena_calloc(arena, 1, sizeof(*c));
 	const struct {
 		const char *name;

@@ -20,7 +20,8 @@
  *   change    := "object=" value ";"        CREATE: the new object; CONNECT: the options
  *              | "uid=" value ";"           DELETE: of the object that is to go
  *              | difference*                UPDATE: see change.h
- *              | "path=" value ";"          authorization of a non-resource URL
+ *              | "path=" value ";" selectors  authorization; the path of a non-resource URL
+ *   selectors := [ "fieldSelector=" value ";" ] [ "labelSelector=" value ";" ]   of a list, a watch
  *   difference:= ("set=" path value [ "@" value ] | "removed=" path | "order=" path value) ";"
  *   path      := "<" ( "." string | "#" string string )* ">"
  *
@@ -33,7 +34,8 @@
  * Pod and of its mounts; the moment in the annotation kubectl.kubernetes.io/restartedAt, and that
  * in the status of an APIService being created; the suffix of the one debugger-xxxxx container that
  * kubectl debug adds. Only the generated part is left out: what stands in such a volume or
- * container is part of the fingerprint.
+ * container is part of the fingerprint. The questions by which one may become somebody are the same
+ * one in the words of plain impersonation (impersonation.h).
  */
 #pragma once
 

@@ -504,6 +504,48 @@ START_TEST(fingerprint__generated_debug_container)
 }
 END_TEST
 
+/* ---- authorization ---- */
+
+#define ASKED(attributes)                                                                          \
+	"{\"kind\":\"SubjectAccessReview\",\"apiVersion\":\"authorization.k8s.io/v1\",\"spec\":"   \
+	"{\"user\":\"u\",\"resourceAttributes\":{" attributes "}}}"
+#define LIST "\"verb\":\"list\",\"version\":\"v1\",\"resource\":\"secrets\""
+#define WITH(name, selector)                                                                       \
+	ASKED(LIST ",\"" name                                                                      \
+		   "\":{\"requirements\":[{\"key\":\"k\",\"operator\":\"In\",\"values\":["         \
+		   "\"" selector "\"]}]}")
+#define WHOM "\"name\":\"n\",\"group\":\"authentication.k8s.io\",\"resource\":"
+
+static const struct {
+	enum verdict expected;
+	const char *one, *two;
+} asked[] = {
+	{SAME, WITH("labelSelector", "a"), WITH("labelSelector", "a")},
+	{OTHER, WITH("labelSelector", "a"), WITH("labelSelector", "b")},
+	{OTHER, WITH("labelSelector", "a"), WITH("fieldSelector", "a")},
+	{OTHER, WITH("fieldSelector", "a"), ASKED(LIST)},
+	/* One --as asks for the constrained right, then for the old one: a person is asked once. */
+	{SAME, ASKED("\"verb\":\"impersonate:user-info\"," WHOM "\"users\""),
+		ASKED("\"verb\":\"impersonate\",\"resource\":\"users\",\"name\":\"n\"")},
+	{SAME, ASKED("\"verb\":\"impersonate:arbitrary-node\"," WHOM "\"nodes\""),
+		ASKED("\"verb\":\"impersonate\",\"resource\":\"users\",\"name\":\"system:node:"
+		      "n\"")},
+	{OTHER, ASKED("\"verb\":\"impersonate:user-info\"," WHOM "\"users\""),
+		ASKED("\"verb\":\"impersonate:user-info\"," WHOM "\"groups\"")},
+	{OTHER, ASKED("\"verb\":\"impersonate-on:user-info:get\",\"resource\":\"pods\""),
+		ASKED("\"verb\":\"get\",\"resource\":\"pods\"")},
+};
+
+START_TEST(fingerprint__questions_at_authorization)
+{
+	char *a = canonical_of(asked[_i].one), *b = canonical_of(asked[_i].two);
+
+	ck_assert_msg((strcmp(a, b) == 0) == (asked[_i].expected == SAME), "%s\n%s", a, b);
+	free(a);
+	free(b);
+}
+END_TEST
+
 /* ---- fields cannot run into one another ---- */
 
 START_TEST(fingerprint__fields_are_delimited)
@@ -560,6 +602,7 @@ int main(void)
 	tcase_add_loop_test(t, fingerprint__generated_volume, 0, ARRAY_LEN(pods));
 	tcase_add_loop_test(t, fingerprint__knows_a_name_that_is_made_up, 0, ARRAY_LEN(made_names));
 	tcase_add_test(t, fingerprint__generated_debug_container);
+	tcase_add_loop_test(t, fingerprint__questions_at_authorization, 0, ARRAY_LEN(asked));
 	tcase_add_test(t, fingerprint__fields_are_delimited);
 	tcase_add_test(t, fingerprint__full_arena_is_an_error);
 	return run_tests(t);

@@ -261,6 +261,55 @@ START_TEST(policy_decide__verbs_at_authorization)
 }
 END_TEST
 
+/* "impersonate" alone is what people write; from 1.36 on API servers ask otherwise. */
+START_TEST(policy_decide__impersonate_covers_its_family)
+{
+	static const char yaml[] = POLICY(
+		"p") "  rules:\n"
+		     "  - name: of-admin\n"
+		     "    action: Deny\n"
+		     "    match: [{apiGroups: [''], resources: [users, groups], verbs: "
+		     "[impersonate], resourceNames: [admin, 'system:node:*']}]\n"
+		     "  - name: doing\n"
+		     "    action: Deny\n"
+		     "    match: [{apiGroups: [''], resources: [secrets], verbs: [impersonate], "
+		     "namespaces: [prod]}]\n"
+		     "  - name: held\n"
+		     "    action: Hold\n"
+		     "    match: [{apiGroups: ['*'], resources: ['*/*'], verbs: [impersonate]}]\n"
+		     "  - name: any-verb\n"
+		     "    action: Warn\n"
+		     "    match: [{apiGroups: [''], resources: [serviceaccounts], verbs: ['*']}]\n"
+		     "  - name: one-mode\n"
+		     "    action: Audit\n"
+		     "    match: [{apiGroups: [authentication.k8s.io], resources: [uids], verbs: "
+		     "['impersonate:user-info']}]\n";
+	static const struct verdict_case cases[] = {
+		{"Deny of-admin held", "impersonate /users - admin u"},
+		{"Deny of-admin held",
+			"impersonate:user-info authentication.k8s.io/users - admin u"},
+		{"Deny of-admin held",
+			"impersonate:user-info authentication.k8s.io/groups - admin u"},
+		{"Deny of-admin held",
+			"impersonate:arbitrary-node authentication.k8s.io/nodes - n1 u"},
+		{"Deny of-admin held",
+			"impersonate:associated-node authentication.k8s.io/nodes - n1 u"},
+		{"Hold held", "impersonate:user-info authentication.k8s.io/users - alice u"},
+		{"Hold held any-verb",
+			"impersonate:serviceaccount authentication.k8s.io/serviceaccounts ns s u"},
+		{"Hold held one-mode", "impersonate:user-info authentication.k8s.io/uids - 7 u"},
+		{"Hold held", "impersonate authentication.k8s.io/uids - 7 u"},
+		{"Deny doing", "impersonate-on:user-info:get /secrets prod db u"},
+		/* prod is among all namespaces */
+		{"Deny doing", "impersonate-on:serviceaccount:list /secrets - - u"},
+		/* whom is held already: not asked twice */
+		{"None", "impersonate-on:user-info:get /configmaps ns n u"},
+		{"None", "impersonated authentication.k8s.io/users - admin u"},
+	};
+	check_cases(yaml, cases, ARRAY_LEN(cases));
+}
+END_TEST
+
 #define ALL "match: [{apiGroups: ['*'], resources: ['*/*'], operations: ['*']}]"
 
 START_TEST(policy_decide__strongest_wins_and_allow_exempts_below_in_its_policy)
@@ -630,6 +679,7 @@ int main(void)
 	tcase_add_test(t, policy_decide__resources_as_in_an_admission_webhook);
 	tcase_add_test(t, policy_decide__operations_namespaces_and_names);
 	tcase_add_test(t, policy_decide__verbs_at_authorization);
+	tcase_add_test(t, policy_decide__impersonate_covers_its_family);
 	tcase_add_test(t, policy_decide__strongest_wins_and_allow_exempts_below_in_its_policy);
 	tcase_add_loop_test(
 		t, policy_decide__of_two_holds_the_stricter_decides, 0, ARRAY_LEN(two_holds));

@@ -9,9 +9,10 @@
 #include "common/base/utf8.h"
 #include "policy/review/change.h"
 
-#define MASKED_MAX	 ((size_t)32 << 20)
-#define PATH_SHOWN_MAX	 1024 /* bytes */
-#define NUMBER_ZEROS_MAX 20
+#define MASKED_MAX	   ((size_t)32 << 20)
+#define PATH_SHOWN_MAX	   1024 /* bytes */
+#define SELECTOR_SHOWN_MAX 4096
+#define NUMBER_ZEROS_MAX   20
 
 struct view {
 	struct json_doc before, after; /* masked */
@@ -234,6 +235,34 @@ static int put_masked(const struct masker *m, const struct policy_request *r, st
 	return put_differences(v, r);
 }
 
+/* What a list or watch is limited to, as "options"; they name labels and fields, no secrets. */
+static void put_selectors(const struct policy_request *r, struct view *v)
+{
+	static const char *const names[] = {"fieldSelector", "labelSelector"};
+	json_ref asked = json_get_str(r->doc, r->request, "resourceAttributes");
+	bool first = true;
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		json_ref selector = json_get(r->doc, asked, span_of(names[i]));
+		struct span text = json_text(r->doc, selector);
+
+		if (json_type(r->doc, selector) != JSON_OBJECT)
+			continue;
+		buf_add_str(v->out, first ? ",\"options\":{" : ",");
+		first = false;
+		json_put_string(v->out, span_of(names[i]));
+		buf_add_char(v->out, ':');
+		if (text.len <= SELECTOR_SHOWN_MAX) {
+			buf_add_span(v->out, text);
+			continue;
+		}
+		v->cut = true;
+		json_put_string(v->out, utf8_cut(text, SELECTOR_SHOWN_MAX));
+	}
+	if (!first)
+		buf_add_char(v->out, '}');
+}
+
 int hold_change_put(const struct masker *m, const struct policy_request *r, struct arena *arena,
 	struct buf *out, bool *ret_cut)
 {
@@ -245,6 +274,8 @@ int hold_change_put(const struct masker *m, const struct policy_request *r, stru
 	json_put_string(out, request_operation_name(r));
 	if (put_masked(m, r, &v, &before, &after) != 0)
 		return -1;
+	if (request_is_access(r))
+		put_selectors(r, &v);
 	if (v.cut)
 		buf_add_str(out, ",\"cut\":true");
 	if (v.omitted > 0)
