@@ -92,8 +92,15 @@ const struct command commands[] = {
 	{.name = "policy check",
 		.args = "FILE…",
 		.run = cli_policy_check,
-		.summary = "Say everything that is wrong with policies",
-		.examples = "  holdpoint policy check policies/\n"},
+		.summary = "Say what is wrong with policies, and which rules are never asked about",
+		.examples = "  holdpoint policy check policies/\n"
+			    "  holdpoint policy check policies/ --managed --require-coverage\n"},
+	{.name = "policy authorizer",
+		.args = "FILE…",
+		.run = cli_policy_authorizer,
+		.summary = "Print the AuthorizationConfiguration that policies need",
+		.examples = "  holdpoint policy authorizer policies/ --kubernetes-version 1.31 > "
+			    "authorization.yaml\n"},
 	{.name = "policy test",
 		.args = "FILE…",
 		.run = cli_policy_test,

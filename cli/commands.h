@@ -7,6 +7,7 @@
 extern const struct command commands[];
 
 int cli_db_migrate(const struct command *self, int argc, char **argv);
+int cli_policy_authorizer(const struct command *self, int argc, char **argv);
 int cli_policy_bench(const struct command *self, int argc, char **argv);
 int cli_policy_check(const struct command *self, int argc, char **argv);
 int cli_policy_explain(const struct command *self, int argc, char **argv);

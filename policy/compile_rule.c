@@ -140,6 +140,7 @@ void compile_rule(struct compiler *c, const struct policy *p, const struct sourc
 	const struct node *at, struct rule *r)
 {
 	r->at = at;
+	r->place = (struct place){at->file->path, at->line, at->column};
 	r->policy = p;
 	r->info.policy = p->name;
 	r->info.rule = s->name.at ? s->name.s.ptr : "?";

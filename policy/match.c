@@ -262,6 +262,12 @@ static bool resources_cover(const struct match *a, const struct match *b)
 	return true;
 }
 
+bool match_covers_resources(const struct match *a, const struct match *b)
+{
+	return !a->urls && !b->urls && patterns_cover(a->api_groups, b->api_groups) &&
+	       resources_cover(a, b);
+}
+
 bool match_covers(const struct match *a, const struct match *b)
 {
 	if (a->endpoints != b->endpoints || a->urls != b->urls)

@@ -79,6 +79,11 @@ struct mutation {
 
 struct policy;
 
+struct place {
+	const char *file; /* NULL: not known */
+	uint32_t line, column;
+};
+
 struct rule {
 	struct policy_rule_info info;
 	const struct policy *policy;
@@ -93,6 +98,7 @@ struct rule {
 	const struct mutation *mutation;
 	struct policy_hold hold;
 	const struct node *at; /* where it was written; only while loading */
+	struct place place;    /* the same, for as long as the set lives */
 };
 
 struct policy {
@@ -149,6 +155,8 @@ const char *match_mismatch(
 	const struct match *m, const struct policy_request *r, enum policy_action action);
 /* Does every request that b applies to also meet a? False when it cannot be told. */
 bool match_covers(const struct match *a, const struct match *b);
+/* The same of groups and resources alone, whatever is done to them. */
+bool match_covers_resources(const struct match *a, const struct match *b);
 
 /* ---- index.c ---- */
 

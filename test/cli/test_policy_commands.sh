@@ -77,6 +77,54 @@ prints '^1 policy, 2 rules, sha256:[0-9a-f]{64}$'
 silent err
 run 0 check "$folder/pods.yaml" -o json
 is_json '.policies == 1 and .rules == 2 and (.digest | startswith("sha256:"))'
+
+# ---- what nobody asks about ----
+cat >"$folder/unasked.yaml" <<'YAML'
+apiVersion: holdpoint.dev/v1alpha1
+kind: GuardrailPolicy
+metadata: {name: unasked}
+spec:
+  subjects: [{kind: Group, name: ai-agents}, {kind: Group, name: ci}]
+  rules:
+  - name: reads
+    match: [{apiGroups: [""], resources: [secrets], verbs: [get]}]
+    action: Hold
+    hold: {wait: 20s}
+  - name: webhooks
+    match: [{apiGroups: [admissionregistration.k8s.io], resources: ["*"], operations: [DELETE]}]
+    action: Deny
+YAML
+run 0 check "$folder/unasked.yaml"
+prints '^1 policy, 2 rules, '
+complains 'unasked.yaml:7:5: warning: rule "reads" has a setting without effect: .* cut to 1s'
+complains 'unasked.yaml:11:5: warning: rule "webhooks" is never asked about: .*admissionregistration'
+complains '^note: 1 rule with verbs needs an API server that asks /authorize'
+run 3 check "$folder/unasked.yaml" --require-coverage
+run 3 check "$folder/unasked.yaml" --require-coverage --static-manifests --authorizer=absent
+complains 'rule "reads" is never asked about: no API server asks /authorize'
+run 3 check "$folder/unasked.yaml" --managed --static-manifests --require-coverage
+complains 'rule "reads" is never asked about: a managed control plane'
+run 0 check "$folder/unasked.yaml" --authorizer=present --static-manifests --require-coverage
+run 0 check "$folder/unasked.yaml" -o json
+is_json '.unasked == 1 and (.warnings | length) == 2'
+run 2 check "$folder/unasked.yaml" --kubernetes-version two
+run 2 check "$folder/unasked.yaml" --managed --authorizer=present
+run 0 authorizer "$folder/unasked.yaml" --kubernetes-version v1.36.2 --dir /etc/hp
+prints '^apiVersion: apiserver.config.k8s.io/v1$'
+prints 'kubeConfigFile: /etc/hp/authorization-webhook.kubeconfig$'
+prints "'ai-agents' in request.groups \|\| 'ci' in request.groups"
+cp "$folder/out" "$folder/authorization.yaml"
+run 0 check "$folder/unasked.yaml" --authorization-config "$folder/authorization.yaml" --static-manifests --require-coverage
+sed -i "s/'ci' in/'cd' in/" "$folder/authorization.yaml"
+run 3 check "$folder/unasked.yaml" --authorization-config "$folder/authorization.yaml" --static-manifests --require-coverage
+complains 'rule "reads" is never asked about: the matchConditions of the authorizer leave group ci out'
+run 1 check "$folder/unasked.yaml" --authorization-config "$folder/unasked.yaml"
+run 0 authorizer "$folder/unasked.yaml" --kubernetes-version 1.30
+prints '^apiVersion: apiserver.config.k8s.io/v1beta1$'
+run 3 authorizer "$folder/unasked.yaml" --kubernetes-version 1.29
+complains '--authorization-mode=Webhook,Node,RBAC'
+run 1 authorizer "$folder/broken.yaml"
+
 run 1 check "$folder/broken.yaml"
 silent out
 complains "broken.yaml:11:13: .*Dney.*Deny"
@@ -112,7 +160,7 @@ run 0 explain "$folder/pods.yaml" -r "$review" -o wide
 prints '^Decision: Deny'
 run 0 explain "$folder/pods.yaml" -r "$review" -o json
 is_json '.action == "Deny" and (.rules | length) == 2 and .rules[0].conditions[0].expression == "variables.privileged"'
-run 0 explain "$folder/pods.yaml" -r test/fixtures/authorize/v1.20/"$(ls test/fixtures/authorize/v1.20 | head -n 1)"
+run 0 explain "$folder/pods.yaml" -r "$(printf "%s\n" test/fixtures/authorize/v1.20/* | head -n 1)"
 prints '^Decision: allowed, no rule applies$'
 for bad in '{' '{"kind":"Nothing"}' ''; do
   printf '%s' "$bad" >"$folder/review.json"

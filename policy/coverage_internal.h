@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Subjects as somebody to ask about: of each pattern, one name that it matches. */
+#pragma once
+
+#include "policy/coverage.h"
+#include "policy/set_internal.h"
+
+/* The spec of a SubjectAccessReview about s (NULL: somebody) doing what m, an authorization match,
+ * is about; or with these attributes, a member of the spec. */
+void coverage_put_spec(
+	struct buf *out, const struct subject *s, const struct match *m, const char *attributes);
+/* "group ai-agents"; of NULL "everybody". Absent when the arena is full. */
+struct span coverage_subject_name(const struct subject *s, struct arena *arena);
