@@ -6,6 +6,7 @@
 #include <assert.h>
 
 #include "webhook/exchange_internal.h"
+#include "webhook/guard_watch.h"
 
 #define STEP_BIT(step) (1u << (step))
 
@@ -165,6 +166,8 @@ struct exchange *exchange_new(struct webhook *w, struct http_request *http, enum
 	x->http = http;
 	x->arena = arena;
 	x->endpoint = endpoint;
+	if (w->guard)
+		guard_watch_asked(w->guard, endpoint);
 	x->step = EXCHANGE_READ;
 	metric_add_at(&metrics[M_REQUESTS], x->step, 1);
 	return x;

@@ -11,6 +11,7 @@
 #include "common/base/flags.h"
 #include "common/base/log.h"
 #include "webhook/exchange_internal.h"
+#include "webhook/guard_watch.h"
 #include "webhook/hold/hold_turns.h"
 #include "webhook/hold/hold_wait.h"
 #include "webhook/hold/holdreview_list.h"
@@ -88,9 +89,19 @@ static struct exchange *refuse_undecided(struct exchange *x)
 		     "than one request may use"));
 }
 
+/* Not a decision on anything: without a record. */
+static struct exchange *answer_probe(struct exchange *x)
+{
+	exchange_deny(
+		x, 403, "Forbidden", guard_watch_probe_answer(x->webhook->guard, x->set, x->arena));
+	return exchange_move(x, EXCHANGE_REPLY);
+}
+
 static struct exchange *decide(struct exchange *x)
 {
 	x->set = policy_store_get(x->webhook->policies);
+	if (x->webhook->guard && guard_watch_is_probe(&x->request))
+		return answer_probe(x);
 	if (policy_decide(x->set, &x->request, x->arena, &x->decision) != 0)
 		return refuse_undecided(x);
 	if (x->decision.action == POLICY_HOLD)

@@ -6,6 +6,9 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "webhook/guard_watch.h"
+
+#define GUARD_ROUNDS 6
 
 /* Statements that need no parameter and whose result nobody waits for. */
 static const struct task_spec {
@@ -25,6 +28,7 @@ struct task {
 struct housekeeping {
 	struct pg_pool *pool;
 	const char *cluster, *instance;
+	struct guard_watch *guard;
 	unsigned round_ms;
 	pthread_t thread;
 	pthread_mutex_t lock;
@@ -164,13 +168,16 @@ static void *keep_house(void *arg)
 		for (size_t i = 0; i < ARRAY_LEN(h->tasks); i++)
 			if (h->tasks[i].due || round % specs[i].every_rounds == 0)
 				submit(h, &h->tasks[i]);
+		if (h->guard && round % GUARD_ROUNDS == 0 &&
+			pg_pool_submit(h->pool, guard_watch_report, h->guard) != 0)
+			log_debug("housekeeping_postponed", LOG_STR("task", "guard_report"));
 		round++;
 	}
 	return NULL;
 }
 
 int housekeeping_open(struct pg_pool *pool, const char *cluster, const char *instance,
-	unsigned round_ms, struct housekeeping **ret, struct err *e)
+	unsigned round_ms, struct guard_watch *guard, struct housekeeping **ret, struct err *e)
 {
 	struct housekeeping *h = calloc(1, sizeof(*h));
 	int rc;
@@ -181,6 +188,7 @@ int housekeeping_open(struct pg_pool *pool, const char *cluster, const char *ins
 	h->cluster = cluster;
 	h->instance = instance;
 	h->round_ms = round_ms;
+	h->guard = guard;
 	for (size_t i = 0; i < ARRAY_LEN(specs); i++) {
 		h->tasks[i].spec = &specs[i];
 		h->tasks[i].due = true;

@@ -9,17 +9,20 @@
 #include "common/pg/pg_pool.h"
 #include "policy/policy.h"
 
+struct guard_watch;
 struct housekeeping;
 
 /* Between two sweeps, and two attempts to record the policies. */
 #define HOUSEKEEPING_ROUND_MS 10000
 
+/* guard: reports once a minute, see guard_watch_report(); NULL: nothing does. */
 int housekeeping_open(struct pg_pool *pool, const char *cluster, const char *instance,
-	unsigned round_ms, struct housekeeping **ret, struct err *e) _must_check_;
+	unsigned round_ms, struct guard_watch *guard, struct housekeeping **ret,
+	struct err *e) _must_check_;
 /* Stops the thread; jobs under way must have ended (close the pool first). NULL is fine. */
 void housekeeping_close(struct housekeeping *h);
 /* Stops submitting jobs. */
 void housekeeping_stop(struct housekeeping *h);
 
-/* A policy_store_fn: remembers the set until it is recorded in holdpoint.policy_version. */
+/* A hook of policy_store: remembers the set until it is recorded in holdpoint.policy_version. */
 void housekeeping_policy_loaded(const struct policy_set *set, void *userdata);

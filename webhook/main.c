@@ -12,6 +12,7 @@
 #include "common/daemon/ops.h"
 #include "common/http/http_server.h"
 #include "webhook/exchange.h"
+#include "webhook/guard_watch.h"
 #include "webhook/hold/hold_gate.h"
 #include "webhook/hold/hold_turns.h"
 #include "webhook/hold/hold_wait.h"
@@ -31,6 +32,7 @@ struct parts {
 	struct http_server *api;
 	struct http_route routes[4];
 	char instance[256];
+	char settings[512];
 };
 
 /* The queue of records is large for moments only: what it takes then goes back to the system. */
@@ -41,7 +43,8 @@ static void return_large_memory(void)
 
 static const ops_metrics_fn all_metrics[] = {exchange_metrics, hold_gate_metrics,
 	hold_turns_metrics, hold_wait_metrics, notifier_metrics, recorder_metrics,
-	policy_store_metrics, http_server_metrics, pg_pool_metrics, mask_metrics, NULL};
+	policy_store_metrics, guard_watch_metrics, http_server_metrics, pg_pool_metrics,
+	mask_metrics, NULL};
 
 static const char *not_ready(void *arg)
 {
@@ -142,7 +145,7 @@ static int start_database(struct parts *p, struct err *e)
 			webhook_options.cluster, &p->notifier, e) != 0)
 		return -1;
 	return housekeeping_open(p->webhook.pool, webhook_options.cluster, p->instance,
-		HOUSEKEEPING_ROUND_MS, &p->housekeeping, e);
+		HOUSEKEEPING_ROUND_MS, p->webhook.guard, &p->housekeeping, e);
 }
 
 /* Who may make holds is limited only as long as nobody knows who they are. */
@@ -155,6 +158,62 @@ static int start_gate(struct webhook *w, struct err *e)
 
 	w->gate = hold_gate_new(&config);
 	return w->gate ? 0 : err_set(e, "out of memory");
+}
+
+/* What the database is told of the flags that protect. */
+static void describe_settings(struct parts *p)
+{
+	const struct webhook_options *o = &webhook_options;
+
+	snprintf(p->settings, sizeof(p->settings),
+		"{\"clientCa\":%s,\"clientNames\":%zu,\"requireEvidence\":%s,"
+		"\"requireCoverage\":%s,\"authorizer\":\"%s\",\"staticManifests\":%s,"
+		"\"notifyTargets\":%s}",
+		o->client_ca_file ? "true" : "false", o->client_names.count,
+		o->require_evidence ? "true" : "false", o->require_coverage ? "true" : "false",
+		o->authorizer, o->static_manifests ? "true" : "false",
+		o->notify_targets ? "true" : "false");
+}
+
+static int start_guard(struct parts *p, struct err *e)
+{
+	const struct webhook_options *o = &webhook_options;
+	const struct guard_watch_config config = {.cluster = o->cluster,
+		.instance = p->instance,
+		.facts = {.authorizer = strcmp(o->authorizer, "present") == 0  ? COVERAGE_PRESENT
+					: strcmp(o->authorizer, "absent") == 0 ? COVERAGE_ABSENT
+									       : COVERAGE_UNKNOWN,
+			.static_manifests = o->static_manifests},
+		.require = o->require_coverage,
+		.settings = p->settings};
+
+	describe_settings(p);
+	p->webhook.guard = guard_watch_new(&config);
+	return p->webhook.guard ? 0 : err_set(e, "out of memory");
+}
+
+static int check_policies(const struct policy_set *set, void *arg, struct err *e)
+{
+	struct parts *p = arg;
+
+	return guard_watch_check(p->webhook.guard, set, e);
+}
+
+static void policies_loaded(const struct policy_set *set, void *arg)
+{
+	struct parts *p = arg;
+
+	guard_watch_loaded(p->webhook.guard, set);
+	housekeeping_policy_loaded(set, p->housekeeping);
+}
+
+static int start_policies(struct parts *p, struct err *e)
+{
+	const struct policy_store_hooks hooks = {
+		.check = check_policies, .loaded = policies_loaded, .userdata = p};
+
+	return policy_store_open(webhook_options.policies.items, webhook_options.policies.count,
+		&hooks, &p->webhook.policies, e);
 }
 
 static int start(void *arg, struct err *e)
@@ -175,10 +234,8 @@ static int start(void *arg, struct err *e)
 	if (start_ops(p, e) != 0 ||
 		masker_new(webhook_options.mask_key_file, webhook_options.mask_config, &w->masker,
 			e) != 0 ||
-		start_gate(w, e) != 0 || start_database(p, e) != 0 ||
-		policy_store_open(webhook_options.policies.items, webhook_options.policies.count,
-			housekeeping_policy_loaded, p->housekeeping, &w->policies, e) != 0 ||
-		start_api(p, e) != 0)
+		start_gate(w, e) != 0 || start_guard(p, e) != 0 || start_database(p, e) != 0 ||
+		start_policies(p, e) != 0 || start_api(p, e) != 0)
 		return -1;
 	if (!w->caller_is_verified)
 		log_warn("callers_not_verified",
@@ -219,6 +276,7 @@ static void stop(void *arg)
 	recorder_close(w->recorder, wait_ms);
 	hold_wait_close(w->wait);
 	housekeeping_close(p->housekeeping);
+	guard_watch_free(w->guard);
 	hold_gate_free(w->gate);
 	masker_free(w->masker);
 	ops_stop(p->ops);

@@ -3,10 +3,13 @@
 
 #include "policy/review/review.h"
 
+static const char *const authorizers[] = {"unknown", "present", "absent", NULL};
+
 struct webhook_options webhook_options = {
 	.listen = ":8443",
 	.metrics_listen = ":8080",
 	.cluster = "default",
+	.authorizer = "unknown",
 	.max_connections = 12000,
 	.max_suspended = 10000,
 	.max_nodes = REVIEW_NODES_DEFAULT,
@@ -82,6 +85,22 @@ const struct flag webhook_flags[] = {
 		.value = &webhook_options.require_evidence,
 		.help = "Deny what cannot be recorded, and answer only after the record is "
 			"stored."},
+	{.name = "authorizer",
+		.type = FLAG_STRING,
+		.value = &webhook_options.authorizer,
+		.arg = "WHICH",
+		.one_of = authorizers,
+		.help = "Whether API servers ask /authorize: present, absent, or unknown until one "
+			"does. Rules with verbs guard nothing where none does."},
+	{.name = "require-coverage",
+		.type = FLAG_BOOL,
+		.value = &webhook_options.require_coverage,
+		.help = "Refuse policies with a rule that no API server asks about."},
+	{.name = "static-manifests",
+		.type = FLAG_BOOL,
+		.value = &webhook_options.static_manifests,
+		.help = "The webhooks are registered by static manifests, so that they are asked "
+			"about webhook configurations too."},
 	{.name = "mask-key-file",
 		.type = FLAG_STRING,
 		.value = &webhook_options.mask_key_file,

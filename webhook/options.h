@@ -10,7 +10,8 @@ struct webhook_options {
 	struct flag_list policies, client_names;
 	const char *database_url, *cluster;
 	const char *mask_key_file, *mask_config, *notify_targets;
-	bool require_evidence;
+	const char *authorizer;
+	bool require_evidence, require_coverage, static_manifests;
 	int64_t threads, max_connections, max_suspended, max_nodes, new_holds_per_second;
 	int64_t max_head_bytes, max_body_bytes, max_inflight_bytes, body_deadline_ms,
 		retry_after_ms;

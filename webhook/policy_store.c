@@ -28,8 +28,7 @@
 struct policy_store {
 	const char *const *paths;
 	size_t path_count;
-	policy_store_fn on_load;
-	void *userdata;
+	struct policy_store_hooks hooks;
 
 	pthread_mutex_t lock; /* of current only: held for a reference count's time */
 	struct policy_set *current;
@@ -100,8 +99,8 @@ static void put_into_force(struct policy_store *s, struct policy_set *set)
 	log_info("policy_loaded", LOG_STR("digest", policy_set_digest(set)),
 		LOG_INT("policies", policy_set_policy_count(set)),
 		LOG_INT("rules", policy_set_rule_count(set)));
-	if (s->on_load)
-		s->on_load(set, s->userdata);
+	if (s->hooks.loaded)
+		s->hooks.loaded(set, s->hooks.userdata);
 }
 
 /* Logs every error as an event of its own: an operator sees all of them at once. */
@@ -136,6 +135,10 @@ static int load(struct policy_store *s, struct err *e)
 		metric_add_at(&metrics[M_RELOADS], RELOAD_REFUSED, 1);
 		log_errors(&errors);
 		first_error(&errors, e);
+	} else if (s->hooks.check && s->hooks.check(set, s->hooks.userdata, e) != 0) {
+		metric_add_at(&metrics[M_RELOADS], RELOAD_REFUSED, 1);
+		policy_set_unref(set);
+		rc = -1;
 	} else if (s->current &&
 		   strcmp(policy_set_digest(s->current), policy_set_digest(set)) == 0) {
 		metric_add_at(&metrics[M_RELOADS], RELOAD_UNCHANGED, 1);
@@ -248,8 +251,8 @@ static int start_watching(struct policy_store *s, struct err *e)
 	return 0;
 }
 
-int policy_store_open(const char *const *paths, size_t path_count, policy_store_fn on_load,
-	void *userdata, struct policy_store **ret, struct err *e)
+int policy_store_open(const char *const *paths, size_t path_count,
+	const struct policy_store_hooks *hooks, struct policy_store **ret, struct err *e)
 {
 	_cleanup_(policy_store_closep) struct policy_store *s = calloc(1, sizeof(*s));
 	int rc;
@@ -258,8 +261,7 @@ int policy_store_open(const char *const *paths, size_t path_count, policy_store_
 		return err_set(e, "out of memory");
 	*s = (struct policy_store){.paths = paths,
 		.path_count = path_count,
-		.on_load = on_load,
-		.userdata = userdata,
+		.hooks = hooks ? *hooks : (struct policy_store_hooks){0},
 		.wake_fd = -1,
 		.watch_fd = -1};
 	pthread_mutex_init(&s->lock, NULL);

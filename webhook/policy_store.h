@@ -11,15 +11,23 @@
 
 struct policy_store;
 
-/* Called after a set was put into force, at start and after each change. Must not block long. */
-typedef void (*policy_store_fn)(const struct policy_set *set, void *userdata);
+/* Neither must block long; each may be NULL. */
+struct policy_store_hooks {
+	/* Before a set is put into force: -1 and why refuses it, like an error in it. */
+	int (*check)(const struct policy_set *set, void *userdata, struct err *e);
+	/* After a set was put into force, at start and after each change. */
+	void (*loaded)(const struct policy_set *set, void *userdata);
+	void *userdata;
+};
 
 /*
- * Loads the first set and starts watching. paths must outlive the store.
+ * Loads the first set and starts watching. paths must outlive the store; hooks (NULL: none) are
+ * copied.
  * Errors: -1 with the number of errors and the first of them in e; all of them go to stderr.
  */
-int policy_store_open(const char *const *paths, size_t path_count, policy_store_fn on_load,
-	void *userdata, struct policy_store **ret, struct err *e) _must_check_;
+int policy_store_open(const char *const *paths, size_t path_count,
+	const struct policy_store_hooks *hooks, struct policy_store **ret,
+	struct err *e) _must_check_;
 /* Stops watching. No policy_store_get() may be under way. NULL is fine. Blocks for a moment. */
 void policy_store_close(struct policy_store *s);
 DEFINE_CLEANUP(struct policy_store *, policy_store_close)

@@ -9,6 +9,7 @@
 #include "webhook/policy_store.h"
 #include "webhook/record/recorder.h"
 
+struct guard_watch;
 struct hold_gate;
 struct hold_turns;
 struct hold_wait;
@@ -21,6 +22,7 @@ struct webhook {
 	struct recorder *recorder;
 	struct masker *masker;
 	struct hold_gate *gate;
+	struct guard_watch *guard; /* NULL: nobody wants to know whether the guard is asked */
 	struct hold_wait *wait;
 	uint32_t max_nodes;		 /* values in one review */
 	bool require_evidence;		 /* what cannot be recorded is denied */

@@ -45,6 +45,12 @@ void metric_add_at(struct metric *m, unsigned label, int64_t n)
 	add(m, label, n);
 }
 
+void metric_set_at(struct metric *m, unsigned label, int64_t n)
+{
+	assert(label < METRIC_LABEL_MAX);
+	atomic_store_explicit(&m->value[label], n, memory_order_relaxed);
+}
+
 static bool is_label_value(struct span s)
 {
 	for (size_t i = 0; i < s.len; i++)

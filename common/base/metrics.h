@@ -38,6 +38,7 @@ void metric_add(struct metric *m, int64_t n);
 void metric_set(struct metric *m, int64_t n);
 /* By the index into label_values. */
 void metric_add_at(struct metric *m, unsigned label, int64_t n);
+void metric_set_at(struct metric *m, unsigned label, int64_t n);
 /* By a label value seen at run time (dynamic). Control characters and over-long values → "other".
  */
 void metric_add_for(struct metric *m, struct span label, int64_t n);

@@ -25,6 +25,14 @@ static void loaded(const struct policy_set *set, void *userdata)
 	atomic_fetch_add(&loads, 1);
 }
 
+static int check(const struct policy_set *set, void *userdata, struct err *e)
+{
+	(void)userdata;
+	return policy_set_rule_count(set) < 3 ? 0 : err_set(e, "three rules are too many here");
+}
+
+static const struct policy_store_hooks hooks = {.check = check, .loaded = loaded};
+
 static void setup(void)
 {
 	struct err e;
@@ -34,8 +42,7 @@ static void setup(void)
 	ck_assert_ptr_nonnull(mkdtemp(folder));
 	snprintf(policy_path, sizeof(policy_path), "%s/p.yaml", folder);
 	write_policy(POLICY(RULE("one")));
-	ck_assert_msg(
-		policy_store_open(policy_paths, 1, loaded, NULL, &store, &e) == 0, "%s", e.msg);
+	ck_assert_msg(policy_store_open(policy_paths, 1, &hooks, &store, &e) == 0, "%s", e.msg);
 }
 
 static void teardown(void)
@@ -114,6 +121,17 @@ START_TEST(policy_store__what_has_an_error_is_refused)
 }
 END_TEST
 
+START_TEST(policy_store__what_a_hook_refuses_does_not_come_into_force)
+{
+	int64_t before = reloads(REFUSED);
+
+	write_policy(POLICY(RULE("one") RULE("two") RULE("three")));
+	wait_for_reload(REFUSED, before);
+	ck_assert_uint_eq(rules_in_force(), 1);
+	wait_for_stale(1);
+}
+END_TEST
+
 START_TEST(policy_store__asked_to_load_again)
 {
 	int64_t before = reloads(UNCHANGED);
@@ -130,7 +148,7 @@ START_TEST(policy_store__does_not_begin_with_an_error)
 	struct err e = {0};
 
 	write_policy("kind: Nothing\n");
-	ck_assert_int_eq(policy_store_open(policy_paths, 1, NULL, NULL, &none, &e), -1);
+	ck_assert_int_eq(policy_store_open(policy_paths, 1, NULL, &none, &e), -1);
 	ck_assert_ptr_null(none);
 	ck_assert_str_ne(e.msg, "");
 }
@@ -145,6 +163,7 @@ int main(void)
 	tcase_add_test(t, policy_store__a_change_is_loaded_by_itself);
 	tcase_add_test(t, policy_store__what_has_an_error_is_refused);
 	tcase_add_test(t, policy_store__asked_to_load_again);
+	tcase_add_test(t, policy_store__what_a_hook_refuses_does_not_come_into_force);
 	tcase_add_test(t, policy_store__does_not_begin_with_an_error);
 	return run_tests(t);
 }

@@ -73,11 +73,11 @@ static inline void webhook_start(const char *policy, const struct http_route *ro
 	turns.pool = webhook.pool;
 	webhook.turns = hold_turns_new(&turns);
 	ck_assert_ptr_nonnull(webhook.turns);
-	ck_assert_msg(recorder_open(&records, &webhook.recorder, &e) == 0 &&
-			      hold_wait_open(NO_DATABASE, 10, &webhook.wait, &e) == 0 &&
-			      policy_store_open(
-				      policy_paths, 1, NULL, NULL, &webhook.policies, &e) == 0 &&
-			      http_server_start(&http, &server, &e) == 0,
+	ck_assert_msg(
+		recorder_open(&records, &webhook.recorder, &e) == 0 &&
+			hold_wait_open(NO_DATABASE, 10, &webhook.wait, &e) == 0 &&
+			policy_store_open(policy_paths, 1, NULL, &webhook.policies, &e) == 0 &&
+			http_server_start(&http, &server, &e) == 0,
 		"%s", e.msg);
 }
 
