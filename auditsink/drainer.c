@@ -18,6 +18,7 @@ struct drainer {
 	struct pg_pool *pool;
 	struct spool *spool;
 	struct writer *writer;
+	unsigned timeout_ms; /* of PostgreSQL, for a group of batches */
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t stopped;
@@ -28,6 +29,7 @@ struct drainer {
 struct drain {
 	struct writer *writer;
 	struct batch *group;
+	unsigned timeout_ms;
 	enum pg_status status;
 };
 
@@ -35,13 +37,18 @@ static void drain_job(struct pg_conn *c, bool usable, void *arg)
 {
 	struct drain *d = arg;
 
+	if (usable) /* a server that is slow must not be asked in vain again and again */
+		pg_conn_allow(c, d->timeout_ms);
 	d->status = usable ? writer_write(d->writer, c, d->group) : PG_UNAVAILABLE;
 }
 
 /* Stores a list of batches in one transaction. */
 static enum pg_status store(struct drainer *d, struct spooled *list, unsigned count)
 {
-	struct drain job = {.writer = d->writer, .group = list[0].batch, .status = PG_UNAVAILABLE};
+	struct drain job = {.writer = d->writer,
+		.group = list[0].batch,
+		.timeout_ms = d->timeout_ms,
+		.status = PG_UNAVAILABLE};
 
 	assert(count > 0 && count <= GROUP_MAX);
 	for (unsigned i = 0; i < count; i++)
@@ -151,7 +158,7 @@ static void *drainer_main(void *arg)
 }
 
 int drainer_start(struct pg_pool *pool, struct spool *spool, struct writer *writer,
-	struct drainer **ret, struct err *e)
+	unsigned timeout_ms, struct drainer **ret, struct err *e)
 {
 	struct drainer *d = calloc(1, sizeof(*d));
 	int rc;
@@ -161,6 +168,7 @@ int drainer_start(struct pg_pool *pool, struct spool *spool, struct writer *writ
 	d->pool = pool;
 	d->spool = spool;
 	d->writer = writer;
+	d->timeout_ms = timeout_ms;
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_cond_init(&d->stopped, NULL);
 	rc = pthread_create(&d->thread, NULL, drainer_main, d);

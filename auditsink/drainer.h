@@ -11,8 +11,9 @@
 struct drainer;
 struct writer;
 
-/* Starts a thread. What it is given must outlive it. */
+/* Starts a thread. timeout_ms: how long PostgreSQL may be silent while it stores a group. What it
+ * is given must outlive it. */
 int drainer_start(struct pg_pool *pool, struct spool *spool, struct writer *writer,
-	struct drainer **ret, struct err *e) _must_check_;
+	unsigned timeout_ms, struct drainer **ret, struct err *e) _must_check_;
 /* Ends it after the transaction under way. NULL is fine. Blocks. */
 void drainer_stop(struct drainer *d);

@@ -21,6 +21,7 @@
 #define DAYS_AHEAD	    "7"
 #define PARTITIONS_MS	    3600000 /* how often they are looked after */
 #define PARTITIONS_RETRY_MS 60000
+#define HOUSEKEEPING_MS	    10000 /* PostgreSQL may be silent so long while it works on that */
 
 struct sink {
 	struct sink_config config;
@@ -144,6 +145,7 @@ static void ensure_partitions(struct pg_conn *c, bool usable, void *arg)
 	job->ok = false;
 	if (!usable)
 		return;
+	pg_conn_allow(c, HOUSEKEEPING_MS);
 	if (pg_exec(c, &stmt, NULL, &r, NULL, &e) != PG_OK) {
 		log_warn("ensure_partitions_failed", LOG_STR("error", e.msg));
 		return;
@@ -171,6 +173,7 @@ static void find_duplicates(struct pg_conn *c, bool usable, void *arg)
 	job->ok = false;
 	if (!usable)
 		return;
+	pg_conn_allow(c, HOUSEKEEPING_MS);
 	snprintf(from, sizeof(from), "%lld", (long long)job->range.from);
 	snprintf(to, sizeof(to), "%lld", (long long)job->range.to);
 	if (pg_exec(c, &stmt,
@@ -248,7 +251,7 @@ static int start_database(struct sink *s, struct err *e)
 		.connections = (unsigned)s->config.database_connections,
 		.queue_max = POOL_QUEUE,
 		.statement_timeout_ms = (unsigned)s->config.database_timeout_ms,
-		.connect_timeout_s = 5,
+		.silence_ms = (unsigned)s->config.database_silence_ms,
 	};
 	struct partitions_job job = {.ok = false};
 
@@ -279,7 +282,9 @@ static int start_writer(struct sink *s, struct err *e)
 
 	if (writer_new(&config, &s->writer, e) < 0)
 		return -1;
-	return s->spool ? drainer_start(s->pool, s->spool, s->writer, &s->drainer, e) : 0;
+	return s->spool ? drainer_start(s->pool, s->spool, s->writer,
+				  (unsigned)s->config.database_timeout_ms, &s->drainer, e)
+			: 0;
 }
 
 static int start_ingest(struct sink *s, struct err *e)
@@ -383,6 +388,7 @@ void sink_stop(struct sink *s)
 	if (!s)
 		return;
 	s->ready = false;
+	pg_pool_hurry(s->pool);
 	if (s->server)
 		http_server_drain(s->server);
 	stop_housekeeper(s);

@@ -11,6 +11,7 @@ struct sink_options sink_options = {
 			.cluster = "default",
 			.database_connections = 4,
 			.database_timeout_ms = 10000,
+			.database_silence_ms = 2250,
 			.spool_max_bytes = 1024 * MIB,
 			.max_body_bytes = 64 * MIB,
 			.max_inflight_bytes = 256 * MIB,
@@ -86,6 +87,15 @@ const struct flag sink_flags[] = {
 		.arg = "DURATION",
 		.help = "How long one statement may take.",
 		.min = 1000,
+		.max = 600000},
+	{.name = "database-silence",
+		.type = FLAG_DURATION_MS,
+		.value = &sink_options.sink.database_silence_ms,
+		.arg = "DURATION",
+		.help = "How long PostgreSQL may send and take nothing while events are stored; "
+			"then it is taken for gone, and they go to the spool. What is in the "
+			"spool already has --database-timeout.",
+		.min = 100,
 		.max = 600000},
 	{.name = "spool-file",
 		.type = FLAG_STRING,

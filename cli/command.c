@@ -246,7 +246,7 @@ int cli_connect(const struct command *c, const char *database_url, struct pg_con
 	if (!database_url && !getenv("PGHOST") && !getenv("PGSERVICE") && !getenv("PGDATABASE"))
 		return cli_error(c, CLI_USAGE,
 			"which database? Give --database-url or set HOLDPOINT_DATABASE_URL");
-	if (pg_conn_open(database_url ? database_url : "", "holdpoint", ret, &e) < 0)
+	if (pg_conn_open(database_url ? database_url : "", "holdpoint", 0, ret, &e) < 0)
 		return cli_error(c, CLI_FAILED, "%s", e.msg);
 	return 0;
 }

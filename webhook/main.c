@@ -124,8 +124,7 @@ static int start_database(struct parts *p, struct err *e)
 		.application_name = "holdpoint-webhook",
 		.connections = (unsigned)webhook_options.database_connections,
 		.queue_max = (unsigned)webhook_options.database_queue,
-		.statement_timeout_ms = 5000,
-		.connect_timeout_s = 5};
+		.statement_timeout_ms = (unsigned)webhook_options.database_timeout_ms};
 	const struct recorder_config records = {.database_url = webhook_options.database_url,
 		.cluster = webhook_options.cluster,
 		.instance = p->instance,
@@ -266,6 +265,7 @@ static void stop(void *arg)
 	w->ready = false;
 	if (p->api)
 		http_server_drain(p->api);
+	pg_pool_hurry(w->pool);
 	hold_wait_stop(w->wait);
 	housekeeping_stop(p->housekeeping);
 	notifier_close(p->notifier);

@@ -21,6 +21,7 @@ struct webhook_options webhook_options = {
 	.retry_after_ms = 2000,
 	.database_connections = 4,
 	.database_queue = 12000,
+	.database_timeout_ms = 2000,
 	.record_queue = 50000,
 	.record_queue_bytes = 64 << 20,
 	.record_linger_ms = 10,
@@ -202,6 +203,15 @@ const struct flag webhook_flags[] = {
 		.min = 1,
 		.max = 1000000,
 		.help = "Questions to the database that may queue."},
+	{.name = "database-timeout",
+		.type = FLAG_DURATION_MS,
+		.value = &webhook_options.database_timeout_ms,
+		.arg = "DURATION",
+		.min = 100,
+		.max = 60000,
+		.help = "How long one statement of the hold gate may take, and a quarter of a "
+			"second more its answer; then PostgreSQL is taken for gone and the "
+			"request is denied. Keep it below the API server's timeout."},
 	{.name = "record-queue",
 		.type = FLAG_INT,
 		.value = &webhook_options.record_queue,

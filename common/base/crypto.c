@@ -1,151 +1,103 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * SHA-256 and HMAC over OpenSSL 3, secrets and randomness. Each thread keeps one hash context, so
- * that hashing something small allocates nothing; the algorithm is fetched once per process,
- * because OpenSSL's implicit fetch costs more than hashing a short message. Base64 and hex stand in
+ * SHA-256 and HMAC over OpenSSL, secrets and randomness. What is hashed is what is decided and
+ * proven by, so hashing must not fail: OpenSSL's EVP interface takes memory with each hash, which
+ * there may be none of; its older one works on the stack alone (ADR 11). Base64 and hex stand in
  * crypto_text.c.
  */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "common/base/crypto.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/rand.h>
-#include <pthread.h>
+#include <openssl/sha.h>
 #include <stdio.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/hex.h"
 
-#define HMAC_BLOCK 64 /* of SHA-256, RFC 2104 */
+#define HMAC_BLOCK SHA256_CBLOCK /* RFC 2104 */
 
 struct sha256 {
-	EVP_MD_CTX *ctx;
+	SHA256_CTX ctx;
 };
 
 struct hmac_key {
-	EVP_MD_CTX *inner; /* after the block of key ^ 0x36 */
-	EVP_MD_CTX *outer; /* after the block of key ^ 0x5c */
+	SHA256_CTX inner; /* after the block of key ^ 0x36 */
+	SHA256_CTX outer; /* after the block of key ^ 0x5c */
 };
-
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static pthread_key_t thread_ctx_key;
-static EVP_MD *sha256_md;
-
-/* A hash that fails leaves nothing that could be decided or proven. */
-static void must(bool ok)
-{
-	if (!ok) {
-		fputs("holdpoint: no hash can be made: OpenSSL failed, or there is no memory\n",
-			stderr);
-		abort();
-	}
-}
-
-static void free_thread_ctx(void *ctx)
-{
-	EVP_MD_CTX_free(ctx);
-}
-
-static void init_once(void)
-{
-	sha256_md = EVP_MD_fetch(NULL, "SHA256", NULL);
-	must(sha256_md != NULL && pthread_key_create(&thread_ctx_key, free_thread_ctx) == 0);
-}
-
-/* Also frees the main thread's context, whose key destructor never runs. */
-static void __attribute__((destructor)) free_all(void)
-{
-	if (!sha256_md)
-		return;
-	EVP_MD_CTX_free(pthread_getspecific(thread_ctx_key));
-	pthread_setspecific(thread_ctx_key, NULL);
-}
-
-static EVP_MD_CTX *new_ctx(void)
-{
-	must(pthread_once(&once, init_once) == 0);
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	must(ctx && EVP_DigestInit_ex2(ctx, sha256_md, NULL));
-	return ctx;
-}
-
-static EVP_MD_CTX *thread_ctx(void)
-{
-	must(pthread_once(&once, init_once) == 0);
-	EVP_MD_CTX *ctx = pthread_getspecific(thread_ctx_key);
-	if (!ctx) {
-		ctx = new_ctx();
-		must(pthread_setspecific(thread_ctx_key, ctx) == 0);
-	}
-	return ctx;
-}
 
 struct sha256 *sha256_new(void)
 {
 	struct sha256 *h = malloc(sizeof(*h));
-	must(h != NULL);
-	h->ctx = new_ctx();
+
+	if (h)
+		SHA256_Init(&h->ctx);
 	return h;
 }
 
 void sha256_free(struct sha256 *h)
 {
-	if (!h)
-		return;
-	EVP_MD_CTX_free(h->ctx);
 	free(h);
 }
 
 void sha256_reset(struct sha256 *h)
 {
-	must(EVP_DigestInit_ex2(h->ctx, NULL, NULL));
+	SHA256_Init(&h->ctx);
 }
 
 void sha256_add(struct sha256 *h, const void *data, size_t len)
 {
-	must(EVP_DigestUpdate(h->ctx, data, len));
+	SHA256_Update(&h->ctx, data, len);
 }
 
 void sha256_finish(struct sha256 *h, uint8_t ret[SHA256_LEN])
 {
-	must(EVP_DigestFinal_ex(h->ctx, ret, NULL));
+	SHA256_Final(ret, &h->ctx);
 }
 
 void sha256_of(const void *data, size_t len, uint8_t ret[SHA256_LEN])
 {
-	EVP_MD_CTX *ctx = thread_ctx();
-	must(EVP_DigestInit_ex2(ctx, NULL, NULL) && EVP_DigestUpdate(ctx, data, len) &&
-		EVP_DigestFinal_ex(ctx, ret, NULL));
+	SHA256_CTX ctx;
+
+	SHA256_Init(&ctx);
+	SHA256_Update(&ctx, data, len);
+	SHA256_Final(ret, &ctx);
 }
 
-static EVP_MD_CTX *keyed_ctx(const uint8_t block[HMAC_BLOCK], uint8_t pad)
+static void begin_keyed(SHA256_CTX *ctx, const uint8_t block[HMAC_BLOCK], uint8_t pad)
 {
 	uint8_t padded[HMAC_BLOCK];
-	EVP_MD_CTX *ctx = new_ctx();
 
 	for (size_t i = 0; i < HMAC_BLOCK; i++)
 		padded[i] = block[i] ^ pad;
-	must(EVP_DigestUpdate(ctx, padded, sizeof(padded)));
+	SHA256_Init(ctx);
+	SHA256_Update(ctx, padded, sizeof(padded));
 	crypto_wipe(padded, sizeof(padded));
-	return ctx;
 }
 
-struct hmac_key *hmac_key_new(const void *key, size_t len)
+static void set_key(struct hmac_key *k, const void *key, size_t len)
 {
 	uint8_t block[HMAC_BLOCK] = {0};
-	struct hmac_key *k = malloc(sizeof(*k));
 
-	must(k != NULL);
 	if (len > HMAC_BLOCK)
 		sha256_of(key, len, block);
 	else if (len > 0)
 		memcpy(block, key, len);
-	k->inner = keyed_ctx(block, 0x36);
-	k->outer = keyed_ctx(block, 0x5c);
+	begin_keyed(&k->inner, block, 0x36);
+	begin_keyed(&k->outer, block, 0x5c);
 	crypto_wipe(block, sizeof(block));
+}
+
+struct hmac_key *hmac_key_new(const void *key, size_t len)
+{
+	struct hmac_key *k = malloc(sizeof(*k));
+
+	if (k)
+		set_key(k, key, len);
 	return k;
 }
 
@@ -153,35 +105,50 @@ void hmac_key_free(struct hmac_key *k)
 {
 	if (!k)
 		return;
-	EVP_MD_CTX_free(k->inner);
-	EVP_MD_CTX_free(k->outer);
+	crypto_wipe(k, sizeof(*k));
 	free(k);
 }
 
 void hmac_key_sign(const struct hmac_key *k, const void *data, size_t len, uint8_t ret[SHA256_LEN])
 {
-	EVP_MD_CTX *ctx = thread_ctx();
+	SHA256_CTX ctx = k->inner;
 	uint8_t digest[SHA256_LEN];
 
-	must(EVP_MD_CTX_copy_ex(ctx, k->inner) && EVP_DigestUpdate(ctx, data, len) &&
-		EVP_DigestFinal_ex(ctx, digest, NULL));
-	must(EVP_MD_CTX_copy_ex(ctx, k->outer) && EVP_DigestUpdate(ctx, digest, sizeof(digest)) &&
-		EVP_DigestFinal_ex(ctx, ret, NULL));
-	/* The context is kept by the thread: nothing of the key may stay in it. */
-	must(EVP_DigestInit_ex2(ctx, NULL, NULL));
+	SHA256_Update(&ctx, data, len);
+	SHA256_Final(digest, &ctx);
+	ctx = k->outer;
+	SHA256_Update(&ctx, digest, sizeof(digest));
+	SHA256_Final(ret, &ctx);
+	crypto_wipe(&ctx, sizeof(ctx)); /* nothing of the key stays on the stack */
 }
 
 void hmac_sha256(
 	const void *key, size_t key_len, const void *data, size_t len, uint8_t ret[SHA256_LEN])
 {
-	struct hmac_key *k = hmac_key_new(key, key_len);
-	hmac_key_sign(k, data, len, ret);
-	hmac_key_free(k);
+	struct hmac_key k;
+
+	set_key(&k, key, key_len);
+	hmac_key_sign(&k, data, len, ret);
+	crypto_wipe(&k, sizeof(k));
 }
 
+/* Straight from the kernel: OpenSSL's generator takes memory for each thread, and may get none. */
 void random_bytes(void *ret, size_t len)
 {
-	must(len <= INT32_MAX && RAND_bytes(ret, (int)len) == 1);
+	uint8_t *at = ret;
+
+	while (len > 0) {
+		ssize_t n = getrandom(at, len, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			fputs("holdpoint: the system has no randomness\n", stderr);
+			abort();
+		}
+		at += n;
+		len -= (size_t)n;
+	}
 }
 
 void random_uuid(char ret[37])

@@ -10,7 +10,7 @@
 
 struct sha256; /* an incremental hash */
 
-struct sha256 *sha256_new(void);
+struct sha256 *sha256_new(void); /* NULL: no memory */
 void sha256_free(struct sha256 *h);
 DEFINE_CLEANUP(struct sha256 *, sha256_free)
 void sha256_reset(struct sha256 *h);
@@ -24,7 +24,7 @@ void hmac_sha256(
 
 /* An HMAC key prepared once for many short messages. */
 struct hmac_key;
-struct hmac_key *hmac_key_new(const void *key, size_t len);
+struct hmac_key *hmac_key_new(const void *key, size_t len); /* NULL: no memory */
 void hmac_key_free(struct hmac_key *k);
 DEFINE_CLEANUP(struct hmac_key *, hmac_key_free)
 void hmac_key_sign(const struct hmac_key *k, const void *data, size_t len, uint8_t ret[SHA256_LEN]);

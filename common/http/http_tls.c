@@ -78,13 +78,11 @@ static int read_files(const struct http_tls *t, struct pem *ret, struct err *e)
 static void digest_of(const struct pem *p, uint8_t ret[SHA256_LEN])
 {
 	const gnutls_datum_t *parts[] = {&p->cert, &p->key, &p->ca};
-	struct sha256 *h = sha256_new();
-	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-		sha256_add(h, &parts[i]->size, sizeof(parts[i]->size));
-		sha256_add(h, parts[i]->data, parts[i]->size);
-	}
-	sha256_finish(h, ret);
-	sha256_free(h);
+	uint8_t digests[ARRAY_LEN(parts)][SHA256_LEN];
+
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		sha256_of(parts[i]->data, parts[i]->size, digests[i]);
+	sha256_of(digests, sizeof(digests), ret);
 }
 
 static int fill_cred(const struct http_tls *t, gnutls_certificate_credentials_t cred,

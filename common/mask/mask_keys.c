@@ -87,6 +87,8 @@ static int add_key(struct masker *m, struct span id, struct span key, struct err
 	memcpy(k->id, id.len > 0 ? id.ptr : "", id.len);
 	k->id[id.len] = '\0';
 	k->hmac = hmac_key_new(key.ptr, key.len);
+	if (!k->hmac)
+		return err_set(e, "out of memory");
 	m->key_count++;
 	return 0;
 }

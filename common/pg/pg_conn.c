@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One PostgreSQL connection: statements prepared on first use, COPY, notifications, and errors as
- * one line. Knows nothing of pools or threads; everything here blocks, so it runs in worker threads
- * and in the CLI only.
+ * one line. Knows nothing of pools or threads; everything here blocks, for as long as its settings
+ * say, so it runs in worker threads and in the CLI only.
  */
 #include "common/pg/pg_pool.h"
 
@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "common/base/clock.h"
+#include "common/pg/pg_call_internal.h"
 #include "common/pg/pg_conn_internal.h"
 
 #define PREPARED_MAX 64
@@ -19,19 +20,14 @@
 
 struct pg_conn {
 	PGconn *pg;
+	struct pg_call call;
 	const struct pg_stmt *prepared[PREPARED_MAX];
 	size_t prepared_count;
 };
 
-/* libpq's messages have several lines, of which the first says what happened. */
-static struct span first_line(const char *message)
-{
-	return (struct span){message, strcspn(message, "\r\n")};
-}
-
 static int conn_error(const struct pg_conn *c, struct err *e)
 {
-	struct span line = first_line(PQerrorMessage(c->pg));
+	struct span line = pg_call_error(&c->call);
 
 	return err_set(e, "database: %.*s", SPAN_FMT(line));
 }
@@ -40,6 +36,8 @@ bool pg_conn_is_alive(struct pg_conn *c)
 {
 	struct pollfd fd = {.fd = PQsocket(c->pg), .events = POLLIN};
 
+	if (c->call.silent)
+		return false;
 	/* A server that went away has left its farewell to read, and behind it the end-of-file. */
 	while (PQstatus(c->pg) == CONNECTION_OK && poll(&fd, 1, 0) > 0)
 		if (!PQconsumeInput(c->pg))
@@ -47,14 +45,30 @@ bool pg_conn_is_alive(struct pg_conn *c)
 	return PQstatus(c->pg) == CONNECTION_OK;
 }
 
+static PGresult *exec_text(struct pg_conn *c, const char *sql)
+{
+	return pg_call_result(&c->call, PQsendQuery(c->pg, sql));
+}
+
+bool pg_conn_answers(struct pg_conn *c)
+{
+	PGresult *res = exec_text(c, "");
+	const bool answers = PQresultStatus(res) == PGRES_EMPTY_QUERY;
+
+	PQclear(res);
+	return answers;
+}
+
 enum pg_left pg_conn_end_transaction(struct pg_conn *c)
 {
+	if (c->call.silent)
+		return PG_LEFT_UNUSABLE;
 	switch (PQtransactionStatus(c->pg)) {
 	case PQTRANS_IDLE:
 		return PG_LEFT_CLEAN;
 	case PQTRANS_INTRANS:
 	case PQTRANS_INERROR:
-		PQclear(PQexec(c->pg, "ROLLBACK"));
+		PQclear(exec_text(c, "ROLLBACK"));
 		return PG_LEFT_TRANSACTION;
 	default:
 		return PG_LEFT_UNUSABLE;
@@ -72,7 +86,8 @@ static int conn_setup(struct pg_conn *c, const struct pg_conn_settings *settings
 
 	snprintf(sql, sizeof(sql),
 		"SET statement_timeout = %u; SET lock_timeout = %u; "
-		"SET idle_in_transaction_session_timeout = %u",
+		"SET idle_in_transaction_session_timeout = %u; "
+		"SET client_connection_check_interval = 1000",
 		settings->statement_timeout_ms, settings->statement_timeout_ms,
 		settings->statement_timeout_ms * 2);
 	return pg_exec_text(c, sql, NULL, e) == PG_OK ? 0 : -1;
@@ -120,11 +135,14 @@ int pg_conn_open_with(const struct pg_conn_settings *settings, struct pg_conn **
 		return err_set(e, "database: out of memory");
 	}
 	PQsetNoticeReceiver(c->pg, drop_notice, NULL);
-	if (PQstatus(c->pg) != CONNECTION_OK) {
+	c->call.pg = c->pg;
+	if (PQstatus(c->pg) != CONNECTION_OK || PQsetnonblocking(c->pg, 1) != 0) {
 		conn_error(c, e);
 		pg_conn_close(c);
 		return -1;
 	}
+	c->call.silence_ms = settings->silence_ms;
+	c->call.hurry = settings->hurry;
 	if (settings->statement_timeout_ms && conn_setup(c, settings, e) < 0) {
 		pg_conn_close(c);
 		return -1;
@@ -133,13 +151,20 @@ int pg_conn_open_with(const struct pg_conn_settings *settings, struct pg_conn **
 	return 0;
 }
 
-int pg_conn_open(
-	const char *database_url, const char *application_name, struct pg_conn **ret, struct err *e)
+void pg_conn_allow(struct pg_conn *c, unsigned silence_ms)
+{
+	c->call.silence_ms = silence_ms;
+}
+
+int pg_conn_open(const char *database_url, const char *application_name, unsigned timeout_ms,
+	struct pg_conn **ret, struct err *e)
 {
 	const struct pg_conn_settings settings = {
 		.database_url = database_url,
 		.application_name = application_name,
-		.connect_timeout_s = 10,
+		.connect_timeout_s = timeout_ms ? PG_CONNECT_TIMEOUT_S : 10,
+		.statement_timeout_ms = timeout_ms,
+		.silence_ms = timeout_ms ? timeout_ms + PG_SILENCE_MARGIN_MS : 0,
 	};
 
 	return pg_conn_open_with(&settings, ret, e);
@@ -232,7 +257,8 @@ static enum pg_status prepare(
 		err_set(e, "database: more than %d statements on one connection", PREPARED_MAX);
 		return PG_REFUSED;
 	}
-	res = PQprepare(c->pg, stmt->name, stmt->sql, stmt->param_count, NULL);
+	res = pg_call_result(
+		&c->call, PQsendPrepare(c->pg, stmt->name, stmt->sql, stmt->param_count, NULL));
 	status = finish(c, res, NULL, ret_sqlstate, e);
 	if (status == PG_OK)
 		c->prepared[c->prepared_count++] = stmt;
@@ -273,14 +299,21 @@ static bool forget_stale(struct pg_conn *c, const struct pg_stmt *stmt, const PG
 		if (c->prepared[i] == stmt)
 			c->prepared[i--] = c->prepared[--c->prepared_count];
 	snprintf(sql, sizeof(sql), "DEALLOCATE \"%s\"", stmt->name);
-	PQclear(PQexec(c->pg, sql)); /* fails where it is lost already */
+	PQclear(exec_text(c, sql)); /* fails where it is lost already */
 	return true;
+}
+
+static PGresult *exec_prepared(
+	struct pg_conn *c, const struct pg_stmt *stmt, const char *const *values)
+{
+	return pg_call_result(&c->call,
+		PQsendQueryPrepared(c->pg, stmt->name, stmt->param_count, values, NULL, NULL, 0));
 }
 
 static enum pg_status execute(struct pg_conn *c, const struct pg_stmt *stmt,
 	const char *const *values, struct pg_result **ret, char *ret_sqlstate, struct err *e)
 {
-	PGresult *res = PQexecPrepared(c->pg, stmt->name, stmt->param_count, values, NULL, NULL, 0);
+	PGresult *res = exec_prepared(c, stmt, values);
 
 	if (!is_success(res) && forget_stale(c, stmt, res)) {
 		enum pg_status status = prepare(c, stmt, ret_sqlstate, e);
@@ -288,7 +321,7 @@ static enum pg_status execute(struct pg_conn *c, const struct pg_stmt *stmt,
 		PQclear(res);
 		if (status != PG_OK)
 			return status;
-		res = PQexecPrepared(c->pg, stmt->name, stmt->param_count, values, NULL, NULL, 0);
+		res = exec_prepared(c, stmt, values);
 	}
 	return finish(c, res, ret, ret_sqlstate, e);
 }
@@ -321,7 +354,7 @@ enum pg_status pg_exec_text(struct pg_conn *c, const char *sql, char *ret_sqlsta
 {
 	if (ret_sqlstate)
 		ret_sqlstate[0] = 0;
-	return finish(c, PQexec(c->pg, sql), NULL, ret_sqlstate, e);
+	return finish(c, exec_text(c, sql), NULL, ret_sqlstate, e);
 }
 
 /* ---- COPY ---- */
@@ -330,7 +363,7 @@ enum pg_status pg_exec_text(struct pg_conn *c, const char *sql, char *ret_sqlsta
 
 enum pg_status pg_copy_begin(struct pg_conn *c, const char *sql, char *ret_sqlstate, struct err *e)
 {
-	PGresult *res = PQexec(c->pg, sql);
+	PGresult *res = exec_text(c, sql);
 	enum pg_status status = PG_OK;
 
 	if (ret_sqlstate)
@@ -354,7 +387,9 @@ void pg_copy_put(struct pg_conn *c, struct span data)
 	while (data.len > 0) {
 		size_t n = data.len < COPY_PIECE_BYTES ? data.len : COPY_PIECE_BYTES;
 
-		if (PQputCopyData(c->pg, data.ptr, (int)n) != 1)
+		/* 0, to wait and try again, is for servers older than any that we know. */
+		if (c->call.silent || PQputCopyData(c->pg, data.ptr, (int)n) != 1 ||
+			!pg_call_flush(&c->call))
 			return;
 		data.ptr += n;
 		data.len -= n;
@@ -368,99 +403,19 @@ enum pg_status pg_copy_end(struct pg_conn *c, char *ret_sqlstate, struct err *e)
 
 	if (ret_sqlstate)
 		ret_sqlstate[0] = 0;
-	if (PQputCopyEnd(c->pg, NULL) != 1) {
+	if (!pg_call_end_copy(&c->call)) {
 		conn_error(c, e);
 		return PG_UNAVAILABLE;
 	}
-	while ((res = PQgetResult(c->pg))) {
-		if (PQresultStatus(res) == PGRES_COPY_IN) { /* the connection broke in between */
-			PQclear(res);
-			conn_error(c, e);
-			return PG_UNAVAILABLE;
-		}
-		if (!is_success(res) && status == PG_OK)
-			status = result_error(c, res, ret_sqlstate, e);
-		PQclear(res);
-	}
+	res = pg_call_result(&c->call, 1);
+	if (!is_success(res))
+		status = result_error(c, res, ret_sqlstate, e);
+	PQclear(res);
 	if (status == PG_OK && PQstatus(c->pg) != CONNECTION_OK) {
 		conn_error(c, e);
 		status = PG_UNAVAILABLE;
 	}
 	return status;
-}
-
-/* ---- rows ---- */
-
-static const PGresult *rows_of(const struct pg_result *r)
-{
-	return (const PGresult *)r;
-}
-
-int pg_result_rows(const struct pg_result *r)
-{
-	return PQntuples(rows_of(r));
-}
-
-bool pg_result_is_null(const struct pg_result *r, int row, int col)
-{
-	return PQgetisnull(rows_of(r), row, col) != 0;
-}
-
-const char *pg_result_str(const struct pg_result *r, int row, int col)
-{
-	return PQgetvalue(rows_of(r), row, col);
-}
-
-struct span pg_result_span(const struct pg_result *r, int row, int col)
-{
-	return (struct span){
-		PQgetvalue(rows_of(r), row, col), (size_t)PQgetlength(rows_of(r), row, col)};
-}
-
-int64_t pg_result_int(const struct pg_result *r, int row, int col)
-{
-	return strtoll(PQgetvalue(rows_of(r), row, col), NULL, 10);
-}
-
-int pg_result_columns(const struct pg_result *r)
-{
-	return PQnfields(rows_of(r));
-}
-
-bool pg_result_is_null_of(const struct pg_result *r, int row, const char *name)
-{
-	int col = PQfnumber(rows_of(r), name);
-
-	return col < 0 || pg_result_is_null(r, row, col);
-}
-
-struct span pg_result_span_of(const struct pg_result *r, int row, const char *name)
-{
-	int col = PQfnumber(rows_of(r), name);
-
-	return col >= 0 ? pg_result_span(r, row, col) : (struct span){0};
-}
-
-const char *pg_result_str_of(const struct pg_result *r, int row, const char *name)
-{
-	struct span s = pg_result_span_of(r, row, name);
-
-	return s.ptr ? s.ptr : "";
-}
-
-int64_t pg_result_int_of(const struct pg_result *r, int row, const char *name)
-{
-	return strtoll(pg_result_str_of(r, row, name), NULL, 10);
-}
-
-bool pg_result_bool_of(const struct pg_result *r, int row, const char *name)
-{
-	return pg_result_str_of(r, row, name)[0] == 't';
-}
-
-void pg_result_free(struct pg_result *r)
-{
-	PQclear((PGresult *)r);
 }
 
 /* ---- notifications ---- */

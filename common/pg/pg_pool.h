@@ -5,7 +5,9 @@
  *
  * A lost connection is re-opened with exponential back-off (100 ms to 5 s); meanwhile jobs are run
  * at once with `conn` in the failed state, so that a held request is denied and a batch answered
- * 503 instead of waiting. Statements are prepared on first use per connection.
+ * 503 instead of waiting. So are those for which no connection is free in time. A connection whose
+ * server keeps silent for too long is lost, and idle ones are asked for a sign of life now and
+ * then. Statements are prepared on first use per connection.
  */
 #pragma once
 
@@ -22,7 +24,11 @@ struct pg_pool_config {
 	unsigned connections;
 	unsigned queue_max; /* jobs waiting */
 	unsigned statement_timeout_ms;
-	unsigned connect_timeout_s;
+	/*
+	 * So long may the server send and take nothing, while a statement runs; then it is taken
+	 * for gone, as if the connection were lost. No job waits longer than that for a connection.
+	 */
+	unsigned silence_ms; /* 0: 250 more than statement_timeout_ms */
 };
 
 /*
@@ -32,6 +38,8 @@ struct pg_pool_config {
  */
 int pg_pool_open(const struct pg_pool_config *config, bool wait_first, struct pg_pool **ret,
 	struct err *e) _must_check_;
+/* From now on no call waits longer than a second for a silent server. NULL is fine. */
+void pg_pool_hurry(struct pg_pool *p);
 /* Runs what is queued, then closes. NULL is fine. Blocks. */
 void pg_pool_close(struct pg_pool *p);
 
@@ -58,6 +66,9 @@ struct pg_stmt {
 	const char *sql;
 	int param_count;
 };
+
+/* For the rest of this job (or connection): so long may the server be silent; 0: without end. */
+void pg_conn_allow(struct pg_conn *c, unsigned silence_ms);
 
 struct pg_result; /* rows; free with pg_result_free() */
 
@@ -108,9 +119,13 @@ bool pg_result_bool_of(const struct pg_result *r, int row, const char *name);
 void pg_result_free(struct pg_result *r);
 DEFINE_CLEANUP(struct pg_result *, pg_result_free)
 
-/* A single connection for the CLI and for LISTEN: opened and closed by its owner. Blocks. */
-int pg_conn_open(const char *database_url, const char *application_name, struct pg_conn **ret,
-	struct err *e) _must_check_;
+/*
+ * A single connection: opened and closed by its owner. Its statements may take timeout_ms, and a
+ * server that keeps silent for longer is taken for gone; 0, for people's commands: no limit.
+ * Blocks.
+ */
+int pg_conn_open(const char *database_url, const char *application_name, unsigned timeout_ms,
+	struct pg_conn **ret, struct err *e) _must_check_;
 void pg_conn_close(struct pg_conn *c);
 DEFINE_CLEANUP(struct pg_conn *, pg_conn_close)
 /* Waits up to timeout_ms for a notification: 1 and its payload, 0 on timeout or signal, -1

@@ -26,8 +26,7 @@ static void setup(void)
 		.application_name = "test_hold_turns",
 		.connections = 4,
 		.queue_max = 50,
-		.statement_timeout_ms = 5000,
-		.connect_timeout_s = 5};
+		.statement_timeout_ms = 5000};
 	struct hold_turns_config t = {.at_once = 2, .max_waiting = 120, .max_waiting_each = 100};
 	struct err e;
 

@@ -87,7 +87,7 @@ START_TEST(housekeeping__goes_on_when_the_clock_is_set_back)
 	struct pg_pool *pool;
 	struct err e;
 
-	ck_assert_msg(pg_conn_open(config.database_url, "test", &conn, &e) == 0, "%s", e.msg);
+	ck_assert_msg(pg_conn_open(config.database_url, "test", 0, &conn, &e) == 0, "%s", e.msg);
 	ck_assert_msg(pg_exec_text(conn, schema, NULL, &e) == PG_OK, "%s", e.msg);
 	ck_assert_msg(pg_pool_open(&config, true, &pool, &e) == 0, "%s", e.msg);
 	ck_assert_int_eq(housekeeping_open(pool, "c", "i", ROUND_MS, NULL, &h, &e), 0);

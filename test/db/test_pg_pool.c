@@ -25,7 +25,6 @@ static struct pg_pool *open_pool(unsigned connections, unsigned queue_max)
 		.connections = connections,
 		.queue_max = queue_max,
 		.statement_timeout_ms = 5000,
-		.connect_timeout_s = 5,
 	};
 	struct pg_pool *p = NULL;
 	struct err e = {0};
@@ -39,7 +38,7 @@ static struct pg_conn *open_conn(void)
 	struct pg_conn *c = NULL;
 	struct err e = {0};
 
-	ck_assert_msg(pg_conn_open(url(), "test", &c, &e) == 0, "%s", e.msg);
+	ck_assert_msg(pg_conn_open(url(), "test", 0, &c, &e) == 0, "%s", e.msg);
 	return c;
 }
 
@@ -356,7 +355,7 @@ static struct pg_conn *open_beside(void)
 	ck_assert_msg(name != NULL, "the database's name is not where it was");
 	snprintf(beside, sizeof(beside), "%.*spostgres%s", (int)(name - url()), url(),
 		name + strlen("holdpoint"));
-	ck_assert_msg(pg_conn_open(beside, "beside", &c, &e) == 0, "%s", e.msg);
+	ck_assert_msg(pg_conn_open(beside, "beside", 0, &c, &e) == 0, "%s", e.msg);
 	return c;
 }
 

@@ -34,8 +34,8 @@ static int64_t ask(const char *sql)
 	_cleanup_(pg_conn_closep) struct pg_conn *c = NULL;
 	struct err e;
 
-	ck_assert_msg(pg_conn_open(getenv("HOLDPOINT_TEST_DATABASE_URL"), "ask", &c, &e) == 0, "%s",
-		e.msg);
+	ck_assert_msg(pg_conn_open(getenv("HOLDPOINT_TEST_DATABASE_URL"), "ask", 0, &c, &e) == 0,
+		"%s", e.msg);
 	ck_assert_msg(pg_exec(c, &stmt, NULL, &r, NULL, &e) == PG_OK, "%s", e.msg);
 	return pg_result_int(r, 0, 0);
 }
@@ -70,7 +70,7 @@ static void setup(void)
 
 	config.database_url = getenv("HOLDPOINT_TEST_DATABASE_URL");
 	ck_assert_msg(config.database_url != NULL, "run under test/db/run.sh");
-	ck_assert_msg(pg_conn_open(config.database_url, "test", &conn, &e) == 0, "%s", e.msg);
+	ck_assert_msg(pg_conn_open(config.database_url, "test", 0, &conn, &e) == 0, "%s", e.msg);
 	run_sql("DROP SEQUENCE IF EXISTS breaks CASCADE; CREATE SEQUENCE breaks");
 	snprintf(cluster, sizeof(cluster), "%d", ++clusters);
 	config.cluster = cluster;

@@ -25,7 +25,7 @@ static void run_sql(const char *sql)
 	_cleanup_(pg_conn_closep) struct pg_conn *c = NULL;
 	struct err e;
 
-	ck_assert_msg(pg_conn_open(getenv("HOLDPOINT_TEST_DATABASE_URL"), "test", &c, &e) == 0,
+	ck_assert_msg(pg_conn_open(getenv("HOLDPOINT_TEST_DATABASE_URL"), "test", 0, &c, &e) == 0,
 		"%s", e.msg);
 	ck_assert_msg(pg_exec_text(c, sql, NULL, &e) == PG_OK, "%s", e.msg);
 }
@@ -37,7 +37,7 @@ static int64_t ask(const char *sql)
 	_cleanup_(pg_conn_closep) struct pg_conn *c = NULL;
 	struct err e;
 
-	ck_assert_msg(pg_conn_open(getenv("HOLDPOINT_TEST_DATABASE_URL"), "test", &c, &e) == 0,
+	ck_assert_msg(pg_conn_open(getenv("HOLDPOINT_TEST_DATABASE_URL"), "test", 0, &c, &e) == 0,
 		"%s", e.msg);
 	ck_assert_msg(pg_exec(c, &stmt, NULL, &r, NULL, &e) == PG_OK, "%s", e.msg);
 	return pg_result_int(r, 0, 0);
@@ -230,7 +230,7 @@ START_TEST(sink_writer__what_the_drainer_moves_and_counts)
 		b->status = WRITE_FAILED;
 		ck_assert_int_eq(spool_put(s, b, WRITE_FAILED, &e), 0);
 	}
-	ck_assert_int_eq(drainer_start(pool, s, writer, &d, &e), 0);
+	ck_assert_int_eq(drainer_start(pool, s, writer, 10000, &d, &e), 0);
 	while ((in_spool(s, &refused) > drains[_i].left || refused < drains[_i].refused) &&
 		monotonic_ms() < until)
 		usleep(5000);

@@ -2,7 +2,9 @@
 /* Hashes and HMAC against published vectors; decoders against what must be refused. */
 #include <check.h>
 #include <fcntl.h>
+#include <openssl/crypto.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -101,6 +103,50 @@ START_TEST(crypto__one_key_in_many_threads)
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, hash_in_thread, k), 0);
 	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
 		pthread_join(threads[i], NULL);
+	hmac_key_free(k);
+}
+END_TEST
+
+/* OpenSSL's memory, while it has any. */
+static atomic_bool exhausted;
+
+static void *ssl_malloc(size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return atomic_load(&exhausted) ? NULL : malloc(n);
+}
+
+static void *ssl_realloc(void *p, size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return atomic_load(&exhausted) ? NULL : realloc(p, n);
+}
+
+static void ssl_free(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	free(p);
+}
+
+START_TEST(crypto__hashes_without_memory)
+{
+	pthread_t threads[4];
+	struct hmac_key *k = hmac_key_new("Jefe", 4);
+	uint8_t digest[SHA256_LEN];
+	char uuid[37];
+
+	atomic_store(&exhausted, true);
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, hash_in_thread, k), 0);
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		pthread_join(threads[i], NULL);
+	hmac_sha256("Jefe", 4, macs[1].data.ptr, macs[1].data.len, digest);
+	assert_hex(digest, macs[1].expected);
+	random_uuid(uuid);
+	atomic_store(&exhausted, false);
 	hmac_key_free(k);
 }
 END_TEST
@@ -266,9 +312,13 @@ int main(void)
 {
 	TCase *t = tcase_create("crypto");
 
+	/* Before OpenSSL takes any. */
+	if (!CRYPTO_set_mem_functions(ssl_malloc, ssl_realloc, ssl_free))
+		return 1;
 	tcase_add_loop_test(t, crypto__sha256_vectors, 0, ARRAY_LEN(hashes));
 	tcase_add_loop_test(t, crypto__hmac_vectors, 0, ARRAY_LEN(macs));
 	tcase_add_test(t, crypto__one_key_in_many_threads);
+	tcase_add_test(t, crypto__hashes_without_memory);
 	tcase_add_test(t, crypto__uuid_is_version_4_and_new_each_time);
 	tcase_add_test(t, crypto__equal);
 	tcase_add_loop_test(t, crypto__base64, 0, ARRAY_LEN(base64_cases));

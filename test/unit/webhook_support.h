@@ -37,8 +37,7 @@ static inline void webhook_start(const char *policy, const struct http_route *ro
 		.application_name = "test",
 		.connections = 1,
 		.queue_max = 100,
-		.statement_timeout_ms = 1000,
-		.connect_timeout_s = 1};
+		.statement_timeout_ms = 1000};
 	const struct recorder_config records = {.database_url = NO_DATABASE,
 		.cluster = "c1",
 		.instance = "test",

@@ -21,6 +21,7 @@
 #define LISTEN_MS    50		    /* a new wait is looked at within it */
 #define SLICE	     (BUCKETS / 32) /* looked at every LISTEN_MS: the whole table in 1.6 s */
 #define RECONNECT_MS 500
+#define STATEMENT_MS 2000
 #define LOOK_MAX     2000 /* numbers in one question */
 #define NOTIFY_MAX   64
 #define TRIM_EVERY   500 /* more that wait, and memory is given back */
@@ -340,7 +341,8 @@ static struct pg_conn *connect_to_listen(struct hold_wait *w)
 	_cleanup_(pg_conn_closep) struct pg_conn *conn = NULL;
 	struct err e;
 
-	if (pg_conn_open(w->database_url, "holdpoint-webhook listen", &conn, &e) != 0 ||
+	if (pg_conn_open(w->database_url, "holdpoint-webhook listen", STATEMENT_MS, &conn, &e) !=
+			0 ||
 		pg_exec_text(conn, "LISTEN holdpoint_hold", NULL, &e) != PG_OK) {
 		log_debug("not_listening", LOG_STR("error", e.msg));
 		return NULL;

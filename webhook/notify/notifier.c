@@ -13,6 +13,7 @@
 
 #define POLL_MS	     1000
 #define RECONNECT_MS 2000
+#define STATEMENT_MS 5000
 #define BACKLOG_S    15
 /*
  * One worker serves all targets in turn. One that fails slowly (it hangs) is left alone for so many
@@ -251,7 +252,8 @@ static void *work(void *arg)
 		struct pg_conn *conn = NULL;
 		struct err e;
 
-		if (pg_conn_open(n->database_url, "holdpoint-webhook notify", &conn, &e) == 0)
+		if (pg_conn_open(n->database_url, "holdpoint-webhook notify", STATEMENT_MS, &conn,
+			    &e) == 0)
 			serve(conn, n);
 		else
 			log_warn("notifications_wait", LOG_STR("error", e.msg));

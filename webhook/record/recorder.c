@@ -20,6 +20,7 @@
 #define DROP_LOG_MS  5000
 #define KEEP_BYTES   ((size_t)2 << 20)
 #define STATEMENT_MS 30000
+#define SILENCE_MS   2250 /* of a server that has not shown yet that it is slow */
 
 /* Requests slow down to the writer's pace when more than this share of the queue is full. */
 #define BEHIND_SHARE 4
@@ -222,6 +223,7 @@ enum record_status { RECORD_STORED, RECORD_AGAIN, RECORD_REFUSED };
 
 struct write_job {
 	struct span text;
+	bool patient; /* nobody waits for it, and it was tried before */
 	enum record_status status;
 	struct err err;
 };
@@ -247,6 +249,8 @@ static void write_job(struct pg_conn *conn, bool usable, void *arg)
 		err_set(&job->err, "no connection to PostgreSQL");
 		return;
 	}
+	if (job->patient)
+		pg_conn_allow(conn, STATEMENT_MS);
 	status = pg_copy_begin(conn, decision_row_copy_sql, NULL, &job->err);
 	if (status == PG_OK) {
 		pg_copy_put(conn, job->text);
@@ -255,9 +259,10 @@ static void write_job(struct pg_conn *conn, bool usable, void *arg)
 	job->status = status_of(status, sqlstate);
 }
 
-static enum record_status write_text(struct recorder *r, struct span text, struct err *e)
+static enum record_status write_text(
+	struct recorder *r, struct span text, bool patient, struct err *e)
 {
-	struct write_job job = {.text = text, .status = RECORD_AGAIN};
+	struct write_job job = {.text = text, .patient = patient, .status = RECORD_AGAIN};
 
 	if (pg_pool_run(r->pool, write_job, &job) != 0)
 		err_set(&job.err, "the queue of the connection is full");
@@ -287,6 +292,16 @@ struct writing {
 	size_t lost; /* rows */
 };
 
+static bool is_stopping(struct recorder *r)
+{
+	bool stopping;
+
+	pthread_mutex_lock(&r->lock);
+	stopping = r->stopping;
+	pthread_mutex_unlock(&r->lock);
+	return stopping;
+}
+
 /* Once a batch; from then on nobody slows down. */
 static void note_delay(struct writing *w, const struct err *e)
 {
@@ -304,7 +319,7 @@ static void note_delay(struct writing *w, const struct err *e)
 static bool is_refused(struct writing *w, struct span text, size_t rows, struct err *e)
 {
 	for (;;) {
-		switch (write_text(w->r, text, e)) {
+		switch (write_text(w->r, text, w->delayed && !is_stopping(w->r), e)) {
 		case RECORD_STORED:
 			set_failing(w->r, false);
 			return false;
@@ -435,7 +450,7 @@ int recorder_open(const struct recorder_config *config, struct recorder **ret, s
 		.connections = 1,
 		.queue_max = 4,
 		.statement_timeout_ms = STATEMENT_MS,
-		.connect_timeout_s = 5};
+		.silence_ms = SILENCE_MS};
 	struct recorder *r = calloc(1, sizeof(*r));
 	int rc;
 
