@@ -244,10 +244,11 @@ static void put_selectors(const struct policy_request *r, struct view *v)
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		json_ref selector = json_get(r->doc, asked, span_of(names[i]));
-		struct span text = json_text(r->doc, selector);
+		struct span text;
 
 		if (json_type(r->doc, selector) != JSON_OBJECT)
 			continue;
+		text = json_text(r->doc, selector);
 		buf_add_str(v->out, first ? ",\"options\":{" : ",");
 		first = false;
 		json_put_string(v->out, span_of(names[i]));
