@@ -12,6 +12,7 @@
 #include "auditsink/source.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/log_queue.h"
 #include "common/daemon/ops.h"
 
 #define IDLE_TIMEOUT_S	    120 /* an API server keeps a connection for 90 s */
@@ -102,7 +103,7 @@ static struct metric *const *own_metrics(size_t *ret_count)
 }
 
 static const ops_metrics_fn all_metrics[] = {
-	own_metrics, mask_metrics, http_server_metrics, pg_pool_metrics, NULL};
+	own_metrics, mask_metrics, http_server_metrics, pg_pool_metrics, log_metrics, NULL};
 
 /* Ready is who can acknowledge events: into the database, or into a spool with room. */
 static const char *not_ready(void *arg)

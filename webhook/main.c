@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/base/log.h"
+#include "common/base/log_queue.h"
 #include "common/daemon/daemon.h"
 #include "common/daemon/ops.h"
 #include "common/http/http_server.h"
@@ -44,7 +45,7 @@ static void return_large_memory(void)
 static const ops_metrics_fn all_metrics[] = {exchange_metrics, hold_gate_metrics,
 	hold_turns_metrics, hold_wait_metrics, notifier_metrics, recorder_metrics,
 	policy_store_metrics, guard_watch_metrics, http_server_metrics, pg_pool_metrics,
-	mask_metrics, NULL};
+	mask_metrics, log_metrics, NULL};
 
 static const char *not_ready(void *arg)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The log: each event is composed in a buffer on the stack and written by one write(2), so lines of
+ * The log: each event is composed in a buffer on the stack and handed on as one line, so lines of
  * several threads never mix and nothing is allocated. Strings come from users and API servers:
  * whatever they hold, the line stays one line of valid JSON that is safe to show on a terminal. A
  * field that no longer fits is left out whole and "cut":true says so.
@@ -14,13 +14,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/base/clock.h"
+#include "common/base/log_queue.h"
 #include "common/base/utf8.h"
 
-#define LINE_MAX_BYTES 8192
-#define LINE_TAIL      sizeof(",\"cut\":true}\n")
+#define LINE_TAIL sizeof(",\"suppressed\":18446744073709551615,\"cut\":true}\n")
+#define RATES	  256 /* events that are limited each for itself; there are fewer */
 
 struct line {
-	char text[LINE_MAX_BYTES];
+	char text[LOG_LINE_MAX];
 	size_t len;
 	bool full;
 };
@@ -121,47 +123,110 @@ static void put_head(struct line *l, enum log_level level, const char *event)
 	put_string(l, span_of(event));
 }
 
-static void write_all(const char *text, size_t len)
+/* ---- how often ---- */
+
+/* Of one event, told apart by where its name stands in the program. */
+struct rate {
+	const char *_Atomic event;
+	_Atomic int64_t second;
+	_Atomic uint32_t count;	     /* in that second */
+	_Atomic uint64_t suppressed; /* not said yet */
+};
+
+static struct rate rates[RATES];
+
+static struct rate *rate_of(const char *event)
 {
-	while (len > 0) {
-		ssize_t n = write(STDERR_FILENO, text, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) /* there is nowhere left to complain */
-			return;
-		text += n;
-		len -= (size_t)n;
+	size_t at = ((uintptr_t)event >> 3) % RATES;
+
+	for (size_t i = 0; i < RATES; i++, at = (at + 1) % RATES) {
+		const char *found = atomic_load(&rates[at].event);
+
+		if (!found && atomic_compare_exchange_strong(&rates[at].event, &found, event))
+			return &rates[at];
+		if (found == event)
+			return &rates[at];
 	}
+	return &rates[at]; /* shared with another event */
+}
+
+/* False: this one is left out. ret: how many were, and nobody was told. */
+static bool may_log(const char *event, uint64_t *ret_suppressed)
+{
+	struct rate *r = rate_of(event);
+	const int64_t now = monotonic_ms() / 1000;
+	int64_t second = atomic_load(&r->second);
+
+	*ret_suppressed = 0;
+	if (second != now && atomic_compare_exchange_strong(&r->second, &second, now)) {
+		atomic_store(&r->count, 0);
+		*ret_suppressed = atomic_exchange(&r->suppressed, 0);
+	}
+	if (atomic_fetch_add(&r->count, 1) < LOG_EVENTS_PER_SECOND)
+		return true;
+	atomic_fetch_add(&r->suppressed, *ret_suppressed + 1);
+	log_count_suppressed();
+	return false;
+}
+
+/* ---- lines ---- */
+
+/* Fields that do not fit are left out. */
+static void put_fields(struct line *l, const struct log_field *fields, bool *ret_cut)
+{
+	for (const struct log_field *f = fields; f->name; f++) {
+		size_t before = l->len;
+
+		put_str(l, ",");
+		put_string(l, span_of(f->name));
+		put_str(l, ":");
+		put_value(l, f);
+		if (l->full) {
+			l->len = before;
+			l->full = false;
+			*ret_cut = true;
+		}
+	}
+}
+
+static void compose(struct line *l, enum log_level level, const char *event,
+	const struct log_field *fields, uint64_t suppressed)
+{
+	bool cut = false;
+
+	l->len = 0;
+	l->full = false;
+	put_head(l, level, event);
+	put_fields(l, fields, &cut);
+	/* put() always leaves room for this. */
+	if (suppressed > 0)
+		l->len += (size_t)sprintf(l->text + l->len, ",\"suppressed\":%" PRIu64, suppressed);
+	const char *tail = cut ? ",\"cut\":true}\n" : "}\n";
+	memcpy(l->text + l->len, tail, strlen(tail));
+	l->len += strlen(tail);
 }
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
 	struct line l;
-	bool cut = false;
+	uint64_t suppressed;
 	int saved_errno = errno;
 
-	if ((int)level < atomic_load_explicit(&min_level, memory_order_relaxed))
+	if ((int)level < atomic_load_explicit(&min_level, memory_order_relaxed) ||
+		!may_log(event, &suppressed))
 		return;
-	l.len = 0;
-	l.full = false;
-	put_head(&l, level, event);
-	for (const struct log_field *f = fields; f->name; f++) {
-		size_t before = l.len;
-		put_str(&l, ",");
-		put_string(&l, span_of(f->name));
-		put_str(&l, ":");
-		put_value(&l, f);
-		if (l.full) {
-			l.len = before;
-			l.full = false;
-			cut = true;
-		}
-	}
-	/* put() always leaves room for this. */
-	const char *tail = cut ? ",\"cut\":true}\n" : "}\n";
-	memcpy(l.text + l.len, tail, strlen(tail));
-	write_all(l.text, l.len + strlen(tail));
+	compose(&l, level, event, fields, suppressed);
+	if (!log_queue_add(l.text, l.len))
+		log_write_now(l.text, l.len);
 	errno = saved_errno;
+}
+
+void log_write_at_once(enum log_level level, const char *event, const struct log_field *fields)
+{
+	struct line l;
+
+	compose(&l, level, event, fields, 0);
+	log_write_now(l.text, l.len);
 }
 
 void log_set_level(enum log_level level)

@@ -5,14 +5,20 @@
  *
  * The event name is fixed text in the code (snake_case), so that people can count and alert on it.
  * Fields are facts, never a request body. Strings are cut at LOG_STRING_MAX bytes and written as
- * valid JSON whatever they hold. A line is written with one write(2). Threads: any. Blocks: as long
- * as stderr does.
+ * valid JSON whatever they hold. Threads: any. Blocks: never, where the log has its queue
+ * (log_queue.h), else as long as stderr does.
+ *
+ * What strangers can cause must not flood the log: of one event LOG_EVENTS_PER_SECOND lines a
+ * second are written, and the first line of a later second says how many were left out
+ * ("suppressed":N).
  */
 #pragma once
 
 #include "common/base/util.h"
 
-#define LOG_STRING_MAX 512
+#define LOG_STRING_MAX	      512
+#define LOG_LINE_MAX	      8192
+#define LOG_EVENTS_PER_SECOND 200
 
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
 
@@ -43,6 +49,9 @@ struct log_field {
 
 /* fields ends with an entry whose name is NULL. */
 void log_write(enum log_level level, const char *event, const struct log_field *fields);
+
+/* The same without a limit of rate, straight to stderr. */
+void log_write_at_once(enum log_level level, const char *event, const struct log_field *fields);
 
 /* Lines below the level are not written. Default: info. */
 void log_set_level(enum log_level level);

@@ -10,7 +10,11 @@
 #include <time.h>
 
 #include "common/base/log.h"
+#include "common/base/log_queue.h"
 #include "common/daemon/sd_notify.h"
+
+#define LOG_QUEUE_BYTES ((size_t)1 << 20)
+#define LOG_FLUSH_MS	2000 /* at the end, for whoever reads stderr */
 
 enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -126,13 +130,17 @@ static int run(const struct daemon *d)
 	struct err e;
 
 	block_signals(&signals);
+	if (log_queue_start(LOG_QUEUE_BYTES, &e) != 0)
+		return fail(d, &e, EXIT_FAILED);
 	if (d->start(d->arg, &e) != 0) {
 		d->stop(d->arg);
+		log_queue_stop(LOG_FLUSH_MS);
 		return fail(d, &e, EXIT_FAILED);
 	}
 	serve_until_stopped(d, &signals);
 	d->stop(d->arg);
 	log_info("stopped");
+	log_queue_stop(LOG_FLUSH_MS);
 	return EXIT_FINE;
 }
 

@@ -154,8 +154,10 @@ END_TEST
 static void *write_lines(void *arg)
 {
 	for (int i = 0; i < LINES; i++)
-		log_info("from_thread", LOG_INT("thread", (intptr_t)arg), LOG_INT("i", i),
-			LOG_STR("text", "some text that makes the line longer"));
+		log_write_at_once(LOG_LEVEL_INFO, "from_thread",
+			(const struct log_field[]){LOG_INT("thread", (intptr_t)arg),
+				LOG_INT("i", i),
+				LOG_STR("text", "some text that makes the line longer"), {0}});
 	return NULL;
 }
 
