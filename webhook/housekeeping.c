@@ -15,9 +15,10 @@ static const struct task_spec {
 	struct pg_stmt stmt;
 	unsigned every_rounds;
 } specs[] = {
-	{{.name = "expire_holds", .sql = "SELECT holdpoint.expire_holds()"}, 1},
-	{{.name = "ensure_partitions", .sql = "SELECT holdpoint.ensure_partitions()"}, 60},
-	{{.name = "outbox_prune", .sql = "SELECT holdpoint.outbox_prune()"}, 360},
+	{{.name = "observe_uses", .sql = "SELECT holdpoint.observe_uses()"}, 1},
+	{{.name = "expire_holds", .sql = "SELECT holdpoint.expire_holds()"}, 10},
+	{{.name = "ensure_partitions", .sql = "SELECT holdpoint.ensure_partitions()"}, 600},
+	{{.name = "outbox_prune", .sql = "SELECT holdpoint.outbox_prune()"}, 3600},
 };
 
 struct task {

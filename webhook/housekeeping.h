@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What must be done now and then, by one of the replicas or by each: holds whose time is over are
- * marked so, partitions are made ahead, old notifications forgotten, and the policies in force
- * recorded, again and again until the database has them.
+ * marked so, uses of approvals at /authorize are found in the audit trail, partitions are made
+ * ahead, old notifications forgotten, and the policies in force recorded, again and again until the
+ * database has them.
  */
 #pragma once
 
@@ -12,8 +13,8 @@
 struct guard_watch;
 struct housekeeping;
 
-/* Between two sweeps, and two attempts to record the policies. */
-#define HOUSEKEEPING_ROUND_MS 10000
+/* Between two attempts to record the policies; sweeps come every so many rounds. */
+#define HOUSEKEEPING_ROUND_MS 1000
 
 /* guard: reports once a minute, see guard_watch_report(); NULL: nothing does. */
 int housekeeping_open(struct pg_pool *pool, const char *cluster, const char *instance,

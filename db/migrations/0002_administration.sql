@@ -91,7 +91,13 @@ CREATE TABLE holdpoint.config (
   max_repeats int NOT NULL DEFAULT 5 CHECK (max_repeats BETWEEN 0 AND 1000),
   denial_stands interval NOT NULL DEFAULT '10 minutes'
     CHECK (denial_stands BETWEEN '0' AND '7 days'),
-  max_pending_per_user int NOT NULL DEFAULT 20000 CHECK (max_pending_per_user > 0),
+  max_pending_per_user int NOT NULL DEFAULT 50 CHECK (max_pending_per_user > 0),
+  max_questions_per_user int NOT NULL DEFAULT 20 CHECK (max_questions_per_user > 0),
+  max_denials int NOT NULL DEFAULT 5 CHECK (max_denials > 0),
+  denials_within interval NOT NULL DEFAULT '10 minutes'
+    CHECK (denials_within BETWEEN '0' AND '1 day'),
+  question_window interval NOT NULL DEFAULT '5 minutes'
+    CHECK (question_window BETWEEN '10 seconds' AND '1 day'),
   database_approvals text NOT NULL DEFAULT 'any'
     CHECK (database_approvals IN ('any', 'mapped', 'off')),
   kubernetes_approvals text NOT NULL DEFAULT 'any'
@@ -109,6 +115,14 @@ COMMENT ON COLUMN holdpoint.config.denial_stands IS
   'How long a denied change is answered with that denial before it may be asked for again.';
 COMMENT ON COLUMN holdpoint.config.max_pending_per_user IS
   'Holds one identity of one cluster may have waiting; a further one is denied, not stored.';
+COMMENT ON COLUMN holdpoint.config.max_questions_per_user IS
+  'The same of holds that /authorize was asked about, which somebody else may have asked.';
+COMMENT ON COLUMN holdpoint.config.max_denials IS
+  'An identity that was denied so often within denials_within gets no new holds until that is over.';
+COMMENT ON COLUMN holdpoint.config.denials_within IS 'See max_denials; 0: denials are not counted.';
+COMMENT ON COLUMN holdpoint.config.question_window IS
+  'How long an approval of a Once rule answers yes at /authorize, unless the audit trail shows its '
+  'use before.';
 COMMENT ON COLUMN holdpoint.config.database_approvals IS
   'Who may decide by database login: any approver, only those in approver_identity, or nobody.';
 COMMENT ON COLUMN holdpoint.config.kubernetes_approvals IS

@@ -72,6 +72,9 @@ CREATE TABLE holdpoint.decision (
   enforcement text NOT NULL DEFAULT 'Enforce'
     CHECK (enforcement IN ('Enforce', 'Warn', 'DryRun')),
   allowed boolean NOT NULL,
+  outcome text NOT NULL CHECK (outcome = CASE endpoint
+    WHEN 'authorize' THEN CASE WHEN allowed THEN 'asked: yes' ELSE 'asked: no' END
+    ELSE CASE WHEN allowed THEN 'allowed' ELSE 'denied' END END),
   hold_id bigint,
   dry_run boolean NOT NULL DEFAULT false,
   latency_us int,
@@ -111,7 +114,11 @@ COMMENT ON COLUMN holdpoint.decision.action IS
   'What the rules say: the strongest action that matched.';
 COMMENT ON COLUMN holdpoint.decision.enforcement IS
   'Enforce, or how far the policy was turned down (Warn, DryRun).';
-COMMENT ON COLUMN holdpoint.decision.allowed IS 'What the API server was told.';
+COMMENT ON COLUMN holdpoint.decision.allowed IS
+  'What the API server was told. At /authorize that answers a question, which anybody may have asked '
+  'in this name: whether it was then done, says the audit trail.';
+COMMENT ON COLUMN holdpoint.decision.outcome IS
+  'allowed or denied; at /authorize asked: yes, or asked: no.';
 COMMENT ON COLUMN holdpoint.decision.hold_id IS 'The hold asked or used.';
 COMMENT ON COLUMN holdpoint.decision.dry_run IS 'The request was a dry run.';
 COMMENT ON COLUMN holdpoint.decision.latency_us IS

@@ -91,6 +91,7 @@ CREATE TABLE holdpoint.hold (
   subresource text NOT NULL CHECK (octet_length(subresource) <= 253),
   namespace text NOT NULL CHECK (octet_length(namespace) <= 253),
   name text NOT NULL CHECK (octet_length(name) <= 2048),
+  is_question boolean NOT NULL DEFAULT false,
   -- under which rule, on which terms
   policy text NOT NULL CHECK (octet_length(policy) BETWEEN 1 AND 253),
   rule text NOT NULL CHECK (octet_length(rule) BETWEEN 1 AND 253),
@@ -119,12 +120,13 @@ CREATE TABLE holdpoint.hold (
   only_namespace text,
   only_name text,
   uses int NOT NULL DEFAULT 0,
+  answered int NOT NULL DEFAULT 0,
   repeats int NOT NULL DEFAULT 0,
   ended_at timestamptz,
   decided_by text,
   decided_reason text,
   PRIMARY KEY (cluster, id),
-  CHECK (grant_kind = 'Window' OR (max_uses IS NULL AND window_length IS NULL)),
+  CHECK (grant_kind = 'Window' OR is_question OR (max_uses IS NULL AND window_length IS NULL)),
   CHECK (max_uses IS NULL OR uses <= max_uses),
   CHECK ((ended_at IS NULL) = (state IN ('pending', 'approved'))),
   CHECK (cardinality(rule_approvals) IS NOT DISTINCT FROM jsonb_array_length(rules))
@@ -139,6 +141,9 @@ CREATE UNIQUE INDEX hold_live ON holdpoint.hold (cluster, fingerprint) WHERE end
 CREATE INDEX hold_open_window ON holdpoint.hold (cluster, username, policy, rule)
   WHERE state = 'approved' AND grant_kind = 'Window';
 CREATE INDEX hold_waiting ON holdpoint.hold (cluster, username) WHERE state = 'pending';
+CREATE INDEX hold_denied ON holdpoint.hold (cluster, username, ended_at) WHERE state = 'denied';
+CREATE INDEX hold_open_question ON holdpoint.hold (ended_at, cluster)
+  WHERE is_question AND state IN ('approved', 'used');
 CREATE INDEX hold_expiring ON holdpoint.hold (expires_at)
   WHERE ended_at IS NULL AND expires_at IS NOT NULL;
 CREATE INDEX hold_by_user ON holdpoint.hold (cluster, username, id);
@@ -160,6 +165,9 @@ COMMENT ON COLUMN holdpoint.hold.resource IS 'Resource, plural; empty for a non-
 COMMENT ON COLUMN holdpoint.hold.subresource IS 'Subresource, or empty.';
 COMMENT ON COLUMN holdpoint.hold.namespace IS 'Namespace, or empty.';
 COMMENT ON COLUMN holdpoint.hold.name IS 'Name of the object, or the non-resource path.';
+COMMENT ON COLUMN holdpoint.hold.is_question IS
+  'Made by /authorize: somebody asked whether the requester may. Who asked is not known, and what '
+  'was then done says the audit trail.';
 COMMENT ON COLUMN holdpoint.hold.policy IS 'Policy of the rule.';
 COMMENT ON COLUMN holdpoint.hold.rule IS 'Rule that holds it; of several the one that asks for most.';
 COMMENT ON COLUMN holdpoint.hold.rules IS
@@ -192,7 +200,10 @@ COMMENT ON COLUMN holdpoint.hold.approved_at IS 'When the last needed approval c
 COMMENT ON COLUMN holdpoint.hold.only_namespace IS
   'An approver narrowed a Window to this namespace.';
 COMMENT ON COLUMN holdpoint.hold.only_name IS 'An approver narrowed a Window to this name.';
-COMMENT ON COLUMN holdpoint.hold.uses IS 'How many changes it let through, repeats not counted.';
+COMMENT ON COLUMN holdpoint.hold.uses IS
+  'How many changes it let through, repeats not counted; of a question, as the audit trail shows.';
+COMMENT ON COLUMN holdpoint.hold.answered IS
+  'Of a question: how often it was answered yes; twice at one moment may count as one.';
 COMMENT ON COLUMN holdpoint.hold.repeats IS
   'How often the change that it let through last has repeated itself; see config.max_repeats.';
 COMMENT ON COLUMN holdpoint.hold.ended_at IS
@@ -356,7 +367,8 @@ CREATE TRIGGER hold_guard BEFORE UPDATE ON holdpoint.hold
   FOR EACH ROW EXECUTE FUNCTION holdpoint.hold_guard();
 -- What was asked for never changes: no statement may even name these columns.
 CREATE TRIGGER refuse_change BEFORE UPDATE OF cluster, id, fingerprint, username, groups, operation,
-  api_group, api_version, resource, subresource, namespace, name, policy, rule, rules, policy_digest,
+  api_group, api_version, resource, subresource, namespace, name, is_question, policy, rule, rules,
+  policy_digest,
   message, approvers, min_approvals, require_reason, grant_kind, window_length, change,
   change_cut, created_at, request_uid ON holdpoint.hold
   FOR EACH ROW EXECUTE FUNCTION holdpoint.refuse_change();
@@ -443,6 +455,7 @@ CREATE VIEW holdpoint.holds WITH (security_invoker = true) AS
     h.api_version,
     h.namespace,
     h.name,
+    h.is_question,
     h.policy,
     h.rule,
     holdpoint.hold_rule_names(h) AS rule_names,
@@ -458,6 +471,7 @@ CREATE VIEW holdpoint.holds WITH (security_invoker = true) AS
     h.window_length,
     h.max_uses,
     h.uses,
+    h.answered,
     h.repeats,
     h.only_namespace,
     h.only_name,

@@ -7,7 +7,10 @@
 --      the API server may ask again for one request, and no more),
 --   3. an approved Window that covers the request,
 --   4. a denial that still stands,
--- and otherwise makes a new hold. Races are settled by the row lock of 1 and 3 and by the unique
+-- and otherwise makes a new hold, unless the identity has too many (hold_limit). Questions, which
+-- /authorize is asked, are answered from 1 and 3 and use nothing up: see observe_uses().
+--
+-- Races are settled by the row lock of 1 and 3 and by the unique
 -- index hold_live; whoever loses one starts over and finds what the winner left.
 --
 -- Nobody waits for a person's transaction. A pending hold that somebody has in hand (an approval that
@@ -39,7 +42,7 @@ CREATE TYPE holdpoint.hold_answer AS (
   approver_names text
 );
 COMMENT ON TYPE holdpoint.hold_answer IS
-  'verdict: allow, held, denied, or limit (too many holds wait; hold_id is null).';
+  'verdict: allow, held, denied, or limit or paused: no new hold, decided_reason says why.';
 
 CREATE FUNCTION holdpoint.hold_answer_of(p_verdict text, h holdpoint.hold,
   is_new boolean DEFAULT false, is_repeat boolean DEFAULT false)
@@ -58,7 +61,7 @@ BEGIN ATOMIC
   SELECT jsonb_build_object('hold', h.id, 'cluster', h.cluster, 'state', h.state,
     'requester', h.username, 'operation', h.operation,
     'resource', holdpoint.resource_name(h.api_group, h.resource, h.subresource),
-    'namespace', h.namespace, 'name', h.name, 'policy', h.policy, 'rule', h.rule,
+    'namespace', h.namespace, 'name', h.name, 'isQuestion', h.is_question, 'policy', h.policy, 'rule', h.rule,
     'rules', holdpoint.hold_rule_names(h),
     'message', h.message, 'approvers', to_jsonb(h.approvers),
     'approverNames', holdpoint.hold_approver_names(h),
@@ -160,14 +163,16 @@ COMMENT ON FUNCTION holdpoint.expire_holds(int) IS
   'Sweep: writes down the expiry of up to p_limit holds whose time is over; returns how many.';
 
 -- One more attempt on a hold that stays as it is; not counted when somebody has the hold in hand.
-CREATE FUNCTION holdpoint.hold_count_attempt(h holdpoint.hold) RETURNS holdpoint.hold
+CREATE FUNCTION holdpoint.hold_count_attempt(h holdpoint.hold, p_answered int DEFAULT 0)
+RETURNS holdpoint.hold
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
   found_hold holdpoint.hold;
 BEGIN
   UPDATE holdpoint.hold o
-  SET attempts = o.attempts + 1, last_attempt_at = clock_timestamp()
+  SET attempts = o.attempts + 1, last_attempt_at = clock_timestamp(),
+    answered = o.answered + p_answered
   WHERE o.cluster = h.cluster AND o.id = (SELECT i.id FROM holdpoint.hold i
     WHERE i.cluster = h.cluster AND i.id = h.id FOR NO KEY UPDATE SKIP LOCKED)
   RETURNING o.*
@@ -209,8 +214,8 @@ BEGIN ATOMIC
     AND (h.only_name IS NULL OR h.only_name = want.name);
 END;
 
--- The live hold of this change, locked; but for one that is pending in somebody else's hands, about
--- which nothing is to be done here.
+-- The live hold of this change, locked; but for one in somebody else's hands about which nothing is to
+-- be done here: a pending one, or one that a question does not use up.
 CREATE FUNCTION holdpoint.hold_find_live(want holdpoint.hold) RETURNS holdpoint.hold
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
@@ -227,8 +232,9 @@ BEGIN
   SELECT * INTO found_hold FROM holdpoint.hold h
   WHERE h.cluster = want.cluster AND h.fingerprint = want.fingerprint
     AND h.ended_at IS NULL;
-  IF NOT FOUND OR holdpoint.hold_state(found_hold, clock_timestamp()) = 'pending'
-    AND holdpoint.hold_same_terms(found_hold, want) THEN
+  IF NOT FOUND OR holdpoint.hold_same_terms(found_hold, want)
+    AND (want.is_question AND found_hold.expires_at > clock_timestamp()
+      OR holdpoint.hold_state(found_hold, clock_timestamp()) = 'pending') THEN
     RETURN found_hold;
   END IF;
   SELECT * INTO found_hold FROM holdpoint.hold h
@@ -294,6 +300,26 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION holdpoint.hold_see_window(want holdpoint.hold) RETURNS holdpoint.hold
+LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+DECLARE
+  found_hold holdpoint.hold;
+BEGIN
+  SELECT * INTO found_hold FROM holdpoint.hold h
+  WHERE h.cluster = want.cluster AND h.username = want.username
+    AND h.policy = want.policy AND h.rule = want.rule
+    AND h.state = 'approved' AND h.grant_kind = 'Window' AND h.is_question = want.is_question
+    AND h.api_group = want.api_group AND h.resource = want.resource
+    AND h.subresource = want.subresource
+    AND h.expires_at > clock_timestamp()
+    AND holdpoint.hold_same_terms(h, want) AND holdpoint.hold_covers(h, want)
+  ORDER BY h.id LIMIT 1;
+  RETURN found_hold;
+END
+$$;
+
+-- The same, locked.
 CREATE FUNCTION holdpoint.hold_find_window(want holdpoint.hold) RETURNS holdpoint.hold
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
@@ -303,7 +329,7 @@ BEGIN
   SELECT * INTO found_hold FROM holdpoint.hold h
   WHERE h.cluster = want.cluster AND h.username = want.username
     AND h.policy = want.policy AND h.rule = want.rule
-    AND h.state = 'approved' AND h.grant_kind = 'Window'
+    AND h.state = 'approved' AND h.grant_kind = 'Window' AND h.is_question = want.is_question
     AND h.api_group = want.api_group AND h.resource = want.resource
     AND h.subresource = want.subresource
     AND h.expires_at > clock_timestamp()
@@ -311,6 +337,23 @@ BEGIN
   ORDER BY h.id LIMIT 1
   FOR NO KEY UPDATE;
   RETURN found_hold;
+END
+$$;
+
+-- Whether the answer to a question is yes: `h`, its own hold, or an open Window. A question uses
+-- nothing up, whoever asks it and however often: uses are what the audit trail shows.
+CREATE FUNCTION holdpoint.hold_answering(h holdpoint.hold, want holdpoint.hold)
+RETURNS holdpoint.hold
+LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+BEGIN
+  IF h.state = 'approved' AND holdpoint.hold_covers(h, want) THEN
+    RETURN h;
+  END IF;
+  IF want.grant_kind = 'Window' THEN
+    RETURN holdpoint.hold_see_window(want);
+  END IF;
+  RETURN NULL;
 END
 $$;
 
@@ -386,13 +429,13 @@ BEGIN
   INSERT INTO holdpoint.hold (cluster, fingerprint, username, groups, operation, api_group,
     api_version, resource, subresource, namespace, name, policy, rule, rules, policy_digest,
     message, approvers, min_approvals, require_reason, grant_kind, window_length,
-    max_uses, change, change_cut, expires_at, request_uid, rule_approvals)
+    max_uses, change, change_cut, expires_at, request_uid, rule_approvals, is_question)
   VALUES (want.cluster, want.fingerprint, want.username, want.groups, want.operation,
     want.api_group, want.api_version, want.resource, want.subresource, want.namespace,
     want.name, want.policy, want.rule, want.rules, want.policy_digest, want.message, want.approvers,
     want.min_approvals, want.require_reason, want.grant_kind, want.window_length,
     want.max_uses, want.change, want.change_cut, want.expires_at, want.request_uid,
-    want.rule_approvals)
+    want.rule_approvals, want.is_question)
   ON CONFLICT (cluster, fingerprint) WHERE ended_at IS NULL DO NOTHING
   RETURNING * INTO h;
   IF NOT FOUND THEN
@@ -406,19 +449,39 @@ BEGIN
 END
 $$;
 
--- Whether this identity has as many holds waiting as it may.
-CREATE FUNCTION holdpoint.hold_limit_reached(want holdpoint.hold) RETURNS boolean
+-- Why this identity gets no new hold now: too many of its holds wait, or people have denied it again
+-- and again. Null: it gets one. What /authorize was asked is counted apart: whoever may ask it can ask
+-- in anybody's name, and must not keep them from what they ask for themselves.
+CREATE FUNCTION holdpoint.hold_limit(want holdpoint.hold) RETURNS holdpoint.hold_answer
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
-  reached boolean;
+  c holdpoint.config := (SELECT c FROM holdpoint.config c);
+  most int := CASE WHEN want.is_question THEN c.max_questions_per_user
+    ELSE c.max_pending_per_user END;
+  since timestamptz := clock_timestamp() - c.denials_within;
+  no holdpoint.hold_answer;
 BEGIN
-  SELECT count(*) >= (SELECT c.max_pending_per_user FROM holdpoint.config c) INTO reached
-  FROM (SELECT FROM holdpoint.hold h
-    WHERE h.cluster = want.cluster AND h.username = want.username
-      AND h.state = 'pending'
-    LIMIT (SELECT c.max_pending_per_user FROM holdpoint.config c)) AS waiting;
-  RETURN reached;
+  no.expires_at := (SELECT h.ended_at + c.denials_within FROM holdpoint.hold h
+    WHERE h.cluster = want.cluster AND h.username = want.username AND h.state = 'denied'
+      AND h.is_question = want.is_question
+      AND h.ended_at > since
+    ORDER BY h.ended_at DESC OFFSET c.max_denials - 1 LIMIT 1);
+  IF no.expires_at IS NOT NULL THEN
+    no.verdict := 'paused';
+    no.decided_reason := format('%s holds of this identity were denied within %s', c.max_denials,
+      c.denials_within);
+    RETURN no;
+  END IF;
+  IF (SELECT count(*) FROM (SELECT FROM holdpoint.hold h
+      WHERE h.cluster = want.cluster AND h.username = want.username AND h.state = 'pending'
+        AND h.is_question = want.is_question AND h.expires_at > clock_timestamp()
+      LIMIT most) AS waiting) < most THEN
+    RETURN NULL;
+  END IF;
+  no.verdict := 'limit';
+  no.decided_reason := format('%s holds of this identity wait already, and no more may', most);
+  RETURN no;
 END
 $$;
 
@@ -446,6 +509,7 @@ BEGIN
     AND o.api_group = want.api_group AND o.resource = want.resource
     AND o.subresource = want.subresource AND o.expires_at > clock_timestamp()
     AND holdpoint.hold_same_terms(o, want) AND holdpoint.hold_covers(o, want)
+    AND o.is_question = want.is_question
   ORDER BY o.id LIMIT 1;
   IF FOUND THEN
     RETURN holdpoint.hold_answer_of('allow', w);
@@ -508,6 +572,7 @@ AS $$
 DECLARE
   h holdpoint.hold := holdpoint.hold_find_live(want);
   other holdpoint.hold;
+  no holdpoint.hold_answer;
 BEGIN
   IF h.id IS NOT NULL AND h.expires_at <= clock_timestamp() THEN
     h := holdpoint.hold_expire(h);
@@ -515,14 +580,21 @@ BEGIN
     h := holdpoint.hold_supersede(h);
   END IF;
 
-  other := holdpoint.hold_repeat(want, p_max_repeats);
+  IF want.is_question THEN
+    other := holdpoint.hold_answering(h, want);
+    IF other.id IS NOT NULL THEN
+      RETURN holdpoint.hold_answer_of('allow', holdpoint.hold_count_attempt(other, 1));
+    END IF;
+  ELSE
+    other := holdpoint.hold_repeat(want, p_max_repeats);
+  END IF;
   IF other.id IS NOT NULL THEN
     RETURN holdpoint.hold_answer_of('allow', other, is_repeat => true);
   END IF;
-  IF h.state = 'approved' AND holdpoint.hold_covers(h, want) THEN
+  IF h.state = 'approved' AND NOT want.is_question AND holdpoint.hold_covers(h, want) THEN
     RETURN holdpoint.hold_answer_of('allow', holdpoint.hold_use(h, want));
   END IF;
-  IF want.grant_kind = 'Window' THEN
+  IF want.grant_kind = 'Window' AND NOT want.is_question THEN
     other := holdpoint.hold_find_window(want);
     IF other.id IS NOT NULL THEN
       RETURN holdpoint.hold_answer_of('allow', holdpoint.hold_use(other, want));
@@ -538,8 +610,9 @@ BEGIN
   IF other.id IS NOT NULL THEN
     RETURN holdpoint.hold_answer_of('denied', holdpoint.hold_count_attempt(other));
   END IF;
-  IF holdpoint.hold_limit_reached(want) THEN
-    RETURN holdpoint.hold_answer_of('limit', NULL);
+  no := holdpoint.hold_limit(want);
+  IF no.verdict IS NOT NULL THEN
+    RETURN no;
   END IF;
   h := holdpoint.hold_insert(want);
   IF h.id IS NULL THEN
@@ -585,7 +658,7 @@ CREATE FUNCTION holdpoint.hold_find_or_create(
   p_approvers text[], p_min_approvals int, p_require_reason boolean, p_expires interval,
   p_grant text, p_window interval, p_max_uses int,
   p_dry_run boolean, p_request_uid text, p_max_repeats int DEFAULT NULL,
-  p_rules jsonb DEFAULT NULL)
+  p_rules jsonb DEFAULT NULL, p_is_question boolean DEFAULT false)
 RETURNS holdpoint.hold_answer
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, holdpoint, pg_temp SET lock_timeout = '100ms'
@@ -625,7 +698,11 @@ BEGIN
   IF want.grant_kind = 'Window' THEN
     want.window_length := p_window;
     want.max_uses := p_max_uses;
+  ELSIF p_is_question THEN
+    want.window_length := (SELECT c.question_window FROM holdpoint.config c);
+    want.max_uses := 1;
   END IF;
+  want.is_question := coalesce(p_is_question, false);
   want.request_uid := coalesce(left(p_request_uid, 63), '');
 
   IF jsonb_array_length(p_rules) > 1 THEN
@@ -651,7 +728,8 @@ END
 $$;
 COMMENT ON FUNCTION holdpoint.hold_find_or_create IS
   'Answers one request that a Hold rule selects: '
-  'allow (and use), held (made or found), denied, limit. '
+  'allow (and use), held (made or found), denied, limit, paused. '
+  'p_is_question: /authorize asks; no answer uses an approval up. '
   'p_max_repeats: fewer repeats than config.max_repeats, for what takes effect each time. '
   'p_rules: when several rules hold it, all of them, as in hold.rules.';
 

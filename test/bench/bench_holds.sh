@@ -54,7 +54,10 @@ sql "INSERT INTO holdpoint.hold (cluster, fingerprint, state, username, groups, 
 sql 'VACUUM (ANALYZE) holdpoint.hold'
 sql CHECKPOINT
 
+# All by one identity.
+sql "UPDATE holdpoint.config SET max_pending_per_user = $((2 * waiting + 1000))"
 webhook_start test/bench/policies/holds.yaml -- --max-suspended=$((waiting + 100)) \
+  --database-queue=$((2 * waiting + 1000)) \
   --max-connections=$((waiting + 1000))
 note_ "...    $waiting requests come to wait"
 jq -c '.request.uid = "w-@N@" | .request.name = "w-@N@" | .request.userInfo = {username: "agent",

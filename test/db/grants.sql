@@ -5,8 +5,8 @@ SELECT hold_id AS h FROM t.ask() \gset
 SELECT holdpoint.approve(:h) \g /dev/null
 UPDATE holdpoint.config SET denial_stands = '5 minutes';
 SELECT t.expect('ok', 'wh',
-  $$INSERT INTO holdpoint.decision (cluster, decision_id, time, endpoint, username, operation, action, allowed)
-  VALUES ('c1', gen_random_uuid(), now(), 'validate', 'agent', 'DELETE', 'Hold', false)$$);
+  $$INSERT INTO holdpoint.decision (cluster, decision_id, time, endpoint, username, operation, action, allowed, outcome)
+  VALUES ('c1', gen_random_uuid(), now(), 'validate', 'agent', 'DELETE', 'Hold', false, 'denied')$$);
 SELECT t.expect('ok', 'wh',
   $$SELECT holdpoint.policy_loaded('c1', sha256('p'), 'kind: GuardrailPolicy', 'pod-1')$$);
 SELECT t.answer('sink',

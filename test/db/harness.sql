@@ -80,7 +80,8 @@ BEGIN
     p_expires => (a->>'expires')::interval, p_grant => a->>'grant',
     p_window => (a->>'window')::interval, p_max_uses => (a->>'max_uses')::int,
     p_dry_run => (a->>'dry_run')::boolean, p_request_uid => a->>'uid',
-    p_max_repeats => (a->>'max_repeats')::int, p_rules => nullif(a->'rules', 'null'));
+    p_max_repeats => (a->>'max_repeats')::int, p_rules => nullif(a->'rules', 'null'),
+    p_is_question => (a->>'question')::boolean);
   PERFORM set_config('session_authorization', 'postgres', true);
   RETURN NEXT answer;
 END

@@ -11,9 +11,9 @@ INSERT INTO holdpoint.audit_batch (cluster, source, sha256, first_seq, events, q
   size_bytes, recorded_at)
 SELECT cluster, 's', sha256(seq::text::bytea), seq, 1, 0, 1, recorded_at FROM holdpoint.audit_event;
 INSERT INTO holdpoint.decision (cluster, recorded_at, decision_id, time, endpoint, username,
-  operation, action, allowed)
+  operation, action, allowed, outcome)
 VALUES ('c1', now() - interval '400 days', gen_random_uuid(), now(), 'validate', 'agent', 'DELETE',
-  'Deny', false);
+  'Deny', false, 'denied');
 SELECT holdpoint.ensure_partitions(1) \g /dev/null
 
 SELECT t.is('0', count(*)::text, 'nothing is 401 days old')

@@ -10,7 +10,7 @@
 #include "support/run_tests.h"
 #include "webhook/housekeeping.h"
 
-#define ROUND_MS 100
+#define ROUND_MS 20
 
 static _Atomic long wall_offset_s;
 
@@ -26,6 +26,8 @@ time_t time(time_t *ret)
 
 static const char schema[] =
 	"CREATE SCHEMA holdpoint;"
+	"CREATE SEQUENCE observed; CREATE FUNCTION holdpoint.observe_uses() RETURNS bigint "
+	"LANGUAGE sql AS $$SELECT nextval('observed')$$;"
 	"CREATE SEQUENCE expired; CREATE SEQUENCE partitions; CREATE SEQUENCE pruned;"
 	"CREATE FUNCTION holdpoint.expire_holds() RETURNS bigint LANGUAGE sql AS "
 	"$$SELECT nextval('expired')$$;"
@@ -94,6 +96,7 @@ START_TEST(housekeeping__goes_on_when_the_clock_is_set_back)
 	set = load_library();
 	housekeeping_policy_loaded(set, h);
 	policy_set_unref(set);
+	wait_for("observed", 3);
 	wait_for("expired", 2);
 	atomic_store(&wall_offset_s, -3600);
 	wait_for("expired", count_of("expired") + 3);

@@ -43,6 +43,7 @@ matches 'was denied by .*alice' "$(field .response.status.message "$work/b")" "t
 matches 'Reason given: no\?\[2J To approve: anything' "$(field .response.status.message "$work/b")" \
   "the reason, on one line and without controls"
 
+sql "UPDATE holdpoint.config SET max_pending_per_user = 1000"
 say "- many wait: some are approved, the others' clients leave, and the daemon stops"
 jq -c '.request.uid = "w-@N@" | .request.name = "w-@N@" | .request.oldObject.metadata |= (.name = "w-@N@"
   | .uid = "uid-@N@")' "test/fixtures/admission/$pod" >"$work/waits.json"

@@ -15,14 +15,14 @@ static void teardown(void)
 	buf_free(&out);
 }
 
-enum { COLUMNS = 27 };
+enum { COLUMNS = 28 };
 
 /* In the order of decision_row_copy_sql. */
 static const char *const names[COLUMNS] = {"recorded_at", "cluster", "decision_id", "time",
 	"instance", "endpoint", "request_uid", "username", "groups", "operation", "api_group",
 	"api_version", "resource", "subresource", "namespace", "name", "policy", "rule", "rules",
-	"policy_digest", "action", "enforcement", "allowed", "hold_id", "dry_run", "latency_us",
-	"message"};
+	"policy_digest", "action", "enforcement", "allowed", "outcome", "hold_id", "dry_run",
+	"latency_us", "message"};
 
 static const struct policy_rule_info deletes = {"agents", "deletes", POLICY_HOLD, POLICY_ENFORCE,
 					     NULL},
@@ -83,6 +83,10 @@ static const struct {
 	{"enforcement", "DryRun", {0}, {0}, &dry_run},
 	{"allowed", "f", {0}, {0}, &no_rule},
 	{"allowed", "t", {0}, {.allowed = true}, &no_rule},
+	{"outcome", "denied", {0}, {.endpoint = "validate"}, &no_rule},
+	{"outcome", "allowed", {0}, {.endpoint = "mutate", .allowed = true}, &no_rule},
+	{"outcome", "asked: no", {0}, {.endpoint = "authorize"}, &no_rule},
+	{"outcome", "asked: yes", {0}, {.endpoint = "authorize", .allowed = true}, &no_rule},
 	{"hold_id", "\\N", {0}, {0}, &hold},
 	{"hold_id", "42", {0}, {.hold_id = 42}, &hold},
 	{"dry_run", "t", {.dry_run = true}, {0}, &no_rule},
@@ -119,7 +123,8 @@ START_TEST(decision_row__column)
 	struct decision_record r = cases[_i].record;
 
 	r.decision_id = "id";
-	r.endpoint = "validate";
+	if (!r.endpoint)
+		r.endpoint = "validate";
 	r.request = &cases[_i].request;
 	r.decision = cases[_i].decision;
 	buf_reset(&out);

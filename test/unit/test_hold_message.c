@@ -102,10 +102,20 @@ static const struct {
 		"hold=42 approvers=sre rule=agents/deletes ", RULE_DELETES, false,
 		{.kind = HOLD_DENIED, .id = 42, .state = {"approved", 8}}},
 	{403, "Forbidden", "HoldLimit", false,
-		"too many holds of this identity wait already\n" REASON
-		"Held by rule agents/deletes. Have some of them approved, denied or withdrawn "
-		"first (`holdpoint holds`).",
-		"approvers=sre rule=agents/deletes ", RULE_DELETES, false, {.kind = HOLD_LIMIT}},
+		"too many holds: 50 holds of this identity wait already\n" REASON
+		"Held by rule agents/deletes. Nothing was stored: have some of them approved, "
+		"denied or withdrawn first (`kubectl holdpoint list`).",
+		"approvers=sre rule=agents/deletes ", RULE_DELETES, false,
+		{.kind = HOLD_LIMIT, .reason = {"50 holds of this identity wait already", 38}}},
+	{403, "Forbidden", "HoldLimit", false,
+		"not now: 5 holds were denied\n" REASON
+		"Held by rule agents/deletes. Nothing was stored: new holds are made again from "
+		"2026-01-02T03:04:05Z on. Do not try other ways; ask the people who denied.",
+		"approvers=sre expires=2026-01-02T03:04:05Z rule=agents/deletes ", RULE_DELETES,
+		false,
+		{.kind = HOLD_PAUSED,
+			.reason = {"5 holds were denied", 19},
+			.expires = "2026-01-02T03:04:05Z"}},
 	{429, "TooManyRequests", "HoldBusy", true,
 		"the hold of this request is being decided on, or used, at this moment\n" REASON
 		"Held by rule agents/deletes. Nothing was changed; repeat the request later.",

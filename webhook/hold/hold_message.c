@@ -164,7 +164,10 @@ static struct span unanswered_text(struct words *w)
 {
 	switch (w->v->kind) {
 	case HOLD_LIMIT:
-		buf_add_str(&w->b, "too many holds of this identity wait already\n");
+		buf_printf(&w->b, "too many holds: %.*s\n", SPAN_FMT(w->v->reason));
+		break;
+	case HOLD_PAUSED:
+		buf_printf(&w->b, "not now: %.*s\n", SPAN_FMT(w->v->reason));
 		break;
 	case HOLD_IN_HAND:
 		buf_add_str(&w->b, "the hold of this request is being decided on, or used, at this "
@@ -187,8 +190,13 @@ static struct span unanswered_text(struct words *w)
 	buf_add_str(&w->b, "\nHeld by ");
 	put_rules(w);
 	if (w->v->kind == HOLD_LIMIT)
-		buf_add_str(&w->b, ". Have some of them approved, denied or withdrawn first "
-				   "(`holdpoint holds`).");
+		buf_add_str(&w->b, ". Nothing was stored: have some of them approved, denied or "
+				   "withdrawn first (`kubectl holdpoint list`).");
+	else if (w->v->kind == HOLD_PAUSED)
+		buf_printf(&w->b,
+			". Nothing was stored: new holds are made again from %s on. Do not try "
+			"other ways; ask the people who denied.",
+			w->v->expires);
 	else
 		buf_add_str(&w->b, ". Nothing was changed; repeat the request later.");
 	return finish(w);
@@ -261,6 +269,7 @@ static struct hold_message unanswered(struct words *w)
 
 	switch (w->v->kind) {
 	case HOLD_LIMIT:
+	case HOLD_PAUSED:
 		return (struct hold_message){
 			.code = 403, .reason = "Forbidden", .cause = "HoldLimit", .text = text};
 	case HOLD_IN_HAND:

@@ -195,7 +195,8 @@ static struct span yes_or_no(bool b)
 	ARG(25, p_dry_run, true, yes_or_no(r->dry_run))                                            \
 	ARG(26, p_request_uid, true, q->uid.ptr ? q->uid : SPAN(""))                               \
 	ARG(27, p_max_repeats, false, q->max_repeats)                                              \
-	ARG(28, p_rules, q->rule_count > 1, q->rules)
+	ARG(28, p_rules, q->rule_count > 1, q->rules)                                              \
+	ARG(29, p_is_question, true, yes_or_no(request_is_access(r)))
 
 #define NAME_FIRST(number, name, must, value) #name " => $" #number
 #define NAME_NEXT(number, name, must, value)  ", " #name " => $" #number

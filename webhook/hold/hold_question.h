@@ -10,7 +10,7 @@
 #include "common/pg/pg_pool.h"
 #include "policy/policy.h"
 
-#define HOLD_QUESTION_PARAMS 28
+#define HOLD_QUESTION_PARAMS 29
 
 struct hold_question {
 	const struct policy_request *request;

@@ -27,7 +27,7 @@ static enum hold_verdict_kind kind_of(const char *name)
 		const char *name;
 		enum hold_verdict_kind kind;
 	} kinds[] = {{"allow", HOLD_ALLOW}, {"held", HOLD_HELD}, {"denied", HOLD_DENIED},
-		{"limit", HOLD_LIMIT}};
+		{"limit", HOLD_LIMIT}, {"paused", HOLD_PAUSED}};
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		if (strcmp(name, kinds[i].name) == 0)

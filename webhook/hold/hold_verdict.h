@@ -15,6 +15,7 @@ enum hold_verdict_kind {
 	HOLD_HELD,
 	HOLD_DENIED,
 	HOLD_LIMIT,	  /* the requester has too many holds waiting */
+	HOLD_PAUSED,	  /* people have denied the requester too often: not now */
 	HOLD_IN_HAND,	  /* somebody decides on it, or uses it, at this moment */
 	HOLD_RATE,	  /* too many new holds from callers whom nobody verifies */
 	HOLD_BUSY,	  /* no room to wait for the database */
