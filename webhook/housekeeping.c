@@ -18,7 +18,9 @@ static const struct task_spec {
 	{{.name = "observe_uses", .sql = "SELECT holdpoint.observe_uses()"}, 1},
 	{{.name = "expire_holds", .sql = "SELECT holdpoint.expire_holds()"}, 10},
 	{{.name = "ensure_partitions", .sql = "SELECT holdpoint.ensure_partitions()"}, 600},
-	{{.name = "outbox_prune", .sql = "SELECT holdpoint.outbox_prune()"}, 3600},
+	{{.name = "outbox_prune",
+		 .sql = "SELECT holdpoint.outbox_prune(), holdpoint.outbox_forget_told()"},
+		3600},
 };
 
 struct task {

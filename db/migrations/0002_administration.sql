@@ -96,6 +96,8 @@ CREATE TABLE holdpoint.config (
   max_denials int NOT NULL DEFAULT 5 CHECK (max_denials > 0),
   denials_within interval NOT NULL DEFAULT '10 minutes'
     CHECK (denials_within BETWEEN '0' AND '1 day'),
+  notify_interval interval NOT NULL DEFAULT '1 minute'
+    CHECK (notify_interval BETWEEN '0' AND '1 day'),
   question_window interval NOT NULL DEFAULT '5 minutes'
     CHECK (question_window BETWEEN '10 seconds' AND '1 day'),
   database_approvals text NOT NULL DEFAULT 'any'
@@ -120,6 +122,9 @@ COMMENT ON COLUMN holdpoint.config.max_questions_per_user IS
 COMMENT ON COLUMN holdpoint.config.max_denials IS
   'An identity that was denied so often within denials_within gets no new holds until that is over.';
 COMMENT ON COLUMN holdpoint.config.denials_within IS 'See max_denials; 0: denials are not counted.';
+COMMENT ON COLUMN holdpoint.config.notify_interval IS
+  'Of holds that one identity makes, lets expire or withdraws, the first is announced at once, and '
+  'all others of this time in one notification at its end; 0: each by itself.';
 COMMENT ON COLUMN holdpoint.config.question_window IS
   'How long an approval of a Once rule answers yes at /authorize, unless the audit trail shows its '
   'use before.';

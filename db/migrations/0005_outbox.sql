@@ -4,6 +4,10 @@
 -- FOR UPDATE SKIP LOCKED under a lease: a worker that dies leaves its claims to the others once
 -- the lease is over, and only then can a target hear of one event twice.
 --
+-- What an identity can make happen as often as it likes (holds that it asks for, lets expire, takes
+-- back) is told of once at once, and then in one summary an interval: people who are told of
+-- everything hear nothing. What is held back is kept row by row, which no two transactions wait for.
+--
 -- Targets are named in a file of the webhook, with their secrets; here only their names are known.
 
 SET LOCAL ROLE holdpoint_owner;
@@ -32,8 +36,9 @@ CREATE TABLE holdpoint.outbox (
 COMMENT ON TABLE holdpoint.outbox IS 'Events to notify of. Pruned by outbox_prune.';
 COMMENT ON COLUMN holdpoint.outbox.cluster IS 'The cluster of the hold.';
 COMMENT ON COLUMN holdpoint.outbox.id IS 'Number of the event; the webhook-id of its messages.';
-COMMENT ON COLUMN holdpoint.outbox.event IS 'hold.<state the hold came to>.';
-COMMENT ON COLUMN holdpoint.outbox.hold_id IS 'The hold.';
+COMMENT ON COLUMN holdpoint.outbox.event IS
+  'hold.<state the hold came to>; holds.<state> of several.';
+COMMENT ON COLUMN holdpoint.outbox.hold_id IS 'The hold; of several the newest.';
 COMMENT ON COLUMN holdpoint.outbox.created_at IS 'When it happened.';
 COMMENT ON COLUMN holdpoint.outbox.payload IS
   'JSON: the hold as it was then, without the change itself.';
@@ -92,6 +97,61 @@ AS $$
   INSERT INTO holdpoint.outbox_delivery (cluster, outbox_id, target)
   SELECT p_cluster, event.id, t.target
   FROM event, holdpoint.outbox_target t WHERE t.cluster = p_cluster;
+$$;
+
+CREATE TABLE holdpoint.outbox_told (
+  cluster text NOT NULL,
+  event text NOT NULL,
+  username text NOT NULL,
+  at timestamptz NOT NULL,
+  PRIMARY KEY (cluster, event, username)
+) WITH (fillfactor = 70);
+COMMENT ON TABLE holdpoint.outbox_told IS 'When an identity was last the subject of a notification.';
+COMMENT ON COLUMN holdpoint.outbox_told.cluster IS 'The cluster.';
+COMMENT ON COLUMN holdpoint.outbox_told.event IS 'hold.<state>.';
+COMMENT ON COLUMN holdpoint.outbox_told.username IS 'The requester.';
+COMMENT ON COLUMN holdpoint.outbox_told.at IS 'When.';
+
+CREATE TABLE holdpoint.outbox_held_back (
+  cluster text NOT NULL,
+  event text NOT NULL,
+  username text NOT NULL,
+  hold_id bigint NOT NULL,
+  PRIMARY KEY (cluster, event, username, hold_id)
+);
+COMMENT ON TABLE holdpoint.outbox_held_back IS
+  'What the next summary of an identity will tell. Emptied by outbox_summarize.';
+COMMENT ON COLUMN holdpoint.outbox_held_back.cluster IS 'The cluster.';
+COMMENT ON COLUMN holdpoint.outbox_held_back.event IS 'hold.<state>.';
+COMMENT ON COLUMN holdpoint.outbox_held_back.username IS 'The requester.';
+COMMENT ON COLUMN holdpoint.outbox_held_back.hold_id IS 'The hold.';
+
+-- Internal: whether an identity's event is told of by itself. Who is told of all the time is looked up
+-- without a lock: a flood must not queue here.
+CREATE FUNCTION holdpoint.outbox_is_first(p_cluster text, p_event text, p_username text)
+RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+DECLARE
+  since timestamptz := clock_timestamp() - (SELECT c.notify_interval FROM holdpoint.config c);
+BEGIN
+  IF EXISTS (SELECT FROM holdpoint.outbox_told t WHERE t.cluster = p_cluster
+    AND t.event = p_event AND t.username = p_username AND t.at > since) THEN
+    RETURN false;
+  END IF;
+  INSERT INTO holdpoint.outbox_told AS t (cluster, event, username, at)
+  VALUES (p_cluster, p_event, p_username, clock_timestamp())
+  ON CONFLICT (cluster, event, username) DO UPDATE SET at = excluded.at WHERE t.at <= since;
+  RETURN FOUND;
+END
+$$;
+
+CREATE FUNCTION holdpoint.outbox_hold_back(p_cluster text, p_event text, p_username text,
+  p_hold_id bigint) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+  INSERT INTO holdpoint.outbox_held_back (cluster, event, username, hold_id)
+  VALUES (p_cluster, p_event, p_username, p_hold_id) ON CONFLICT DO NOTHING
 $$;
 
 CREATE FUNCTION holdpoint.outbox_claim(p_cluster text, p_target text, p_limit int DEFAULT 20,
@@ -173,6 +233,14 @@ AS $$
   SELECT count(*) FROM gone
 $$;
 
+CREATE FUNCTION holdpoint.outbox_forget_told() RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+  DELETE FROM holdpoint.outbox_told t
+  WHERE t.at < now() - interval '2 days' AND NOT EXISTS (SELECT FROM holdpoint.outbox_held_back b
+    WHERE b.cluster = t.cluster AND b.event = t.event AND b.username = t.username)
+$$;
+
 CREATE FUNCTION holdpoint.outbox_backlog(p_cluster text)
 RETURNS TABLE (target text, waiting bigint, oldest timestamptz)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
@@ -194,6 +262,8 @@ COMMENT ON FUNCTION holdpoint.outbox_failed IS
   'Not delivered: waits for the next attempt, or is given up. Null: the claim was no longer ours.';
 COMMENT ON FUNCTION holdpoint.outbox_prune IS
   'Forgets events older than p_keep whose deliveries have all ended; returns how many.';
+COMMENT ON FUNCTION holdpoint.outbox_forget_told IS
+  'Forgets whom nobody has heard of for long.';
 COMMENT ON FUNCTION holdpoint.outbox_backlog IS
   'For metrics: what waits for each target, and since when.';
 
@@ -203,7 +273,9 @@ GRANT EXECUTE ON FUNCTION
   holdpoint.outbox_done(text, bigint, text, uuid),
   holdpoint.outbox_failed(text, bigint, text, uuid, text, boolean, int),
   holdpoint.outbox_prune(interval, int),
+  holdpoint.outbox_forget_told(),
   holdpoint.outbox_backlog(text)
   TO holdpoint_webhook;
-GRANT SELECT ON holdpoint.outbox_target, holdpoint.outbox, holdpoint.outbox_delivery
+GRANT SELECT ON holdpoint.outbox_target, holdpoint.outbox, holdpoint.outbox_delivery,
+  holdpoint.outbox_told, holdpoint.outbox_held_back
   TO holdpoint_auditor;

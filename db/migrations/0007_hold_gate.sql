@@ -76,15 +76,85 @@ CREATE FUNCTION holdpoint.hold_announce(h holdpoint.hold) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 BEGIN
-  IF EXISTS (SELECT FROM holdpoint.outbox_target t WHERE t.cluster = h.cluster) THEN
-    PERFORM holdpoint.outbox_add(h.cluster, 'hold.' || h.state, h.id,
-      holdpoint.hold_summary(h));
+  IF NOT EXISTS (SELECT FROM holdpoint.outbox_target t WHERE t.cluster = h.cluster) THEN
+    NULL;
+  ELSIF h.state NOT IN ('pending', 'expired', 'withdrawn')
+    OR holdpoint.outbox_is_first(h.cluster, 'hold.' || h.state, h.username) THEN
+    PERFORM holdpoint.outbox_add(h.cluster, 'hold.' || h.state, h.id, holdpoint.hold_summary(h));
+  ELSE -- of one's own making, and one of many
+    PERFORM holdpoint.outbox_hold_back(h.cluster, 'hold.' || h.state, h.username, h.id);
   END IF;
   IF h.state NOT IN ('pending', 'used') THEN
     PERFORM pg_notify('holdpoint_hold', h.id::text);
   END IF;
 END
 $$;
+
+-- One notification of several holds that an identity brought to the same state.
+CREATE FUNCTION holdpoint.holds_summary(p_holds holdpoint.hold[]) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+  SELECT jsonb_build_object('count', count(*), 'cluster', min(h.cluster), 'state', min(h.state),
+    'requester', min(h.username),
+    'holds', jsonb_agg(h.id ORDER BY h.id),
+    'what', to_jsonb((array_agg(concat_ws(' ', h.operation,
+      holdpoint.resource_name(h.api_group, h.resource, h.subresource),
+      nullif(concat_ws('/', nullif(h.namespace, ''), nullif(left(h.name, 253), '')), ''))
+      ORDER BY h.id))[1:5]),
+    'rules', to_jsonb((array_agg(DISTINCT holdpoint.hold_rule_names(h)))[1:10]),
+    'approverNames', left(string_agg(DISTINCT holdpoint.hold_approver_names(h), '; '), 1024),
+    'firstExpiresAt', min(h.expires_at))
+  FROM unnest(p_holds) AS h
+$$;
+
+-- What one identity's summary tells of: what is still so. Of one hold all is said, as at once.
+CREATE FUNCTION holdpoint.outbox_summarize_one(t holdpoint.outbox_told) RETURNS int
+LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+DECLARE
+  ids bigint[];
+  told holdpoint.hold[];
+BEGIN
+  WITH gone AS (DELETE FROM holdpoint.outbox_held_back b WHERE b.cluster = t.cluster
+      AND b.event = t.event AND b.username = t.username RETURNING b.hold_id)
+  SELECT array_agg(g.hold_id) INTO ids FROM gone g;
+  told := ARRAY(SELECT h FROM holdpoint.hold h WHERE h.cluster = t.cluster AND h.id = ANY(ids)
+    AND 'hold.' || holdpoint.hold_state(h, clock_timestamp()) = t.event ORDER BY h.id LIMIT 1000);
+  IF cardinality(told) = 1 THEN
+    PERFORM holdpoint.outbox_add(t.cluster, t.event, told[1].id, holdpoint.hold_summary(told[1]));
+  ELSIF cardinality(told) > 1 THEN
+    PERFORM holdpoint.outbox_add(t.cluster, 'holds' || substr(t.event, 5),
+      told[cardinality(told)].id, holdpoint.holds_summary(told));
+  END IF;
+  RETURN cardinality(told);
+END
+$$;
+
+CREATE FUNCTION holdpoint.outbox_summarize(p_cluster text) RETURNS int
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+DECLARE
+  t holdpoint.outbox_told;
+  since timestamptz := clock_timestamp() - (SELECT c.notify_interval FROM holdpoint.config c);
+  told int := 0;
+BEGIN
+  FOR t IN SELECT o.* FROM holdpoint.outbox_told o
+    WHERE (o.cluster, o.event, o.username) IN (SELECT DISTINCT b.cluster, b.event, b.username
+        FROM holdpoint.outbox_held_back b WHERE b.cluster = p_cluster)
+      AND o.at <= since
+    FOR UPDATE SKIP LOCKED
+  LOOP
+    IF holdpoint.outbox_summarize_one(t) > 0 THEN
+      told := told + 1;
+      UPDATE holdpoint.outbox_told o SET at = clock_timestamp()
+      WHERE o.cluster = t.cluster AND o.event = t.event AND o.username = t.username;
+    END IF;
+  END LOOP;
+  RETURN told;
+END
+$$;
+COMMENT ON FUNCTION holdpoint.outbox_summarize(text) IS
+  'Tells of what was held back for config.notify_interval, once an identity; returns how often.';
 
 -- The one place where a hold changes state. `h` is the hold as it shall be, `e` says who did what
 -- and why; the caller holds the row's lock and has checked that it may.
@@ -747,5 +817,6 @@ $$;
 COMMENT ON FUNCTION holdpoint.hold_states(bigint[]) IS 'State of these holds as of now.';
 
 GRANT EXECUTE ON FUNCTION holdpoint.hold_find_or_create, holdpoint.hold_states(bigint[]),
+  holdpoint.outbox_summarize(text),
   holdpoint.expire_holds(int)
   TO holdpoint_webhook;

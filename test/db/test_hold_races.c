@@ -20,7 +20,8 @@ static void setup(void)
 	      " INSERT INTO holdpoint.approver_identity (kind, name, person)"
 	      " VALUES ('database', 'alice_admin', 'Alice');"
 	      " END IF; END $$");
-	admin("UPDATE holdpoint.config SET repeat_window = DEFAULT, denial_stands = '0'");
+	admin("UPDATE holdpoint.config SET repeat_window = DEFAULT, denial_stands = '0',"
+	      " max_pending_per_user = 1000, denials_within = '0'");
 }
 
 /* The question about the object %s of fingerprint %s, but for what it takes to approve it. */

@@ -53,6 +53,7 @@ verify() {
   (($(date +%s) - at < 60)) || fail "the timestamp is $at"
 }
 
+sql "UPDATE holdpoint.config SET notify_interval = '0'" # each by itself
 start
 say "- a new hold is told to both"
 eventually 10 sql_is 2 'SELECT count(*) FROM holdpoint.outbox_target'
@@ -189,6 +190,29 @@ sql 'REVOKE EXECUTE ON FUNCTION holdpoint.outbox_set_targets FROM holdpoint_webh
 start
 eventually 10 grep -q 'notify_targets_not_declared.*permission denied' "$stack_dir/webhook.log"
 sql 'GRANT EXECUTE ON FUNCTION holdpoint.outbox_set_targets TO holdpoint_webhook' >/dev/null
+
+say "- an agent that floods is told of once, then in a summary; somebody else at once"
+cat >"$work/targets.yaml" <<YAML
+targets:
+- {name: well, type: slack, url: "$receiver/flooded", caFile: $stack_dir/certs/ca.crt, allowPrivate: true}
+YAML
+daemon_stop webhook
+start
+eventually 10 sql_is 1 'SELECT count(*) FROM holdpoint.outbox_target'
+sql "UPDATE holdpoint.config SET notify_interval = '1 hour'; DELETE FROM holdpoint.outbox_told"
+before=$(count)
+for n in {1..30}; do new_hold "flood-$n"; done
+ask /validate "$(review "$agent_delete" '.request.name = "real" | .request.userInfo.username = "other-agent"
+  | .request.oldObject.metadata |= (.name = "real" | .uid = "uid-of-real")')"
+began=$SECONDS
+told_of() { grep -lF "$1" "$inbox"/*.body; }
+eventually 5 told_of 'prod/real by other-agent'
+say "  somebody else's hold was told of within $((SECONDS - began + 1)) s"
+eventually 5 received $((before + 2))
+equals $((before + 2)) "$(count)" "messages of 31 holds"
+sql "UPDATE holdpoint.config SET notify_interval = '1 second'"
+eventually 10 told_of '*29 more holds* wait for approval by claude-code@agents.example.com'
+equals $((before + 3)) "$(count)" "messages of 31 holds, with the summary"
 
 say "- a bad file of targets"
 daemon_stop webhook

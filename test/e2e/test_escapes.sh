@@ -3,6 +3,7 @@
 # Ways around the guard, and ordinary work, on a real API server with policy/library/agents alone:
 # every technique of escapes/*.rows.sh is stopped, every work case passes; without Holdpoint, on a
 # cluster of its own, all of them pass. ESCAPES=REGEX runs the rows whose names match.
+# shellcheck source-path=SCRIPTDIR
 source "$(dirname "$0")/harness.sh"
 source "$root/test/e2e/escapes/suite.sh"
 

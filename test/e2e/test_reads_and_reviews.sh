@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What admission never sees, and approval with kubectl: an agent's read of a Secret is held by the
 # authorization webhook, a person approves it by creating a HoldReview, and the agent cannot.
+# shellcheck source-path=SCRIPTDIR
 source "$(dirname "$0")/harness.sh"
 
 policy=$(mktemp /tmp/holdpoint-policy.XXXXXX.yaml)

@@ -51,6 +51,18 @@ static const struct {
 		"{\"requester\":\"agent\\nDecided by: boss\"}"},
 	{"*Hold 42* denied:  by a?b?c?d?e gr\u00fcn", "hold.denied",
 		"{\"requester\":\"a\\u202eb\\u2066c\\u0085d\\u200be gr\\u00fcn\"}"},
+	{"*37 more holds* wait for approval by agent X: all mine\nCluster: prod\nNumbers: 4, 5\n"
+	 "• DELETE pods prod/x *bold*\n• get secrets\nMay be decided by: sre\n"
+	 "`holdpoint holds --user …`  `holdpoint deny --user …`",
+		"holds.pending",
+		"{\"count\":37,\"requester\":\"agent\\nX: all mine\",\"cluster\":\"prod\","
+		"\"holds\":[4,5],\"what\":[\"DELETE pods prod/x\\n*bold*\",\"get secrets\"],"
+		"\"approverNames\":\"sre\"}"},
+	{"*21 more holds* expired by agent\nNumbers: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, "
+	 "14, 15, 16, 17, 18, 19, 20 …",
+		"holds.expired",
+		"{\"count\":21,\"requester\":\"agent\",\"holds\":[1,2,3,4,5,6,7,8,9,10,11,12,13,"
+		"14,15,16,17,18,19,20,21]}"},
 	{"*Hold 42* denied:  by x?y", "hold.denied", "{\"requester\":\"x\\u0000y\"}"},
 };
 

@@ -78,6 +78,9 @@ static const struct pg_stmt failed = {.name = "outbox_failed",
 	.sql = "SELECT holdpoint.outbox_failed(p_cluster => $1, p_outbox_id => $2, "
 	       "p_target => $3, p_claim => $4, p_error => $5, p_permanent => $6)",
 	.param_count = 6};
+static const struct pg_stmt summarize = {.name = "outbox_summarize",
+	.sql = "SELECT holdpoint.outbox_summarize(p_cluster => $1)",
+	.param_count = 1};
 static const struct pg_stmt backlog = {.name = "outbox_backlog",
 	.sql = "SELECT target, waiting FROM holdpoint.outbox_backlog(p_cluster => $1)",
 	.param_count = 1};
@@ -184,6 +187,20 @@ static int serve_target(struct pg_conn *conn, struct notifier *n, size_t target)
 	return pg_result_rows(rows);
 }
 
+/* Of identities that ask a lot, people are told once an interval. */
+static int put_summaries(struct pg_conn *conn, struct notifier *n)
+{
+	const struct span cluster = span_of(n->cluster);
+	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
+	enum pg_status status;
+	struct err e;
+
+	status = pg_exec(conn, &summarize, &cluster, &rows, NULL, &e);
+	if (status != PG_OK)
+		log_warn("notifications_not_summarized", LOG_STR("error", e.msg));
+	return status == PG_UNAVAILABLE ? -1 : 0;
+}
+
 static void measure_backlog(struct pg_conn *conn, struct notifier *n)
 {
 	const struct span cluster = span_of(n->cluster);
@@ -231,6 +248,8 @@ static void serve(struct pg_conn *conn, struct notifier *n)
 	while (!is_stopping(n)) {
 		int busy = 0;
 
+		if (put_summaries(conn, n) != 0)
+			return;
 		for (size_t i = 0; i < n->targets.count; i++) {
 			int claimed = serve_target(conn, n, i);
 

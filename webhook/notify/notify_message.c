@@ -4,6 +4,8 @@
 #include "common/base/crypto.h"
 #include "common/base/utf8.h"
 
+#define NUMBERS_SHOWN 20
+
 static const struct json_limits limits = {
 	.max_bytes = 1 << 20, .max_depth = 16, .max_nodes = 10000};
 
@@ -83,9 +85,45 @@ static void put_slack_text(const struct payload *p, const struct notify_event *e
 		(long long)ev->hold_id, (long long)ev->hold_id);
 }
 
+/* "*37 more holds* wait for approval by agent" */
+static void put_slack_summary(const struct payload *p, const struct notify_event *ev)
+{
+	bool pending = strcmp(ev->event, "holds.pending") == 0;
+	const char *state = strchr(ev->event, '.'), *before = "\nNumbers: ";
+	unsigned shown = 0;
+
+	buf_printf(p->text, "*%.*s more holds* ",
+		SPAN_FMT(json_text(p->d, json_get_str(p->d, JSON_ROOT, "count"))));
+	buf_add_str(p->text, pending ? "wait for approval" : state ? state + 1 : ev->event);
+	put_member(p, " by ", "requester");
+	put_member(p, "\nCluster: ", "cluster");
+	json_foreach (id, p->d, json_get_str(p->d, JSON_ROOT, "holds")) {
+		if (shown++ == NUMBERS_SHOWN) {
+			buf_add_str(p->text, " …");
+			break;
+		}
+		buf_printf(p->text, "%s%.*s", before, SPAN_FMT(json_text(p->d, id)));
+		before = ", ";
+	}
+	json_foreach (what, p->d, json_get_str(p->d, JSON_ROOT, "what")) {
+		struct span s = json_string(p->d, what, p->arena);
+
+		p->text->failed |= !s.ptr; /* the arena is full */
+		buf_add_str(p->text, "\n• ");
+		put_escaped(p->text, s);
+	}
+	if (!pending)
+		return;
+	put_member(p, "\nMay be decided by: ", "approverNames");
+	buf_add_str(p->text, "\n`holdpoint holds --user …`  `holdpoint deny --user …`");
+}
+
 static void put_slack(const struct payload *p, const struct notify_event *ev, struct buf *out)
 {
-	put_slack_text(p, ev);
+	if (strncmp(ev->event, "holds.", 6) == 0)
+		put_slack_summary(p, ev);
+	else
+		put_slack_text(p, ev);
 	buf_add_char(out, '{');
 	json_put_key(out, "text");
 	json_put_string(out, buf_span(p->text));

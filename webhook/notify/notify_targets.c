@@ -253,8 +253,11 @@ void notify_targets_free(struct notify_targets *t)
 
 bool notify_target_wants(const struct notify_target *t, const char *event)
 {
+	/* holds.pending tells of several at once what hold.pending tells of each. */
+	bool several = strncmp(event, "holds.", 6) == 0;
+
 	for (size_t i = 0; i < t->event_count; i++)
-		if (strcmp(t->events[i], event) == 0)
+		if (strcmp(t->events[i] + 4, event + 4 + several) == 0)
 			return true;
 	return false;
 }

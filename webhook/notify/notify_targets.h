@@ -47,4 +47,5 @@ int notify_targets_read(const char *path, struct notify_targets *ret, struct err
 /* Wipes the secrets. Fit for what notify_targets_read() filled, or all zeroes. */
 void notify_targets_free(struct notify_targets *t);
 
+/* holds.STATE, of several, is wanted where hold.STATE is. */
 bool notify_target_wants(const struct notify_target *t, const char *event);
