@@ -58,7 +58,11 @@ struct http_conn {
 	bool body_follows;	  /* the next record is an answer's head */
 	struct span held;	  /* that head, until the body comes */
 	struct arena *held_arena;
-	char *client_name; /* NULL when there is no verified certificate */
+	char *client_name;	  /* NULL when there is no verified certificate */
+	unsigned char first_byte; /* of what the client sent */
+	bool refused;		  /* its certificate was, with this alert */
+	bool handshake_failed;	  /* and that was said */
+	gnutls_alert_description_t alert;
 	char peer[HTTP_PEER_MAX];
 };
 
@@ -69,6 +73,11 @@ void http_conn_end(struct http_conn *c);
 void http_conn_unref(struct http_conn *c);
 /* From now on a request must arrive within the time for a body. */
 void http_conn_set_deadline(struct http_conn *c);
+
+/* ---- http_handshake.c ---- */
+
+/* Does the program's gnutls_handshake() stand before the library's? */
+bool http_handshake_is_watched(void);
 
 /* ---- http_transport.c ---- */
 
@@ -201,6 +210,9 @@ enum http_refusal {
 	HTTP_REFUSED_FRAMING,
 	HTTP_REFUSED_SUSPENDED,
 	HTTP_REFUSED_CERTIFICATE,
+	HTTP_REFUSED_HANDSHAKE,
+	HTTP_REFUSED_NOT_TLS,
+	HTTP_REFUSED_BY_CLIENT,
 };
 
 void http_count_connection(const struct http_server *s, int n);

@@ -13,6 +13,9 @@ static const char *const reasons[] = {[HTTP_REFUSED_CONNECTIONS] = "connections"
 	[HTTP_REFUSED_FRAMING] = "framing",
 	[HTTP_REFUSED_SUSPENDED] = "suspended",
 	[HTTP_REFUSED_CERTIFICATE] = "client_certificate",
+	[HTTP_REFUSED_HANDSHAKE] = "handshake",
+	[HTTP_REFUSED_NOT_TLS] = "not_tls",
+	[HTTP_REFUSED_BY_CLIENT] = "by_client",
 	NULL};
 
 static const char *const results[] = {"ok", "failed", NULL};

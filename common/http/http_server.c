@@ -188,6 +188,11 @@ int http_server_start(
 		http_server_stop(s, 0);
 		return -1;
 	}
+	if (s->tls && !http_handshake_is_watched())
+		log_warn("tls_failures_not_told",
+			LOG_STR("hint",
+				"handshakes that fail leave no trace: GnuTLS is linked in a "
+				"way that this program does not know"));
 	if (!http_head_shows_repairs())
 		log_warn("http_heads_checked_by_library_alone",
 			LOG_STR("libmicrohttpd", MHD_get_version()),

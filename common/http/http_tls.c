@@ -266,6 +266,22 @@ static void log_refused(const struct http_conn *c, int rc, unsigned status)
 	gnutls_free(why.data);
 }
 
+/* RFC 8446, 6.2. */
+static gnutls_alert_description_t alert_of(int rc, unsigned status)
+{
+	if (rc == GNUTLS_E_NO_CERTIFICATE_FOUND)
+		return GNUTLS_A_CERTIFICATE_REQUIRED;
+	if (status & (GNUTLS_CERT_SIGNER_NOT_FOUND | GNUTLS_CERT_SIGNER_NOT_CA))
+		return GNUTLS_A_UNKNOWN_CA;
+	if (status & GNUTLS_CERT_EXPIRED)
+		return GNUTLS_A_CERTIFICATE_EXPIRED;
+	if (status & GNUTLS_CERT_REVOKED)
+		return GNUTLS_A_CERTIFICATE_REVOKED;
+	if (status & GNUTLS_CERT_PURPOSE_MISMATCH)
+		return GNUTLS_A_UNSUPPORTED_CERTIFICATE;
+	return GNUTLS_A_BAD_CERTIFICATE;
+}
+
 /* verify_peers, not verify_peers2: only this one looks at the extended key usage. */
 static int verify_client(gnutls_session_t session)
 {
@@ -277,6 +293,8 @@ static int verify_client(gnutls_session_t session)
 	int rc = gnutls_certificate_verify_peers(session, &purpose, 1, &status);
 	if (rc < 0 || status != 0) {
 		log_refused(c, rc, status);
+		c->refused = true;
+		c->alert = alert_of(rc, status);
 		return GNUTLS_E_CERTIFICATE_ERROR;
 	}
 	take_client_name(c, session);

@@ -89,6 +89,8 @@ static ssize_t pull(gnutls_transport_ptr_t arg, void *into, size_t wanted)
 		stage.owner_id = c->id;
 		stage.at = 0;
 		stage.len = (size_t)n;
+		if (c->first_byte == 0)
+			c->first_byte = (unsigned char)stage.data[0];
 	}
 	return (ssize_t)serve(c, stage.data, &stage.at, stage.len, into, wanted);
 }
