@@ -2,6 +2,7 @@
 /* Dispatch, --help, errors and database access for the subcommands. */
 #include "cli/command.h"
 
+#include <assert.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,9 +20,11 @@ bool cli_wants_json(const char *output)
 	return output && strcmp(output, "json") == 0;
 }
 
-/* What this process was called as. Set once, in cli_main(). */
+#define COMMANDS_MAX 63
+
+/* What this process was called as, and its commands. Set once, in cli_main(). */
 static const char *program = "holdpoint";
-static const struct command *table;
+static struct command table[COMMANDS_MAX + 1];
 
 /* How many words of argv spell the command's name, or 0 if they do not. */
 static int words_matched(const struct command *c, int argc, char **argv)
@@ -131,6 +134,18 @@ static int unknown_command(char **argv)
 	return CLI_USAGE;
 }
 
+static void put_commands(const struct command *commands)
+{
+	size_t n = 0;
+
+	while (table[n].name)
+		n++;
+	for (; commands && commands->name; commands++) {
+		assert(n < COMMANDS_MAX);
+		table[n++] = *commands;
+	}
+}
+
 static void choose_program(const struct cli_program *programs, const char *argv0)
 {
 	const char *slash = argv0 ? strrchr(argv0, '/') : NULL;
@@ -140,7 +155,8 @@ static void choose_program(const struct cli_program *programs, const char *argv0
 		if (strcmp(slash ? slash + 1 : argv0, p->file) == 0)
 			chosen = p;
 	program = chosen->name;
-	table = chosen->commands;
+	put_commands(chosen->commands);
+	put_commands(chosen->more);
 }
 
 /* What a full disk did not take is no success. */

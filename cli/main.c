@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/doctor/doctor.h"
 #include "cli/kubectl/kubectl_holdpoint.h"
 
 /* One file under two names; kubectl finds its plugins by theirs. */
 static const struct cli_program programs[] = {
-	{"holdpoint", "holdpoint", commands},
-	{"kubectl-holdpoint", "kubectl holdpoint", kubectl_commands},
+	{"holdpoint", "holdpoint", commands, doctor_commands},
+	{"kubectl-holdpoint", "kubectl holdpoint", kubectl_commands, NULL},
 	{NULL},
 };
 

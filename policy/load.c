@@ -231,6 +231,11 @@ int policy_set_load_text(
 	return rc;
 }
 
+int policy_set_load_recorded(struct span text, struct policy_set **ret, struct yaml_errors *errors)
+{
+	return policy_set_load_text("recorded", text, ret, errors);
+}
+
 /* ---- looking ---- */
 
 size_t policy_set_policy_count(const struct policy_set *s)

@@ -27,6 +27,9 @@ struct policy_set;
  */
 int policy_set_load(const char *const *paths, size_t path_count, struct policy_set **ret,
 	struct yaml_errors *errors) _must_check_;
+/* The same from policy_set_text() of a set: what was recorded as holdpoint.policy_version. */
+int policy_set_load_recorded(
+	struct span text, struct policy_set **ret, struct yaml_errors *errors) _must_check_;
 struct policy_set *policy_set_ref(struct policy_set *s);
 void policy_set_unref(struct policy_set *s);
 DEFINE_CLEANUP(struct policy_set *, policy_set_unref)

@@ -12,6 +12,18 @@
 #define URL_MAX	     (1 << 20)
 #define TIMEOUT_MS   120000
 
+static bool take_date(struct span line, struct kube_answer *answer)
+{
+	static const char name[] = "date: ";
+	size_t len = sizeof(name) - 1;
+
+	if (line.len < len || strncasecmp(line.ptr, name, len) != 0)
+		return false;
+	snprintf(answer->date, sizeof(answer->date), "%.*s", (int)(line.len - len), line.ptr + len);
+	answer->date[strcspn(answer->date, "\r\n")] = 0;
+	return true;
+}
+
 /* Warning: 299 - "text": what kubectl shows as "Warning: text". */
 static void take_header(struct span line, void *userdata)
 {
@@ -19,6 +31,8 @@ static void take_header(struct span line, void *userdata)
 	struct kube_answer *answer = userdata;
 	const char *open, *end;
 
+	if (take_date(line, answer))
+		return;
 	if (line.len < sizeof(name) || strncasecmp(line.ptr, name, sizeof(name) - 1) != 0)
 		return;
 	open = memchr(line.ptr, '"', line.len);
@@ -62,7 +76,7 @@ int kube_request(const struct kube_config *config, const char *path, const char 
 		.bearer_token = config->token,
 		.username = config->username,
 		.password = config->password,
-		.total_ms = TIMEOUT_MS,
+		.total_ms = config->timeout_ms ? config->timeout_ms : TIMEOUT_MS,
 		.header = take_header,
 		.userdata = &answer,
 	};

@@ -9,6 +9,7 @@ struct kube_answer {
 	long status; /* HTTP */
 	struct buf body;
 	struct buf warnings; /* of the API server, one a line */
+	char date[40];	     /* the Date header; "" without one */
 };
 
 /*

@@ -24,6 +24,7 @@ struct kube_config {
 	struct span tls_server_name;
 	struct span proxy_url;
 	bool insecure;
+	unsigned timeout_ms; /* of one request; 0: two minutes */
 };
 
 /*

@@ -211,7 +211,7 @@ static void set_options(struct sending *s)
 		set_renamed_url(s);
 	else
 		SET(s, CURLOPT_URL, r->url);
-	SET(s, CURLOPT_PROTOCOLS_STR, "https");
+	SET(s, CURLOPT_PROTOCOLS_STR, r->plain_http ? "http,https" : "https");
 	SET(s, CURLOPT_FOLLOWLOCATION, 0L);
 	SET(s, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(s, CURLOPT_NOSIGNAL, 1L);

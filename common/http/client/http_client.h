@@ -39,6 +39,7 @@ struct http_client_request {
 	struct span bearer_token;
 	struct span username, password;
 	const char *proxy; /* NULL: what the environment says; "": none */
+	bool plain_http;   /* http:// is fine too: for a daemon's own metrics */
 	bool public_only;  /* an address that is not of the public internet is refused */
 
 	unsigned connect_ms; /* 0: total_ms */

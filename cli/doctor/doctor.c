@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of checks, and how what they find reaches a person; see doctor.h. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "cli/doctor/doctor_internal.h"
+#include "cli/table.h"
+
+#define FINDINGS_MAX	    1000u
+#define ARENA_MAX	    ((size_t)512 << 20)
+#define DATABASE_TIMEOUT_MS 30000
+#define KUBE_TIMEOUT_MS	    15000
+#define WIDTH		    100u
+
+enum needs { NOTHING, KUBE = 1, REGISTRATION = 2, DATABASE = 4 };
+
+static const struct check {
+	const char *name;
+	unsigned needs;
+	doctor_check_fn run;
+} checks[] = {
+	{"api-server", KUBE, doctor_check_api_server},
+	{"registration", REGISTRATION, doctor_check_registration},
+	{"rules-wide", REGISTRATION, doctor_check_rules},
+	{"failure-policy", REGISTRATION, doctor_check_failure_policy},
+	{"match-policy", REGISTRATION, doctor_check_match_policy},
+	{"selectors", REGISTRATION, doctor_check_selectors},
+	{"conditions", REGISTRATION, doctor_check_conditions},
+	{"timeouts", REGISTRATION, doctor_check_timeouts},
+	{"ca-bundle", REGISTRATION, doctor_check_ca_bundle},
+	{"served-certificate", REGISTRATION, doctor_check_served_certificate},
+	{"admission", KUBE, doctor_check_admission},
+	{"authorizer", KUBE, doctor_check_authorizer},
+	{"database", NOTHING, doctor_check_database},
+	{"schema", DATABASE, doctor_check_schema},
+	{"roles", DATABASE, doctor_check_roles},
+	{"owner", DATABASE, doctor_check_owner},
+	{"partitions", DATABASE, doctor_check_partitions},
+	{"approvals", DATABASE, doctor_check_config},
+	{"clock", DATABASE, doctor_check_clock},
+	{"webhooks", DATABASE, doctor_check_webhooks},
+	{"policies", DATABASE, doctor_check_policies},
+	{"rules-unasked", NOTHING, doctor_check_unasked},
+	{"audit-events", DATABASE, doctor_check_audit},
+	{"audit-linked", DATABASE, doctor_check_linked},
+	{"notifications", DATABASE, doctor_check_notifications},
+	{"floods", DATABASE, doctor_check_floods},
+	{"daemons", NOTHING, doctor_check_daemons},
+};
+
+static const char *const status_names[] = {[DOCTOR_OK] = "OK",
+	[DOCTOR_SKIPPED] = "SKIPPED",
+	[DOCTOR_WARN] = "WARN",
+	[DOCTOR_FAIL] = "FAIL"};
+
+/* ---- findings ---- */
+
+static const char *vtext(struct doctor *d, const char *fmt, va_list ap)
+{
+	char text[DOCTOR_TEXT_MAX];
+	const char *copy;
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	copy = arena_strndup(d->arena, text, strlen(text));
+	d->failed |= !copy;
+	return copy ? copy : "";
+}
+
+const char *doctor_text(struct doctor *d, const char *fmt, ...)
+{
+	const char *text;
+	va_list ap;
+
+	va_start(ap, fmt);
+	text = vtext(d, fmt, ap);
+	va_end(ap);
+	return text;
+}
+
+void doctor_say(struct doctor *d, enum doctor_status status, const char *mend, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (d->count == FINDINGS_MAX)
+		return;
+	va_start(ap, fmt);
+	d->findings[d->count++] = (struct doctor_finding){
+		.check = d->check, .status = status, .what = vtext(d, fmt, ap), .mend = mend};
+	va_end(ap);
+}
+
+/* ---- running ---- */
+
+static bool can_run(const struct doctor *d, unsigned needs)
+{
+	return (!(needs & KUBE) || d->has_kube) &&
+	       (!(needs & REGISTRATION) || d->has_registration) && (!(needs & DATABASE) || d->db);
+}
+
+static void run_checks(struct doctor *d)
+{
+	for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
+		d->check = checks[i].name;
+		if (can_run(d, checks[i].needs))
+			checks[i].run(d);
+		else
+			doctor_skip(d, "not looked at");
+	}
+}
+
+static int start(struct doctor *d)
+{
+	struct err e;
+
+	if (!d->options.without_kubernetes) {
+		d->check = "api-server";
+		d->has_kube = kube_config_load(&d->options.kube, d->arena, &d->kube, &e) == 0;
+		d->kube.timeout_ms = KUBE_TIMEOUT_MS;
+		if (!d->has_kube)
+			doctor_fail(d, "give --kubeconfig, or --without-kubernetes",
+				"no API server is looked at: %s", e.msg);
+	}
+	d->check = "database";
+	if (d->options.database_url || getenv("PGHOST") || getenv("PGSERVICE") ||
+		getenv("PGDATABASE")) {
+		if (pg_conn_open(d->options.database_url ? d->options.database_url : "",
+			    "holdpoint", DATABASE_TIMEOUT_MS, &d->db, &e) < 0)
+			doctor_fail(d, "see --database-url, and whether PostgreSQL runs",
+				"cannot be reached, so held requests are denied: %s", e.msg);
+	} else {
+		doctor_fail(d, "give --database-url, or set HOLDPOINT_DATABASE_URL",
+			"no database is looked at");
+	}
+	doctor_load_policies(d);
+	return 0;
+}
+
+/* ---- showing ---- */
+
+static enum doctor_status worst_of(const struct doctor *d)
+{
+	enum doctor_status worst = DOCTOR_OK;
+
+	for (size_t i = 0; i < d->count; i++)
+		if (d->findings[i].status > worst)
+			worst = d->findings[i].status;
+	return worst;
+}
+
+/* Text in lines, broken at spaces, those after the first behind `indent` spaces. */
+static void print_wrapped(const char *text, unsigned indent)
+{
+	unsigned column = indent;
+
+	while (*text) {
+		size_t len = strcspn(text, " "), gap = strspn(text + len, " ");
+		char word[DOCTOR_TEXT_MAX];
+
+		snprintf(word, sizeof(word), "%.*s", (int)len, text);
+		if (column > indent && column + 1 + len > WIDTH) {
+			printf("\n%*s", (int)indent, "");
+			column = indent;
+		} else if (column > indent) {
+			putchar(' ');
+			column++;
+		}
+		print_printable(stdout, word);
+		column += (unsigned)len;
+		text += len + gap;
+	}
+	putchar('\n');
+}
+
+static enum colour colour_of(enum doctor_status s)
+{
+	return s == DOCTOR_FAIL	  ? COLOUR_RED
+	       : s == DOCTOR_WARN ? COLOUR_YELLOW
+	       : s == DOCTOR_OK	  ? COLOUR_GREEN
+				  : COLOUR_DIM;
+}
+
+static void print_table(const struct doctor *d)
+{
+	bool first = true;
+
+	for (size_t i = 0; i < d->count; i++) {
+		const struct doctor_finding *f = &d->findings[i];
+
+		if (f->status < DOCTOR_WARN && !d->options.all)
+			continue;
+		if (first)
+			printf("%-20s%-9s%s\n", "CHECK", "STATUS", "WHAT");
+		first = false;
+		printf("%-20s%s%-9s%s", f->check, colour_on(colour_of(f->status), stdout),
+			status_names[f->status], colour_off(stdout));
+		print_wrapped(f->what, 29);
+		if (f->mend) {
+			printf("%*s→ ", 27, "");
+			print_wrapped(f->mend, 29);
+		}
+	}
+}
+
+static int print_json(const struct doctor *d)
+{
+	_cleanup_(buf_free) struct buf out = BUF_INIT(16u << 20);
+
+	buf_printf(&out, "{\"status\":\"%s\",\"checks\":[",
+		status_names[worst_of(d) == DOCTOR_SKIPPED ? DOCTOR_OK : worst_of(d)]);
+	for (size_t i = 0; i < d->count; i++) {
+		const struct doctor_finding *f = &d->findings[i];
+
+		buf_printf(&out, "%s{\"check\":\"%s\",\"status\":\"%s\",\"what\":", i ? "," : "",
+			f->check, status_names[f->status]);
+		json_put_string(&out, span_of(f->what));
+		if (f->mend) {
+			buf_add_str(&out, ",\"mend\":");
+			json_put_string(&out, span_of(f->mend));
+		}
+		buf_add_char(&out, '}');
+	}
+	buf_add_str(&out, "]}");
+	return cli_print_json(d->self, span_of(cli_text(&out)));
+}
+
+static int doctor_run(const struct command *self, int argc, char **argv)
+{
+	struct doctor d = {.self = self};
+	struct doctor_options *o = &d.options;
+	const struct flag flags[] = {CLI_FLAG_DATABASE(o->database_url),
+		CLI_FLAG_TEXT("kubeconfig", o->kube.kubeconfig, "FILE",
+			"kubeconfig instead of kubectl's"),
+		CLI_FLAG_TEXT("context", o->kube.context, "NAME", "context of the kubeconfig"),
+		CLI_FLAG_SWITCH("without-kubernetes", o->without_kubernetes,
+			"look at the database and the daemons alone"),
+		{.name = "cluster",
+			.type = FLAG_STRING,
+			.value = &o->cluster,
+			.arg = "NAME",
+			.help = "what this cluster is called in the records"},
+		CLI_FLAG_TEXT("webhook-url", o->webhook_url, "URL",
+			"how this machine reaches holdpoint-webhook, where it is not as the API "
+			"server does; compares its certificate with the caBundle"),
+		{.name = "metrics-url",
+			.type = FLAG_STRING_LIST,
+			.value = &o->metrics_urls,
+			.arg = "URL",
+			.no_env = true,
+			.help = "--metrics-listen of a daemon, http://HOST:PORT; looks at /readyz "
+				"and "
+				"/metrics too"},
+		{.name = "policy",
+			.type = FLAG_STRING_LIST,
+			.value = &o->policies,
+			.arg = "PATH",
+			.no_env = true,
+			.help = "policies that should be in force; without it those in the "
+				"database "
+				"are looked at"},
+		CLI_FLAG_TEXT("authorization-config", o->authorization_config, "FILE",
+			"the API server's AuthorizationConfiguration, to look at its conditions"),
+		CLI_FLAG_SWITCH("static-manifests", o->static_manifests,
+			"the webhooks are registered by static manifests, which the API does not "
+			"show"),
+		CLI_FLAG_SWITCH("all", o->all, "show also what is as it should be"),
+		CLI_FLAG_OUTPUT(o->output), {0}};
+	int rc = cli_parse(self, flags, argc, argv, 0, 0, NULL, NULL);
+
+	if (rc >= 0)
+		return rc;
+	o->cluster = o->cluster ? o->cluster : "default";
+	d.arena = arena_new(1 << 16, ARENA_MAX);
+	d.findings = d.arena ? arena_calloc(d.arena, FINDINGS_MAX, sizeof(*d.findings)) : NULL;
+	if (!d.findings)
+		return cli_error(self, CLI_FAILED, "out of memory");
+	start(&d);
+	run_checks(&d);
+	rc = cli_wants_json(o->output) ? print_json(&d) : (print_table(&d), CLI_OK);
+	if (rc == CLI_OK && d.failed)
+		rc = cli_error(self, CLI_FAILED, "out of memory");
+	else if (rc == CLI_OK && worst_of(&d) == DOCTOR_FAIL)
+		rc = CLI_NO;
+	policy_set_unref(d.set);
+	pg_conn_close(d.db);
+	arena_free(d.arena);
+	return rc;
+}
+
+const struct command doctor_commands[] = {
+	{.name = "doctor",
+		.args = "",
+		.run = doctor_run,
+		.summary = "Say whether the guard is on and whole, and how to mend what is not",
+		.examples = "  holdpoint doctor --kubeconfig admin.kubeconfig --cluster prod\n"
+			    "  holdpoint doctor --all\n"},
+	{.name = NULL},
+};

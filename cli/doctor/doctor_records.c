@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the daemons left in the database: who runs, which policies are in force, whether anybody
+ * asks about their rules, audit events, their links to decisions, notifications, floods.
+ */
+#include <stdio.h>
+
+#include "cli/doctor/doctor_internal.h"
+
+#define CLUSTER(d)   ((const struct span[]){span_of((d)->options.cluster)})
+#define DIGEST_SHOWN 12
+
+/* ---- the policies ---- */
+
+static void load_files(struct doctor *d)
+{
+	struct yaml_errors errors;
+
+	if (policy_set_load(
+		    d->options.policies.items, d->options.policies.count, &d->set, &errors) < 0)
+		doctor_fail(d, "holdpoint policy check FILES", "--policy has %u error%s",
+			errors.count, errors.count == 1 ? "" : "s");
+	buf_free(&errors.text);
+}
+
+/* As it was recorded when a webhook loaded it last. */
+static void load_recorded(struct doctor *d)
+{
+	static const struct pg_stmt stmt = {"doctor_policy_text",
+		"SELECT v.text FROM holdpoint.policy_load l JOIN holdpoint.policy_version v USING "
+		"(digest) "
+		"WHERE l.cluster = $1 ORDER BY l.id DESC LIMIT 1",
+		1};
+	_cleanup_(pg_result_freep) struct pg_result *r = doctor_query(d, &stmt, CLUSTER(d));
+	struct yaml_errors errors;
+
+	if (!r || pg_result_rows(r) == 0)
+		return;
+	if (policy_set_load_recorded(pg_result_span(r, 0, 0), &d->set, &errors) < 0)
+		doctor_fail(d, "upgrade this program",
+			"the policies in force are not understood by this program");
+	buf_free(&errors.text);
+}
+
+void doctor_load_policies(struct doctor *d)
+{
+	d->check = "policies";
+	if (d->options.policies.count > 0)
+		load_files(d);
+	else if (d->db)
+		load_recorded(d);
+}
+
+void doctor_check_policies(struct doctor *d)
+{
+	static const struct pg_stmt stmt = {"doctor_policies",
+		"SELECT i.instance, 'sha256:' || encode(l.digest, 'hex') "
+		"FROM holdpoint.guard_instance i, LATERAL (SELECT p.digest FROM "
+		"holdpoint.policy_load p "
+		"  WHERE p.cluster = i.cluster AND p.instance = i.instance ORDER BY p.id DESC "
+		"LIMIT 1) l "
+		"WHERE i.cluster = $1 AND i.reported_at > now() - interval '5 minutes' ORDER BY 1",
+		1};
+	_cleanup_(pg_result_freep) struct pg_result *r = doctor_query(d, &stmt, CLUSTER(d));
+	const char *expected = d->set ? policy_set_digest(d->set) : NULL;
+	size_t other = 0;
+
+	if (!r || pg_result_rows(r) == 0)
+		return; /* that no webhook runs is said elsewhere */
+	for (int i = 0; i < pg_result_rows(r); i++) {
+		const char *digest = pg_result_str(r, i, 1);
+
+		expected = expected ? expected : digest;
+		if (strcmp(digest, expected) == 0)
+			continue;
+		other++;
+		doctor_fail(d,
+			"holdpoint policy check FILES, and the log of that webhook "
+			"(policy_refused)",
+			"%s has %.*s… in force, not %.*s…", pg_result_str(r, i, 0),
+			(int)strlen("sha256:") + DIGEST_SHOWN, digest,
+			(int)strlen("sha256:") + DIGEST_SHOWN, expected);
+	}
+	if (other == 0)
+		doctor_ok(d, "every webhook has %.*s… in force",
+			(int)strlen("sha256:") + DIGEST_SHOWN, expected);
+}
+
+/* ---- who runs ---- */
+
+static void look_at_settings(struct doctor *d, const struct pg_result *r, int row)
+{
+	const char *who = pg_result_str(r, row, 0);
+
+	if (*pg_result_str(r, row, 2) != 't')
+		doctor_fail(d, "--client-ca-file and --client-name of holdpoint-webhook",
+			"%s serves anybody who reaches its port: a forged review can make holds",
+			who);
+	else if (pg_result_int(r, row, 3) == 0)
+		doctor_warn(d, "--client-name of holdpoint-webhook",
+			"%s serves every certificate of its client CA, the audit backend's too",
+			who);
+	else
+		doctor_ok(d, "%s serves the API server only", who);
+}
+
+void doctor_check_webhooks(struct doctor *d)
+{
+	static const struct pg_stmt stmt = {"doctor_webhooks",
+		"SELECT instance, version, coalesce(settings ->> 'clientCa', 'false'), "
+		"coalesce((settings ->> 'clientNames')::int, 0) FROM holdpoint.guard_instance "
+		"WHERE cluster = $1 AND reported_at > now() - interval '5 minutes' ORDER BY 1",
+		1};
+	_cleanup_(pg_result_freep) struct pg_result *r = doctor_query(d, &stmt, CLUSTER(d));
+
+	if (!r)
+		return;
+	if (pg_result_rows(r) == 0)
+		doctor_fail(d, "kubectl -n holdpoint-system get pods, and --cluster",
+			"no webhook of cluster %s has said anything for five minutes",
+			d->options.cluster);
+	for (int i = 0; i < pg_result_rows(r); i++) {
+		look_at_settings(d, r, i);
+		if (strcmp(pg_result_str(r, i, 1), HOLDPOINT_VERSION) != 0)
+			doctor_warn(d, "upgrade what is older",
+				"%s is of version %s, this program of %s", pg_result_str(r, i, 0),
+				pg_result_str(r, i, 1), HOLDPOINT_VERSION);
+	}
+}
+
+/* ---- rules that nobody asks about ---- */
+
+/* Whether /authorize is asked: by trying it, else by what the webhooks say of it. */
+static enum coverage_authorizer authorizer_of(struct doctor *d)
+{
+	static const struct pg_stmt stmt = {"doctor_authorize_at",
+		"SELECT count(authorize_at), count(*) FROM holdpoint.guard_instance WHERE cluster "
+		"= $1",
+		1};
+	_cleanup_(pg_result_freep) struct pg_result *r = NULL;
+
+	if (d->probed)
+		return d->asked ? COVERAGE_PRESENT : COVERAGE_ABSENT;
+	r = d->db ? doctor_query(d, &stmt, CLUSTER(d)) : NULL;
+	if (r && pg_result_int(r, 0, 0) > 0)
+		return COVERAGE_PRESENT;
+	return COVERAGE_UNKNOWN;
+}
+
+static struct authorizer_config *read_config(struct doctor *d)
+{
+	struct authorizer_config *config = NULL;
+	struct yaml_errors errors;
+
+	if (!d->options.authorization_config)
+		return NULL;
+	if (authorizer_config_read(d->options.authorization_config, &config, &errors) < 0)
+		doctor_fail(d, "holdpoint policy authorizer POLICIES", "%.*s",
+			(int)strcspn(cli_text(&errors.text), "\n"), cli_text(&errors.text));
+	buf_free(&errors.text);
+	return config;
+}
+
+static void say_gap(struct doctor *d, const struct coverage_gap *g)
+{
+	doctor_say(d, g->never ? DOCTOR_FAIL : DOCTOR_WARN, "holdpoint policy check --help",
+		"rule %s/%s %s: %.*s", g->rule->policy, g->rule->rule,
+		g->never ? "is never asked about" : "in part", SPAN_FMT(g->what));
+}
+
+/* One finding for all that an authorizer would mend. */
+static void say_gaps(struct doctor *d, const struct coverage_gap *gaps, size_t count)
+{
+	const struct coverage_gap *first = NULL;
+	size_t without = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (gaps[i].reason != COVERAGE_NO_AUTHORIZER) {
+			say_gap(d, &gaps[i]);
+			continue;
+		}
+		first = first ? first : &gaps[i];
+		without++;
+	}
+	if (without > 0)
+		doctor_fail(d, "holdpoint policy authorizer POLICIES > authorization.yaml",
+			"%zu rule%s with verbs %s never asked about, first %s/%s: %.*s", without,
+			without == 1 ? "" : "s", without == 1 ? "is" : "are", first->rule->policy,
+			first->rule->rule, SPAN_FMT(first->what));
+}
+
+void doctor_check_unasked(struct doctor *d)
+{
+	_cleanup_(authorizer_config_freep) struct authorizer_config *config = read_config(d);
+	struct coverage_facts facts = {.managed = d->managed,
+		.static_manifests = d->options.static_manifests,
+		.minor = d->minor,
+		.authorizer_config = config};
+	const struct coverage_gap *gaps;
+	size_t count, verbs;
+
+	if (!d->set) {
+		doctor_fail(d, "give --policy, or a login in holdpoint_auditor",
+			"the policies in force are not known");
+		return;
+	}
+	facts.authorizer = authorizer_of(d);
+	verbs = coverage_authorization_rules(d->set);
+	if (coverage_find(d->set, &facts, d->arena, &gaps, &count) < 0) {
+		d->failed = true;
+		return;
+	}
+	say_gaps(d, gaps, count);
+	if (facts.authorizer == COVERAGE_UNKNOWN && verbs > 0)
+		doctor_warn(d, "holdpoint doctor --kubeconfig FILE",
+			"%zu rules have verbs, and no API server was seen to ask about them",
+			verbs);
+	else if (count == 0)
+		doctor_ok(d, "all %zu rules are asked about", policy_set_rule_count(d->set));
+}
+
+/* ---- audit events ---- */
+
+static void look_at_source(struct doctor *d, const struct pg_result *r, int i)
+{
+	const char *source = pg_result_str(r, i, 0), *state = pg_result_str(r, i, 1);
+	int64_t silent = pg_result_int(r, i, 2), bad = pg_result_int(r, i, 3);
+
+	if (strcmp(state, "silent") == 0)
+		doctor_fail(d, "holdpoint sources; the API server's apiserver_audit_error_total",
+			"%s has sent nothing for %lld s: what happens now leaves no trace", source,
+			(long long)silent);
+	else if (strcmp(state, "ok") != 0)
+		doctor_warn(d, "holdpoint sources", "%s is %s", source, state);
+	else
+		doctor_ok(d, "%s was heard of %lld s ago", source, (long long)silent);
+	if (bad > 0)
+		doctor_warn(d, "SELECT * FROM holdpoint.audit_quarantine",
+			"%lld events of %s could not be read in the last day", (long long)bad,
+			source);
+}
+
+void doctor_check_audit(struct doctor *d)
+{
+	static const struct pg_stmt stmt = {"doctor_audit",
+		"SELECT source, state, extract(epoch FROM silent_for)::bigint, quarantined "
+		"FROM holdpoint.audit_sources(interval '1 day', $1) ORDER BY 1",
+		1};
+	_cleanup_(pg_result_freep) struct pg_result *r = doctor_query(d, &stmt, CLUSTER(d));
+
+	if (r && pg_result_rows(r) == 0)
+		doctor_fail(d, "--audit-webhook-config-file of kube-apiserver (docs/audit.md)",
+			"no audit event of cluster %s has ever come", d->options.cluster);
+	for (int i = 0; r && i < pg_result_rows(r); i++)
+		look_at_source(d, r, i);
+}
+
+/* Decisions on writes that passed leave an annotation in the event of the request. */
+void doctor_check_linked(struct doctor *d)
+{
+	static const struct pg_stmt stmt = {"doctor_linked",
+		"WITH recent AS (SELECT decision_id FROM holdpoint.decision WHERE cluster = $1 "
+		"  AND recorded_at BETWEEN now() - interval '1 day' AND now() - interval '2 "
+		"minutes' "
+		"  AND endpoint = 'validate' AND NOT dry_run ORDER BY recorded_at DESC LIMIT 1000) "
+		"SELECT count(*), count(*) FILTER (WHERE EXISTS (SELECT FROM holdpoint.audit_event "
+		"e "
+		"  WHERE e.cluster = $1 AND e.decision_id = recent.decision_id)) FROM recent",
+		1};
+	_cleanup_(pg_result_freep) struct pg_result *r = doctor_query(d, &stmt, CLUSTER(d));
+	int64_t decisions, linked;
+
+	if (!r)
+		return;
+	decisions = pg_result_int(r, 0, 0);
+	linked = pg_result_int(r, 0, 1);
+	if (decisions == 0)
+		doctor_ok(d, "no decision of the last day to link");
+	else if (linked == 0)
+		doctor_fail(d,
+			"see omitStages, levels and rules of the API server's audit policy "
+			"(manifests/apiserver/audit-policy.yaml)",
+			"none of the last %lld decisions has an audit event: what was decided is "
+			"not "
+			"confirmed by anybody else",
+			(long long)decisions);
+	else if (linked * 10 < decisions * 9)
+		doctor_warn(d, "holdpoint sources",
+			"only %lld of the last %lld decisions have an audit event",
+			(long long)linked, (long long)decisions);
+	else
+		doctor_ok(d, "%lld of the last %lld decisions have an audit event",
+			(long long)linked, (long long)decisions);
+}
+
+/* ---- notifications, floods ---- */
+
+void doctor_check_notifications(struct doctor *d)
+{
+	static const struct pg_stmt stmt = {"doctor_notifications",
+		"SELECT target, count(*) FILTER (WHERE state = 'given-up'), "
+		"count(*) FILTER (WHERE state = 'waiting' AND attempts >= 3), max(last_error) "
+		"FROM holdpoint.outbox_delivery WHERE cluster = $1 AND (state = 'waiting' OR "
+		"  finished_at > now() - interval '1 day') GROUP BY target ORDER BY 1",
+		1};
+	_cleanup_(pg_result_freep) struct pg_result *r = doctor_query(d, &stmt, CLUSTER(d));
+
+	for (int i = 0; r && i < pg_result_rows(r); i++) {
+		const char *target = pg_result_str(r, i, 0);
+		int64_t lost = pg_result_int(r, i, 1), failing = pg_result_int(r, i, 2);
+
+		if (lost + failing == 0)
+			doctor_ok(d, "%s takes what is sent", target);
+		else
+			doctor_say(d, lost > 0 ? DOCTOR_FAIL : DOCTOR_WARN,
+				"--notify-targets of holdpoint-webhook: its URL, secret, "
+				"allowPrivate",
+				"%s does not take notifications (%lld given up, %lld tried again): "
+				"%s",
+				target, (long long)lost, (long long)failing,
+				pg_result_str(r, i, 3));
+	}
+}
+
+void doctor_check_floods(struct doctor *d)
+{
+	static const struct pg_stmt stmt = {"doctor_floods",
+		"SELECT h.requester, count(*), c.max_pending_per_user FROM holdpoint.holds h, "
+		"holdpoint.config c WHERE h.cluster = $1 AND h.live AND h.state = 'pending' "
+		"GROUP BY h.requester, c.max_pending_per_user "
+		"HAVING count(*) >= c.max_pending_per_user * 0.8 ORDER BY 2 DESC LIMIT 10",
+		1};
+	_cleanup_(pg_result_freep) struct pg_result *r = doctor_query(d, &stmt, CLUSTER(d));
+
+	for (int i = 0; r && i < pg_result_rows(r); i++)
+		doctor_warn(d, doctor_text(d, "holdpoint holds --user %s", pg_result_str(r, i, 0)),
+			"%s has %lld holds waiting, of %lld: more are denied without being stored",
+			pg_result_str(r, i, 0), (long long)pg_result_int(r, i, 1),
+			(long long)pg_result_int(r, i, 2));
+	if (r && pg_result_rows(r) == 0)
+		doctor_ok(d, "nobody is near the limit of waiting holds");
+}
