@@ -7,9 +7,9 @@ const struct command commands[] = {
 		.args = "",
 		.run = cli_holds_list,
 		.summary = "List the holds that wait or are approved, newest first",
-		.examples =
-			"  holdpoint holds\n"
-			"  holdpoint holds --state all --user claude-code@agents.example.com\n"},
+		.examples = "  holdpoint holds\n"
+			    "  holdpoint holds --state all --user claude-code@agents.example.com\n"
+			    "  holdpoint holds --resource secrets -n prod --since 1h\n"},
 	{.name = "holds list",
 		.args = "",
 		.run = cli_holds_list,
@@ -31,10 +31,12 @@ const struct command commands[] = {
 		.examples = "  holdpoint approve 42 --reason 'CHG-1234'\n"
 			    "  holdpoint approve 42 --for 15m --uses 3\n"},
 	{.name = "deny",
-		.args = "HOLD…",
+		.args = "[HOLD…]",
 		.run = cli_deny,
 		.summary = "Deny a hold, or revoke an approval that is not used up",
-		.examples = "  holdpoint deny 42 --reason 'not during the freeze'\n"},
+		.examples =
+			"  holdpoint deny 42 --reason 'not during the freeze'\n"
+			"  holdpoint deny --user claude-code@agents.example.com --rule deletes\n"},
 	{.name = "withdraw",
 		.args = "HOLD…",
 		.run = cli_withdraw,

@@ -61,6 +61,31 @@ extern const char *const cli_output_formats[];
 	}
 #define CLI_FLAG_LIMIT(var, text) CLI_FLAG_NUMBER("limit", var, "N", 1, 100000, text)
 
+/* Which holds: for holdpoint and kubectl alike. */
+struct cli_hold_filter {
+	const char *user, *ns, *resource, *policy, *rule;
+};
+#define CLI_FLAGS_HOLD_FILTER(f)                                                                   \
+	CLI_FLAG_USER((f).user, "only holds of this requester"),                                   \
+		CLI_FLAG_NAMESPACE((f).ns, "only holds in this namespace"),                        \
+		CLI_FLAG_TEXT("resource", (f).resource, "RESOURCE",                                \
+			"only holds of this resource: pods, deployments.apps, pods/exec"),         \
+		CLI_FLAG_TEXT("policy", (f).policy, "POLICY", "only holds by this policy"),        \
+		CLI_FLAG_TEXT("rule", (f).rule, "[POLICY/]RULE", "only holds by this rule")
+/* Of `deny`: the holds of one requester instead of numbers. */
+#define CLI_FLAGS_DENY_USER(f, yes)                                                                \
+	CLI_FLAG_USER((f).user, "deny everything of this requester that waits for you"),           \
+		CLI_FLAG_NAMESPACE((f).ns, "with --user: only in this namespace"),                 \
+		CLI_FLAG_TEXT("resource", (f).resource, "RESOURCE",                                \
+			"with --user: only this resource: pods, deployments.apps, pods/exec"),     \
+		CLI_FLAG_TEXT("policy", (f).policy, "POLICY", "with --user: only by this policy"), \
+		CLI_FLAG_TEXT(                                                                     \
+			"rule", (f).rule, "[POLICY/]RULE", "with --user: only by this rule"),      \
+		CLI_FLAG_SWITCH("yes", yes, "with --user: do not ask")
+#define CLI_FLAG_BEFORE(var)                                                                       \
+	CLI_FLAG_NUMBER("before", var, "HOLD", 1, INT64_MAX,                                       \
+		"only holds of smaller numbers: the page behind")
+
 #define CLI_FLAG_SWITCH(flag_name, var, text)                                                      \
 	{                                                                                          \
 		.name = flag_name, .type = FLAG_BOOL, .value = &(var), .no_env = true,             \

@@ -2,6 +2,9 @@
 /* See holds.h. */
 #include "cli/holds.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 void holds_put_what(struct buf *out, const char *operation, const char *resource,
 	const char *namespace_, const char *name)
 {
@@ -51,4 +54,28 @@ int holds_parse_numbers(
 		if (parse_number(args[i], ret[i]) < 0)
 			return cli_error(c, CLI_USAGE, "\"%.64s\" is not a hold's number", args[i]);
 	return 0;
+}
+
+int holds_check_deny(
+	const struct command *c, const struct cli_hold_filter *f, bool narrowed, size_t numbers)
+{
+	if (f->user && numbers > 0)
+		return cli_error(c, CLI_USAGE, "either numbers of holds or --user, not both");
+	if (!f->user && numbers == 0)
+		return cli_error(c, CLI_USAGE, "which holds? Give their numbers, or --user");
+	if (!f->user && (narrowed || f->ns || f->resource || f->policy || f->rule))
+		return cli_error(c, CLI_USAGE, "that narrows --user, which is not given");
+	return 0;
+}
+
+int holds_confirm(const struct command *c, const char *question)
+{
+	char answer[16] = "";
+
+	if (!isatty(STDIN_FILENO))
+		return cli_error(c, CLI_USAGE, "nothing was denied: to do it unasked, add --yes");
+	fprintf(stderr, "%s [y/N] ", question);
+	if (fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
+		return 0;
+	return cli_error(c, CLI_NO, "nothing was denied");
 }

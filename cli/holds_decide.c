@@ -18,6 +18,23 @@ static const struct pg_stmt deny_stmt = {"deny", "SELECT holdpoint.deny($1::bigi
 static const struct pg_stmt withdraw_stmt = {
 	"withdraw", "SELECT holdpoint.withdraw($1::bigint, $2)", 2};
 
+/* What deny_user would deny: of one requester, and which. */
+#define OF_USER                                                                                    \
+	"FROM holdpoint.hold h WHERE h.state = 'pending' AND h.expires_at > "                      \
+	"statement_timestamp() "                                                                   \
+	"AND h.username = $1 AND ($2::text IS NULL OR h.cluster = $2) AND "                        \
+	"holdpoint.hold_matches(h, ROW(NULL, $3, $4, $5, $6, NULL, NULL, NULL)::"                  \
+	"holdpoint.hold_filter)"
+static const struct pg_stmt of_user_stmt = {"of_user",
+	"SELECT h.id, h.operation, holdpoint.resource_name(h.api_group, h.resource, "
+	"h.subresource) AS resource, h.namespace, h.name, holdpoint.hold_rule_names(h) AS rules, "
+	"count(*) OVER () AS total " OF_USER " ORDER BY h.id LIMIT 20",
+	6};
+static const struct pg_stmt deny_user_stmt = {"deny_user",
+	"SELECT holdpoint.deny_user(requester => $1, cluster => $2, namespace => $3, resource => "
+	"$4, policy => $5, rule => $6, reason => $7)",
+	7};
+
 static const struct pg_stmt state_stmt = {
 	"state", "SELECT state FROM holdpoint.holds WHERE id = $1::bigint", 1};
 
@@ -126,9 +143,94 @@ static int refuse(const struct command *self, const struct pg_stmt *stmt, int ar
 		url, ids, count);
 }
 
+/* ---- all of one requester ---- */
+
+static void print_of_user(const struct pg_result *r, const char *user)
+{
+	static const struct table_column columns[] = {{.title = "HOLD", .right = true},
+		{.title = "WHAT", .shrinks = 2}, {.title = "RULE", .shrinks = 1}};
+	_cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_LEN(columns), false);
+	int64_t total = pg_result_int_of(r, 0, "total");
+
+	for (int i = 0; i < pg_result_rows(r); i++) {
+		_cleanup_(buf_free) struct buf what = BUF_INIT(8192);
+
+		holds_put_what(&what, pg_result_str_of(r, i, "operation"),
+			pg_result_str_of(r, i, "resource"), pg_result_str_of(r, i, "namespace"),
+			pg_result_str_of(r, i, "name"));
+		table_add(t, pg_result_str_of(r, i, "id"), NULL);
+		table_add(t, cli_text(&what), NULL);
+		table_add(t, pg_result_str_of(r, i, "rules"), NULL);
+	}
+	table_print(t, stderr);
+	if (total > pg_result_rows(r))
+		fprintf(stderr, "… and %lld more\n", (long long)total - pg_result_rows(r));
+	fprintf(stderr, "%lld hold%s of ", (long long)total, total == 1 ? "" : "s");
+	print_printable(stderr, user);
+	fputs(total == 1 ? " waits for approval.\n" : " wait for approval.\n", stderr);
+}
+
+static int deny_user(const struct command *self, const char *url, const char *output, bool yes,
+	const struct span params[7])
+{
+	_cleanup_(pg_conn_closep) struct pg_conn *conn = NULL;
+	_cleanup_(pg_result_freep) struct pg_result *waiting = NULL, *row = NULL;
+	int rc = cli_connect(self, url, &conn);
+
+	if (rc > 0 || (rc = cli_query(self, conn, &of_user_stmt, params, &waiting)) > 0)
+		return rc;
+	if (pg_result_rows(waiting) == 0)
+		return cli_error(
+			self, CLI_NO, "nothing of %.*s waits for you", SPAN_FMT(params[0]));
+	if (!yes) {
+		print_of_user(waiting, params[0].ptr);
+		rc = holds_confirm(self, "Deny them all?");
+		if (rc > 0)
+			return rc;
+	}
+	rc = cli_query(self, conn, &deny_user_stmt, params, &row);
+	if (rc > 0)
+		return rc;
+	if (cli_wants_json(output)) {
+		_cleanup_(buf_free) struct buf b = BUF_INIT(1 << 16);
+
+		buf_add_str(&b, "{\"message\":");
+		json_put_string(&b, pg_result_span(row, 0, 0));
+		buf_add_char(&b, '}');
+		return cli_print_json(self, buf_span(&b));
+	}
+	print_printable(stdout, pg_result_str(row, 0, 0));
+	putchar('\n');
+	return CLI_OK;
+}
+
 int cli_deny(const struct command *self, int argc, char **argv)
 {
-	return refuse(self, &deny_stmt, argc, argv);
+	const char *url = NULL, *output = NULL, *reason = NULL, *cluster = NULL;
+	const char *ids[CLI_HOLDS_MAX];
+	struct cli_hold_filter f = {0};
+	bool yes = false;
+	const struct flag flags[] = {CLI_FLAG_DATABASE(url), CLI_FLAG_OUTPUT(output),
+		CLI_FLAG_REASON(reason, false), CLI_FLAGS_DENY_USER(f, yes),
+		CLI_FLAG_CLUSTER(cluster, "with --user: only in this cluster"), {0}};
+	size_t count;
+	int rc = cli_parse(self, flags, argc, argv, 0, CLI_HOLDS_MAX, ids, &count);
+
+	if (rc >= 0)
+		return rc;
+	rc = holds_check_deny(self, &f, yes || cluster, count);
+	if (rc > 0)
+		return rc;
+	if (!f.user)
+		return decide_all(&(struct decision){.self = self,
+					  .stmt = &deny_stmt,
+					  .json = cli_wants_json(output),
+					  .params = {{0}, cli_param(reason)}},
+			url, ids, count);
+	return deny_user(self, url, output, yes,
+		(struct span[7]){cli_param(f.user), cli_param(cluster), cli_param(f.ns),
+			cli_param(f.resource), cli_param(f.policy), cli_param(f.rule),
+			cli_param(reason)});
 }
 
 int cli_withdraw(const struct command *self, int argc, char **argv)

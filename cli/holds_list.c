@@ -5,13 +5,20 @@
 #include "cli/commands.h"
 #include "cli/holds.h"
 
+/* The first parameter is the states, the last how many; between them which. */
 #define FILTERED                                                                                   \
 	" FROM holdpoint.holds h WHERE ($1::text IS NULL OR h.state = ANY(string_to_array($1, "    \
 	"',')) AND (h.live OR NOT string_to_array($1, ',') <@ '{pending,approved}')) AND "         \
 	"($2::text IS NULL OR h.requester = $2) AND ($3::text IS NULL OR h.namespace "             \
-	"= $3) AND ($4::text IS NULL OR h.cluster = $4) AND ($5::text IS NULL OR h.policy || '/' " \
-	"|| h.rule = $5 OR h.rule = $5 OR h.rules @> "                                             \
-	"jsonb_build_array(jsonb_build_object('rule', $5))) ORDER BY h.id DESC LIMIT $6::int"
+	"= $3) AND ($4::text IS NULL OR $4 IN (h.resource, "                                       \
+	"split_part(split_part(h.resource, '/', 1), '.', 1))) AND ($5::text IS NULL OR h.policy "  \
+	"= $5 OR h.rules @> jsonb_build_array(jsonb_build_object('policy', $5))) AND "             \
+	"($6::text IS NULL OR h.policy || '/' || h.rule = $6 OR h.rule = $6 OR h.rules @> "        \
+	"jsonb_build_array(jsonb_build_object('rule', $6)) OR h.rules @> jsonb_build_array("       \
+	"jsonb_build_object('policy', split_part($6, '/', 1), 'rule', split_part($6, '/', 2)))) "  \
+	"AND ($7::text IS NULL OR h.cluster = $7) AND ($8::bigint IS NULL OR h.created_at >= "     \
+	"clock_timestamp() - $8::bigint * interval '1 ms') AND ($9::bigint IS NULL OR h.id < "     \
+	"$9::bigint) ORDER BY h.id DESC LIMIT $10::int"
 
 static const struct pg_stmt as_rows = {"holds",
 	"SELECT h.id, extract(epoch FROM clock_timestamp() - h.created_at)::bigint AS age_s, "
@@ -21,11 +28,11 @@ static const struct pg_stmt as_rows = {"holds",
 	"h.approvals || '/' || h.min_approvals AS approvals, CASE WHEN h.state IN ('pending', "
 	"'approved') THEN "
 	"extract(epoch FROM h.expires_at - clock_timestamp())::bigint END AS left_s" FILTERED,
-	6};
+	10};
 static const struct pg_stmt as_json = {"holds_json",
 	"SELECT coalesce(json_agg(to_jsonb(t) - 'change' - 'change_cut' ORDER BY t.id DESC), '[]') "
 	"FROM (SELECT *" FILTERED ") t",
-	6};
+	10};
 
 static const struct table_column columns[] = {
 	{.title = "HOLD", .right = true},
@@ -102,21 +109,29 @@ static int check_states(const struct command *self, const char **states)
 	}
 }
 
+/* More there may be than were asked for. */
+static void say_more(const struct pg_result *rows, int64_t limit)
+{
+	int n = pg_result_rows(rows);
+
+	if (n > 0 && n == limit)
+		fprintf(stderr, "There may be more: repeat with --before %s\n",
+			pg_result_str_of(rows, n - 1, "id"));
+}
+
 int cli_holds_list(const struct command *self, int argc, char **argv)
 {
 	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
-	const char *url = NULL, *output = NULL, *states = "pending,approved", *user = NULL,
-		   *ns = NULL, *cluster = NULL, *rule = NULL;
-	int64_t limit = 100;
+	const char *url = NULL, *output = NULL, *states = "pending,approved", *cluster = NULL;
+	struct cli_hold_filter f = {0};
+	int64_t limit = 100, since_ms = 0, before = 0;
 	const struct flag flags[] = {CLI_FLAG_DATABASE(url), CLI_FLAG_OUTPUT(output),
 		CLI_FLAG_TEXT("state", states, "STATE,…",
 			"pending, approved, used, denied, expired, withdrawn, or all"),
-		CLI_FLAG_USER(user, "only holds of this requester"),
-		CLI_FLAG_NAMESPACE(ns, "only holds in this namespace"),
-		CLI_FLAG_CLUSTER(cluster, "only holds of this cluster"),
-		CLI_FLAG_TEXT("rule", rule, "[POLICY/]RULE", "only holds by this rule"),
-		CLI_FLAG_LIMIT(limit, "how many at most"), {0}};
-	char limit_text[24];
+		CLI_FLAGS_HOLD_FILTER(f), CLI_FLAG_CLUSTER(cluster, "only holds of this cluster"),
+		CLI_FLAG_SINCE(since_ms, "only holds made since so long ago"),
+		CLI_FLAG_BEFORE(before), CLI_FLAG_LIMIT(limit, "how many at most"), {0}};
+	char limit_text[24], since_text[24], before_text[24];
 	int rc = cli_parse(self, flags, argc, argv, 0, 0, NULL, NULL);
 
 	if (rc >= 0)
@@ -125,10 +140,14 @@ int cli_holds_list(const struct command *self, int argc, char **argv)
 	if (rc > 0)
 		return rc;
 	rc = cli_ask(self, url, output, &(struct cli_question){&as_rows, &as_json},
-		(struct span[]){cli_param(states), cli_param(user), cli_param(ns),
-			cli_param(cluster), cli_param(rule), cli_param_int(limit, limit_text)},
+		(struct span[]){cli_param(states), cli_param(f.user), cli_param(f.ns),
+			cli_param(f.resource), cli_param(f.policy), cli_param(f.rule),
+			cli_param(cluster), cli_param_positive(since_ms, since_text),
+			cli_param_positive(before, before_text), cli_param_int(limit, limit_text)},
 		&rows);
-	if (rows)
+	if (rows) {
 		print_table(rows, output != NULL);
+		say_more(rows, limit);
+	}
 	return rc;
 }

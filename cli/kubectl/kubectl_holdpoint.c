@@ -86,7 +86,7 @@ const char *kubectl_field(
 
 /* ---- deciding ---- */
 
-static void put_member(struct buf *b, const char *key, const char *value)
+void kubectl_put_member(struct buf *b, const char *key, const char *value)
 {
 	if (!value)
 		return;
@@ -94,29 +94,53 @@ static void put_member(struct buf *b, const char *key, const char *value)
 	json_put_string(b, span_of(value));
 }
 
+void kubectl_put_number(struct buf *b, const char *key, int64_t value)
+{
+	if (value <= 0)
+		return;
+	json_put_key(b, key);
+	json_put_int(b, value);
+}
+
+void kubectl_put_filter(struct buf *b, const struct cli_hold_filter *f)
+{
+	kubectl_put_member(b, "requester", f->user);
+	kubectl_put_member(b, "namespace", f->ns);
+	kubectl_put_member(b, "resource", f->resource);
+	kubectl_put_member(b, "policy", f->policy);
+	kubectl_put_member(b, "rule", f->rule);
+}
+
+/* The time that lies so long ahead, or back when it is negative. */
+static void put_time(struct buf *b, const char *key, int64_t ms)
+{
+	time_t at = time(NULL) + (time_t)(ms / 1000);
+	char text[32];
+	struct tm tm;
+
+	if (ms == 0)
+		return;
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&at, &tm));
+	kubectl_put_member(b, key, text);
+}
+
+void kubectl_put_since(struct buf *b, int64_t ms)
+{
+	put_time(b, "since", -ms);
+}
+
 static void put_review(struct buf *b, const struct options *o, const char *id, bool approve)
 {
-	char until[32] = "";
-
-	if (o->narrow.for_ms > 0) {
-		time_t at = time(NULL) + (time_t)(o->narrow.for_ms / 1000);
-		struct tm tm;
-
-		strftime(until, sizeof(until), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&at, &tm));
-	}
 	buf_printf(b,
 		"{\"apiVersion\":\"holdpoint.dev/v1alpha1\",\"kind\":\"HoldReview\","
 		"\"metadata\":{\"generateName\":\"hold-%s-\"},\"spec\":{\"hold\":%s,"
 		"\"decision\":\"%s\"",
 		id, id, approve ? "Approve" : "Deny");
-	put_member(b, "reason", o->reason);
-	put_member(b, "until", until[0] ? until : NULL);
-	put_member(b, "namespace", o->narrow.ns);
-	put_member(b, "name", o->narrow.name);
-	if (o->narrow.uses > 0) {
-		json_put_key(b, "uses");
-		json_put_int(b, o->narrow.uses);
-	}
+	kubectl_put_member(b, "reason", o->reason);
+	put_time(b, "until", o->narrow.for_ms);
+	kubectl_put_member(b, "namespace", o->narrow.ns);
+	kubectl_put_member(b, "name", o->narrow.name);
+	kubectl_put_number(b, "uses", o->narrow.uses);
 	buf_add_str(b, "}}");
 }
 
@@ -160,33 +184,18 @@ static int decide_one(const struct options *o, const struct kube_config *config,
 	return rc;
 }
 
-static int decide(const struct command *self, int argc, char **argv, bool approve)
+static int decide_all(const struct options *o, struct arena *arena, const char *const *ids,
+	size_t count, bool approve)
 {
-	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 16, KUBECTL_ARENA_MAX);
-	struct options o = {.self = self};
-	const struct flag all[] = {KUBECTL_FLAGS(o.kube, o.output),
-		CLI_FLAG_REASON(o.reason, false),
-		/* From here on only for approve. */
-		CLI_FLAGS_NARROW(o.narrow), {0}};
-	struct flag flags[ARRAY_LEN(all)] = {0};
-	const char *ids[CLI_HOLDS_MAX];
 	char numbers[CLI_HOLDS_MAX][24];
 	struct kube_config config;
-	size_t count;
 	int rc, worst = CLI_OK;
 
-	memcpy(flags, all, approve ? sizeof(all) : 4 * sizeof(all[0]));
-	rc = cli_parse(self, flags, argc, argv, 1, CLI_HOLDS_MAX, ids, &count);
-	if (rc >= 0)
-		return rc;
-	rc = holds_parse_numbers(self, ids, count, numbers);
-	if (rc > 0)
-		return rc;
-	rc = kubectl_config(self, &o.kube, arena, &config);
-	if (rc > 0)
+	if ((rc = holds_parse_numbers(o->self, ids, count, numbers)) > 0 ||
+		(rc = kubectl_config(o->self, &o->kube, arena, &config)) > 0)
 		return rc;
 	for (size_t i = 0; i < count; i++) {
-		rc = decide_one(&o, &config, arena, numbers[i], approve);
+		rc = decide_one(o, &config, arena, numbers[i], approve);
 		worst = worst == CLI_OK || rc == CLI_FAILED ? rc : worst;
 	}
 	return worst;
@@ -194,12 +203,38 @@ static int decide(const struct command *self, int argc, char **argv, bool approv
 
 static int kubectl_approve(const struct command *self, int argc, char **argv)
 {
-	return decide(self, argc, argv, true);
+	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 16, KUBECTL_ARENA_MAX);
+	struct options o = {.self = self};
+	const struct flag flags[] = {KUBECTL_FLAGS(o.kube, o.output),
+		CLI_FLAG_REASON(o.reason, false), CLI_FLAGS_NARROW(o.narrow), {0}};
+	const char *ids[CLI_HOLDS_MAX];
+	size_t count;
+	int rc = cli_parse(self, flags, argc, argv, 1, CLI_HOLDS_MAX, ids, &count);
+
+	return rc >= 0 ? rc : decide_all(&o, arena, ids, count, true);
 }
 
 static int kubectl_deny(const struct command *self, int argc, char **argv)
 {
-	return decide(self, argc, argv, false);
+	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 16, KUBECTL_ARENA_MAX);
+	struct kubectl_many m = {.self = self};
+	const struct flag flags[] = {KUBECTL_FLAGS(m.kube, m.output),
+		CLI_FLAG_REASON(m.reason, false), CLI_FLAGS_DENY_USER(m.filter, m.yes), {0}};
+	const char *ids[CLI_HOLDS_MAX];
+	size_t count;
+	int rc = cli_parse(self, flags, argc, argv, 0, CLI_HOLDS_MAX, ids, &count);
+
+	if (rc >= 0)
+		return rc;
+	rc = holds_check_deny(self, &m.filter, m.yes, count);
+	if (rc > 0)
+		return rc;
+	if (m.filter.user)
+		return kubectl_deny_user(&m, arena);
+	return decide_all(
+		&(struct options){
+			.self = self, .kube = m.kube, .output = m.output, .reason = m.reason},
+		arena, ids, count, false);
 }
 
 /* ---- listing ---- */
@@ -265,10 +300,17 @@ const struct command kubectl_commands[] = {
 		.summary = "Approve a hold as the user of the kubeconfig",
 		.examples = "  kubectl holdpoint approve 42 --reason 'CHG-1234'\n"},
 	{.name = "deny",
-		.args = "HOLD…",
+		.args = "[HOLD…]",
 		.run = kubectl_deny,
 		.summary = "Deny a hold as the user of the kubeconfig",
-		.examples = "  kubectl holdpoint deny 42 --reason 'not during the freeze'\n"},
+		.examples = "  kubectl holdpoint deny 42 --reason 'not during the freeze'\n"
+			    "  kubectl holdpoint deny --user claude-code@agents.example.com\n"},
+	{.name = "withdraw",
+		.args = "HOLD…",
+		.run = kubectl_withdraw,
+		.summary = "Take back what you asked for yourself",
+		.examples = "  kubectl holdpoint list --mine\n"
+			    "  kubectl holdpoint withdraw 42\n"},
 	{.name = "list",
 		.args = "",
 		.run = kubectl_list,

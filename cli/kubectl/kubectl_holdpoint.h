@@ -35,6 +35,24 @@ int kubectl_explain(
 const char *kubectl_field(
 	const struct json_doc *d, json_ref object, const char *pointer, struct arena *arena);
 
+/* Members of a HoldReview's spec; of what is NULL or 0: nothing. */
+void kubectl_put_member(struct buf *b, const char *key, const char *value);
+void kubectl_put_number(struct buf *b, const char *key, int64_t value);
+void kubectl_put_filter(struct buf *b, const struct cli_hold_filter *f);
+void kubectl_put_since(struct buf *b, int64_t ms); /* so long ago */
+
+/* kubectl holdpoint deny --user: all of one requester (kubectl_many.c) */
+struct kubectl_many {
+	const struct command *self;
+	struct kube_options kube;
+	const char *output, *reason;
+	struct cli_hold_filter filter;
+	bool yes;
+};
+int kubectl_deny_user(const struct kubectl_many *m, struct arena *arena);
+/* kubectl holdpoint withdraw */
+int kubectl_withdraw(const struct command *self, int argc, char **argv);
+
 /* kubectl holdpoint list, show (kubectl_holds.c) */
 int kubectl_list(const struct command *self, int argc, char **argv);
 int kubectl_show(const struct command *self, int argc, char **argv);

@@ -15,20 +15,23 @@ struct question {
 	struct kube_options kube;
 	const char *output;
 	const char *hold; /* one hold's number; NULL: all */
+	const char *more; /* further members of the spec, or NULL */
 	struct arena *arena;
 };
 
 /* The answer's document, holds and all; the exit code when there is none. */
 static int ask(const struct question *q, struct kube_answer *ret, struct json_doc *ret_doc)
 {
-	_cleanup_(buf_free) struct buf body = BUF_INIT(4096);
+	_cleanup_(buf_free) struct buf body = BUF_INIT(16384);
 	struct kube_config config;
 	int rc;
 
 	buf_printf(&body,
 		"{\"apiVersion\":\"holdpoint.dev/v1alpha1\",\"kind\":\"HoldReview\","
-		"\"metadata\":{\"generateName\":\"list-\"},\"spec\":{\"decision\":\"List\"%s%s}}",
-		q->hold ? ",\"hold\":" : "", q->hold ? q->hold : "");
+		"\"metadata\":{\"generateName\":\"list-\"},\"spec\":{\"decision\":\"List\"%s%s%s%s}"
+		"}",
+		q->hold ? ",\"hold\":" : "", q->hold ? q->hold : "", q->more ? "," : "",
+		q->more ? q->more : "");
 	if ((rc = kubectl_config(q->self, &q->kube, q->arena, &config)) > 0 ||
 		(rc = kubectl_request(q->self, &config, KUBECTL_REVIEWS_PATH "?dryRun=All",
 			 buf_str(&body), ret)) > 0)
@@ -84,31 +87,54 @@ static void print_list(const struct question *q, const struct json_doc *d)
 	_cleanup_(table_freep) struct table *t =
 		table_new(columns, ARRAY_LEN(columns), q->output != NULL);
 	bool any = false;
+	int64_t last = 0;
 
 	json_foreach (h, d, json_pointer_str(d, JSON_ROOT, "/status/holds")) {
 		add_row(t, q, d, h);
+		last = number(q, d, h, "/hold");
 		any = true;
 	}
 	if (!any) {
-		fputs("Nothing waits for you.\n", stderr);
+		fputs(q->more ? "No holds found.\n" : "Nothing waits for you.\n", stderr);
 		return;
 	}
 	table_print(t, stdout);
 	if (json_type(d, json_pointer_str(d, JSON_ROOT, "/status/more")) == JSON_TRUE)
-		fputs("There are more: only the newest are shown.\n", stderr);
+		fprintf(stderr, "There are more: repeat with --before %lld\n", (long long)last);
 }
 
 int kubectl_list(const struct command *self, int argc, char **argv)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 16, KUBECTL_ARENA_MAX);
+	_cleanup_(buf_free) struct buf more = BUF_INIT(8192);
 	struct question q = {.self = self, .arena = arena};
-	const struct flag flags[] = {KUBECTL_FLAGS(q.kube, q.output), {0}};
+	struct cli_hold_filter f = {0};
+	const char *states = NULL;
+	int64_t since_ms = 0, before = 0, limit = 0;
+	bool mine = false;
+	const struct flag flags[] = {KUBECTL_FLAGS(q.kube, q.output), CLI_FLAGS_HOLD_FILTER(f),
+		CLI_FLAG_TEXT("state", states, "STATE,…",
+			"instead of those that wait: approved, used, denied, expired, withdrawn"),
+		CLI_FLAG_SINCE(since_ms, "only holds made since so long ago"),
+		CLI_FLAG_BEFORE(before),
+		CLI_FLAG_NUMBER("limit", limit, "N", 1, 100, "how many at most; 100 if not given"),
+		CLI_FLAG_SWITCH("mine", mine, "what you asked for yourself"), {0}};
 	_cleanup_(kube_answer_free) struct kube_answer answer = {0};
 	struct json_doc d;
 	int rc = cli_parse(self, flags, argc, argv, 0, 0, NULL, NULL);
 
 	if (rc >= 0)
 		return rc;
+	kubectl_put_filter(&more, &f);
+	kubectl_put_member(&more, "state", states);
+	kubectl_put_since(&more, since_ms);
+	kubectl_put_number(&more, "before", before);
+	kubectl_put_number(&more, "limit", limit);
+	if (mine) {
+		json_put_key(&more, "mine");
+		buf_add_str(&more, "true");
+	}
+	q.more = more.len > 0 ? cli_text(&more) : NULL;
 	rc = ask(&q, &answer, &d);
 	if (rc == CLI_OK && cli_wants_json(q.output))
 		rc = cli_print_json(

@@ -8,7 +8,7 @@ source "$HOLDPOINT_SOURCE_DIR/test/db/cli_support.sh"
 expect() {
   local code=$1 stream=$2 pattern=$3 got=0
   shift 4
-  hp "$@" >"$out" 2>"$err" || got=$?
+  hp "$@" >"$out" 2>"$err" </dev/null || got=$?
   [[ $got == "$code" ]] || fail "holdpoint $*: exit $got, expected $code"
   grep -qE -- "$pattern" "${!stream}" || fail "holdpoint $*: no match for /$pattern/ on $stream"
 }
@@ -47,6 +47,15 @@ expect 0 out "^ *$first .*pending .*claude-code.*DELETE.*deletes" -- holds list 
 if grep -q $'\e' "$out"; then fail "an escape character reached the terminal"; fi
 expect 0 out 'DELETE deployments.apps prod/checkout' -- holds -o wide "${alice[@]}"
 expect 0 err 'No holds found' -- holds --user nobody "${alice[@]}"
+expect 0 out "^ *$first " -- holds --user claude-code@agents.example.com --namespace prod \
+  --resource deployments.apps --policy ai-agents --rule ai-agents/deletes-need-a-human --since 1h "${alice[@]}"
+for other in --namespace=dev --resource=pods --policy=other --rule=other/deletes-need-a-human \
+  --before=1 --state=used; do
+  expect 0 err 'No holds found' -- holds "$other" "${alice[@]}"
+done
+expect 0 out "^ *$first " -- holds --resource deployments "${alice[@]}"
+expect 0 err "There may be more: repeat with --before $second" -- holds --limit 2 "${alice[@]}"
+expect 0 out "^ *$first " -- holds --before "$second" "${alice[@]}"
 expect 2 err '--state=gone: "gone" is none of pending' -- holds --state gone "${alice[@]}"
 expect 2 err '"x42" is not a hold' -- holds show x42 "${alice[@]}"
 expect 2 err 'which database\? Give --database-url' -- holds
@@ -127,4 +136,18 @@ seen "hold $(hold later)"
 kill -TERM "$watcher"
 wait "$watcher" || fail "holds watch: exit $?"
 [[ $(grep -c "hold $fourth .*pending.*prod/watched" "$out") == 1 ]] || fail "watch: not one line"
+
+# All of one requester, counted and shown before.
+user=claude-code@agents.example.com
+expect 2 err 'which holds\? Give their numbers, or --user' -- deny "${alice[@]}"
+expect 2 err 'either numbers of holds or --user' -- deny 1 --user "$user" "${alice[@]}"
+expect 2 err 'narrows --user, which is not given' -- deny 1 --rule x "${alice[@]}"
+expect 2 err 'nothing was denied: to do it unasked, add --yes' -- deny --user "$user" "${alice[@]}"
+grep -q "^[0-9]* holds of $user wait for approval" "$err" || fail "deny --user does not count them"
+grep -q 'DELETE deployments.apps prod/later' "$err" || fail "deny --user does not show them"
+waiting=$(sql "$admin" -c "SELECT count(*) FROM holdpoint.hold WHERE state = 'pending'")
+expect 3 err 'nothing of .* waits for you' -- deny --user "$user" --namespace dev --yes "${alice[@]}"
+expect 3 err 'nothing of .* waits for you' -- deny --user "$user" --yes --database-url="$(as bob)"
+expect 0 out "^$waiting holds of $user denied" -- deny --user "$user" --yes --reason enough "${alice[@]}"
+expect 3 err 'nothing of .* waits for you' -- deny --user "$user" --yes "${alice[@]}"
 echo "all passed"

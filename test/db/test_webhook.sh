@@ -177,9 +177,11 @@ refused_review 'sre' "not in the approvers' group"
 ask /validate "$(hold_review 999999 Approve carol@example.com sre)"
 refused_review '999999' "no such hold"
 ask /validate "$(hold_review "$hold" Maybe carol@example.com sre)"
-refused_review 'Approve, Deny or List' "another decision"
+refused_review 'Approve, Deny, Withdraw or List' "another decision"
 ask /validate "$(hold_review "$hold" Approve carol@example.com sre '.request.object.spec.hold = -1')"
 refused_review 'number of a hold' "a bad number"
+ask /validate "$(hold_review "$hold" Withdraw carol@example.com sre)"
+refused_review "no hold $hold of yours" "taken back by somebody else"
 ask /validate "$(hold_review "$hold" Approve carol@example.com sre '.request.dryRun = true')"
 equals pending "$(sql "SELECT state FROM holdpoint.hold WHERE id = $hold")" "after a dry run"
 ask /validate "$(hold_review "$hold" Approve carol@example.com sre '.request.operation = "UPDATE"
@@ -194,6 +196,21 @@ equals "approved|carol@example.com|by kubectl|kubernetes" "$(sql "SELECT h.state
   WHERE h.id = $hold AND e.action = 'approve'")" "what is recorded"
 new_hold review-1
 equals true "$(field .response.allowed "$answer")" "approved by kubectl"
+new_hold taken-back
+ask /validate "$(hold_review "$hold" Withdraw claude-code@agents.example.com ai-agents)"
+equals true "$(field .response.allowed "$answer")" "taken back by who asked ($(<"$answer"))"
+equals "withdrawn|claude-code@agents.example.com|kubernetes" "$(sql "SELECT h.state || '|' || e.who || '|'
+  || e.channel FROM holdpoint.hold h JOIN holdpoint.hold_event e ON e.hold_id = h.id
+  WHERE h.id = $hold AND e.action = 'withdraw'")" "what is recorded"
+new_hold one-of-many
+ask /validate "$(hold_review 1 Deny carol@example.com sre '.request.object.spec = {decision: "Deny",
+  requester: "claude-code@agents.example.com", reason: "stop"}')"
+equals true "$(field .response.allowed "$answer")" "all of a requester ($(<"$answer"))"
+matches '[0-9]+ holds? of claude-code@agents.example.com denied' "$(field '.response.warnings[0]' "$answer")" \
+  "what the approver is told"
+equals 0 "$(sql "SELECT count(*) FROM holdpoint.hold WHERE state = 'pending'
+  AND username = 'claude-code@agents.example.com'")" "holds that wait still"
+sql "UPDATE holdpoint.config SET denials_within = '0'"
 new_hold review-2
 ask /validate "$(hold_review "$hold" Deny carol@example.com sre)"
 equals true "$(field .response.allowed "$answer")" "a denial is admitted"

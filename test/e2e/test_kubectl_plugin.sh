@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Approving with kubectl: HoldReviews through the plugin, with every kind of credential that a kubeconfig
 # can hold; who may not is refused by the API server with the reason.
+# shellcheck source-path=SCRIPTDIR
 source "$(dirname "$0")/harness.sh"
+# shellcheck disable=SC2119 # no options
 e2e_begin
 
 # plugin WHO ARGUMENTS...: as kubectl finds it, in PATH.
@@ -123,10 +125,42 @@ passes plugin sre approve "$hold"
 passes plugin sre list
 equals 'Nothing waits for you.' "$output" "after the approval"
 
+step_is "taken back by who asked, with kubectl alone"
+as admin -n prod run six --image=registry.example.com/web:1 >/dev/null
+held six
+passes plugin agent list --mine
+[[ $output == *"$hold"*"DELETE pods prod/six"* ]] || fail "list --mine says: $output"
+refused "no hold $hold of yours" plugin ci withdraw "$hold"
+passes plugin agent withdraw "$hold" --reason "not needed"
+equals "withdrawn claude-code@agents.example.com not needed" "$(sql "SELECT concat_ws(' ', state,
+  decided_by, decided_reason) FROM holdpoint.hold WHERE id = $hold")" "hold $hold"
+passes plugin agent list --mine --state withdrawn
+[[ $output =~ $hold ]] || fail "list --mine --state withdrawn says: $output"
+
+step_is "filtered, by page, and all of one requester denied together"
+sql "UPDATE holdpoint.config SET denials_within = '0'"
+for pod in d1 d2 d3; do as admin -n prod run "$pod" --image=registry.example.com/web:1 >/dev/null; done
+for pod in d1 d2 d3; do held "$pod"; done
+agent=claude-code@agents.example.com
+passes plugin sre list --user "$agent" --namespace prod --resource pods --limit 2
+[[ $output == *"There are more: repeat with --before $((hold - 1))"* ]] || fail "list --limit says: $output"
+passes plugin sre list --user "$agent" --before $((hold - 1))
+[[ $output =~ prod/d1 && ! $output =~ prod/d2 ]] || fail "the page behind says: $output"
+passes plugin sre list --user "$agent" --namespace dev
+equals 'No holds found.' "$output" "in another namespace"
+refused 'nothing was denied: to do it unasked, add --yes' plugin sre deny --user "$agent" </dev/null
+[[ $output == *"3 holds of $agent wait for approval"* ]] || fail "deny --user says: $output"
+refused "nothing of $agent waits for you" plugin ci deny --user "$agent"
+passes plugin sre deny --user "$agent" --reason "enough" --yes
+equals "3 holds of $agent denied" "$output" "deny --user"
+equals "3 alice@example.com" "$(sql "SELECT count(*) || ' ' || min(decided_by) FROM holdpoint.hold
+  WHERE state = 'denied' AND decided_reason = 'enough'")" "holds denied together"
+passes plugin sre list --user "$agent" --state denied --since 1h
+
 step_is "the decisions, and what is said when the API server cannot be reached"
 plugin sre reviews >"$e2e_dir/list"
-equals 5 "$(grep -cE ' (Approve|Deny) ' "$e2e_dir/list")" "decisions in the list"
-plugin sre reviews -o json | jq -e '.items | length == 5' >/dev/null || fail "reviews -o json"
+equals 6 "$(grep -cE ' (Approve|Deny) ' "$e2e_dir/list")" "decisions in the list"
+plugin sre reviews -o json | jq -e '.items | length == 7' >/dev/null || fail "reviews -o json"
 jq '.clusters[].cluster.server = "https://127.0.0.1:9"' "$e2e_dir/exec.kubeconfig" >"$e2e_dir/gone.kubeconfig"
 refused 'https://127.0.0.1:9' with gone approve "$hold"
 

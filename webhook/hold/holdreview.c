@@ -6,6 +6,7 @@
 #include "common/json/json.h"
 #include "common/pg/sql_text.h"
 #include "webhook/hold/holdreview_internal.h"
+#include "webhook/hold/holdreview_many.h"
 
 #define REASON_MAX 4096
 #define GROUPS_MAX 256
@@ -35,7 +36,7 @@ bool holdreview_is(const struct policy_request *q)
 	       span_eq(q->resource, SPAN("holdreviews"));
 }
 
-static json_ref spec_of(const struct policy_request *q)
+json_ref holdreview_spec(const struct policy_request *q)
 {
 	return json_get_str(q->doc, q->object, "spec");
 }
@@ -43,7 +44,8 @@ static json_ref spec_of(const struct policy_request *q)
 bool holdreview_is_list(const struct policy_request *q)
 {
 	return holdreview_is(q) &&
-	       json_string_is(q->doc, json_get_str(q->doc, spec_of(q), "decision"), SPAN("List"));
+	       json_string_is(
+		       q->doc, json_get_str(q->doc, holdreview_spec(q), "decision"), SPAN("List"));
 }
 
 void holdreview_refuse(
@@ -59,11 +61,10 @@ void holdreview_busy(struct holdreview_reply *ret)
 
 /* ---- spec ---- */
 
-/* Absent or null is no wish. */
-static int read_text(const struct holdreview *h, const char *key, struct span *ret)
+int holdreview_read_text(const struct holdreview *h, const char *key, struct span *ret)
 {
 	const struct json_doc *d = h->request->doc;
-	json_ref v = json_get(d, spec_of(h->request), span_of(key));
+	json_ref v = json_get(d, holdreview_spec(h->request), span_of(key));
 
 	*ret = (struct span){0};
 	if (v == JSON_NONE || json_type(d, v) == JSON_NULL)
@@ -75,7 +76,7 @@ static int read_text(const struct holdreview *h, const char *key, struct span *r
 int holdreview_read_number(const struct holdreview *h, const char *key, struct span *ret)
 {
 	const struct json_doc *d = h->request->doc;
-	json_ref v = json_get(d, spec_of(h->request), span_of(key));
+	json_ref v = json_get(d, holdreview_spec(h->request), span_of(key));
 	int64_t n;
 
 	*ret = (struct span){0};
@@ -92,7 +93,7 @@ static int read_time(const struct holdreview *h, const char *key, struct span *r
 {
 	struct rfc3339 t;
 
-	if (read_text(h, key, ret) != 0)
+	if (holdreview_read_text(h, key, ret) != 0)
 		return -1;
 	return !ret->ptr || (rfc3339_parse(*ret, &t) == 0 && !t.is_leap) ? 0 : -1;
 }
@@ -101,21 +102,21 @@ static int read_time(const struct holdreview *h, const char *key, struct span *r
 static const char *read_wish(const struct holdreview *h, struct wish *ret)
 {
 	const struct json_doc *d = h->request->doc;
-	json_ref decision = json_get_str(d, spec_of(h->request), "decision");
+	json_ref decision = json_get_str(d, holdreview_spec(h->request), "decision");
 
 	*ret = (struct wish){.approve = json_string_is(d, decision, SPAN("Approve"))};
 	if (!ret->approve && !json_string_is(d, decision, SPAN("Deny")))
-		return "spec.decision must be Approve, Deny or List";
+		return "spec.decision must be Approve, Deny, Withdraw or List";
 	if (holdreview_read_number(h, "hold", &ret->hold) != 0 || !ret->hold.ptr)
 		return "spec.hold must be the number of a hold";
-	if (read_text(h, "reason", &ret->reason) != 0)
+	if (holdreview_read_text(h, "reason", &ret->reason) != 0)
 		return "spec.reason must be a text of at most 4096 bytes";
 	if (holdreview_read_number(h, "uses", &ret->uses) != 0)
 		return "spec.uses must be a number greater than 0";
 	if (read_time(h, "until", &ret->until) != 0)
 		return "spec.until must be a time, for example 2026-01-02T15:04:05Z";
-	if (read_text(h, "namespace", &ret->namespace_) != 0 ||
-		read_text(h, "name", &ret->name) != 0)
+	if (holdreview_read_text(h, "namespace", &ret->namespace_) != 0 ||
+		holdreview_read_text(h, "name", &ret->name) != 0)
 		return "spec.namespace and spec.name must be texts";
 	return NULL;
 }
@@ -132,7 +133,8 @@ static void check_list(const struct holdreview *h, struct holdreview_reply *ret)
 bool holdreview_check(const struct holdreview *h, struct holdreview_reply *ret)
 {
 	struct wish w;
-	const char *wrong = read_wish(h, &w);
+	bool many = holdreview_is_many(h->request);
+	const char *wrong = many ? holdreview_many_wrong(h) : read_wish(h, &w);
 
 	*ret = (struct holdreview_reply){0};
 	if (holdreview_is_list(h->request))
@@ -159,6 +161,17 @@ struct span holdreview_groups(const struct holdreview *h)
 
 	return sql_text_array(
 		h->arena, h->request->groups, count < GROUPS_MAX ? count : GROUPS_MAX);
+}
+
+void holdreview_refuse_for(const struct holdreview *h, const char *sqlstate, const struct err *e,
+	struct holdreview_reply *ret)
+{
+	if (strncmp(sqlstate, "HP", 2) == 0 || strncmp(sqlstate, "22", 2) == 0)
+		holdreview_refuse(ret, 403, "Forbidden", arena_printf(h->arena, "%s", e->msg));
+	else
+		holdreview_refuse(ret, 503, "ServiceUnavailable",
+			SPAN("the decision could not be recorded: the database of Holdpoint does "
+			     "not answer as it should. Nothing was decided; try again"));
 }
 
 static void log_decision(const struct holdreview *h, const struct wish *w, const char *error)
@@ -189,12 +202,8 @@ static void decide(const struct holdreview *h, struct pg_conn *conn, const struc
 	} else if (strcmp(sqlstate, "HP007") == 0) {
 		/* The API server asked twice for one creation. */
 		ret->told = arena_printf(h->arena, "%s", e.msg);
-	} else if (strncmp(sqlstate, "HP", 2) == 0 || strncmp(sqlstate, "22", 2) == 0) {
-		holdreview_refuse(ret, 403, "Forbidden", arena_printf(h->arena, "%s", e.msg));
 	} else {
-		holdreview_refuse(ret, 503, "ServiceUnavailable",
-			SPAN("the decision could not be recorded: the database of Holdpoint does "
-			     "not answer as it should. Nothing was decided; try again"));
+		holdreview_refuse_for(h, sqlstate, &e, ret);
 	}
 }
 
@@ -209,6 +218,8 @@ void holdreview_decide(
 		holdreview_refuse(ret, 503, "ServiceUnavailable",
 			SPAN("the decision could not be recorded: the database of Holdpoint is "
 			     "unreachable. Nothing was decided; try again"));
+	else if (holdreview_is_many(h->request))
+		holdreview_many_decide(h, conn, ret);
 	else if ((wrong = read_wish(h, &w))) /* was right before: the arena is full */
 		holdreview_refuse(ret, 422, "Invalid", span_of(wrong));
 	else

@@ -4,6 +4,8 @@
  *
  *   spec: {hold: 42, decision: Approve | Deny, reason, until, uses, namespace, name}
  *
+ * (holdreview_many.h has two more.)
+ *
  * The API server has authenticated its creator; what it says of them is passed to
  * holdpoint.approve_as_kubernetes, which obeys the same rules as psql does. The object is admitted
  * if the decision was recorded, and refused with the reason if not. Believed only from callers with

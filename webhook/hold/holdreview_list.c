@@ -8,6 +8,11 @@ static const struct pg_stmt list = {.name = "holds_as_kubernetes",
 	       "p_groups => $3, p_request_uid => $4, p_hold_id => $5, p_limit => $6) AS holds",
 	.param_count = 6};
 
+static const struct pg_stmt list_some = {.name = "list_as_kubernetes",
+	.sql = "SELECT holdpoint.list_as_kubernetes(p_cluster => $1, p_username => $2, "
+	       "p_groups => $3, p_request_uid => $4, p_filter => $5, p_limit => $6) AS holds",
+	.param_count = 6};
+
 bool holdreview_list_check(const struct holdreview *h, struct holdreview_reply *ret)
 {
 	struct span hold;
@@ -48,13 +53,16 @@ void holdreview_list(const struct holdreview *h, struct pg_conn *conn, struct ho
 	*ret = (struct holdreview_reply){0};
 	if (conn && holdreview_read_number(h, "hold", &hold) == 0) {
 		const struct span params[] = {span_of(h->cluster), q->username,
-			holdreview_groups(h), h->uid, hold,
+			holdreview_groups(h), h->uid,
+			hold.ptr ? hold : json_text(q->doc, holdreview_spec(q)),
 			arena_printf(h->arena, "%d", HOLDREVIEW_LIST_MAX)};
 
-		status = pg_exec(conn, &list, params, &rows, sqlstate, &e);
+		status = pg_exec(conn, hold.ptr ? &list : &list_some, params, &rows, sqlstate, &e);
 	}
 	if (status == PG_OK)
 		put_status(h, pg_result_str_of(rows, 0, "holds"), ret);
+	else if (strncmp(sqlstate, "22", 2) == 0)
+		holdreview_refuse(ret, 422, "Invalid", arena_printf(h->arena, "%s", e.msg));
 	else if (strncmp(sqlstate, "HP", 2) == 0)
 		holdreview_refuse(ret, 403, "Forbidden", arena_printf(h->arena, "%s", e.msg));
 	else

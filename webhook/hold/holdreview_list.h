@@ -4,6 +4,11 @@
  *
  *   spec: {decision: List}      or, one hold and its change:   spec: {decision: List, hold: 42}
  *
+ * or, filtered, by page, and one's own instead of those that one may decide:
+ *
+ *   spec: {decision: List, requester, namespace, resource, policy, rule, state, since, before,
+ * mine}
+ *
  * created with --dry-run=server gets its answer at /mutate:
  *
  *   status: {holds: [{hold, requester, operation, resource, namespace, name, rules, message, …}],
