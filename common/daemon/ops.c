@@ -82,7 +82,7 @@ int ops_start(const struct ops_config *config, struct ops **ret, struct err *e)
 		.max_body_bytes = 1024,
 		.max_inflight_bytes = 65536,
 		.body_deadline_ms = 5000,
-		.idle_timeout_s = 120,
+		.idle_timeout_s = 5,
 		.side_listener = true};
 	struct ops *o = calloc(1, sizeof(*o));
 

@@ -68,6 +68,29 @@ struct http_conn *http_conn_new(struct http_server *s, struct MHD_Connection *mh
 	return c;
 }
 
+void http_conn_make_room(struct http_server *s)
+{
+	const unsigned reserve = s->config.max_connections / 4 + 1;
+	struct http_conn *oldest = NULL, *idle = NULL, *chosen;
+
+	pthread_mutex_lock(&s->conn_lock);
+	if (atomic_load(&s->open) + reserve > s->config.max_connections) {
+		for (struct http_conn *c = s->conns; c; c = c->next) { /* the newest is first */
+			if (c->cut)
+				continue;
+			oldest = c;
+			if (!c->busy)
+				idle = c;
+		}
+		chosen = idle ? idle : oldest;
+		if (chosen && chosen != s->conns) {
+			chosen->cut = true;
+			shutdown(chosen->fd, SHUT_RDWR);
+		}
+	}
+	pthread_mutex_unlock(&s->conn_lock);
+}
+
 void http_conn_end(struct http_conn *c)
 {
 	struct http_server *s = c->server;

@@ -59,6 +59,7 @@ struct http_conn {
 	struct span held;	  /* that head, until the body comes */
 	struct arena *held_arena;
 	char *client_name;	  /* NULL when there is no verified certificate */
+	bool cut;		  /* to make room; its socket is shut down */
 	unsigned char first_byte; /* of what the client sent */
 	bool refused;		  /* its certificate was, with this alert */
 	bool handshake_failed;	  /* and that was said */
@@ -68,6 +69,8 @@ struct http_conn {
 
 /* Counts and lists it. NULL: no memory. */
 struct http_conn *http_conn_new(struct http_server *s, struct MHD_Connection *mhd);
+/* Cuts the oldest that waits for its client (else the oldest), unless there is room for more. */
+void http_conn_make_room(struct http_server *s);
 /* The socket is about to be closed: takes it off the list, and gives one reference back. */
 void http_conn_end(struct http_conn *c);
 void http_conn_unref(struct http_conn *c);

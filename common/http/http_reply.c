@@ -38,7 +38,8 @@ static struct MHD_Response *make_response(struct http_request *r, const struct h
 		snprintf(seconds, sizeof(seconds), "%u", a->retry_after_s);
 		add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
 	}
-	if (r->last || atomic_load_explicit(&r->server->draining, memory_order_relaxed))
+	if (r->last || r->server->config.side_listener ||
+		atomic_load_explicit(&r->server->draining, memory_order_relaxed))
 		add_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	return response;
 }

@@ -63,6 +63,8 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
 	}
 	struct http_conn *c = http_conn_new(s, mhd);
 	*context = c;
+	if (s->config.side_listener)
+		http_conn_make_room(s);
 	if (!s->tls)
 		return;
 	gnutls_session_t session =

@@ -51,7 +51,12 @@ struct http_server_config {
 	unsigned body_deadline_ms; /* from the first byte of the request to the last of the body */
 	unsigned idle_timeout_s;   /* longer than the API server's 90 s: 120 */
 	const struct http_route *routes;
-	bool side_listener; /* health and metrics: not counted among the requests */
+	/*
+	 * Health and metrics, which anybody may reach: not counted among the requests. A connection
+	 * ends with its answer, and where they become many, the oldest makes room for the newest,
+	 * so that nobody who holds connections keeps a probe out.
+	 */
+	bool side_listener;
 };
 
 /*

@@ -408,6 +408,45 @@ START_TEST(ops__what_it_answers)
 }
 END_TEST
 
+/* The file descriptors that a stranger holds open. */
+#define STRANGER 300
+
+/* Whoever holds connections, says nothing on them, or reads no answers, keeps no probe out. */
+START_TEST(ops__answers_whoever_holds_connections)
+{
+	static const char *const first[] = {
+		"", "GET /met", "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"};
+	static const ops_metrics_fn tables[] = {no_metrics, NULL};
+	const struct ops_config config = {.program = "holdpoint-test",
+		.listen = "127.0.0.1:0",
+		.metrics = tables,
+		.not_ready = not_ready};
+	static struct raw_answer a;
+	int fds[STRANGER];
+	struct ops *o;
+	struct err e;
+
+	why = NULL;
+	ck_assert_msg(ops_start(&config, &o, &e) == 0, "%s", e.msg);
+	for (size_t i = 0; i < STRANGER; i++) {
+		fds[i] = raw_connect(ops_address(o));
+		raw_send_str(fds[i], first[_i]);
+		if (i % 20 != 19)
+			continue;
+		int probe = raw_connect(ops_address(o));
+
+		raw_send_str(probe, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n");
+		raw_read(probe, &a);
+		ck_assert_msg(a.status == 200, "with %zu held: %d", i + 1, a.status);
+		ck_assert(raw_has_header(&a, "Connection: close"));
+		close(probe);
+	}
+	for (size_t i = 0; i < STRANGER; i++)
+		close(fds[i]);
+	ops_stop(o);
+}
+END_TEST
+
 START_TEST(ops__an_address_that_is_none)
 {
 	static const ops_metrics_fn tables[] = {NULL};
@@ -435,6 +474,7 @@ int main(void)
 	tcase_add_test(t, daemon__a_second_signal_cuts_the_delay_short);
 	tcase_add_test(t, daemon__ends_in_a_storm_of_reloads);
 	tcase_add_loop_test(t, ops__what_it_answers, 0, ARRAY_LEN(asked));
+	tcase_add_loop_test(t, ops__answers_whoever_holds_connections, 0, 3);
 	tcase_add_test(t, ops__an_address_that_is_none);
 	return run_tests(t);
 }
