@@ -3,8 +3,9 @@
 add_library(holdpoint_compile INTERFACE)
 target_compile_definitions(holdpoint_compile INTERFACE _GNU_SOURCE
 	HOLDPOINT_VERSION="${PROJECT_VERSION}")
-target_compile_options(holdpoint_compile INTERFACE -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes
-	-Wmissing-prototypes -Wpointer-arith -Wundef -Wvla -Wformat=2 -Wwrite-strings
+target_compile_options(holdpoint_compile INTERFACE -Wall -Wextra -Werror -Wshadow
+	$<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes$<SEMICOLON>-Wmissing-prototypes>
+	-Wpointer-arith -Wundef -Wvla -Wformat=2 -Wwrite-strings
 	-fno-strict-aliasing -fno-common
 	# Clang counts {NULL}, the end of a table, as a field forgotten, and knows no va_list functions.
 	$<$<C_COMPILER_ID:Clang>:-Wno-missing-field-initializers;-Wno-format-nonliteral -Wno-string-concatenation>)
@@ -31,4 +32,6 @@ endif()
 # Assertions stay on in production: an impossible state must not decide anything.
 string(REPLACE "-DNDEBUG" "" CMAKE_C_FLAGS_RELWITHDEBINFO "${CMAKE_C_FLAGS_RELWITHDEBINFO}")
 string(REPLACE "-DNDEBUG" "" CMAKE_C_FLAGS_RELEASE "${CMAKE_C_FLAGS_RELEASE}")
+string(REPLACE "-DNDEBUG" "" CMAKE_CXX_FLAGS_RELWITHDEBINFO "${CMAKE_CXX_FLAGS_RELWITHDEBINFO}")
+string(REPLACE "-DNDEBUG" "" CMAKE_CXX_FLAGS_RELEASE "${CMAKE_CXX_FLAGS_RELEASE}")
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)

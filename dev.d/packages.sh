@@ -3,9 +3,9 @@
 # "a|b" means that either will do.
 
 packages_build=(
-  gcc libc6-dev cmake ninja-build pkg-config
+  gcc g++ libc6-dev cmake ninja-build pkg-config
   libmicrohttpd-dev libgnutls28-dev libssl-dev
-  "libcurl4-openssl-dev|libcurl4-gnutls-dev" libpq-dev libyaml-dev libpcre2-dev libsqlite3-dev tzdata
+  "libcurl4-openssl-dev|libcurl4-gnutls-dev" libpq-dev libyaml-dev libre2-dev libsqlite3-dev tzdata
   zlib1g-dev liblz4-dev check
 )
 packages_run=(postgresql-15 openssl curl jq ca-certificates util-linux procps)

@@ -52,5 +52,5 @@ dev_fmt() {
   takes_nothing fmt "$@"
   apt_install "Install clang-format" "${packages_fmt[@]}"
   cd "$root"
-  sources '*.c' '*.h' | xargs -r clang-format -i
+  sources '*.c' '*.cc' '*.h' | xargs -r clang-format -i
 }

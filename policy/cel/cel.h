@@ -271,9 +271,10 @@ static inline struct cel_run cel_run(struct arena *a, uint64_t budget)
 /*
  * The expression's value, or a value of kind CEL_ERROR. Everything it points to is in the arena,
  * in the program, or in what the activation supplied.
- * Limits: the run's budget, the arena's size, programs nested 16 deep by resolvers; a regular
- * expression's backtracking. All of them end as errors (cel_error_is_limit()). Blocks: never, but
- * for the first use of a time zone, which reads a file of /usr/share/zoneinfo.
+ * Limits: the run's budget, the arena's size, programs nested 16 deep by resolvers. All of them end
+ * as errors (cel_error_is_limit()). Regular expressions take memory beside the arena, which RE2
+ * bounds. Blocks: never, but for the first use of a time zone, which reads a file of
+ * /usr/share/zoneinfo.
  */
 struct cel_value cel_eval(
 	const struct cel_program *p, struct cel_activation *activation, struct cel_run *run);

@@ -18,10 +18,6 @@ static const struct cel_err_info memory_error = {.code = CEL_E_LIMIT,
 static const struct cel_err_info depth_error = {.code = CEL_E_LIMIT,
 	.text = {"the evaluation nests too deep", sizeof "the evaluation nests too deep" - 1}};
 
-static const struct cel_err_info pattern_error = {.code = CEL_E_LIMIT,
-	.text = {"matching the pattern takes too many steps",
-		sizeof "matching the pattern takes too many steps" - 1}};
-
 static struct cel_value error_value(const struct cel_err_info *info)
 {
 	return (struct cel_value){.kind = CEL_ERROR, .p = info};
@@ -40,11 +36,6 @@ struct cel_value cel_err_memory(void)
 struct cel_value cel_err_depth(void)
 {
 	return error_value(&depth_error);
-}
-
-struct cel_value cel_err_pattern_limit(void)
-{
-	return error_value(&pattern_error);
 }
 
 static struct cel_err_info *new_error(

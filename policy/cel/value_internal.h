@@ -68,7 +68,6 @@ struct cel_value cel_err_overload(
 	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *args, uint32_t count);
 struct cel_value cel_err_memory(void);
 struct cel_value cel_err_depth(void);
-struct cel_value cel_err_pattern_limit(void);
 /* Why cel_string_room() or cel_new_array() gave nothing. */
 struct cel_value cel_err_room(struct cel_ev *ev);
 struct cel_value cel_type_value(const char *name);
