@@ -76,7 +76,8 @@ const char *doctor_text(struct doctor *d, const char *fmt, ...) _printf_(2, 3);
 /* ---- doctor_kube.c: the API server ---- */
 
 /* GET (body NULL) or POST. The document of the answer; -1: none was got (a finding says so), or its
- * status is not 200 or 201: *ret_status says which, and nothing was found. */
+ * status is not 200 or 201: *ret_status says which, nothing was found, and *ret is what came with
+ * it, empty if that was no JSON. */
 int doctor_request(struct doctor *d, const char *path, const char *body, struct json_doc *ret,
 	long *ret_status);
 /* The text at a pointer, for printing; "" when there is none. */

@@ -20,6 +20,7 @@
 
 /* ---- asking ---- */
 
+/* A refusal may be no JSON ("404 page not found"): *ret is empty then. */
 static int read_answer(struct doctor *d, const struct kube_answer *answer, struct json_doc *ret)
 {
 	struct span text = buf_span(&answer->body);
@@ -27,7 +28,11 @@ static int read_answer(struct doctor *d, const struct kube_answer *answer, struc
 
 	if (copy && json_read(copy, text.len, &kubectl_limits, d->arena, ret, NULL) == 0)
 		return 0;
-	doctor_fail(d, NULL, "the API server's answer is no JSON (HTTP %ld)", answer->status);
+	*ret = (struct json_doc){0};
+	if (answer->status >= 400)
+		return 0;
+	doctor_fail(d, "kubectl version", "the API server's answer is no JSON (HTTP %ld)",
+		answer->status);
 	return -1;
 }
 
@@ -57,8 +62,10 @@ int doctor_request(struct doctor *d, const char *path, const char *body, struct 
 	}
 	*ret_status = answer.status;
 	note_date(d, answer.date);
-	if (read_answer(d, &answer, ret) < 0)
+	if (read_answer(d, &answer, ret) < 0) {
+		*ret_status = 0;
 		return -1;
+	}
 	return answer.status == 200 || answer.status == 201 ? 0 : -1;
 }
 
