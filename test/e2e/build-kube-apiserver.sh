@@ -7,7 +7,10 @@
 # `kubernetes` and kept in ${XDG_CACHE_HOME:-~/.cache}/holdpoint/. Nothing outside the cache is
 # changed but for the Debian packages the build needs; /etc/apt is read, never written.
 set -euo pipefail
+# shellcheck source=SCRIPTDIR/../../dev.d/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../../dev.d/lib.sh"
+# shellcheck source=SCRIPTDIR/../../dev.d/apt.sh
+source "$root/dev.d/apt.sh"
 
 main() {
   if [[ -n ${KUBEBUILDER_ASSETS:-} ]]; then
@@ -32,6 +35,7 @@ build() {
   trap 'chmod -R u+w "$work" 2>/dev/null; rm -rf "$work"' EXIT
   step "Fetch the source of kube-apiserver" fetch
   step "Unpack the source of kube-apiserver" unpack
+  # shellcheck disable=SC2317
   progress_of() { built_of "$1"; }
   step "Build kube-apiserver (once, about five minutes)" compile
   unset -f progress_of
@@ -39,43 +43,13 @@ build() {
   mv "$target.new" "$target"
 }
 
-# The apt sources that are in force, as deb-src entries in a folder of our own: one-line entries and
-# deb822 stanzas of this Debian release, with their options (mirror, signed-by, trusted) as they are.
-write_sources() {
-  local dir=$1 file codename
-  codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
-  mkdir -p "$dir"
-  for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
-    [[ -f $file ]] || continue
-    sed -nE "/[[:space:]]($codename|stable)(-[a-z]+)*[[:space:]]+([a-z-]+ +)*main/ s/^deb[[:space:]]/deb-src /p" \
-      "$file" >"$dir/$(basename "$file" .list).list"
-  done
-  for file in /etc/apt/sources.list.d/*.sources; do
-    [[ -f $file ]] || continue
-    awk -v RS= -v ORS='\n\n' -v suite="(^|\n)Suites:[^\n]*[ \t](($codename)|stable)([ \t\n-]|\$)" '
-      $0 ~ suite && /(^|\n)Components:[^\n]*[ \t]main/ {
-        sub(/(^|\n)Types:[^\n]*/, "\nTypes: deb-src"); sub(/^\n/, ""); print
-      }' "$file" >"$dir/$(basename "$file")"
-  done
-}
-
 fetch() {
-  write_sources "$work/sources"
-  mkdir -p "$work/lists/partial" "$work/src" "$work/debs"
-  cat >"$work/apt.conf" <<CONF
-Dir::Etc::SourceList "/dev/null";
-Dir::Etc::SourceParts "$work/sources";
-Dir::State::Lists "$work/lists";
-Dir::Cache::pkgcache "";
-Dir::Cache::srcpkgcache "";
-APT::Sandbox::User "$(id -un)";
-Acquire::Languages "none";
-Acquire::Retries "3";
-CONF
+  apt_private "$work/apt" deb-src
+  mkdir -p "$work/src" "$work/debs"
   # One source of several may lack Sources files: what counts is that the package is found.
-  APT_CONFIG=$work/apt.conf apt-get update -q || true
-  (cd "$work/src" && APT_CONFIG=$work/apt.conf apt-get source -q --download-only kubernetes)
-  (cd "$work/debs" && apt-get download -q golang-github-modern-go-reflect2-dev)
+  apt-get update -q || true
+  (cd "$work/src" && apt-get source -q --download-only kubernetes)
+  (cd "$work/debs" && unset APT_CONFIG && apt-get download -q golang-github-modern-go-reflect2-dev)
 }
 
 # The tree goes where Go before modules wants it. Its vendored reflect2 1.0.1 reads Go's map layout
