@@ -30,7 +30,7 @@ lint_licence() {
     head -n 3 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0' && continue
     echo "$file: no line SPDX-License-Identifier: Apache-2.0 among its first three"
     wrong=1
-  done < <(sources '*.c' '*.cc' '*.h' '*.sh' '*.sql' '*.cmake' CMakeLists.txt '*/CMakeLists.txt' dev .ci/run \
+  done < <(sources '*.c' '*.cc' '*.h' '*.go' '*.sh' '*.sql' '*.cmake' CMakeLists.txt '*/CMakeLists.txt' dev .ci/run \
     dev.d/tidy-one manifests/apiserver/render)
   return "$wrong"
 }

@@ -17,7 +17,8 @@ packages_coverage=(gcovr)
 packages_dist=(git)
 
 # What a real Kubernetes API needs: nothing where KUBEBUILDER_ASSETS brings it all. What builds
-# kube-apiserver is asked for by test/e2e/build-kube-apiserver.sh, when it must.
+# kube-apiserver is asked for by test/e2e/build-kube-apiserver.sh, when it must; test/apiserver/build.sh
+# installs nothing.
 packages_for_cluster() {
   local assets=${KUBEBUILDER_ASSETS:-/nonexistent}
   packages_cluster=()
