@@ -20,7 +20,8 @@ k scale deployment web --replicas=0
 DO
 
 row destroy/hpa-holds-workload-at held 'attack write-ups' <<'DO'
-k autoscale deployment web --min=1 --max=1
+# Not with `kubectl autoscale`: newer ones show another error in place of a refusal.
+obj "$HPA" HorizontalPodAutoscaler web '"spec":{"minReplicas":1,"maxReplicas":1,"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"web"}}' | k create -f -
 DO
 
 row destroy/resourcequota-pods-0 held 'attack write-ups' <<'DO'
@@ -209,7 +210,7 @@ k patch hpa ten --type=merge -p '{"spec":{"minReplicas":1,"maxReplicas":2}}'
 DO
 
 row destroy/autoscaler-without-an-end held 'MITRE T1496' <<'DO'
-k autoscale deployment web --min=2 --max=5000
+obj "$HPA" HorizontalPodAutoscaler web '"spec":{"minReplicas":2,"maxReplicas":5000,"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"web"}}' | k create -f -
 DO
 
 row destroy/budget-that-blocks-every-drain held 'PodDisruptionBudget' <<'DO'

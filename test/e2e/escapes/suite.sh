@@ -116,7 +116,7 @@ suite_row() {
   if grep -q 'SETUP FAILED' "$T.log"; then verdict=broken
   elif ((rc == 0)); then verdict=passes
   elif grep -qE 'hold [0-9]+ waits|hold [0-9]+ .*approval' "$T.log"; then verdict=held
-  elif grep -qiE 'forbidden|denied the request' "$T.log"; then verdict=denied
+  elif grep -qiE "$suite_refusals" "$T.log"; then verdict=denied
   else verdict=broken; fi
   # A condition that fails denies too: that is no rule's verdict.
   if grep -q 'could not be evaluated' "$T.log"; then verdict=broken; fi
@@ -160,8 +160,11 @@ reach() {
   ((rc)) || return 0
   # Refused as somebody else: then the agent had become that one.
   if grep -qE 'User "(alice@example.com|root|system:[^"]*)" cannot' <<<"$out"; then return 0; fi
-  ! grep -qiE 'forbidden|denied the request' <<<"$out"
+  ! grep -qiE "$suite_refusals" <<<"$out"
 }
+# The last is the API server's word for an authorizer that could not read its question, as that about
+# OPTIONS, which has no verb: with failurePolicy Deny it refuses then.
+suite_refusals='forbidden|denied the request|server rejected our request'
 
 pod() {
   printf '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"%s","labels":{"app":"%s"}},"spec":%s}\n' \
