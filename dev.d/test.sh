@@ -9,6 +9,8 @@ dev_test() {
     "${packages_cluster[@]}"
   build_preset dev
   "$root/test/e2e/build-kube-apiserver.sh" >/dev/null
+  # Says by itself why it cannot be had; e2e-modern/* are skipped then.
+  "$root/test/apiserver/build.sh" >/dev/null || (($? == 77)) || die "the test API server could not be built"
   test_run dev "Test with ASan and UBSan" "${filter[@]}"
   build_preset tsan
   test_run tsan "Test the threads with TSan" -L unit "${filter[@]}" ${1:+--no-tests=ignore}
@@ -26,6 +28,14 @@ test_run() {
   unset -f progress_of failure_of
   ((rc == 0)) || die "tests failed ($preset build); the log above has all they said"
   note "       $(grep 'tests passed' "$(step_log "$label")")"
+  test_skipped "$(step_log "$label")"
+}
+
+# Tests that were not run are named: their output says why.
+test_skipped() {
+  local names
+  names=$(sed -nE 's/.* Test +#[0-9]+: ([^ ]+) \.+\*\*\*Skipped.*/\1/p' "$1" | xargs)
+  [[ -z $names ]] || note "       skipped: $names"
 }
 
 # Without the lines about tests that went well.

@@ -6,7 +6,8 @@
 # Sourced (in the main shell, not in $(...): the servers die with the shell that started them):
 #   source test/e2e/cluster.sh
 #   cluster_start DIR [--webhook-url URL --sink-url URL --certs DIR] [--cluster NAME]
-#                     [--audit-policy FILE] [--audit-log FILE] [--authorize] [--detach]
+#                     [--audit-policy FILE] [--audit-log FILE] [--authorize [--authorization FILE]]
+#                     [--static-manifests] [--detach]
 #     --webhook-url, --sink-url  Holdpoint's daemons, running already (https://127.0.0.1:PORT);
 #                    leave one out and the API server knows nothing of it
 #     --certs        the folder of cert_stack (dev.d/certs.sh): ca.crt, apiserver.*, audit.*
@@ -14,6 +15,10 @@
 #     --audit-policy default test/e2e/audit-policy.yaml: everything
 #     --audit-log    the API server also writes every event into this file by itself
 #     --authorize    reads ask the webhook too (/authorize), those of the group ai-agents
+#     --authorization  the AuthorizationConfiguration, where there is one (1.29): who is asked about
+#                    (default as manifests/apiserver/render has it)
+#     --static-manifests  the webhook configurations come from files (modern only); nothing is to be
+#                    registered then
 #     --detach       keeps running when the shell ends; cluster_stop DIR then stops it
 #   cluster_register  registers the webhook configurations and waits until they are in force
 #   cluster_stop DIR  from your own EXIT trap
@@ -29,8 +34,12 @@
 #
 # As a program, a shell in a bare cluster:  test/e2e/cluster.sh [COMMAND...]
 #
-# KUBEBUILDER_ASSETS is used when set; otherwise etcd and kubectl of Debian and the kube-apiserver
-# of test/e2e/build-kube-apiserver.sh. Versions from 1.20 on; what differs is asked of --help.
+# HOLDPOINT_APISERVER chooses the server:
+#   stable  (the default) KUBEBUILDER_ASSETS when set; otherwise etcd and kubectl of Debian and the
+#           kube-apiserver of test/e2e/build-kube-apiserver.sh (1.20)
+#   modern  the one of test/apiserver, of today's Kubernetes. Where it cannot be had the reason is
+#           printed, and the shell ends with 77: skipped.
+# Versions from 1.20 on; what differs is asked of --help.
 
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then set -euo pipefail; fi
 # shellcheck source=../../dev.d/lib.sh
@@ -41,18 +50,20 @@ source "$root/dev.d/certs.sh"
 cluster_start() {
   cluster_dir=$1 cluster_webhook='' cluster_sink='' cluster_certs='' cluster_name=e2e
   cluster_audit_policy=$root/test/e2e/audit-policy.yaml cluster_audit_log='' cluster_authorize=0
-  cluster_detach=0
+  cluster_detach=0 cluster_static=0 cluster_authorization=''
   shift
   while (($#)); do
     case $1 in
       --authorize) cluster_authorize=1 && shift && continue ;;
       --detach) cluster_detach=1 && shift && continue ;;
+      --static-manifests) cluster_static=1 && shift && continue ;;
       --webhook-url) cluster_webhook=$2 ;;
       --sink-url) cluster_sink=$2 ;;
       --certs) cluster_certs=$2 ;;
       --cluster) cluster_name=$2 ;;
       --audit-policy) cluster_audit_policy=$2 ;;
       --audit-log) cluster_audit_log=$2 ;;
+      --authorization) cluster_authorization=$2 ;;
       *) die "cluster_start: unknown option $1" ;;
     esac
     shift 2
@@ -61,6 +72,7 @@ cluster_start() {
   cluster_find_binaries
   cluster_keys
   cluster_holdpoint_files
+  if ((cluster_static)); then cluster_static_manifests; fi
   cluster_start_etcd
   cluster_start_apiserver
   cluster_roles
@@ -68,7 +80,14 @@ cluster_start() {
 
 cluster_find_binaries() {
   local assets=${KUBEBUILDER_ASSETS:-}
-  cluster_apiserver=$("$root/test/e2e/build-kube-apiserver.sh")
+  case ${HOLDPOINT_APISERVER:-stable} in
+    stable) cluster_apiserver=$("$root/test/e2e/build-kube-apiserver.sh") ;;
+    modern)
+      assets=$("$root/test/apiserver/build.sh") || exit $?
+      cluster_apiserver=$assets/kube-apiserver
+      ;;
+    *) die "HOLDPOINT_APISERVER=$HOLDPOINT_APISERVER: there are stable and modern" ;;
+  esac
   cluster_etcd=${assets:+$assets/etcd} cluster_kubectl=${assets:+$assets/kubectl}
   [[ -x $cluster_etcd ]] || cluster_etcd=$(command -v etcd) ||
     die "no etcd: install the package etcd-server, or set KUBEBUILDER_ASSETS"
@@ -107,6 +126,19 @@ cluster_holdpoint_files() {
   fi
   "$root/manifests/apiserver/render" --to "$to" --dir "$to" --cluster "$cluster_name" "${args[@]}"
   cp "$cluster_audit_policy" "$to/audit-policy.yaml"
+  [[ -z $cluster_authorization ]] || cp "$cluster_authorization" "$to/authorization.yaml"
+}
+
+# What would be registered, as files: a folder for each plugin, and the names that such files must have.
+cluster_static_manifests() {
+  local hp=$cluster_dir/holdpoint kind
+  for kind in Validating Mutating; do
+    mkdir -p "$hp/manifests/$kind"
+    "$cluster_kubectl" kustomize "$hp/registration" | awk -v RS='---\n' -v kind="kind: $kind" '$0 ~ kind' |
+      sed 's/^  name: holdpoint$/  name: holdpoint.static.k8s.io/' >"$hp/manifests/$kind/holdpoint.yaml"
+    sed -i "/name: ${kind}AdmissionWebhook/,/kubeConfigFile/ s|^    kubeConfigFile:.*|&\n    staticManifestsDir: $hp/manifests/$kind|" \
+      "$hp/admission-control.yaml"
+  done
 }
 
 cluster_start_etcd() {
@@ -141,17 +173,20 @@ cluster_start_apiserver() {
 
 # Fills the caller's `args`.
 cluster_apiserver_args() {
-  local kube=$cluster_dir/kube hp=$cluster_dir/holdpoint
+  local kube=$cluster_dir/kube hp=$cluster_dir/holdpoint flag
   args=(--etcd-servers="$cluster_etcd_url" --bind-address=127.0.0.1 --secure-port="$cluster_port"
-    --advertise-address=127.0.0.1 --endpoint-reconciler-type=none --cert-dir="$kube" --allow-privileged=true
+    --advertise-address=127.0.0.1 --cert-dir="$kube"
     --tls-cert-file="$kube/server.crt" --tls-private-key-file="$kube/server.key"
-    --client-ca-file="$kube/cluster-ca.crt" --token-auth-file="$kube/tokens.csv" --service-cluster-ip-range=10.0.0.0/24
+    --client-ca-file="$kube/cluster-ca.crt" --token-auth-file="$kube/tokens.csv"
     --service-account-issuer=https://kubernetes.default.svc
-    --service-account-key-file="$kube/sa.pub" --service-account-signing-key-file="$kube/sa.key"
-    # No controllers: nobody would make the service accounts that pods ask for.
-    --disable-admission-plugins=ServiceAccount)
+    --service-account-signing-key-file="$kube/sa.key")
   # Plain HTTP on 8080 was there, and on, until 1.24.
-  cluster_knows --insecure-port && args+=(--insecure-port=0)
+  for flag in --insecure-port=0 --endpoint-reconciler-type=none --allow-privileged=true \
+    --service-cluster-ip-range=10.0.0.0/24 --service-account-key-file="$kube/sa.pub"; do
+    cluster_knows "${flag%%=*}" && args+=("$flag")
+  done
+  # No controllers: nobody would make the service accounts that pods ask for.
+  [[ $cluster_flags == *ServiceAccount,* ]] && args+=(--disable-admission-plugins=ServiceAccount)
   if [[ $cluster_sink ]]; then
     args+=(--audit-policy-file="$hp/audit-policy.yaml"
       --audit-webhook-config-file="$hp/audit-webhook.kubeconfig"
@@ -159,6 +194,7 @@ cluster_apiserver_args() {
   fi
   [[ $cluster_audit_log ]] && args+=(--audit-log-path="$cluster_audit_log")
   [[ $cluster_webhook ]] && args+=(--admission-control-config-file="$hp/admission-control.yaml")
+  ((cluster_static)) && args+=(--feature-gates=ManifestBasedAdmissionControlConfig=true)
   cluster_authorization_args
 }
 

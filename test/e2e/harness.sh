@@ -3,8 +3,10 @@
 # kube-apiserver that asks the one and reports to the other. Sourced by test_*.sh:
 #
 #   source "$(dirname "$0")/harness.sh"
-#   e2e_begin [--policy FILE]... [--mounted] [--authorize] [--durable] [--no-cluster]
-#             [--webhook-flag FLAG]... [--sink-flag FLAG]... [--audit-log]
+#   e2e_begin [--policy FILE]... [--mounted] [--authorize] [--authorize-for FILE]...
+#             [--durable] [--no-cluster]
+#             [--webhook-flag FLAG]... [--sink-flag FLAG]... [--audit-log] [--static-manifests]
+#     --authorize-for: --authorize, and guarded identities are the subjects of these policies
 #     --audit-log: the API server's own log of events, in $e2e_dir/audit.log
 #   as agent delete pod web        # kubectl as agent, ci, sre, admin (cluster.sh)
 #   …
@@ -23,15 +25,17 @@ source "$root/dev.d/daemons.sh"
 
 e2e_begin() {
   e2e_policies=() e2e_cluster=1 e2e_done=0 e2e_mounted=0 e2e_swaps=0
-  local durable=() cluster_args=() webhook_flags=() sink_flags=() audit_log=0
+  local durable=() cluster_args=() webhook_flags=() sink_flags=() audit_log=0 static=0 asked_for=()
   while (($#)); do
     case $1 in
       --authorize) cluster_args+=(--authorize) && shift && continue ;;
+      --static-manifests) cluster_args+=("$1") && static=1 && shift && continue ;;
       --mounted) e2e_mounted=1 && shift && continue ;;
       --durable) durable=(--durable) && shift && continue ;;
       --no-cluster) e2e_cluster=0 && shift && continue ;;
       --audit-log) audit_log=1 && shift && continue ;;
       --policy) e2e_policies+=("$2") ;;
+      --authorize-for) asked_for+=("$2") ;;
       --webhook-flag) webhook_flags+=("$2") ;;
       --sink-flag) sink_flags+=("$2") ;;
       *) die "e2e_begin: unknown option $1" ;;
@@ -39,6 +43,7 @@ e2e_begin() {
     shift 2
   done
   ((${#e2e_policies[@]})) || e2e_policies=("$root/test/e2e/policy.yaml")
+  if ((e2e_cluster)); then cluster_find_binaries; fi # or be skipped, before anything is started
   e2e_dir=$(mktemp -d /tmp/holdpoint-e2e.XXXXXX)
   ((audit_log)) && cluster_args+=(--audit-log "$e2e_dir/audit.log")
   trap e2e_end EXIT
@@ -54,10 +59,16 @@ e2e_begin() {
   fi
   webhook_start "${e2e_policies[@]}" -- "${webhook_flags[@]}"
   sink_start "${sink_flags[@]}"
+  if ((${#asked_for[@]})); then
+    "$stack_bin/holdpoint" policy authorizer --dir "$e2e_dir/cluster/holdpoint" "${asked_for[@]}" >"$e2e_dir/authorization.yaml"
+    cluster_args+=(--authorize --authorization "$e2e_dir/authorization.yaml")
+  fi
   if ((e2e_cluster)); then
     cluster_start "$e2e_dir/cluster" --cluster "$stack_cluster" --certs "$stack_dir/certs" \
       --webhook-url "${stack_url[webhook]}" --sink-url "${stack_url[sink]}" "${cluster_args[@]}"
-    cluster_register
+    if ((static)); then passes as admin create configmap probe --dry-run=server; else cluster_register; fi
+    (($(webhook_calls validate) && $(webhook_calls mutate))) ||
+      fail "the API server says that it asks the webhook, but the webhook knows of no call"
   fi
 }
 
@@ -145,6 +156,13 @@ eventually() {
     ((SECONDS < deadline)) || fail "did not come true in time: $*"
     sleep 0.2
   done
+}
+
+# webhook_calls ENDPOINT: how often the webhook was asked there (validate, mutate, authorize), by its own
+# counters.
+webhook_calls() {
+  curl -fsS "${stack_plain[webhook]}/metrics" |
+    awk -v e="endpoint=\"$1\"" '/^holdpoint_webhook_(allowed|denied)_total/ && index($1, e) {n += $2} END {print n + 0}'
 }
 
 # sql QUERY: as superuser, bare values. sql_as LOGIN QUERY: as one of the logins.

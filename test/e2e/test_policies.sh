@@ -7,7 +7,7 @@
 source "$(dirname "$0")/harness.sh"
 
 library=$root/policy/library
-e2e_begin --authorize --mounted --policy "$library/ai-agents.yaml"
+e2e_begin --authorize-for "$library" --mounted --policy "$library/ai-agents.yaml"
 
 # try VERDICT WHO REGEX KUBECTL-ARGUMENTS...: what WHO's kubectl must come to, and what must be on
 # their screen.
