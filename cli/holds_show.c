@@ -17,7 +17,9 @@ static const struct pg_stmt hold_stmt = {"hold",
 	"h.min_approvals, h.approver_names, h.require_reason, h.grant_kind || "
 	"coalesce(' of ' || h.window_length, '') || coalesce(', at most ' || h.max_uses || "
 	"' uses', '') || coalesce(', only in namespace ' || h.only_namespace, '') || "
-	"coalesce(', only ' || h.only_name, '') AS approval_grant, h.uses, h.change, h.change_cut "
+	"coalesce(', only ' || h.only_name, '') AS approval_grant, h.uses, h.is_question, "
+	"h.answered, h.change, "
+	"h.change_cut "
 	"FROM holdpoint.holds h WHERE h.id = $1::bigint",
 	1};
 /* The change is put in as the text it is: jsonb has no \u0000 and no 1e999999. */
@@ -50,6 +52,19 @@ static void field(const char *title, const char *text)
 	putchar('\n');
 }
 
+/* What was asked at /authorize may have been asked by anybody, and has happened only if it was
+ * used. */
+static void print_question(const struct pg_result *r)
+{
+	const char *answered = pg_result_str_of(r, 0, "answered");
+
+	if (!pg_result_bool_of(r, 0, "is_question"))
+		return;
+	printf("%-12sat /authorize, by whom is not known; answered yes %s time%s\n", "", answered,
+		strcmp(answered, "1") == 0 ? "" : "s");
+	printf("%-12swhat the audit trail shows is a use, not an answer\n", "");
+}
+
 static void print_head(const struct pg_result *r, const char *id)
 {
 	_cleanup_(buf_free) struct buf what = BUF_INIT(8192);
@@ -71,6 +86,7 @@ static void print_head(const struct pg_result *r, const char *id)
 	printf("%-12s%s (%s ago), %s time%s\n", "Asked:", pg_result_str_of(r, 0, "created"),
 		age_text(pg_result_int_of(r, 0, "age_s"), age), pg_result_str_of(r, 0, "attempts"),
 		pg_result_int_of(r, 0, "attempts") == 1 ? "" : "s");
+	print_question(r);
 	printf("%-12s%s", "Expires:", pg_result_str_of(r, 0, "expires"));
 	if (pg_result_int_of(r, 0, "left_s") > 0)
 		printf(" (in %s)", age_text(pg_result_int_of(r, 0, "left_s"), left));

@@ -190,6 +190,9 @@ static int print_hold(const struct question *q, const struct json_doc *d, json_r
 		print_field(fields[i].title, kubectl_field(d, h, fields[i].pointer, q->arena));
 	if (strcmp(kubectl_field(d, h, "/requireReason", q->arena), "true") == 0)
 		print_field("Needs:", "a reason");
+	if (strcmp(kubectl_field(d, h, "/isQuestion", q->arena), "true") == 0)
+		print_field("Asked:",
+			"at /authorize, by whom is not known; a use is what the audit trail shows");
 	return print_change_of(q, d, h);
 }
 

@@ -89,6 +89,10 @@ equals 0 "$(uses "$hold")" "uses after questions"
 eventually 20 sql_is 'asked: yes' "SELECT string_agg(DISTINCT outcome, ',') FROM holdpoint.decision
   WHERE hold_id = $hold AND allowed"
 
+cli alice holds show "$hold" >"$e2e_dir/show"
+grep -q 'at /authorize, by whom is not known; answered yes [1-9][0-9]* times' "$e2e_dir/show" ||
+  fail "show says: $(<"$e2e_dir/show")"
+
 step_is "approved once is used by one read"
 passes as agent -n prod get configmap settings
 eventually 20 uses_are "$hold" 1
