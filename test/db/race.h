@@ -11,6 +11,7 @@
 #include <libpq-fe.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,10 +86,11 @@ static inline void *racer_main(void *arg)
 	struct racer *r = arg;
 
 	pthread_barrier_wait(r->start);
-	/* As the webhook does: a row lock is waited for briefly, and asked for again. */
-	do
-		race_run(r->conn, r->sql, r->answer);
-	while (strcmp(r->answer, "55P03") == 0 || strcmp(r->answer, "HP013") == 0);
+	/* A row lock is waited for briefly; who does not get it asks again, after a different while
+	 * each. */
+	while (race_run(r->conn, r->sql, r->answer) != 0 &&
+		(strcmp(r->answer, "55P03") == 0 || strcmp(r->answer, "HP013") == 0))
+		usleep(10000 + (unsigned)((uintptr_t)r / sizeof(*r) * 7919 % 90) * 1000);
 	return NULL;
 }
 
