@@ -38,7 +38,7 @@ done < <(named '(^|[ `(])--[a-z][a-z-]*[a-z]' | sed 's/ [ `(]*/ /')
 
 while read -r file metric; do
   grep -rqF -- "\"$metric" common policy webhook auditsink || complain "$file" "$metric"
-done < <(named 'holdpoint_(audit|database|http|mask|notify|webhook)_[a-z_]+')
+done < <(named 'holdpoint_(audit|database|http|log|mask|notify|webhook)_[a-z_]+')
 
 # anchors FILE: how links name its headings.
 anchors() {

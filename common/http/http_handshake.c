@@ -15,9 +15,7 @@
 #define RECORD_HANDSHAKE 22 /* RFC 8446, 5.1: the first byte of a client that speaks TLS */
 
 #define TRUST_HINT                                                                                 \
-	"does its caBundle, or --cacert, hold the authority of this server's certificate, and "    \
-	"the "                                                                                     \
-	"certificate the name that it asks for?"
+	"does its caBundle hold the authority of this server's certificate, and that the name?"
 
 static const struct failure {
 	int code;

@@ -74,7 +74,7 @@ struct pg_result; /* rows; free with pg_result_free() */
 
 enum pg_status {
 	PG_OK,
-	PG_REFUSED, /* the server answered with an error: see pg_result_sqlstate() in err, not
+	PG_REFUSED, /* the server answered with an error: its code is what pg_exec() hands out; not
 		       retried */
 	PG_RETRY,   /* serialization failure, deadlock, lock timeout: the same call may succeed */
 	PG_UNAVAILABLE, /* connection lost or never there: nothing known about the effect */
