@@ -30,7 +30,7 @@ struct cluster_flags {
 
 extern const char *const cluster_authorizers[];
 
-/* "1.36", "v1.36.2" → 36; -1 and an error said. NULL: 0, not known. */
+/* "1.36", "v1.36.2" → 36. 0, or the exit code with the error said. NULL: 0, not known. */
 int cluster_minor(const struct command *c, const char *version, unsigned *ret);
 
 /*

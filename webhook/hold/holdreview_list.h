@@ -14,9 +14,10 @@
  *   status: {holds: [{hold, requester, operation, resource, namespace, name, rules, message, …}],
  *            more: false}
  *
- * At most HOLDREVIEW_LIST_MAX holds, newest first, and only those that its creator may decide, by
- * holdpoint.holds_as_kubernetes; everything in them was masked when it was stored. A dry run, so
- * that nothing of it is kept in the cluster.
+ * At most HOLDREVIEW_LIST_MAX holds, newest first: of those that its creator may decide, by
+ * holdpoint.list_as_kubernetes, or with `mine` of their own; with a number, by
+ * holdpoint.holds_as_kubernetes, that one. Everything in them was masked when it was stored. A dry
+ * run, so that nothing of it is kept in the cluster.
  */
 #pragma once
 

@@ -69,7 +69,7 @@ void holdreview_many_decide(
 	status = pg_exec(conn, takes_back ? &withdraw : &deny_user, params, &rows, sqlstate, &e);
 	log_info(status == PG_OK ? "hold_review_recorded" : "hold_review_refused",
 		LOG_STR("decision", takes_back ? "Withdraw" : "Deny"),
-		LOG_SPAN("approver", q->username),
+		LOG_SPAN(takes_back ? "requester" : "approver", q->username),
 		LOG_STR("error", status == PG_OK ? NULL : e.msg));
 	if (status != PG_OK)
 		holdreview_refuse_for(h, sqlstate, &e, ret);
