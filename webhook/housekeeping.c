@@ -65,8 +65,11 @@ static void run_task(struct pg_conn *conn, bool usable, void *arg)
 
 static void submit(struct housekeeping *h, struct task *task)
 {
-	if (pg_pool_submit(h->pool, run_task, task) != 0)
-		log_debug("housekeeping_postponed", LOG_STR("task", task->spec->stmt.name));
+	task->due = false; /* in hand: not submitted again while it waits for its turn */
+	if (pg_pool_submit(h->pool, run_task, task) == 0)
+		return;
+	task->due = true;
+	log_debug("housekeeping_postponed", LOG_STR("task", task->spec->stmt.name));
 }
 
 static enum pg_status record_policy(struct housekeeping *h, struct pg_conn *conn,
