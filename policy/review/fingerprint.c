@@ -15,7 +15,9 @@ struct canon {
 	const struct policy_request *r;
 	struct arena *arena;
 	struct buf *out;
-	bool failed; /* the arena is full */
+	bool failed;	  /* the arena is full */
+	bool differs;	  /* an UPDATE has a difference */
+	bool with_status; /* the object's status counts */
 	/* What was found to be made anew at every attempt; absent: nothing of the kind. */
 	struct span own_uid;
 	bool generated_name;  /* generateName made (or will make) the name */
@@ -242,17 +244,15 @@ static void put_text(struct canon *c, json_ref v)
 
 static bool left_out(const struct canon *c, struct span key)
 {
-	bool with_status = change_counts_status(c->r);
-
 	/* The options of a CONNECT have no metadata and no status of the API server's. */
 	if (c->r->operation == OPERATION_CONNECT || c->depth > 1)
 		return false;
 	if (c->depth == 0)
-		return change_is_server_managed(key, false, with_status);
+		return change_is_server_managed(key, false, c->with_status);
 	if (!c->path[0].ptr || !span_eq(c->path[0], SPAN("metadata")))
 		return false;
 	return (c->generated_name && span_eq(key, SPAN("name"))) ||
-	       change_is_server_managed(key, true, with_status);
+	       change_is_server_managed(key, true, c->with_status);
 }
 
 static void put_object(struct canon *c, json_ref o)
@@ -354,6 +354,11 @@ static int put_difference(const struct change *ch, void *userdata)
 
 	buf_add_str(c->out, names[ch->kind]);
 	put_path(c, ch);
+	/* What it is changed from is part of what was looked at: 3 to 4 is not 50 to 4. */
+	if (ch->before == JSON_NONE)
+		buf_add_char(c->out, '-');
+	else
+		put_value(c, ch->before);
 	/* Of another order the whole new list is the plainest way to say it, and as exact. */
 	if (ch->kind != CHANGE_REMOVED)
 		put_value(c, ch->after);
@@ -363,6 +368,7 @@ static int put_difference(const struct change *ch, void *userdata)
 	}
 	buf_add_char(c->out, ';');
 	c->depth = 0;
+	c->differs = true;
 	return c->failed ? -1 : 0;
 }
 
@@ -373,6 +379,19 @@ static void put_object_field(struct canon *c, const char *name, json_ref v)
 	buf_add_char(c->out, ';');
 }
 
+/* The object that is to go or to change: one recreated under the same name is another. */
+static void put_uid(struct canon *c)
+{
+	const struct policy_request *r = c->r;
+
+	put_object_field(c, "uid", json_pointer_str(r->doc, r->old_object, "/metadata/uid"));
+}
+
+static bool is_node(const struct policy_request *r)
+{
+	return r->api_group.len == 0 && span_eq(r->resource, SPAN("nodes"));
+}
+
 static int put_update(struct canon *c)
 {
 	const struct policy_request *r = c->r;
@@ -381,10 +400,17 @@ static int put_update(struct canon *c)
 		put_object_field(c, "object", r->object);
 		return 0;
 	}
+	put_uid(c);
 	find_generated_in_update(c);
-	return change_walk((struct change_side){r->doc, r->old_object},
-		(struct change_side){r->doc, r->object}, change_counts_status(r), c->arena,
-		put_difference, c);
+	if (change_walk((struct change_side){r->doc, r->old_object},
+		    (struct change_side){r->doc, r->object}, c->with_status, c->arena,
+		    put_difference, c) != 0)
+		return -1;
+	if (!c->differs && is_node(r)) {
+		c->with_status = r->subresource.len > 0; /* the kubelet writes it all the time */
+		put_object_field(c, "object", r->object);
+	}
+	return 0;
 }
 
 /* What a list or watch is limited to: of two lists the wider one is another request. */
@@ -405,7 +431,6 @@ static void put_selectors(struct canon *c)
 static int put_change(struct canon *c)
 {
 	const struct policy_request *r = c->r;
-	json_ref uid;
 
 	if (request_is_access(r)) {
 		put_field(c, "path", r->path);
@@ -416,8 +441,7 @@ static int put_change(struct canon *c)
 	case OPERATION_UPDATE:
 		return put_update(c);
 	case OPERATION_DELETE:
-		uid = json_pointer_str(r->doc, r->old_object, "/metadata/uid");
-		put_object_field(c, "uid", uid);
+		put_uid(c);
 		return 0;
 	default:
 		put_object_field(c, "object", r->object);
@@ -442,7 +466,7 @@ int fingerprint_put_canonical(const struct policy_request *asked, struct span cl
 	const struct {
 		const char *name;
 		struct span value;
-	} fields[] = {{"holdpoint-fingerprint", SPAN("1")},
+	} fields[] = {{"holdpoint-fingerprint", SPAN("2")},
 		{"kind", request_is_access(r) ? SPAN("authorize") : SPAN("admission")},
 		{"cluster", cluster}, {"username", r->username},
 		{"operation", request_operation_name(r)}, {"group", r->api_group},
@@ -454,6 +478,7 @@ int fingerprint_put_canonical(const struct policy_request *asked, struct span cl
 	c->r = r;
 	c->arena = arena;
 	c->out = out;
+	c->with_status = change_counts_status(r);
 	if (!request_is_access(r) && r->operation == OPERATION_CREATE)
 		find_generated_in_create(c);
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++)

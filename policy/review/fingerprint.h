@@ -15,14 +15,17 @@
  *              | "[" value* "]"
  *              | "{" ("s" bytes ":" key value)* "}" keys sorted by bytes
  *              | "*" kind                           something made anew at every attempt
- *   fields    := "holdpoint-fingerprint=s1:1;" kind cluster username operation group resource
+ *   fields    := "holdpoint-fingerprint=s1:2;" kind cluster username operation group resource
  *                subresource namespace name change
  *   change    := "object=" value ";"        CREATE: the new object; CONNECT: the options
  *              | "uid=" value ";"           DELETE: of the object that is to go
- *              | difference*                UPDATE: see change.h
+ *              | "uid=" value ";" difference*    UPDATE: of the object that changes; see change.h
+ *              | "uid=" value ";object=" value ";"  UPDATE of a Node that shows no difference
  *              | "path=" value ";" selectors  authorization; the path of a non-resource URL
  *   selectors := [ "fieldSelector=" value ";" ] [ "labelSelector=" value ";" ]   of a list, a watch
- *   difference:= ("set=" path value [ "@" value ] | "removed=" path | "order=" path value) ";"
+ *   difference:= ("set=" path was value [ "@" value ] | "removed=" path was
+ *              | "order=" path was value) ";"
+ *   was       := "-" | value                    what stood there; "-": nothing did
  *   path      := "<" ( "." string | "#" string string )* ">"
  *
  * Left out: metadata.{uid, resourceVersion, generation, creationTimestamp, deletionTimestamp,
@@ -36,6 +39,9 @@
  * kubectl debug adds. Only the generated part is left out: what stands in such a volume or
  * container is part of the fingerprint. The questions by which one may become somebody are the same
  * one in the words of plain impersonation (impersonation.h).
+ *
+ * API servers before 1.20.6 show the new Node on both sides of an UPDATE (CVE-2021-25735): all that
+ * can be approved then is what the Node is to be.
  */
 #pragma once
 

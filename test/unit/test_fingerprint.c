@@ -7,19 +7,28 @@
  * new uids, versions, times and generated names each time; where a webhook of either kind was
  * called for one command, that is a repetition too. One line is one change by one identity, but for
  * the creation of a Pod: its status is the client's at /mutate and the API server's at /validate,
- * which is where holds are asked for.
+ * which is where holds are asked for. An update is of one object, which the two have with two uids.
  */
 static const char *const same_change[] = {
 	"v1.20/001 v1.20/002",
-	"v1.20/003 v1.36/003",
-	"v1.20/004 v1.20/005 v1.36/004 v1.36/005",
-	"v1.20/006 v1.20/007 v1.36/006 v1.36/007",
-	"v1.20/008 v1.20/009 v1.36/008 v1.36/009",
-	"v1.20/010 v1.20/011 v1.36/010 v1.36/011",
-	"v1.20/012 v1.20/013 v1.36/012 v1.36/013",
-	"v1.20/014 v1.20/015 v1.36/014 v1.36/015",
-	"v1.20/016 v1.20/017 v1.36/016 v1.36/017",
-	"v1.20/018 v1.20/019 v1.36/018 v1.36/019",
+	"v1.20/003",
+	"v1.36/003",
+	"v1.20/004 v1.20/005",
+	"v1.36/004 v1.36/005",
+	"v1.20/006 v1.20/007",
+	"v1.36/006 v1.36/007",
+	"v1.20/008 v1.20/009",
+	"v1.36/008 v1.36/009",
+	"v1.20/010 v1.20/011",
+	"v1.36/010 v1.36/011",
+	"v1.20/012 v1.20/013",
+	"v1.36/012 v1.36/013",
+	"v1.20/014 v1.20/015",
+	"v1.36/014 v1.36/015",
+	"v1.20/016 v1.20/017",
+	"v1.36/016 v1.36/017",
+	"v1.20/018 v1.20/019",
+	"v1.36/018 v1.36/019",
 	"v1.20/020 v1.36/020",
 	"v1.20/021 v1.36/021",
 	"v1.20/022 v1.20/024 v1.36/022 v1.36/024",
@@ -28,8 +37,10 @@ static const char *const same_change[] = {
 	"v1.20/027 v1.36/027",
 	"v1.20/028 v1.36/028",
 	"v1.20/029 v1.36/029",
-	"v1.20/030 v1.36/030",
-	"v1.20/031 v1.36/031",
+	"v1.20/030",
+	"v1.36/030",
+	"v1.20/031",
+	"v1.36/031",
 	"v1.20/032 v1.36/032",
 	"v1.20/033 v1.36/033",
 	"v1.20/034",
@@ -40,8 +51,10 @@ static const char *const same_change[] = {
 	"v1.20/042 v1.36/042",
 	"v1.20/043 v1.20/044 v1.36/043 v1.36/044",
 	"v1.20/045 v1.20/046 v1.36/045 v1.36/046",
-	"v1.20/047 v1.20/048 v1.36/047 v1.36/048",
-	"v1.20/049 v1.20/050 v1.36/049 v1.36/050",
+	"v1.20/047 v1.20/048",
+	"v1.36/047 v1.36/048",
+	"v1.20/049 v1.20/050",
+	"v1.36/049 v1.36/050",
 	"v1.20/051 v1.36/051",
 	"v1.20/052 v1.36/052",
 	"v1.20/053 v1.36/053",
@@ -52,11 +65,13 @@ static const char *const same_change[] = {
 	"v1.20/058 v1.36/059",
 	"v1.20/059",
 	"v1.20/060 v1.20/062 v1.36/061",
-	"v1.20/061 v1.36/062",
+	"v1.20/061",
+	"v1.36/062",
 	"v1.20/063 v1.36/063",
 	"v1.20/064",
 	"v1.20/065 v1.20/066",
-	"v1.20/067 v1.20/068 v1.36/068 v1.36/069",
+	"v1.20/067 v1.20/068",
+	"v1.36/068 v1.36/069",
 	"v1.20/069",
 	"v1.20/070",
 	"v1.20/071",
@@ -219,8 +234,7 @@ static const struct {
 	/* somebody else's edit in between */
 	{SAME, "{\"a\":1,\"b\":1}", "{\"a\":2,\"b\":1}", "{\"a\":1,\"b\":9}", "{\"a\":2,\"b\":9}"},
 	{SAME, "{\"a\":1}", "{\"a\":2}", "{\"a\":1,\"c\":{}}", "{\"a\":2,\"c\":{}}"},
-	{SAME, "{\"a\":1}", "{\"a\":2}", "{\"a\":7}", "{\"a\":2}"},
-	{SAME, "{\"a\":1,\"x\":0}", "{\"x\":0}", "{\"a\":5,\"x\":3}", "{\"x\":3}"},
+	{SAME, "{\"a\":1,\"x\":0}", "{\"x\":0}", "{\"a\":1.0,\"x\":3}", "{\"x\":3}"},
 	{SAME, "{\"metadata\":{\"generation\":1,\"resourceVersion\":\"1\"},\"a\":1}",
 		"{\"metadata\":{\"generation\":2,\"resourceVersion\":\"1\"},\"a\":2}",
 		"{\"metadata\":{\"generation\":5,\"resourceVersion\":\"7\"},\"a\":1}",
@@ -241,19 +255,39 @@ static const struct {
 	{SAME, "{\"l\":[{\"name\":\"x\"}]}", "{\"l\":[{\"name\":\"y\"},{\"name\":\"x\"}]}",
 		"{\"l\":[{\"name\":\"w\"}]}", "{\"l\":[{\"name\":\"y\"},{\"name\":\"w\"}]}"},
 	{SAME, "{\"l\":[{\"name\":\"x\"},{\"name\":\"y\"}]}", "{\"l\":[{\"name\":\"y\"}]}",
-		"{\"l\":[{\"name\":\"y\"},{\"name\":\"x\",\"v\":3}]}",
-		"{\"l\":[{\"name\":\"y\"}]}"},
+		"{\"l\":[{\"name\":\"y\",\"v\":3},{\"name\":\"x\"}]}",
+		"{\"l\":[{\"name\":\"y\",\"v\":3}]}"},
 	{SAME, "{\"l\":[{\"containerPort\":80,\"v\":1}]}",
 		"{\"l\":[{\"containerPort\":80,\"v\":2}]}",
 		"{\"l\":[{\"containerPort\":8e1,\"v\":1},{\"containerPort\":81}]}",
 		"{\"l\":[{\"containerPort\":80,\"v\":2},{\"containerPort\":81}]}"},
-	{SAME, "{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{}}}}}",
+	{SAME,
+		"{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{"
+		"\"kubectl.kubernetes.io/restartedAt\":\"2026-01-01T00:00:00Z\"}}}}}",
 		"{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{"
 		"\"kubectl.kubernetes.io/restartedAt\":\"2026-11-23T01:00:00+01:00\"}}}}}",
 		"{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{"
 		"\"kubectl.kubernetes.io/restartedAt\":\"2026-11-23T00:00:00Z\"}}}}}",
 		"{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{"
 		"\"kubectl.kubernetes.io/restartedAt\":\"2026-11-23T05:06:07Z\"}}}}}"},
+
+	/* shown 3 to 4, sent when it is 50 */
+	{OTHER, "{\"a\":3}", "{\"a\":4}", "{\"a\":50}", "{\"a\":4}"},
+	{OTHER, "{\"a\":1}", "{\"a\":2}", "{}", "{\"a\":2}"},
+	{OTHER, "{\"a\":null}", "{\"a\":2}", "{}", "{\"a\":2}"},
+	{OTHER, "{\"a\":1,\"x\":0}", "{\"x\":0}", "{\"a\":5,\"x\":0}", "{\"x\":0}"},
+	{OTHER, "{\"l\":[1,2]}", "{\"l\":[3]}", "{\"l\":[1,2,4]}", "{\"l\":[3]}"},
+	{OTHER, "{\"l\":[{\"name\":\"x\",\"image\":\"a\"}]}",
+		"{\"l\":[{\"name\":\"x\",\"image\":\"c\"}]}",
+		"{\"l\":[{\"name\":\"x\",\"image\":\"b\"}]}",
+		"{\"l\":[{\"name\":\"x\",\"image\":\"c\"}]}"},
+	{OTHER, "{\"l\":[{\"name\":\"x\",\"v\":1},{\"name\":\"y\"}]}", "{\"l\":[{\"name\":\"y\"}]}",
+		"{\"l\":[{\"name\":\"x\",\"v\":2},{\"name\":\"y\"}]}",
+		"{\"l\":[{\"name\":\"y\"}]}"},
+	{OTHER, "{\"metadata\":{\"uid\":\"u1\"},\"a\":1}",
+		"{\"metadata\":{\"uid\":\"u1\"},\"a\":2}",
+		"{\"metadata\":{\"uid\":\"u2\"},\"a\":1}",
+		"{\"metadata\":{\"uid\":\"u2\"},\"a\":2}"},
 
 	/* another change */
 	{OTHER, "{}", "{\"d\":{}}", "{}", "{\"d\":{\"m\":1}}"},
@@ -302,6 +336,37 @@ START_TEST(fingerprint__update_is_its_differences)
 	free(b);
 	free(one);
 	free(two);
+}
+END_TEST
+
+/* API servers before 1.20.6 show the new Node twice. */
+#define NODE(resource, sub, labels, status)                                                        \
+	"{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/v1\",\"request\":{"       \
+	"\"uid\":\"u\",\"resource\":{\"group\":\"\",\"version\":\"v1\",\"resource\":\"" resource   \
+	"\"},\"subResource\":\"" sub "\",\"name\":\"n1\",\"operation\":\"UPDATE\",\"userInfo\":{"  \
+	"\"username\":\"agent\"},\"oldObject\":" NODE_OBJECT(                                      \
+		labels, status) ",\"object\":" NODE_OBJECT(labels, status) "}}"
+#define NODE_OBJECT(labels, status)                                                                \
+	"{\"metadata\":{\"uid\":\"n\",\"labels\":{" labels "}},\"status\":{\"beat\":" status "}}"
+
+static const struct {
+	enum verdict expected;
+	const char *one, *two;
+} same_on_both_sides[] = {
+	{OTHER, NODE("nodes", "", "\"a\":\"1\"", "1"), NODE("nodes", "", "\"a\":\"2\"", "1")},
+	{SAME, NODE("nodes", "", "\"a\":\"1\"", "1"), NODE("nodes", "", "\"a\":\"1\"", "2")},
+	{OTHER, NODE("nodes", "status", "", "1"), NODE("nodes", "status", "", "2")},
+	{SAME, NODE("pods", "", "\"a\":\"1\"", "1"), NODE("pods", "", "\"a\":\"2\"", "1")},
+};
+
+START_TEST(fingerprint__node_that_shows_no_difference)
+{
+	char *a = canonical_of(same_on_both_sides[_i].one);
+	char *b = canonical_of(same_on_both_sides[_i].two);
+
+	ck_assert_msg((strcmp(a, b) == 0) == (same_on_both_sides[_i].expected == SAME),
+		"row %d:\n%s\n%s", _i, a, b);
+	free(a), free(b);
 }
 END_TEST
 
@@ -593,6 +658,8 @@ int main(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, fingerprint__recorded_attempts_match_and_others_do_not);
 	tcase_add_loop_test(t, fingerprint__one_replacement, 0, ARRAY_LEN(replacements));
+	tcase_add_loop_test(
+		t, fingerprint__node_that_shows_no_difference, 0, ARRAY_LEN(same_on_both_sides));
 	tcase_add_loop_test(t, fingerprint__update_is_its_differences, 0, ARRAY_LEN(updates));
 	tcase_add_loop_test(
 		t, fingerprint__a_status_counts_unless_it_is_computed, 0, ARRAY_LEN(statuses));
