@@ -96,6 +96,7 @@ struct cli_hold_filter {
 struct cli_narrowing {
 	int64_t for_ms, uses; /* 0: not */
 	const char *ns, *name;
+	bool like; /* the like of the change, too */
 };
 #define CLI_FLAGS_NARROW(n)                                                                        \
 	CLI_FLAG_DURATION("for", (n).for_ms, 1000, 366 * CLI_DAY_MS,                               \
@@ -103,5 +104,8 @@ struct cli_narrowing {
 		CLI_FLAG_NUMBER("uses", (n).uses, "N", 1, 1000000,                                 \
 			"narrow a Window: at most so many changes"),                               \
 		CLI_FLAG_NAMESPACE((n).ns, "narrow a Window: only in this namespace"),             \
-		CLI_FLAG_TEXT(                                                                     \
-			"name", (n).name, "NAME", "narrow a Window: only the object of this name")
+		CLI_FLAG_TEXT("name", (n).name, "NAME",                                            \
+			"narrow a Window: only the object of this name"),                          \
+		CLI_FLAG_SWITCH("like", (n).like,                                                  \
+			"not this change alone: open a Window for the like of it, where the rule " \
+			"allows one")

@@ -12,8 +12,8 @@
 static const struct pg_stmt approve_stmt = {"approve",
 	"SELECT holdpoint.approve(hold_id => $1::bigint, reason => $2, until => "
 	"CASE WHEN $3::bigint IS NOT NULL THEN clock_timestamp() + $3::bigint * interval '1 ms' "
-	"END, uses => $4::int, namespace => $5, name => $6)",
-	6};
+	"END, uses => $4::int, namespace => $5, name => $6, alike => $7::boolean)",
+	7};
 static const struct pg_stmt deny_stmt = {"deny", "SELECT holdpoint.deny($1::bigint, $2)", 2};
 static const struct pg_stmt withdraw_stmt = {
 	"withdraw", "SELECT holdpoint.withdraw($1::bigint, $2)", 2};
@@ -41,7 +41,7 @@ static const struct pg_stmt state_stmt = {
 struct decision {
 	const struct command *self;
 	const struct pg_stmt *stmt;
-	struct span params[6]; /* the hold's number first */
+	struct span params[7]; /* the hold's number first */
 	bool json;
 };
 
@@ -120,7 +120,7 @@ int cli_approve(const struct command *self, int argc, char **argv)
 			.params = {{0}, cli_param(reason),
 				cli_param_positive(narrow.for_ms, for_ms),
 				cli_param_positive(narrow.uses, uses), cli_param(narrow.ns),
-				cli_param(narrow.name)},
+				cli_param(narrow.name), narrow.like ? SPAN("t") : SPAN("f")},
 		},
 		url, ids, count);
 }

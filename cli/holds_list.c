@@ -24,7 +24,7 @@ static const struct pg_stmt as_rows = {"holds",
 	"SELECT h.id, extract(epoch FROM clock_timestamp() - h.created_at)::bigint AS age_s, "
 	"h.state, "
 	"h.requester, h.operation, h.resource, h.namespace, h.name, h.rule || "
-	"coalesce(' +' || jsonb_array_length(h.rules) - 1, '') AS rules, "
+	"coalesce(' +' || jsonb_array_length(h.rules) - 1, '') AS rules, h.opens, "
 	"h.approvals || '/' || h.min_approvals AS approvals, CASE WHEN h.state IN ('pending', "
 	"'approved') THEN "
 	"extract(epoch FROM h.expires_at - clock_timestamp())::bigint END AS left_s" FILTERED,
@@ -40,6 +40,7 @@ static const struct table_column columns[] = {
 	{.title = "STATE"},
 	{.title = "REQUESTER", .shrinks = 1},
 	{.title = "WHAT", .shrinks = 2},
+	{.title = "OPENS", .shrinks = 1},
 	{.title = "RULE", .shrinks = 1},
 	{.title = "APPROVED"},
 	{.title = "EXPIRES", .right = true},
@@ -59,6 +60,7 @@ static void add_row(struct table *t, const struct pg_result *rows, int i)
 	table_add(t, state, colour_on(holds_state_colour(state), stdout));
 	table_add(t, pg_result_str_of(rows, i, "requester"), NULL);
 	table_add(t, cli_text(&what), NULL);
+	table_add(t, pg_result_str_of(rows, i, "opens"), NULL);
 	table_add(t, pg_result_str_of(rows, i, "rules"), NULL);
 	table_add(t, pg_result_str_of(rows, i, "approvals"), NULL);
 	table_add(t,

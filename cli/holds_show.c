@@ -14,11 +14,8 @@ static const struct pg_stmt hold_stmt = {"hold",
 	"extract(epoch FROM clock_timestamp() - h.created_at)::bigint AS age_s, h.attempts, "
 	"to_char(h.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC') AS expires, "
 	"extract(epoch FROM h.expires_at - clock_timestamp())::bigint AS left_s, h.approvals, "
-	"h.min_approvals, h.approver_names, h.require_reason, h.grant_kind || "
-	"coalesce(' of ' || h.window_length, '') || coalesce(', at most ' || h.max_uses || "
-	"' uses', '') || coalesce(', only in namespace ' || h.only_namespace, '') || "
-	"coalesce(', only ' || h.only_name, '') AS approval_grant, h.uses, h.is_question, "
-	"h.answered, h.change, "
+	"h.min_approvals, h.approver_names, h.require_reason, h.opens, "
+	"coalesce(h.not_shown, '') AS not_shown, h.uses, h.is_question, h.answered, h.change, "
 	"h.change_cut "
 	"FROM holdpoint.holds h WHERE h.id = $1::bigint",
 	1};
@@ -34,7 +31,18 @@ static const struct pg_stmt history_stmt = {"history",
 	"SELECT to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), e.action, e.who, "
 	"e.channel, coalesce(e.reason, '') FROM holdpoint.hold_event e "
 	"JOIN holdpoint.holds h ON h.cluster = e.cluster AND h.id = e.hold_id "
-	"WHERE h.id = $1::bigint ORDER BY e.id",
+	"WHERE h.id = $1::bigint AND e.action NOT IN ('use', 'repeat') ORDER BY e.id",
+	1};
+static const struct pg_stmt passed_stmt = {"passed",
+	"SELECT to_char(p.at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') AS at_time, "
+	"coalesce(p.passed->>'operation', '?') AS operation, coalesce(holdpoint.resource_name("
+	"p.passed->>'apiGroup', p.passed->>'resource', p.passed->>'subresource'), '') AS resource, "
+	"coalesce(p.passed->>'namespace', '') AS namespace, coalesce(p.passed->>'name', '') AS "
+	"name, CASE p.action WHEN 'repeat' THEN 'again' ELSE '' END AS again, "
+	"coalesce(p.request_uid, '') AS request_uid, p.all_of_them FROM (SELECT e.*, count(*) OVER "
+	"() AS all_of_them FROM holdpoint.hold_event e JOIN holdpoint.holds h "
+	"ON h.cluster = e.cluster AND h.id = e.hold_id WHERE h.id = $1::bigint "
+	"AND e.action IN ('use', 'repeat') ORDER BY e.id DESC LIMIT 50) AS p ORDER BY p.id",
 	1};
 static const struct pg_stmt earlier_stmt = {"earlier",
 	"SELECT o.id, extract(epoch FROM clock_timestamp() - o.created_at)::bigint AS age_s, "
@@ -92,12 +100,11 @@ static void print_head(const struct pg_result *r, const char *id)
 		printf(" (in %s)", age_text(pg_result_int_of(r, 0, "left_s"), left));
 	putchar('\n');
 	field("Approvers:", pg_result_str_of(r, 0, "approver_names"));
-	printf("%-12s", "Grant:");
-	/* An approver may have narrowed it. */
-	print_printable(stdout, pg_result_str_of(r, 0, "approval_grant"));
-	printf(", used %s time%s%s\n", pg_result_str_of(r, 0, "uses"),
-		pg_result_int_of(r, 0, "uses") == 1 ? "" : "s",
-		pg_result_bool_of(r, 0, "require_reason") ? "; a reason is required" : "");
+	field("Opens:", pg_result_str_of(r, 0, "opens"));
+	if (*pg_result_str_of(r, 0, "not_shown"))
+		field("Not shown:", pg_result_str_of(r, 0, "not_shown"));
+	if (pg_result_bool_of(r, 0, "require_reason"))
+		field("Needs:", "a reason");
 }
 
 static void print_history(const struct pg_result *r)
@@ -111,6 +118,36 @@ static void print_history(const struct pg_result *r)
 		for (int col = 0; col < 5; col++)
 			table_add(t, pg_result_str(r, i, col), NULL);
 	puts("\nHistory:");
+	table_print(t, stdout);
+}
+
+/* What passed, the latest last. */
+static void print_passed(const struct pg_result *r)
+{
+	static const struct table_column columns[] = {{.title = "TIME (UTC)"},
+		{.title = "PASSED", .shrinks = 2}, {.title = ""},
+		{.title = "REQUEST", .shrinks = 1}};
+	_cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_LEN(columns), false);
+	int64_t all = pg_result_rows(r) > 0 ? pg_result_int_of(r, 0, "all_of_them") : 0;
+
+	if (all == 0)
+		return;
+	for (int i = 0; i < pg_result_rows(r); i++) {
+		_cleanup_(buf_free) struct buf what = BUF_INIT(8192);
+
+		holds_put_what(&what, pg_result_str_of(r, i, "operation"),
+			pg_result_str_of(r, i, "resource"), pg_result_str_of(r, i, "namespace"),
+			pg_result_str_of(r, i, "name"));
+		table_add(t, pg_result_str_of(r, i, "at_time"), NULL);
+		table_add(t, cli_text(&what), NULL);
+		table_add(t, pg_result_str_of(r, i, "again"), NULL);
+		table_add(t, pg_result_str_of(r, i, "request_uid"), NULL);
+	}
+	if (all > pg_result_rows(r))
+		printf("\nPassed (the latest %d of %lld; -o json has all):\n", pg_result_rows(r),
+			(long long)all);
+	else
+		puts("\nPassed:");
 	table_print(t, stdout);
 }
 
@@ -154,12 +191,14 @@ static int show_change(const struct command *self, const struct pg_result *hold,
 
 static int show(const struct command *self, struct pg_conn *conn, const char *id)
 {
-	_cleanup_(pg_result_freep) struct pg_result *hold = NULL, *history = NULL, *earlier = NULL;
+	_cleanup_(pg_result_freep) struct pg_result *hold = NULL, *history = NULL, *passed = NULL,
+						    *earlier = NULL;
 	struct span param = span_of(id);
 	int rc;
 
 	if ((rc = cli_query(self, conn, &hold_stmt, &param, &hold)) > 0 ||
 		(rc = cli_query(self, conn, &history_stmt, &param, &history)) > 0 ||
+		(rc = cli_query(self, conn, &passed_stmt, &param, &passed)) > 0 ||
 		(rc = cli_query(self, conn, &earlier_stmt, &param, &earlier)) > 0)
 		return rc;
 	if (pg_result_rows(hold) == 0)
@@ -168,6 +207,7 @@ static int show(const struct command *self, struct pg_conn *conn, const char *id
 	print_head(hold, id);
 	rc = show_change(self, hold, id);
 	print_history(history);
+	print_passed(passed);
 	print_earlier(earlier);
 	if (strcmp(pg_result_str_of(hold, 0, "state"), "pending") == 0 && rc == CLI_OK)
 		printf("\nTo decide: holdpoint approve %s --reason … | holdpoint deny %s --reason "

@@ -23,7 +23,9 @@ static const struct pg_stmt last_stmt = {"last",
 	0};
 static const struct pg_stmt news_stmt = {"news",
 	"SELECT e.id, to_char(e.at AT TIME ZONE 'UTC', 'HH24:MI:SS') AS at_time, e.hold_id, "
-	"e.state_after, e.who, h.requester, h.operation, h.resource, h.namespace, h.name, "
+	"e.state_after, e.who, h.requester, coalesce(e.passed->>'operation', h.operation) AS "
+	"operation, h.resource, coalesce(e.passed->>'namespace', h.namespace) AS namespace, "
+	"coalesce(e.passed->>'name', h.name) AS name, "
 	"h.rule_names, coalesce(e.reason, '') AS reason, (to_jsonb(e) || jsonb_build_object("
 	"'requester', h.requester, 'operation', h.operation, 'resource', h.resource, "
 	"'namespace', h.namespace, 'name', h.name, 'policy', h.policy, 'rule', h.rule, 'rules', "

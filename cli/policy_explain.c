@@ -4,6 +4,7 @@
 
 #include "cli/policy.h"
 #include "cli/table.h"
+#include "common/base/flags_value.h"
 #include "common/base/utf8.h"
 
 struct explained {
@@ -68,6 +69,32 @@ static void put_rule(struct buf *out, const struct policy_explained_rule *r)
 		put_condition(out, &r->conditions[i]);
 }
 
+/* "; a Window of 15m, at most 20 requests, scope Namespace" */
+static void put_window(
+	struct buf *out, const char *title, int64_t ms, unsigned uses, enum policy_scope scope)
+{
+	buf_add_str(out, title);
+	if (ms > 0) {
+		buf_add_str(out, " of ");
+		duration_put(out, ms);
+	}
+	if (uses > 0)
+		buf_printf(out, ", at most %u request%s", uses, uses == 1 ? "" : "s");
+	buf_printf(out, ", scope %s", policy_scope_name(scope));
+}
+
+static void put_hold(struct buf *out, const struct policy_hold *h)
+{
+	buf_add_str(out, "Approval: ");
+	if (h->grant == POLICY_GRANT_WINDOW)
+		put_window(out, "a Window", h->window_ms, h->max_uses, h->scope);
+	else
+		buf_add_str(out, "this one change");
+	if (h->like_ms > 0)
+		put_window(out, "; with --like a Window", h->like_ms, h->like_uses, h->scope);
+	buf_add_char(out, '\n');
+}
+
 static void put_decision(struct buf *out, const struct explained *x)
 {
 	const struct policy_decision *d = &x->decision;
@@ -81,6 +108,12 @@ static void put_decision(struct buf *out, const struct explained *x)
 	buf_add_char(out, '\n');
 	if (d->decisive)
 		put_indented(out, policy_decision_reasons(d, d->action, x->arena), 2);
+	if (d->action == POLICY_HOLD) {
+		size_t rules;
+		struct policy_hold terms = policy_decision_hold(d, &rules);
+
+		put_hold(out, &terms);
+	}
 	if (x->mutation.decision.action == POLICY_DENY) {
 		buf_add_str(out, "Patch: refused\n");
 		put_indented(out, x->mutation.decision.decisive->message, 2);
@@ -139,6 +172,47 @@ static void put_json_rule(struct buf *out, const struct policy_explained_rule *r
 	buf_add_str(out, "]}");
 }
 
+static void put_json_duration(struct buf *out, const char *key, int64_t ms)
+{
+	if (ms == 0)
+		return;
+	json_put_key(out, key);
+	buf_add_char(out, '"');
+	duration_put(out, ms);
+	buf_add_char(out, '"');
+}
+
+static void put_json_uses(struct buf *out, unsigned uses)
+{
+	if (uses == 0)
+		return;
+	json_put_key(out, "maxUses");
+	json_put_int(out, uses);
+}
+
+/* What an approval is good for, in the words of a rule's `hold`. */
+static void put_json_hold(struct buf *out, const struct policy_decision *d)
+{
+	size_t rules;
+	struct policy_hold h = policy_decision_hold(d, &rules);
+
+	json_put_key(out, "hold");
+	buf_add_char(out, '{');
+	put_string(out, "grant", h.grant == POLICY_GRANT_WINDOW ? SPAN("Window") : SPAN("Once"));
+	put_json_duration(out, "window", h.window_ms);
+	put_json_uses(out, h.max_uses);
+	if (h.like_ms > 0) {
+		json_put_key(out, "allowWindow");
+		buf_add_char(out, '{');
+		put_json_duration(out, "upTo", h.like_ms);
+		put_json_uses(out, h.like_uses);
+		buf_add_char(out, '}');
+	}
+	if (h.grant == POLICY_GRANT_WINDOW || h.like_ms > 0)
+		put_string(out, "scope", span_of(policy_scope_name(h.scope)));
+	buf_add_char(out, '}');
+}
+
 static int print_json(const struct command *c, const struct explained *x)
 {
 	_cleanup_(buf_free) struct buf out = BUF_INIT(64u << 20);
@@ -151,6 +225,8 @@ static int print_json(const struct command *c, const struct explained *x)
 		put_string(&out, "rule", span_of(d->decisive->rule->rule));
 		put_string(&out, "message", policy_decision_reasons(d, d->action, x->arena));
 	}
+	if (d->action == POLICY_HOLD)
+		put_json_hold(&out, d);
 	if (x->mutation.patch.len) {
 		json_put_key(&out, "patch");
 		buf_add_span(&out, x->mutation.patch);

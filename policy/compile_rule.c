@@ -30,12 +30,37 @@ static void compile_matches(
 			"rules");
 }
 
+static void check_window(struct compiler *c, const struct source_hold *h)
+{
+	if (h->grant.v != POLICY_GRANT_WINDOW && (h->window.at || h->max_uses.at))
+		errors_add_at(c->errors, h->window.at ? h->window.at : h->max_uses.at,
+			"%s needs grant: Window", h->window.at ? "window" : "maxUses");
+	if (h->window.at && h->window.v > h->expires.v)
+		errors_add_at(c->errors, h->window.at,
+			"window is longer than expires, after which the hold is gone");
+	if (h->grant.v != POLICY_GRANT_WINDOW && h->scope.at && !h->allow_window.value)
+		errors_add_at(c->errors, h->scope.at, "scope needs grant: Window, or allowWindow");
+}
+
+static void check_like(struct compiler *c, const struct source_hold *h)
+{
+	const struct source_allow_window *like = h->allow_window.value;
+
+	if (like && h->grant.v == POLICY_GRANT_WINDOW)
+		errors_add_at(c->errors, h->allow_window.at,
+			"allowWindow is for grant: Once; say \"window\" and \"maxUses\"");
+	if (like && like->up_to.v > h->expires.v)
+		errors_add_at(c->errors, like->up_to.at,
+			"upTo is longer than expires, after which the hold is gone");
+}
+
 static void compile_hold(struct compiler *c, const struct source_rule *s, struct rule *r)
 {
 	struct source_hold defaults;
 	language_default_hold(&defaults);
 	const struct source_hold *h = s->hold.value ? s->hold.value : &defaults;
 	const struct yaml_str *approvers = h->approvers.items;
+	const struct source_allow_window *like = h->allow_window.value;
 
 	struct patterns names = compile_patterns(c, &h->approvers, "approvers");
 	struct span *groups = compiler_alloc(
@@ -48,12 +73,8 @@ static void compile_hold(struct compiler *c, const struct source_rule *s, struct
 			errors_add_at(c->errors, approvers[i].at,
 				"approvers are groups by name, without wildcards");
 	}
-	if (h->grant.v != POLICY_GRANT_WINDOW && (h->window.at || h->max_uses.at))
-		errors_add_at(c->errors, h->window.at ? h->window.at : h->max_uses.at,
-			"%s needs grant: Window", h->window.at ? "window" : "maxUses");
-	if (h->window.at && h->window.v > h->expires.v)
-		errors_add_at(c->errors, h->window.at,
-			"window is longer than expires, after which the hold is gone");
+	check_window(c, h);
+	check_like(c, h);
 	r->hold = (struct policy_hold){
 		.approvers = groups,
 		.approver_count = names.count,
@@ -62,6 +83,9 @@ static void compile_hold(struct compiler *c, const struct source_rule *s, struct
 		.window_ms = h->window.v,
 		.max_uses = (unsigned)h->max_uses.v,
 		.grant = (enum policy_grant)h->grant.v,
+		.scope = (enum policy_scope)h->scope.v,
+		.like_ms = like ? like->up_to.v : 0,
+		.like_uses = like ? (unsigned)like->max_uses.v : 0,
 		.wait_ms = h->wait.v,
 		.retry = h->retry.v,
 		.require_reason = h->require_reason.v,

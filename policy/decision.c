@@ -24,8 +24,29 @@ static int64_t lesser_limit(int64_t a, int64_t b)
 	return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
-static void tighten(struct policy_hold *all, const struct policy_hold *h)
+const char *policy_scope_name(enum policy_scope s)
 {
+	static const char *const names[] = {[POLICY_SCOPE_OBJECT] = "Object",
+		[POLICY_SCOPE_NAMESPACE] = "Namespace",
+		[POLICY_SCOPE_CLUSTER] = "Cluster"};
+	return (size_t)s < ARRAY_LEN(names) ? names[s] : "?";
+}
+
+/* The Window that the rule lets an approver have; like_ms 0: none. */
+static struct policy_hold with_like(struct policy_hold h)
+{
+	if (h.grant == POLICY_GRANT_WINDOW) {
+		h.like_ms = h.window_ms > 0 ? h.window_ms : h.expires_ms;
+		h.like_uses = h.max_uses;
+	}
+	return h;
+}
+
+/* `all` is with_like(). */
+static void tighten(struct policy_hold *all, const struct policy_hold *rule)
+{
+	const struct policy_hold one = with_like(*rule), *h = &one;
+
 	if (h->min_approvals > all->min_approvals)
 		all->min_approvals = h->min_approvals;
 	if (h->expires_ms < all->expires_ms)
@@ -36,13 +57,18 @@ static void tighten(struct policy_hold *all, const struct policy_hold *h)
 	all->max_uses = (unsigned)lesser_limit(all->max_uses, h->max_uses);
 	if (h->grant == POLICY_GRANT_ONCE)
 		all->grant = POLICY_GRANT_ONCE;
+	if (h->scope < all->scope)
+		all->scope = h->scope;
+	if (h->like_ms < all->like_ms)
+		all->like_ms = h->like_ms;
+	all->like_uses = (unsigned)lesser_limit(all->like_uses, h->like_uses);
 	all->retry |= h->retry;
 	all->require_reason |= h->require_reason;
 }
 
 struct policy_hold policy_decision_hold(const struct policy_decision *d, size_t *ret_count)
 {
-	struct policy_hold all = *d->decisive->rule->hold;
+	struct policy_hold all = with_like(*d->decisive->rule->hold);
 	size_t n = 0;
 
 	for (size_t i = 0; i < d->match_count; i++) {
@@ -50,6 +76,13 @@ struct policy_hold policy_decision_hold(const struct policy_decision *d, size_t 
 			continue;
 		tighten(&all, d->matches[i].rule->hold);
 		n++;
+	}
+	if (all.grant == POLICY_GRANT_WINDOW) { /* is one anyway */
+		all.like_ms = 0;
+		all.like_uses = 0;
+	} else {
+		all.window_ms = 0;
+		all.max_uses = 0;
 	}
 	*ret_count = n;
 	return all;

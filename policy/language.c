@@ -128,8 +128,32 @@ static const struct kind match = {
 static const struct choice grants[] = {
 	{"Once", POLICY_GRANT_ONCE, "The approval is for this one change."},
 	{"Window", POLICY_GRANT_WINDOW,
-		"The approval is for this kind of object, by this identity, for a time."},
+		"The approval is for requests like this one, by this identity, for a time."},
 	{NULL},
+};
+
+static const struct choice scopes[] = {
+	{"Object", POLICY_SCOPE_OBJECT,
+		"What was asked for: the object that the request names. A request that names none "
+		"(a list, say) asks for all in its namespace, one without a namespace for all."},
+	{"Namespace", POLICY_SCOPE_NAMESPACE, "Objects of any name in that namespace."},
+	{"Cluster", POLICY_SCOPE_CLUSTER, "Objects of any name in any namespace."},
+	{NULL},
+};
+
+static const struct field allow_window_fields[] = {
+	{"upTo", FIELD_DURATION, AT(source_allow_window, up_to), .required = true, .min = 1000,
+		.max = 30 * DAY_MS, .doc = "How long at most; an approver may choose less."},
+	{"maxUses", FIELD_INT, AT(source_allow_window, max_uses), .def = 20, .min = 1,
+		.max = 1000000, .doc = "How many requests may pass at most."},
+	{NULL},
+};
+
+static const struct kind allow_window = {
+	.name = "allowWindow",
+	.size = sizeof(struct source_allow_window),
+	.fields = allow_window_fields,
+	.doc = "The Window that an approver may choose instead of `Once`, with `--like`.",
 };
 
 static const struct field hold_fields[] = {
@@ -146,6 +170,13 @@ static const struct field hold_fields[] = {
 		.doc = "With `grant: Window`: how long; until the hold expires when left out."},
 	{"maxUses", FIELD_INT, AT(source_hold, max_uses), .max = 1000000,
 		.doc = "With `grant: Window`: how many requests may pass; 0 is any number."},
+	{"allowWindow", FIELD_OBJECT, AT(source_hold, allow_window), .of = &allow_window,
+		.doc = "With `grant: Once`: an approver may open a Window all the same, up to "
+		       "this. "
+		       "Without it none can."},
+	{"scope", FIELD_ENUM, AT(source_hold, scope), .def = POLICY_SCOPE_OBJECT, .choices = scopes,
+		.doc = "How far a Window reaches. It is for the same verb (get, list and watch are "
+		       "one), group, resource and subresource in any case."},
 	{"wait", FIELD_DURATION, AT(source_hold, wait), .max = 30000,
 		.doc = "How long the request itself waits for an answer before it is denied."},
 	{"retry", FIELD_BOOL, AT(source_hold, retry),

@@ -32,10 +32,15 @@ struct source_match {
 		resource_names, non_resource_urls;
 };
 
+struct source_allow_window {
+	struct yaml_int up_to, max_uses;
+};
+
 struct source_hold {
 	struct yaml_list approvers;
-	struct yaml_int min_approvals, expires, grant, window, max_uses, wait, retry,
+	struct yaml_int min_approvals, expires, grant, window, max_uses, scope, wait, retry,
 		require_reason;
+	struct yaml_object allow_window; /* struct source_allow_window */
 };
 
 struct source_json_patch {

@@ -58,6 +58,10 @@ enum policy_enforcement { POLICY_ENFORCE, POLICY_ENFORCE_WARN, POLICY_DRY_RUN };
 
 enum policy_grant { POLICY_GRANT_ONCE, POLICY_GRANT_WINDOW };
 
+/* How far a Window reaches, narrowest first. */
+enum policy_scope { POLICY_SCOPE_OBJECT, POLICY_SCOPE_NAMESPACE, POLICY_SCOPE_CLUSTER };
+const char *policy_scope_name(enum policy_scope s);
+
 /* A rule's `hold:`. */
 struct policy_hold {
 	const struct span *approvers;
@@ -67,6 +71,9 @@ struct policy_hold {
 	int64_t window_ms; /* grant Window: how long; 0 = until it expires */
 	unsigned max_uses; /* 0 = any number */
 	enum policy_grant grant;
+	enum policy_scope scope; /* of a Window */
+	int64_t like_ms;	 /* the longest Window an approver may choose; 0 = none */
+	unsigned like_uses;	 /* of it at most */
 	int64_t wait_ms;
 	bool retry;	     /* answer 429 so that the client repeats by itself */
 	bool require_reason; /* the approver must give one */
@@ -106,8 +113,9 @@ int policy_decide(const struct policy_set *s, const struct policy_request *r, st
 
 /*
  * What all effective Hold rules ask for together: the strictest of each term (the most approvals,
- * the shortest times, Once before Window, a reason if any asks for one), the longest wait, retry if
- * any says so. Whose approvals they need is not among it: each rule's own, all of them.
+ * the shortest times, Once before Window, the narrowest scope, a reason if any asks for one), the
+ * longest wait, retry if any says so. An approver may choose a Window only where each of them has,
+ * or allows, one. Whose approvals they need is not among it: each rule's own, all of them.
  * ret_count: how many Hold rules there are. For a decision whose action is POLICY_HOLD.
  */
 struct policy_hold policy_decision_hold(const struct policy_decision *d, size_t *ret_count);

@@ -141,6 +141,10 @@ static void put_review(struct buf *b, const struct options *o, const char *id, b
 	kubectl_put_member(b, "namespace", o->narrow.ns);
 	kubectl_put_member(b, "name", o->narrow.name);
 	kubectl_put_number(b, "uses", o->narrow.uses);
+	if (o->narrow.like) {
+		json_put_key(b, "like");
+		buf_add_str(b, "true");
+	}
 	buf_add_str(b, "}}");
 }
 

@@ -73,6 +73,7 @@ static void add_row(struct table *t, const struct question *q, const struct json
 	table_add(t, age_text(number(q, d, h, "/ageSeconds"), text), NULL);
 	table_add(t, kubectl_field(d, h, "/requester", q->arena), NULL);
 	table_add(t, cli_text(&what), NULL);
+	table_add(t, kubectl_field(d, h, "/opens", q->arena), NULL);
 	table_add(t, kubectl_field(d, h, "/rules", q->arena), NULL);
 	table_add(t, kubectl_field(d, h, "/approverNames", q->arena), NULL);
 	table_add(t, age_text(number(q, d, h, "/expiresInSeconds"), text), NULL);
@@ -82,8 +83,9 @@ static void print_list(const struct question *q, const struct json_doc *d)
 {
 	static const struct table_column columns[] = {{.title = "HOLD", .right = true},
 		{.title = "AGE", .right = true}, {.title = "REQUESTER", .shrinks = 1},
-		{.title = "WHAT", .shrinks = 2}, {.title = "RULE", .shrinks = 1},
-		{.title = "APPROVERS", .shrinks = 1}, {.title = "EXPIRES", .right = true}};
+		{.title = "WHAT", .shrinks = 2}, {.title = "OPENS", .shrinks = 1},
+		{.title = "RULE", .shrinks = 1}, {.title = "APPROVERS", .shrinks = 1},
+		{.title = "EXPIRES", .right = true}};
 	_cleanup_(table_freep) struct table *t =
 		table_new(columns, ARRAY_LEN(columns), q->output != NULL);
 	bool any = false;
@@ -173,7 +175,8 @@ static int print_hold(const struct question *q, const struct json_doc *d, json_r
 	static const struct {
 		const char *title, *pointer;
 	} fields[] = {{"Requester:", "/requester"}, {"Cluster:", "/cluster"}, {"Rule:", "/rules"},
-		{"Says:", "/message"}, {"Approvers:", "/approverNames"}, {"Grant:", "/grant"}};
+		{"Says:", "/message"}, {"Approvers:", "/approverNames"}, {"Opens:", "/opens"},
+		{"Not shown:", "/notShown"}};
 	_cleanup_(buf_free) struct buf what = BUF_INIT(8192);
 	char age[24], left[24];
 
@@ -186,8 +189,13 @@ static int print_hold(const struct question *q, const struct json_doc *d, json_r
 		age_text(number(q, d, h, "/expiresInSeconds"), left));
 	put_what_of(q, d, h, &what);
 	print_field("Wants:", cli_text(&what));
-	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
-		print_field(fields[i].title, kubectl_field(d, h, fields[i].pointer, q->arena));
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+		json_ref v = json_pointer(d, h, span_of(fields[i].pointer));
+
+		if (v != JSON_NONE && json_type(d, v) != JSON_NULL)
+			print_field(
+				fields[i].title, kubectl_field(d, h, fields[i].pointer, q->arena));
+	}
 	if (strcmp(kubectl_field(d, h, "/requireReason", q->arena), "true") == 0)
 		print_field("Needs:", "a reason");
 	if (strcmp(kubectl_field(d, h, "/isQuestion", q->arena), "true") == 0)

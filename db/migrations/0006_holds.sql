@@ -91,6 +91,7 @@ CREATE TABLE holdpoint.hold (
   subresource text NOT NULL CHECK (octet_length(subresource) <= 253),
   namespace text NOT NULL CHECK (octet_length(namespace) <= 253),
   name text NOT NULL CHECK (octet_length(name) <= 2048),
+  selectors bytea CHECK (octet_length(selectors) = 32),
   is_question boolean NOT NULL DEFAULT false,
   -- under which rule, on which terms
   policy text NOT NULL CHECK (octet_length(policy) BETWEEN 1 AND 253),
@@ -105,6 +106,9 @@ CREATE TABLE holdpoint.hold (
   grant_kind text NOT NULL CHECK (grant_kind IN ('Once', 'Window')),
   window_length interval CHECK (window_length > '0'),
   max_uses int CHECK (max_uses > 0),
+  scope text NOT NULL DEFAULT 'Object' CHECK (scope IN ('Object', 'Namespace', 'Cluster')),
+  allow_window interval CHECK (allow_window > '0'),
+  allow_uses int CHECK (allow_uses > 0),
   -- the change
   change text COMPRESSION lz4 CHECK (octet_length(change) <= 262144),
   change_cut boolean NOT NULL DEFAULT false,
@@ -119,6 +123,7 @@ CREATE TABLE holdpoint.hold (
   approved_at timestamptz,
   only_namespace text,
   only_name text,
+  chosen_window interval CHECK (chosen_window > '0'),
   uses int NOT NULL DEFAULT 0,
   answered int NOT NULL DEFAULT 0,
   repeats int NOT NULL DEFAULT 0,
@@ -126,7 +131,10 @@ CREATE TABLE holdpoint.hold (
   decided_by text,
   decided_reason text,
   PRIMARY KEY (cluster, id),
-  CHECK (grant_kind = 'Window' OR is_question OR (max_uses IS NULL AND window_length IS NULL)),
+  CHECK (grant_kind = 'Window' OR is_question OR (window_length IS NULL
+    AND (max_uses IS NULL OR chosen_window IS NOT NULL))),
+  CHECK (grant_kind = 'Once' OR (allow_window IS NULL AND chosen_window IS NULL)),
+  CHECK (chosen_window IS NULL OR (chosen_window <= allow_window AND max_uses <= allow_uses)),
   CHECK (max_uses IS NULL OR uses <= max_uses),
   CHECK ((ended_at IS NULL) = (state IN ('pending', 'approved'))),
   CHECK (cardinality(rule_approvals) IS NOT DISTINCT FROM jsonb_array_length(rules))
@@ -139,7 +147,7 @@ CREATE INDEX hold_past ON holdpoint.hold (cluster, fingerprint, id DESC);
 -- and then read from end to end.
 CREATE UNIQUE INDEX hold_live ON holdpoint.hold (cluster, fingerprint) WHERE ended_at IS NULL;
 CREATE INDEX hold_open_window ON holdpoint.hold (cluster, username, policy, rule)
-  WHERE state = 'approved' AND grant_kind = 'Window';
+  WHERE state = 'approved' AND (grant_kind = 'Window' OR chosen_window IS NOT NULL);
 CREATE INDEX hold_waiting ON holdpoint.hold (cluster, username) WHERE state = 'pending';
 CREATE INDEX hold_denied ON holdpoint.hold (cluster, username, ended_at) WHERE state = 'denied';
 CREATE INDEX hold_open_question ON holdpoint.hold (ended_at, cluster)
@@ -165,6 +173,8 @@ COMMENT ON COLUMN holdpoint.hold.resource IS 'Resource, plural; empty for a non-
 COMMENT ON COLUMN holdpoint.hold.subresource IS 'Subresource, or empty.';
 COMMENT ON COLUMN holdpoint.hold.namespace IS 'Namespace, or empty.';
 COMMENT ON COLUMN holdpoint.hold.name IS 'Name of the object, or the non-resource path.';
+COMMENT ON COLUMN holdpoint.hold.selectors IS
+  'SHA-256 of the field and label selectors of a list or watch, which stand in the change; null: none.';
 COMMENT ON COLUMN holdpoint.hold.is_question IS
   'Made by /authorize: somebody asked whether the requester may. Who asked is not known, and what '
   'was then done says the audit trail.';
@@ -180,10 +190,16 @@ COMMENT ON COLUMN holdpoint.hold.approvers IS
 COMMENT ON COLUMN holdpoint.hold.min_approvals IS 'How many different people must approve.';
 COMMENT ON COLUMN holdpoint.hold.require_reason IS 'A decision needs a reason.';
 COMMENT ON COLUMN holdpoint.hold.grant_kind IS
-  'Once: this change, one time. Window: such changes by this identity, for a time.';
+  'Once: this change, one time. Window: such requests by this identity, for a time; '
+  'hold_opens() says which.';
 COMMENT ON COLUMN holdpoint.hold.window_length IS
   'Window: how long from approval; null: until expires_at.';
-COMMENT ON COLUMN holdpoint.hold.max_uses IS 'Window: how many changes; null: any number.';
+COMMENT ON COLUMN holdpoint.hold.max_uses IS 'Window: how many requests; null: any number.';
+COMMENT ON COLUMN holdpoint.hold.scope IS
+  'How far a Window reaches. Object: what was asked for. Namespace: any name there. Cluster: any.';
+COMMENT ON COLUMN holdpoint.hold.allow_window IS
+  'Once: how long a Window approvers may choose instead; null: none.';
+COMMENT ON COLUMN holdpoint.hold.allow_uses IS 'Once: how many requests such a Window may let through.';
 COMMENT ON COLUMN holdpoint.hold.change IS 'The change as JSON, secrets masked.';
 COMMENT ON COLUMN holdpoint.hold.change_cut IS
   'The change was too large to keep whole; the fingerprint covers all of it.';
@@ -200,6 +216,8 @@ COMMENT ON COLUMN holdpoint.hold.approved_at IS 'When the last needed approval c
 COMMENT ON COLUMN holdpoint.hold.only_namespace IS
   'An approver narrowed a Window to this namespace.';
 COMMENT ON COLUMN holdpoint.hold.only_name IS 'An approver narrowed a Window to this name.';
+COMMENT ON COLUMN holdpoint.hold.chosen_window IS
+  'Once: all who approved chose a Window of this length instead; null: they did not.';
 COMMENT ON COLUMN holdpoint.hold.uses IS
   'How many changes it let through, repeats not counted; of a question, as the audit trail shows.';
 COMMENT ON COLUMN holdpoint.hold.answered IS
@@ -227,6 +245,7 @@ CREATE TABLE holdpoint.hold_event (
   terms jsonb,
   counts_for int[],
   fingerprint bytea,
+  passed jsonb,
   request_uid text CHECK (octet_length(request_uid) <= 253),
   database_user text NOT NULL DEFAULT session_user,
   client_address inet DEFAULT inet_client_addr(),
@@ -260,6 +279,8 @@ COMMENT ON COLUMN holdpoint.hold_event.counts_for IS
   'For an approval of a hold of several rules: for which of them it counts.';
 COMMENT ON COLUMN holdpoint.hold_event.fingerprint IS
   'For a use or repeat: of the change that passed.';
+COMMENT ON COLUMN holdpoint.hold_event.passed IS
+  'For a use or repeat: what passed, {operation, apiGroup, resource, subresource, namespace, name}.';
 COMMENT ON COLUMN holdpoint.hold_event.request_uid IS 'uid of the admission request it came with.';
 COMMENT ON COLUMN holdpoint.hold_event.database_user IS
   'The login on whose connection it happened.';
@@ -278,6 +299,13 @@ END;
 
 COMMENT ON FUNCTION holdpoint.hold_state IS
   'The state a hold really is in at a time: expiry is written down only later.';
+
+CREATE FUNCTION holdpoint.hold_is_window(h holdpoint.hold) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+  SELECT h.grant_kind = 'Window' OR h.chosen_window IS NOT NULL;
+END;
+COMMENT ON FUNCTION holdpoint.hold_is_window IS 'Whether it opens a Window, or would.';
 
 -- The rules of a hold one by one, as rows; one row for a hold of one rule.
 CREATE FUNCTION holdpoint.hold_rules(h holdpoint.hold)
@@ -325,6 +353,19 @@ END;
 COMMENT ON FUNCTION holdpoint.hold_approver_names IS
   'Who may decide: the groups, or what each of several rules still needs.';
 
+-- Whether a hold would open more than it did before. Only the first approval may make a Window of a
+-- Once; the next ones may shorten it, or take it back to the one change.
+CREATE FUNCTION holdpoint.hold_is_wider(new holdpoint.hold, old holdpoint.hold) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+  SELECT coalesce(new.chosen_window > old.chosen_window, false)
+    OR (new.chosen_window IS NOT NULL AND old.chosen_window IS NULL AND old.approvals > 0)
+    OR (holdpoint.hold_is_window(new) AND holdpoint.hold_is_window(old)
+      AND coalesce(new.max_uses > old.max_uses, new.max_uses IS NULL AND old.max_uses IS NOT NULL))
+    OR (old.only_namespace IS NOT NULL AND new.only_namespace IS DISTINCT FROM old.only_namespace)
+    OR (old.only_name IS NOT NULL AND new.only_name IS DISTINCT FROM old.only_name);
+END;
+
 CREATE FUNCTION holdpoint.hold_guard() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
@@ -332,7 +373,7 @@ DECLARE
   unmet record;
 BEGIN
   IF NEW.expires_at > OLD.expires_at OR NEW.uses < OLD.uses
-    OR NEW.approvals < OLD.approvals THEN
+    OR NEW.approvals < OLD.approvals OR holdpoint.hold_is_wider(NEW, OLD) THEN
     RAISE EXCEPTION 'hold %: its terms can only become narrower', OLD.id
       USING ERRCODE = 'HP010';
   END IF;
@@ -367,9 +408,10 @@ CREATE TRIGGER hold_guard BEFORE UPDATE ON holdpoint.hold
   FOR EACH ROW EXECUTE FUNCTION holdpoint.hold_guard();
 -- What was asked for never changes: no statement may even name these columns.
 CREATE TRIGGER refuse_change BEFORE UPDATE OF cluster, id, fingerprint, username, groups, operation,
-  api_group, api_version, resource, subresource, namespace, name, is_question, policy, rule, rules,
-  policy_digest,
-  message, approvers, min_approvals, require_reason, grant_kind, window_length, change,
+  api_group, api_version, resource, subresource, namespace, name, selectors, is_question, policy,
+  rule, rules, policy_digest,
+  message, approvers, min_approvals, require_reason, grant_kind, window_length, scope,
+  allow_window, allow_uses, change,
   change_cut, created_at, request_uid ON holdpoint.hold
   FOR EACH ROW EXECUTE FUNCTION holdpoint.refuse_change();
 CREATE TRIGGER refuse_delete BEFORE DELETE ON holdpoint.hold
@@ -418,6 +460,150 @@ END;
 
 COMMENT ON FUNCTION holdpoint.resource_name IS 'As kubectl writes it: deployments.apps/scale.';
 
+-- ---- what an approval opens, in words ----
+
+-- The verbs that one Window is for: reading an object in one of three ways is one thing. Everything
+-- else is its own: another verb, a path, a subresource (get of a proxy is not create of it).
+CREATE FUNCTION holdpoint.hold_verbs(operation text, resource text, subresource text) RETURNS text
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+  SELECT CASE WHEN operation IN ('get', 'list', 'watch') AND resource <> '' AND subresource = ''
+    THEN 'get, list, watch' ELSE operation END;
+END;
+COMMENT ON FUNCTION holdpoint.hold_verbs IS 'The verbs that a Window for one of them is for.';
+
+-- In plpgsql, whose plans are kept: each held request is told these words.
+CREATE FUNCTION holdpoint.duration_text(length interval) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+DECLARE
+  n bigint := extract(epoch FROM length);
+  unit text := 'second';
+BEGIN
+  IF n % 3600 = 0 THEN
+    n := n / 3600;
+    unit := 'hour';
+  ELSIF n % 60 = 0 THEN
+    n := n / 60;
+    unit := 'minute';
+  END IF;
+  RETURN n || ' ' || unit || CASE WHEN n = 1 THEN '' ELSE 's' END;
+END
+$$;
+COMMENT ON FUNCTION holdpoint.duration_text IS 'A length of time for people: 15 minutes.';
+
+-- "secrets in namespace prod": the objects of a Window of this hold.
+CREATE FUNCTION holdpoint.hold_reach(h holdpoint.hold) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+DECLARE
+  object text := coalesce(h.only_name, CASE WHEN h.scope = 'Object' THEN nullif(h.name, '') END);
+  place text := coalesce(h.only_namespace,
+    CASE WHEN h.scope <> 'Cluster' THEN nullif(h.namespace, '') END);
+BEGIN
+  IF h.resource = '' THEN
+    RETURN CASE WHEN h.scope = 'Cluster' AND h.only_name IS NULL THEN 'any path'
+      ELSE 'path ' || h.name END;
+  END IF;
+  RETURN holdpoint.resource_name(h.api_group, h.resource, h.subresource) || CASE
+    WHEN object IS NOT NULL AND place IS NOT NULL THEN ' ' || place || '/' || object
+    WHEN object IS NOT NULL
+      AND CASE WHEN h.namespace = '' THEN h.name = '' ELSE h.scope = 'Cluster' END
+      THEN ' named ' || object || ' in any namespace'
+    WHEN object IS NOT NULL THEN ' ' || object
+    WHEN place IS NOT NULL THEN ' in namespace ' || place
+    WHEN h.namespace = '' AND h.name <> '' THEN ' of any name'
+    ELSE ' in any namespace' END;
+END
+$$;
+COMMENT ON FUNCTION holdpoint.hold_reach IS
+  'Which objects a Window of this hold is for, in words; as hold_covers() decides it.';
+
+-- "get, list, watch of secrets prod/db, for 15 minutes, 20 times (3 used)"
+CREATE FUNCTION holdpoint.hold_window_text(h holdpoint.hold, length interval, at_most int)
+RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+DECLARE
+  verbs text := holdpoint.hold_verbs(h.operation, h.resource, h.subresource);
+BEGIN
+  RETURN lower(verbs) || CASE WHEN verbs = 'CONNECT' THEN ' to ' ELSE ' of ' END
+    || holdpoint.hold_reach(h)
+    || CASE WHEN h.selectors IS NOT NULL AND h.scope = 'Object' THEN ', with these selectors' ELSE '' END
+    || CASE WHEN lower(verbs) IN ('create', 'update', 'patch') THEN ', whatever is written'
+      WHEN verbs = 'CONNECT' THEN ', whatever the options' ELSE '' END
+    || CASE WHEN h.state = 'pending' AND length IS NOT NULL
+      THEN ', for ' || holdpoint.duration_text(length)
+      ELSE ', until ' || to_char(h.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC' END
+    || CASE WHEN at_most IS NULL THEN ', any number of times' WHEN at_most = 1 THEN ', once'
+      ELSE ', ' || at_most || ' times' END
+    || CASE WHEN h.uses > 0 THEN ' (' || h.uses || ' used)' ELSE '' END
+    || CASE WHEN verbs LIKE '%watch' THEN '; a watch that has begun goes on' ELSE '' END;
+END
+$$;
+COMMENT ON FUNCTION holdpoint.hold_window_text IS 'A Window of this hold in words, of that length.';
+
+-- The one place that says it. An approver sees this before and after approving.
+CREATE FUNCTION holdpoint.hold_opens(h holdpoint.hold) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+DECLARE
+  meant text;
+BEGIN
+  IF h.state IN ('denied', 'expired', 'withdrawn') THEN
+    RETURN 'nothing';
+  ELSIF holdpoint.hold_is_window(h) THEN
+    meant := holdpoint.hold_window_text(h, coalesce(h.chosen_window, h.window_length), h.max_uses);
+  ELSE
+    meant := CASE WHEN h.operation IN ('CREATE', 'UPDATE', 'DELETE') THEN 'this one change'
+      ELSE 'this one request' END;
+    IF h.state = 'pending' AND h.window_length IS NOT NULL THEN -- a question
+      meant := meant || ', for ' || holdpoint.duration_text(h.window_length);
+    END IF;
+  END IF;
+  IF h.state = 'used' THEN
+    RETURN 'nothing any more; it was for ' || meant;
+  ELSIF holdpoint.hold_is_window(h) THEN
+    RETURN meant;
+  ELSIF h.state = 'approved' THEN
+    RETURN meant || ', until ' || to_char(h.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')
+      || ' UTC';
+  ELSIF h.approvals = 0 AND h.allow_window IS NOT NULL THEN
+    RETURN meant || '; or, if the approver chooses the like: '
+      || holdpoint.hold_window_text(h, h.allow_window, h.allow_uses);
+  END IF;
+  RETURN meant;
+END
+$$;
+COMMENT ON FUNCTION holdpoint.hold_opens IS
+  'What an approval of this hold opens (or opened), in words.';
+
+-- What the API server tells no webhook, so that nobody has looked at it and any of it passes; null:
+-- nothing of the kind.
+CREATE FUNCTION holdpoint.hold_not_shown(h holdpoint.hold) RETURNS text
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+  SELECT CASE
+    WHEN h.operation = 'CONNECT' AND h.subresource = 'proxy'
+      THEN 'the method (GET, POST, DELETE), the query and the body'
+    WHEN h.subresource = 'proxy' THEN 'the path, the query and the body'
+    WHEN h.operation = 'CONNECT' AND h.subresource = 'portforward'
+      THEN 'the ports, what is sent, and which Pod has that name then'
+    WHEN h.operation = 'CONNECT' AND h.subresource IN ('exec', 'attach')
+      THEN 'what is typed, and which Pod has that name then'
+    WHEN h.operation = 'CONNECT' THEN 'what is sent'
+    WHEN h.subresource IN ('exec', 'attach', 'portforward') AND h.operation = lower(h.operation)
+      THEN 'the container, the command or the ports, what is typed or sent'
+    WHEN h.operation IN ('create', 'update', 'patch') THEN 'what is written'
+    WHEN h.operation IN ('delete', 'deletecollection') THEN 'the options and selectors'
+    WHEN h.operation = 'CREATE' AND h.resource = 'pods' AND h.subresource = 'eviction'
+      THEN 'which Pod has that name then'
+    WHEN h.operation = 'CREATE' AND h.resource = 'serviceaccounts' AND h.subresource = 'token'
+      THEN 'which service account has that name then' END;
+END;
+COMMENT ON FUNCTION holdpoint.hold_not_shown IS
+  'What of such a request the API server shows to no webhook; null: nothing.';
+
 -- The views ask for the time of the statement: with a volatile clock in them, a query's ORDER BY
 -- and LIMIT would not reach the indexes.
 CREATE VIEW holdpoint.pending_holds WITH (security_invoker = true) AS
@@ -432,6 +618,7 @@ CREATE VIEW holdpoint.pending_holds WITH (security_invoker = true) AS
     h.approvals || '/' || h.min_approvals AS approvals,
     holdpoint.hold_approver_names(h) AS approvers,
     date_trunc('second', h.expires_at) AS expires,
+    holdpoint.hold_opens(h) AS opens,
     h.message,
     h.attempts,
     h.cluster
@@ -470,6 +657,12 @@ CREATE VIEW holdpoint.holds WITH (security_invoker = true) AS
     h.grant_kind,
     h.window_length,
     h.max_uses,
+    h.scope,
+    h.allow_window,
+    h.allow_uses,
+    h.chosen_window,
+    holdpoint.hold_opens(h) AS opens,
+    holdpoint.hold_not_shown(h) AS not_shown,
     h.uses,
     h.answered,
     h.repeats,
@@ -495,7 +688,11 @@ COMMENT ON VIEW holdpoint.holds IS
 GRANT EXECUTE ON FUNCTION holdpoint.hold_state(holdpoint.hold, timestamptz),
   holdpoint.is_group_member(text[]), holdpoint.login_groups(), holdpoint.resource_name(text, text,
     text), holdpoint.hold_rules(holdpoint.hold), holdpoint.hold_rule_names(holdpoint.hold),
-  holdpoint.group_names(text[]), holdpoint.hold_approver_names(holdpoint.hold)
+  holdpoint.group_names(text[]), holdpoint.hold_approver_names(holdpoint.hold),
+  holdpoint.hold_is_window(holdpoint.hold), holdpoint.hold_verbs(text, text, text),
+  holdpoint.duration_text(interval), holdpoint.hold_reach(holdpoint.hold),
+  holdpoint.hold_window_text(holdpoint.hold, interval, int),
+  holdpoint.hold_opens(holdpoint.hold), holdpoint.hold_not_shown(holdpoint.hold)
   TO holdpoint_approver, holdpoint_auditor;
 GRANT SELECT ON holdpoint.hold, holdpoint.hold_event, holdpoint.pending_holds, holdpoint.holds,
   holdpoint.approver_identity

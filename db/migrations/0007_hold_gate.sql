@@ -39,7 +39,8 @@ CREATE TYPE holdpoint.hold_answer AS (
   attempts bigint,
   decided_by text,
   decided_reason text,
-  approver_names text
+  approver_names text,
+  opens text
 );
 COMMENT ON TYPE holdpoint.hold_answer IS
   'verdict: allow, held, denied, or limit or paused: no new hold, decided_reason says why.';
@@ -47,11 +48,13 @@ COMMENT ON TYPE holdpoint.hold_answer IS
 CREATE FUNCTION holdpoint.hold_answer_of(p_verdict text, h holdpoint.hold,
   is_new boolean DEFAULT false, is_repeat boolean DEFAULT false)
 RETURNS holdpoint.hold_answer
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql STABLE
 BEGIN ATOMIC
   SELECT ROW(p_verdict, h.id, h.state, is_new, is_repeat, h.created_at, h.expires_at,
     h.approvals, h.min_approvals, h.uses, h.max_uses, h.attempts, h.decided_by,
-    h.decided_reason, holdpoint.hold_approver_names(h))::holdpoint.hold_answer;
+    h.decided_reason, holdpoint.hold_approver_names(h),
+    CASE WHEN p_verdict <> 'allow' AND h.grant_kind IS NOT NULL
+      THEN holdpoint.hold_opens(h) END)::holdpoint.hold_answer;
 END;
 
 -- What a notification says of a hold.
@@ -67,6 +70,7 @@ BEGIN ATOMIC
     'approverNames', holdpoint.hold_approver_names(h),
     'approvals', h.approvals, 'minApprovals', h.min_approvals, 'grant', h.grant_kind,
     'createdAt', h.created_at, 'expiresAt', h.expires_at,
+    'opens', holdpoint.hold_opens(h), 'notShown', holdpoint.hold_not_shown(h),
     'decidedBy', h.decided_by, 'reason', h.decided_reason);
 END;
 
@@ -166,9 +170,9 @@ DECLARE
   state_before text;
 BEGIN
   INSERT INTO holdpoint.hold_event (cluster, hold_id, action, state_after, channel, who,
-    person, groups, reason, terms, counts_for, fingerprint, request_uid)
+    person, groups, reason, terms, counts_for, fingerprint, passed, request_uid)
   VALUES (h.cluster, h.id, e.action, h.state, e.channel, e.who,
-    e.person, e.groups, e.reason, e.terms, e.counts_for, e.fingerprint, e.request_uid);
+    e.person, e.groups, e.reason, e.terms, e.counts_for, e.fingerprint, e.passed, e.request_uid);
 
   IF e.action = 'create' THEN -- its row is as it shall be
     PERFORM holdpoint.hold_announce(h);
@@ -182,7 +186,7 @@ BEGIN
   UPDATE holdpoint.hold o
   SET state = h.state, expires_at = h.expires_at, approvals = h.approvals,
     rule_approvals = h.rule_approvals, approved_at = h.approved_at, only_namespace = h.only_namespace,
-    only_name = h.only_name, max_uses = h.max_uses, uses = h.uses,
+    only_name = h.only_name, chosen_window = h.chosen_window, max_uses = h.max_uses, uses = h.uses,
     repeats = h.repeats, ended_at = h.ended_at, attempts = h.attempts,
     last_attempt_at = h.last_attempt_at, decided_by = h.decided_by,
     decided_reason = h.decided_reason
@@ -265,6 +269,17 @@ BEGIN ATOMIC
           AND r.min_approvals >= w.min_approvals)));
 END;
 
+-- Whether it opens no more than the rule lets it today.
+CREATE FUNCTION holdpoint.hold_within(h holdpoint.hold, want holdpoint.hold) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+  SELECT (h.scope = 'Object' OR h.scope = want.scope OR want.scope = 'Cluster')
+    AND CASE WHEN h.chosen_window IS NOT NULL
+      THEN coalesce(h.chosen_window <= want.allow_window AND h.max_uses <= want.allow_uses, false)
+      ELSE (want.window_length IS NULL OR coalesce(h.window_length <= want.window_length, false))
+        AND (want.max_uses IS NULL OR coalesce(h.max_uses <= want.max_uses, false)) END;
+END;
+
 -- Whether a hold was asked for on (at least) the terms the rule sets today. A rule that has become
 -- stricter, or asks other people, must not be satisfied by what was asked before.
 CREATE FUNCTION holdpoint.hold_same_terms(h holdpoint.hold, want holdpoint.hold) RETURNS boolean
@@ -272,15 +287,26 @@ LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
   SELECT h.policy = want.policy AND h.rule = want.rule AND h.approvers = want.approvers
     AND h.grant_kind = want.grant_kind AND h.min_approvals >= want.min_approvals
-    AND (h.require_reason OR NOT want.require_reason)
+    AND (h.require_reason OR NOT want.require_reason) AND holdpoint.hold_within(h, want)
     AND (h.rules IS NULL AND want.rules IS NULL OR holdpoint.hold_same_rules(h, want));
 END;
 
--- Whether an approved Window, as narrowed, covers the request.
+-- Whether what was asked for, as wide as its rule's scope makes it and as narrow as approvers did,
+-- covers this request of the same group, resource and subresource. hold_reach() says it in words. The
+-- request itself is covered by any name that the API server makes up for it.
+-- Who asked without a namespace, or without a name, asked for all; but a CREATE without one is of a
+-- name that is made up.
 CREATE FUNCTION holdpoint.hold_covers(h holdpoint.hold, want holdpoint.hold) RETURNS boolean
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
-  SELECT (h.only_namespace IS NULL OR h.only_namespace = want.namespace)
+  SELECT (h.fingerprint = want.fingerprint
+      OR (holdpoint.hold_verbs(h.operation, h.resource, h.subresource)
+          = holdpoint.hold_verbs(want.operation, want.resource, want.subresource)
+        AND (h.namespace = want.namespace OR h.scope = 'Cluster' OR h.namespace = '' AND h.name = '')
+        AND (h.name = want.name OR CASE WHEN h.resource = '' THEN h.scope = 'Cluster'
+          ELSE h.scope <> 'Object' OR h.name = '' AND h.operation <> 'CREATE' END)
+        AND (h.selectors IS NULL OR h.scope <> 'Object' OR h.selectors IS NOT DISTINCT FROM want.selectors)))
+    AND (h.only_namespace IS NULL OR h.only_namespace = want.namespace)
     AND (h.only_name IS NULL OR h.only_name = want.name);
 END;
 
@@ -328,17 +354,26 @@ BEGIN
   JOIN holdpoint.hold h ON h.cluster = e.cluster AND h.id = e.hold_id
   WHERE e.cluster = want.cluster AND e.fingerprint = want.fingerprint AND e.action = 'use'
     AND e.at > since AND h.state IN ('used', 'approved')
-    AND (h.grant_kind = 'Once' OR h.expires_at > clock_timestamp())
+    AND (NOT holdpoint.hold_is_window(h) OR h.expires_at > clock_timestamp())
     AND h.username = want.username AND holdpoint.hold_same_terms(h, want)
   ORDER BY e.at DESC LIMIT 1;
   RETURN found_hold;
 END
 $$;
 
+-- What a request is about, for the event of its passing.
+CREATE FUNCTION holdpoint.hold_what(want holdpoint.hold) RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+  SELECT jsonb_build_object('operation', want.operation, 'apiGroup', want.api_group,
+    'resource', want.resource, 'subresource', want.subresource,
+    'namespace', want.namespace, 'name', want.name);
+END;
+
 -- Lets a change that has just passed pass once more, if it has not repeated itself too often. The
 -- API server asks again when a write met a conflict, and nothing tells that from another request
--- for the same change: the number is what bounds it. Where a Window allows any number of changes,
--- repeats are not counted either. The row lock settles races; where nothing is left none is taken.
+-- for the same change: the number is what bounds it. Where a Window allows any number of requests,
+-- repeats are not limited either. The row lock settles races; where nothing is left none is taken.
 CREATE FUNCTION holdpoint.hold_repeat(want holdpoint.hold, p_max_repeats int)
 RETURNS holdpoint.hold
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
@@ -350,26 +385,24 @@ BEGIN
   IF h.id IS NULL THEN
     RETURN NULL;
   END IF;
-  IF h.grant_kind = 'Window' AND h.max_uses IS NULL THEN
-    RETURN holdpoint.hold_count_attempt(h);
-  END IF;
   UPDATE holdpoint.hold o
   SET repeats = o.repeats + 1, attempts = o.attempts + 1, last_attempt_at = clock_timestamp()
   WHERE o.cluster = h.cluster AND o.id = h.id AND o.state IN ('used', 'approved')
-    AND o.repeats < at_most
+    AND (o.repeats < at_most OR holdpoint.hold_is_window(o) AND o.max_uses IS NULL)
   RETURNING o.*
   INTO h;
   IF NOT FOUND THEN
     RETURN NULL;
   END IF;
   INSERT INTO holdpoint.hold_event (cluster, hold_id, action, state_after, channel, who,
-    fingerprint, request_uid)
+    fingerprint, passed, request_uid)
   VALUES (h.cluster, h.id, 'repeat', h.state, 'webhook', want.username, want.fingerprint,
-    want.request_uid);
+    holdpoint.hold_what(want), want.request_uid);
   RETURN h;
 END
 $$;
 
+-- The open Window that this request passes on. Rules that let an approver choose one have them too.
 CREATE FUNCTION holdpoint.hold_see_window(want holdpoint.hold) RETURNS holdpoint.hold
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
@@ -379,7 +412,8 @@ BEGIN
   SELECT * INTO found_hold FROM holdpoint.hold h
   WHERE h.cluster = want.cluster AND h.username = want.username
     AND h.policy = want.policy AND h.rule = want.rule
-    AND h.state = 'approved' AND h.grant_kind = 'Window' AND h.is_question = want.is_question
+    AND h.state = 'approved' AND (h.grant_kind = 'Window' OR h.chosen_window IS NOT NULL)
+    AND h.is_question = want.is_question
     AND h.api_group = want.api_group AND h.resource = want.resource
     AND h.subresource = want.subresource
     AND h.expires_at > clock_timestamp()
@@ -399,7 +433,8 @@ BEGIN
   SELECT * INTO found_hold FROM holdpoint.hold h
   WHERE h.cluster = want.cluster AND h.username = want.username
     AND h.policy = want.policy AND h.rule = want.rule
-    AND h.state = 'approved' AND h.grant_kind = 'Window' AND h.is_question = want.is_question
+    AND h.state = 'approved' AND (h.grant_kind = 'Window' OR h.chosen_window IS NOT NULL)
+    AND h.is_question = want.is_question
     AND h.api_group = want.api_group AND h.resource = want.resource
     AND h.subresource = want.subresource
     AND h.expires_at > clock_timestamp()
@@ -420,7 +455,7 @@ BEGIN
   IF h.state = 'approved' AND holdpoint.hold_covers(h, want) THEN
     RETURN h;
   END IF;
-  IF want.grant_kind = 'Window' THEN
+  IF want.grant_kind = 'Window' OR want.allow_window IS NOT NULL THEN
     RETURN holdpoint.hold_see_window(want);
   END IF;
   RETURN NULL;
@@ -458,13 +493,14 @@ BEGIN
   h.repeats := 0;
   h.attempts := h.attempts + 1;
   h.last_attempt_at := clock_timestamp();
-  IF h.grant_kind = 'Once' OR h.uses >= h.max_uses THEN
+  IF NOT holdpoint.hold_is_window(h) OR h.uses >= h.max_uses THEN
     h.state := 'used';
   END IF;
   e.action := 'use';
   e.channel := 'webhook';
   e.who := want.username;
   e.fingerprint := want.fingerprint;
+  e.passed := holdpoint.hold_what(want);
   e.request_uid := want.request_uid;
   RETURN holdpoint.hold_step(h, e);
 END
@@ -497,15 +533,16 @@ DECLARE
   e holdpoint.hold_event;
 BEGIN
   INSERT INTO holdpoint.hold (cluster, fingerprint, username, groups, operation, api_group,
-    api_version, resource, subresource, namespace, name, policy, rule, rules, policy_digest,
+    api_version, resource, subresource, namespace, name, selectors, policy, rule, rules, policy_digest,
     message, approvers, min_approvals, require_reason, grant_kind, window_length,
-    max_uses, change, change_cut, expires_at, request_uid, rule_approvals, is_question)
+    max_uses, scope, allow_window, allow_uses, change, change_cut, expires_at, request_uid,
+    rule_approvals, is_question)
   VALUES (want.cluster, want.fingerprint, want.username, want.groups, want.operation,
     want.api_group, want.api_version, want.resource, want.subresource, want.namespace,
-    want.name, want.policy, want.rule, want.rules, want.policy_digest, want.message, want.approvers,
+    want.name, want.selectors, want.policy, want.rule, want.rules, want.policy_digest, want.message, want.approvers,
     want.min_approvals, want.require_reason, want.grant_kind, want.window_length,
-    want.max_uses, want.change, want.change_cut, want.expires_at, want.request_uid,
-    want.rule_approvals, want.is_question)
+    want.max_uses, want.scope, want.allow_window, want.allow_uses, want.change, want.change_cut,
+    want.expires_at, want.request_uid, want.rule_approvals, want.is_question)
   ON CONFLICT (cluster, fingerprint) WHERE ended_at IS NULL DO NOTHING
   RETURNING * INTO h;
   IF NOT FOUND THEN
@@ -555,8 +592,11 @@ BEGIN
 END
 $$;
 
--- A dry run changes nothing: it says what the request itself would be told.
-CREATE FUNCTION holdpoint.hold_would(want holdpoint.hold) RETURNS holdpoint.hold_answer
+-- A dry run changes nothing: it says what the request itself would be told. Where the answer itself
+-- gives something out (a token, an object of Secrets), it would be given out any number of times:
+-- no approval is for that.
+CREATE FUNCTION holdpoint.hold_would(want holdpoint.hold, p_gives_out boolean)
+RETURNS holdpoint.hold_answer
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
@@ -569,20 +609,20 @@ BEGIN
   IF h.expires_at <= clock_timestamp() THEN
     h := NULL;
   END IF;
-  IF h.state = 'approved' AND holdpoint.hold_covers(h, want) THEN
+  IF h.state = 'approved' AND NOT p_gives_out AND holdpoint.hold_covers(h, want) THEN
     RETURN holdpoint.hold_answer_of('allow', h);
   END IF;
   SELECT * INTO w FROM holdpoint.hold o
   WHERE o.cluster = want.cluster AND o.username = want.username
     AND o.policy = want.policy AND o.rule = want.rule
-    AND o.state = 'approved' AND o.grant_kind = 'Window'
+    AND o.state = 'approved' AND (o.grant_kind = 'Window' OR o.chosen_window IS NOT NULL)
     AND o.api_group = want.api_group AND o.resource = want.resource
     AND o.subresource = want.subresource AND o.expires_at > clock_timestamp()
     AND holdpoint.hold_same_terms(o, want) AND holdpoint.hold_covers(o, want)
     AND o.is_question = want.is_question
   ORDER BY o.id LIMIT 1;
   IF FOUND THEN
-    RETURN holdpoint.hold_answer_of('allow', w);
+    RETURN holdpoint.hold_answer_of(CASE WHEN p_gives_out THEN 'held' ELSE 'allow' END, w);
   END IF;
   IF h.id IS NULL THEN
     w := holdpoint.hold_find_denial(want);
@@ -591,6 +631,7 @@ BEGIN
     END IF;
     want.state := 'pending';
     want.approvals := 0;
+    want.uses := 0;
     RETURN holdpoint.hold_answer_of('held', want);
   END IF;
   RETURN holdpoint.hold_answer_of('held', h);
@@ -612,7 +653,7 @@ DECLARE
   since timestamptz := asked_at - (SELECT c.repeat_window FROM holdpoint.config c);
   found_hold holdpoint.hold;
 BEGIN
-  IF want.grant_kind <> 'Once' THEN
+  IF want.grant_kind <> 'Once' OR want.allow_window IS NOT NULL THEN
     RETURN NULL;
   END IF;
   SELECT * INTO found_hold FROM holdpoint.hold h
@@ -664,7 +705,7 @@ BEGIN
   IF h.state = 'approved' AND NOT want.is_question AND holdpoint.hold_covers(h, want) THEN
     RETURN holdpoint.hold_answer_of('allow', holdpoint.hold_use(h, want));
   END IF;
-  IF want.grant_kind = 'Window' AND NOT want.is_question THEN
+  IF (want.grant_kind = 'Window' OR want.allow_window IS NOT NULL) AND NOT want.is_question THEN
     other := holdpoint.hold_find_window(want);
     IF other.id IS NOT NULL THEN
       RETURN holdpoint.hold_answer_of('allow', holdpoint.hold_use(other, want));
@@ -728,7 +769,9 @@ CREATE FUNCTION holdpoint.hold_find_or_create(
   p_approvers text[], p_min_approvals int, p_require_reason boolean, p_expires interval,
   p_grant text, p_window interval, p_max_uses int,
   p_dry_run boolean, p_request_uid text, p_max_repeats int DEFAULT NULL,
-  p_rules jsonb DEFAULT NULL, p_is_question boolean DEFAULT false)
+  p_rules jsonb DEFAULT NULL, p_scope text DEFAULT 'Object', p_allow_window interval DEFAULT NULL,
+  p_allow_uses int DEFAULT NULL, p_gives_out boolean DEFAULT false,
+  p_selectors bytea DEFAULT NULL, p_is_question boolean DEFAULT false)
 RETURNS holdpoint.hold_answer
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, holdpoint, pg_temp SET lock_timeout = '100ms'
@@ -753,6 +796,7 @@ BEGIN
   want.subresource := coalesce(p_subresource, '');
   want.namespace := coalesce(p_namespace, '');
   want.name := coalesce(p_name, '');
+  want.selectors := p_selectors;
   want.policy := p_policy;
   want.rule := p_rule;
   want.policy_digest := p_policy_digest;
@@ -772,7 +816,12 @@ BEGIN
     want.window_length := (SELECT c.question_window FROM holdpoint.config c);
     want.max_uses := 1;
   END IF;
+  IF want.grant_kind <> 'Window' AND p_allow_window IS NOT NULL THEN
+    want.allow_window := p_allow_window;
+    want.allow_uses := p_allow_uses;
+  END IF;
   want.is_question := coalesce(p_is_question, false);
+  want.scope := coalesce(p_scope, 'Object');
   want.request_uid := coalesce(left(p_request_uid, 63), '');
 
   IF jsonb_array_length(p_rules) > 1 THEN
@@ -780,7 +829,7 @@ BEGIN
   END IF;
 
   IF p_dry_run THEN
-    RETURN holdpoint.hold_would(want);
+    RETURN holdpoint.hold_would(want, coalesce(p_gives_out, false));
   END IF;
   h := holdpoint.hold_count_pending(want);
   IF h.id IS NOT NULL THEN
@@ -801,6 +850,7 @@ COMMENT ON FUNCTION holdpoint.hold_find_or_create IS
   'allow (and use), held (made or found), denied, limit, paused. '
   'p_is_question: /authorize asks; no answer uses an approval up. '
   'p_max_repeats: fewer repeats than config.max_repeats, for what takes effect each time. '
+  'p_gives_out: no approval is for a dry run of it. '
   'p_rules: when several rules hold it, all of them, as in hold.rules.';
 
 -- For waiting requests: the state of holds as of now. A notification on channel holdpoint_hold

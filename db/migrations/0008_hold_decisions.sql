@@ -34,7 +34,8 @@ CREATE TYPE holdpoint.narrowing AS (
   until timestamptz,
   uses int,
   namespace text,
-  name text
+  name text,
+  alike boolean
 );
 
 CREATE FUNCTION holdpoint.is_mapped(p_kind text, p_name text, p_cluster text) RETURNS boolean
@@ -242,11 +243,42 @@ BEGIN
 END
 $$;
 
--- Applies an approver's narrowing. Each approver may narrow further; none may widen.
-CREATE FUNCTION holdpoint.hold_narrow(h holdpoint.hold, n holdpoint.narrowing)
+-- The like of what was asked for, for a while: where its rule allows that, and every approver of this
+-- hold chooses it. One who does not has approved the one change.
+CREATE FUNCTION holdpoint.hold_choose_window(h holdpoint.hold, alike boolean)
 RETURNS holdpoint.hold
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
+BEGIN
+  IF h.grant_kind = 'Window' THEN
+    RETURN h;
+  END IF;
+  IF alike IS NOT TRUE THEN
+    h.chosen_window := NULL;
+    h.max_uses := CASE WHEN h.is_question THEN 1 END;
+    RETURN h;
+  END IF;
+  IF h.allow_window IS NULL THEN
+    RAISE EXCEPTION 'hold %: it is for this one change; its rule allows nothing like it besides',
+      h.id USING ERRCODE = 'HP008', HINT = 'The rule would say so with hold.allowWindow.';
+  END IF;
+  IF h.approvals > 0 AND h.chosen_window IS NULL THEN
+    RAISE EXCEPTION 'hold %: % approved this one change, not the like of it', h.id, h.decided_by
+      USING ERRCODE = 'HP008';
+  END IF;
+  h.max_uses := CASE WHEN h.chosen_window IS NULL THEN h.allow_uses ELSE h.max_uses END;
+  h.chosen_window := h.allow_window;
+  RETURN h;
+END
+$$;
+
+-- Refuses what would open more than the hold says. A clock may be a minute ahead of ours.
+CREATE FUNCTION holdpoint.hold_check_narrowing(h holdpoint.hold, n holdpoint.narrowing)
+RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+DECLARE
+  longest interval := coalesce(h.chosen_window, h.window_length);
 BEGIN
   IF n.until <= clock_timestamp() OR n.uses < 1 THEN
     RAISE EXCEPTION 'hold %: nothing would be left of the approval; deny it instead', h.id
@@ -256,7 +288,11 @@ BEGIN
     RAISE EXCEPTION 'hold %: until % is later than its end, %', h.id, n.until,
       h.expires_at USING ERRCODE = 'HP008';
   END IF;
-  IF n.uses > coalesce(h.max_uses, CASE h.grant_kind WHEN 'Once' THEN 1 ELSE n.uses END) THEN
+  IF n.until > clock_timestamp() + longest + interval '1 minute' THEN
+    RAISE EXCEPTION 'hold %: until % is longer than the % it opens at most', h.id, n.until,
+      holdpoint.duration_text(longest) USING ERRCODE = 'HP008';
+  END IF;
+  IF n.uses > coalesce(h.max_uses, CASE WHEN holdpoint.hold_is_window(h) THEN n.uses ELSE 1 END) THEN
     RAISE EXCEPTION 'hold %: % uses are more than the % it allows', h.id, n.uses,
       coalesce(h.max_uses, 1) USING ERRCODE = 'HP008';
   END IF;
@@ -265,8 +301,19 @@ BEGIN
     RAISE EXCEPTION 'hold %: that would leave out what it was asked for', h.id
       USING ERRCODE = 'HP008';
   END IF;
+END
+$$;
+
+-- Applies an approver's narrowing. Each approver may narrow further; none may widen.
+CREATE FUNCTION holdpoint.hold_narrow(h holdpoint.hold, n holdpoint.narrowing)
+RETURNS holdpoint.hold
+LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+BEGIN
+  h := holdpoint.hold_choose_window(h, n.alike);
+  PERFORM holdpoint.hold_check_narrowing(h, n);
   h.expires_at := least(h.expires_at, n.until);
-  IF h.grant_kind = 'Window' THEN
+  IF holdpoint.hold_is_window(h) THEN
     h.max_uses := least(h.max_uses, n.uses);
     h.only_namespace := coalesce(n.namespace, h.only_namespace);
     h.only_name := coalesce(n.name, h.only_name);
@@ -334,7 +381,8 @@ BEGIN
   IF NOT EXISTS (SELECT FROM holdpoint.hold_rules(h) AS r WHERE r.approvals < r.min_approvals) THEN
     h.state := 'approved';
     h.approved_at := clock_timestamp();
-    h.expires_at := least(h.expires_at, h.approved_at + h.window_length);
+    h.expires_at := least(h.expires_at,
+      h.approved_at + coalesce(h.chosen_window, h.window_length));
   END IF;
   RETURN holdpoint.hold_step(h, e);
 END
@@ -440,23 +488,25 @@ AS $$
         CASE h.approvals WHEN 1 THEN '' ELSE 's' END, holdpoint.hold_approver_names(h)) END,
     h.operation, holdpoint.resource_name(h.api_group, h.resource, h.subresource),
     concat_ws('/', nullif(h.namespace, ''), nullif(h.name, '')), h.username)
-    || CASE h.state WHEN 'approved'
-      THEN format('; may be repeated until %s', date_trunc('second', h.expires_at))
-      ELSE '' END
+    || CASE h.state WHEN 'approved' THEN '. Opens: ' || holdpoint.hold_opens(h)
+      WHEN 'pending' THEN '. Will open: ' || holdpoint.hold_opens(h) ELSE '' END
 $$;
 
 CREATE FUNCTION holdpoint.approve(hold_id bigint, reason text DEFAULT NULL,
   until timestamptz DEFAULT NULL, uses int DEFAULT NULL,
-  namespace text DEFAULT NULL, name text DEFAULT NULL) RETURNS text
+  namespace text DEFAULT NULL, name text DEFAULT NULL, alike boolean DEFAULT false)
+RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
   SELECT holdpoint.hold_sentence(holdpoint.hold_approve(approve.hold_id,
     holdpoint.database_approver(), approve.reason,
-    ROW(approve.until, approve.uses, approve.namespace, approve.name)::holdpoint.narrowing))
+    ROW(approve.until, approve.uses, approve.namespace, approve.name,
+      nullif(approve.alike, false))::holdpoint.narrowing))
 $$;
-COMMENT ON FUNCTION holdpoint.approve(bigint, text, timestamptz, int, text, text) IS
+COMMENT ON FUNCTION holdpoint.approve(bigint, text, timestamptz, int, text, text, boolean) IS
   'Approves a hold as the login. To narrow: '
-  'until => now() + ''10 minutes'', uses => 3, namespace => ''prod'', name => ''x''.';
+  'until => now() + ''10 minutes'', uses => 3, namespace => ''prod'', name => ''x''. '
+  'alike => true: not this change alone but the like of it too, where the rule allows it.';
 
 CREATE FUNCTION holdpoint.deny(hold_id bigint, reason text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
@@ -482,12 +532,14 @@ COMMENT ON FUNCTION holdpoint.withdraw(bigint, text) IS
 CREATE FUNCTION holdpoint.approve_as_kubernetes(p_cluster text, p_hold_id bigint,
   p_username text, p_groups text[], p_request_uid text, p_reason text DEFAULT NULL,
   p_until timestamptz DEFAULT NULL, p_uses int DEFAULT NULL,
-  p_namespace text DEFAULT NULL, p_name text DEFAULT NULL) RETURNS text
+  p_namespace text DEFAULT NULL, p_name text DEFAULT NULL, p_alike boolean DEFAULT false)
+RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
   SELECT holdpoint.hold_sentence(holdpoint.hold_approve(p_hold_id,
     holdpoint.kubernetes_approver(p_cluster, p_username, p_groups, p_request_uid),
-    p_reason, ROW(p_until, p_uses, p_namespace, p_name)::holdpoint.narrowing))
+    p_reason, ROW(p_until, p_uses, p_namespace, p_name,
+      nullif(p_alike, false))::holdpoint.narrowing))
 $$;
 COMMENT ON FUNCTION holdpoint.approve_as_kubernetes IS
   'Approves for the creator of a HoldReview, as the API server authenticated them.';
@@ -548,7 +600,7 @@ $$;
 COMMENT ON FUNCTION holdpoint.holds_as_kubernetes IS
   'The pending holds that this user of the API server may decide: {holds: [...], more}.';
 
-GRANT EXECUTE ON FUNCTION holdpoint.approve(bigint, text, timestamptz, int, text, text),
+GRANT EXECUTE ON FUNCTION holdpoint.approve(bigint, text, timestamptz, int, text, text, boolean),
   holdpoint.deny(bigint, text) TO holdpoint_approver;
 GRANT EXECUTE ON FUNCTION holdpoint.withdraw(bigint, text)
   TO holdpoint_approver, holdpoint_webhook;

@@ -83,9 +83,10 @@ BEGIN
     RETURN true;
   END IF;
   w := holdpoint.event_wish(e);
+  w.selectors := h.selectors; -- which an event does not tell
   RETURN w.username = h.username AND w.api_group = h.api_group AND w.resource = h.resource
-    AND w.subresource = h.subresource AND CASE h.grant_kind
-      WHEN 'Window' THEN holdpoint.hold_covers(h, w)
+    AND w.subresource = h.subresource AND CASE
+      WHEN holdpoint.hold_is_window(h) THEN holdpoint.hold_covers(h, w)
       ELSE (w.operation, w.namespace, w.name) = (h.operation, h.namespace, h.name) END;
 END
 $$;
@@ -113,15 +114,17 @@ BEGIN
   w.who := h.username;
   w.terms := jsonb_build_object('event', e.cluster || '/' || e.seq, 'verb', e.verb,
     'namespace', coalesce(e.namespace, ''), 'name', coalesce(e.name, e.request_uri, ''));
+  w.passed := holdpoint.hold_what(holdpoint.event_wish(e));
   IF h.state = 'used' THEN -- before it was known here
     INSERT INTO holdpoint.hold_event (cluster, hold_id, action, state_after, channel, who, terms,
-      request_uid)
-    VALUES (h.cluster, h.id, 'repeat', h.state, w.channel, w.who, w.terms, w.request_uid);
+      passed, request_uid)
+    VALUES (h.cluster, h.id, 'repeat', h.state, w.channel, w.who, w.terms, w.passed,
+      w.request_uid);
     RETURN true;
   END IF;
   w.action := 'use';
   h.uses := h.uses + 1;
-  IF h.grant_kind = 'Once' OR h.uses >= h.max_uses THEN
+  IF NOT holdpoint.hold_is_window(h) OR h.uses >= h.max_uses THEN
     h.state := 'used';
   END IF;
   PERFORM holdpoint.hold_step(h, w);

@@ -10,6 +10,7 @@
 
 #define CANONICAL_MAX ((size_t)64 << 20)
 #define GENERATED_LEN 5
+#define RESTARTED_AT  "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt"
 
 struct canon {
 	const struct policy_request *r;
@@ -491,14 +492,31 @@ int fingerprint_put_canonical(const struct policy_request *asked, struct span cl
 	return 0;
 }
 
-bool fingerprint_makes_name(const struct policy_request *r, struct arena *arena)
+/* Is the moment of the restart what differs? */
+static bool restarts(const struct policy_request *r)
+{
+	json_ref before = json_pointer_str(r->doc, r->old_object, RESTARTED_AT);
+	json_ref after = json_pointer_str(r->doc, r->object, RESTARTED_AT);
+
+	return after != JSON_NONE && (before == JSON_NONE || !span_eq(json_text(r->doc, before),
+								     json_text(r->doc, after)));
+}
+
+enum fingerprint_breadth fingerprint_breadth(const struct policy_request *r, struct arena *arena)
 {
 	struct canon c = {.r = r, .arena = arena};
 
-	if (request_is_access(r) || r->operation != OPERATION_CREATE)
-		return false;
-	find_generated_in_create(&c);
-	return c.generated_name;
+	if (request_is_access(r))
+		return FINGERPRINT_EXACT;
+	if (r->operation == OPERATION_CREATE)
+		find_generated_in_create(&c);
+	else if (r->operation == OPERATION_UPDATE)
+		find_generated_in_update(&c);
+	if (c.generated_name)
+		return FINGERPRINT_ANY_NAME;
+	return c.debugger.ptr || (r->operation == OPERATION_UPDATE && restarts(r))
+		       ? FINGERPRINT_ANY_TRY
+		       : FINGERPRINT_EXACT;
 }
 
 int fingerprint_of(const struct policy_request *r, struct span cluster, struct arena *arena,

@@ -55,8 +55,14 @@
 int fingerprint_of(const struct policy_request *r, struct span cluster, struct arena *arena,
 	uint8_t ret[SHA256_LEN], struct err *e) _must_check_;
 
-/* Does each attempt make another object, because the API server makes up its name? */
-bool fingerprint_makes_name(const struct policy_request *r, struct arena *arena);
+/* For how many requests the fingerprint stands, since something in it is made anew each time. */
+enum fingerprint_breadth {
+	FINGERPRINT_EXACT,    /* one, and its repetitions */
+	FINGERPRINT_ANY_NAME, /* each makes another object: the API server makes up its name */
+	FINGERPRINT_ANY_TRY,  /* each has an effect of its own: the client makes up a container's
+				 name, or says what time it is */
+};
+enum fingerprint_breadth fingerprint_breadth(const struct policy_request *r, struct arena *arena);
 
 /* The canonical form itself, for tests and for looking at. Appends to out. Errors: as above. */
 int fingerprint_put_canonical(const struct policy_request *r, struct span cluster,

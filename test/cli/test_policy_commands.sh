@@ -160,6 +160,27 @@ run 0 explain "$folder/pods.yaml" -r "$review" -o wide
 prints '^Decision: Deny'
 run 0 explain "$folder/pods.yaml" -r "$review" -o json
 is_json '.action == "Deny" and (.rules | length) == 2 and .rules[0].conditions[0].expression == "variables.privileged"'
+for hold in '{grant: Window, window: 10m, maxUses: 5, scope: Namespace}' '{allowWindow: {upTo: 30m}}' '{}'; do
+  cat >"$folder/held.yaml" <<YAML
+apiVersion: holdpoint.dev/v1alpha1
+kind: GuardrailPolicy
+metadata: {name: held}
+spec:
+  rules:
+  - name: all
+    match: [{apiGroups: ["*"], resources: ["*"], operations: ["*"]}]
+    action: Hold
+    hold: $hold
+YAML
+  run 0 explain "$folder/held.yaml" -r "$review"
+  case $hold in
+  *grant*) prints '^Approval: a Window of 10m, at most 5 requests, scope Namespace$' ;;
+  *allow*) prints '^Approval: this one change; with --like a Window of 30m, at most 20 requests, scope Object$' ;;
+  *) prints '^Approval: this one change$' ;;
+  esac
+done
+run 0 explain "$folder/held.yaml" -r "$review" -o json
+is_json '.hold == {"grant": "Once"}'
 run 0 explain "$folder/pods.yaml" -r "$(printf "%s\n" test/fixtures/authorize/v1.20/* | head -n 1)"
 prints '^Decision: allowed, no rule applies$'
 for bad in '{' '{"kind":"Nothing"}' ''; do

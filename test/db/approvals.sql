@@ -24,8 +24,8 @@ FROM (VALUES
 SELECT t.is('pending create:agent', t.state(:h) || ' ' || t.steps(:h), 'nothing came of all that');
 
 -- Approve, and what is left to say afterwards.
-SELECT t.expect(format('hold %s approved: DELETE deployments.apps prod/who by agent; may be repeated until %s',
-  :h, date_trunc('second', expires_at)), 'alice', format('SELECT holdpoint.approve(%s, ''ok'')',
+SELECT t.expect(format('hold %s approved: DELETE deployments.apps prod/who by agent. '
+  'Opens: this one change, until %s UTC', :h, to_char(expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')), 'alice', format('SELECT holdpoint.approve(%s, ''ok'')',
     :h))
 FROM holdpoint.hold WHERE id = :h;
 SELECT t.is('alice|alice|database|ok|alice', concat_ws('|', who, person, channel, reason,
@@ -46,7 +46,7 @@ FROM (VALUES
 
 -- One denial ends it, also after one of two approvals, also after all (revoked before its use).
 SELECT hold_id AS h FROM t.ask('{"name": "two", "min": 2}') \gset
-SELECT t.expect(format('hold %s has 1 of 2 approvals: DELETE deployments.apps prod/two by agent',
+SELECT t.expect(format('hold %s has 1 of 2 approvals: DELETE deployments.apps prod/two by agent. Will open: this one change',
   :h),
   'alice', format('SELECT holdpoint.approve(%s)', :h));
 SELECT t.is('held 1', verdict || ' ' || approvals, 'one is not two')
@@ -253,7 +253,7 @@ SELECT hold_id AS h, approver_names FROM t.ask(jsonb_build_object('name', 'named
   :both)) \gset
 SELECT t.is('security (0/1) and sre (0/1)', :'approver_names', 'the requester learns whom it takes');
 SELECT t.expect(format('hold %s has 1 approval and still needs security (0/1): '
-  'DELETE deployments.apps prod/named by agent', :h), 'alice',
+  'DELETE deployments.apps prod/named by agent. Will open: this one change', :h), 'alice',
   format('SELECT holdpoint.approve(%s)', :h));
 SELECT t.is('p/a, p/b|security (0/1)|security,sre', concat_ws('|', p.rule, p.approvers,
   array_to_string(h.approvers, ',')), 'and an approver which rules')
@@ -342,7 +342,7 @@ FROM holdpoint.hold_event WHERE hold_id = :h AND action = 'approve';
 REVOKE alice FROM carol;
 
 -- Narrowing: shorter, fewer, one namespace, one name; never wider.
-SELECT hold_id AS h FROM t.ask('{"name": "n", "grant": "Window", "rule": "narrow", "max_uses": 5}') \gset
+SELECT hold_id AS h FROM t.ask('{"name": "n", "grant": "Window", "rule": "narrow", "max_uses": 5, "scope": "Cluster"}') \gset
 SELECT hold_id AS honce FROM t.ask('{"name": "n1", "rule": "narrow1"}') \gset
 SELECT t.expect(v.expected, 'alice', format('SELECT holdpoint.approve(%s, %s)',
   CASE v.which WHEN 'once' THEN :honce ELSE :h END, v.args))
@@ -360,7 +360,7 @@ SELECT t.answer('alice',
 SELECT t.is('t 2 prod', concat_ws(' ', left((expires_at < now() + '11 minutes')::text, 1), max_uses,
   only_namespace), 'narrowed')
 FROM holdpoint.hold WHERE id = :h;
-SELECT t.is(v.expected, (t.ask('{"grant": "Window", "rule": "narrow", "max_uses": 5}'::jsonb
+SELECT t.is(v.expected, (t.ask('{"grant": "Window", "rule": "narrow", "max_uses": 5, "scope": "Cluster"}'::jsonb
   || v.other::jsonb)).verdict, v.other)
 FROM (VALUES
   ('held', '{"name": "m", "namespace": "dev"}'),

@@ -67,7 +67,7 @@ BEGIN
     p_cluster => a->>'cluster',
     p_fingerprint => sha256(convert_to(concat_ws('|', a->>'cluster', a->>'user',
       a->>'operation', a->>'api_group', a->>'resource', a->>'subresource', a->>'namespace',
-      a->>'name', a->>'change'), 'UTF8')),
+      a->>'name', a->>'change', a->>'selectors'), 'UTF8')),
     p_username => a->>'user',
     p_groups => ARRAY(SELECT jsonb_array_elements_text(a->'groups')),
     p_operation => a->>'operation', p_api_group => a->>'api_group', p_api_version => 'v1',
@@ -81,6 +81,9 @@ BEGIN
     p_window => (a->>'window')::interval, p_max_uses => (a->>'max_uses')::int,
     p_dry_run => (a->>'dry_run')::boolean, p_request_uid => a->>'uid',
     p_max_repeats => (a->>'max_repeats')::int, p_rules => nullif(a->'rules', 'null'),
+    p_scope => a->>'scope', p_allow_window => (a->>'allow_window')::interval,
+    p_allow_uses => (a->>'allow_uses')::int, p_gives_out => (a->>'gives_out')::boolean,
+    p_selectors => sha256(convert_to(a->>'selectors', 'UTF8')),
     p_is_question => (a->>'question')::boolean);
   PERFORM set_config('session_authorization', 'postgres', true);
   RETURN NEXT answer;

@@ -130,8 +130,9 @@ SELECT t.is('1', holdpoint.expire_holds()::text, 'the rest');
 SELECT t.is('0', holdpoint.expire_holds()::text, 'nothing left');
 SELECT t.is('pending', t.state(:h3), 'not what is alive');
 
--- Window: other changes to the same kind by the same identity under the same rule.
-\set w '"grant": "Window", "operation": "UPDATE", "rule": "writes", "expires": "30 minutes"'
+-- Window: other changes to the same kind by the same identity under the same rule. How far it
+-- reaches: scope.sql.
+\set w '"grant": "Window", "operation": "UPDATE", "rule": "writes", "expires": "30 minutes", "scope": "Cluster"'
 SELECT format('{%s, "name": "a"}', :'w') AS wa, format('{%s, "name": "b"}', :'w') AS wb \gset
 SELECT hold_id AS h FROM t.ask(:'wa') \gset
 SELECT hold_id AS hb FROM t.ask(:'wb') \gset
@@ -151,6 +152,7 @@ FROM (VALUES
   ('held', '{"resource": "statefulsets"}'),
   ('held', '{"api_group": ""}'),
   ('held', '{"subresource": "scale"}'),
+  ('held', '{"operation": "DELETE"}'),
   ('held', '{"cluster": "c2"}'),
   ('held', '{"grant": "Once", "change": "once now"}')
 ) AS v(expected, other);
@@ -160,7 +162,7 @@ SELECT holdpoint.expire_holds() \g /dev/null
 SELECT t.is('used', t.state(:h), 'a window that was used ends as used');
 
 -- maxUses: counts changes, not repeats of one.
-\set m '"grant": "Window", "rule": "counted", "max_uses": 2'
+\set m '"grant": "Window", "rule": "counted", "max_uses": 2, "scope": "Namespace"'
 SELECT format('{%s, "name": "a"}', :'m') AS ma, format('{%s, "name": "b"}', :'m') AS mb,
   format('{%s, "name": "c"}', :'m') AS mc \gset
 SELECT hold_id AS h FROM t.ask(:'ma') \gset

@@ -176,7 +176,7 @@ hp approve "$window" --name $'x\u202ey\e[2J' --reason $'because\e[2J' "${alice[@
   fail "approve: exit $? $(<"$err")"
 harmless "$out"
 hp holds show "$window" "${alice[@]}" >"$out" 2>"$err"
-grep -q '^Grant: .*only x?y?\[2J, used 0 times' "$out" || fail "holds show: what the grant is narrowed to"
+grep -q '^Opens: .* prod/x?y?\[2J, whatever is written, until' "$out" || fail "holds show: what the grant is narrowed to"
 harmless "$out"
 
 # watch, for people and for programs

@@ -49,7 +49,7 @@ static void ask(char sql[1024], const char *column, const char *name, const char
 #define ONCE	     TERMS("1", "1 hour", "Once", "NULL")
 #define ONCE_TWO     TERMS("2", "1 hour", "Once", "NULL")
 #define ONCE_BRIEFLY TERMS("1", "1 second", "Once", "NULL")
-#define WINDOW_TEN   TERMS("1", "1 hour", "Window", "10")
+#define WINDOW_TEN   TERMS("1", "1 hour", "Window", "10, p_scope => 'Namespace'")
 
 static long make_hold(const char *name, const char *terms)
 {

@@ -529,24 +529,37 @@ END_TEST
 	"\"object\":{\"spec\":{\"ephemeralContainers\":[{\"name\":\"debugger-bbbbb\"},"            \
 	"{\"name\":\"" name "\",\"image\":\"" image "\"}]}}}}"
 
+#define RESTART(before)                                                                            \
+	HEAD "\"oldObject\":{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{" before       \
+	     "}}}}},"                                                                              \
+	     "\"object\":{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{" MOMENT(         \
+		     "2026-11-23T00:00:00Z") "}}}}}}}"
+#define MOMENT(t) "\"kubectl.kubernetes.io/restartedAt\":\"" t "\""
+
 static const struct {
-	bool expected;
-	const char *fixture;
-} made_names[] = {
-	{true, "v1.36/027"},  /* a pod of a Job */
-	{false, "v1.36/021"}, /* a pod by its name */
-	{false, "v1.36/036"}, /* exec */
-	{false, "v1.36/003"}, /* scale */
+	enum fingerprint_breadth expected;
+	const char *fixture, *text;
+} breadths[] = {
+	{FINGERPRINT_ANY_NAME, "v1.36/027", NULL}, /* a pod of a Job */
+	{FINGERPRINT_EXACT, "v1.36/021", NULL},	   /* a pod by its name */
+	{FINGERPRINT_EXACT, "v1.36/036", NULL},	   /* exec */
+	{FINGERPRINT_EXACT, "v1.36/003", NULL},	   /* scale */
+	{FINGERPRINT_ANY_TRY, NULL, DEBUG("debugger-xz249", "busybox")},
+	{FINGERPRINT_EXACT, NULL, DEBUG("mine", "busybox")},
+	{FINGERPRINT_ANY_TRY, NULL, RESTART("")},
+	{FINGERPRINT_ANY_TRY, NULL, RESTART(MOMENT("2026-01-01T00:00:00Z"))},
+	{FINGERPRINT_EXACT, NULL, RESTART(MOMENT("2026-11-23T00:00:00Z"))},
 };
 
-START_TEST(fingerprint__knows_a_name_that_is_made_up)
+START_TEST(fingerprint__knows_for_how_many_requests_it_stands)
 {
 	struct arena *arena = arena_new(65536, 64 << 20);
-	char *text = read_fixture(made_names[_i].fixture);
+	char *text =
+		breadths[_i].text ? strdup(breadths[_i].text) : read_fixture(breadths[_i].fixture);
 	struct review r;
 
 	review_ok(text, strlen(text), arena, &r);
-	ck_assert_int_eq(fingerprint_makes_name(&r.request, arena), made_names[_i].expected);
+	ck_assert_int_eq(fingerprint_breadth(&r.request, arena), breadths[_i].expected);
 	arena_free(arena);
 	free(text);
 }
@@ -667,7 +680,8 @@ int main(void)
 	tcase_add_loop_test(
 		t, fingerprint__nothing_posted_to_a_subresource_is_generated, 0, ARRAY_LEN(posted));
 	tcase_add_loop_test(t, fingerprint__generated_volume, 0, ARRAY_LEN(pods));
-	tcase_add_loop_test(t, fingerprint__knows_a_name_that_is_made_up, 0, ARRAY_LEN(made_names));
+	tcase_add_loop_test(
+		t, fingerprint__knows_for_how_many_requests_it_stands, 0, ARRAY_LEN(breadths));
 	tcase_add_test(t, fingerprint__generated_debug_container);
 	tcase_add_loop_test(t, fingerprint__questions_at_authorization, 0, ARRAY_LEN(asked));
 	tcase_add_test(t, fingerprint__fields_are_delimited);

@@ -81,6 +81,18 @@ static const struct {
 	{"p_max_uses", "3", RULE_WINDOWS},
 	{"p_dry_run", "f", RULE_DELETES},
 	{"p_max_repeats", NULL, RULE_DELETES},
+	{"p_scope", "Object", RULE_DELETES},
+	{"p_scope", "Namespace", RULE_WINDOWS},
+	{"p_scope", "Object", RULE_WINDOWS | RULE_FREEZE},
+	{"p_allow_window", NULL, RULE_WINDOWS},
+	{"p_allow_window", NULL, RULE_DELETES},
+	{"p_allow_window", "120000 milliseconds", RULE_FREEZE},
+	{"p_allow_window", "30000 milliseconds", RULE_FREEZE | RULE_WINDOWS},
+	{"p_allow_window", NULL, RULE_FREEZE | RULE_DELETES},
+	{"p_allow_uses", NULL, RULE_DELETES},
+	{"p_allow_uses", "5", RULE_FREEZE},
+	{"p_allow_uses", "3", RULE_FREEZE | RULE_WINDOWS},
+	{"p_gives_out", "f", RULE_DELETES},
 	{"p_rules", NULL, RULE_DELETES | RULE_NOTED},
 	{"p_rules",
 		"[{\"policy\":\"agents\",\"rule\":\"deletes\",\"minApprovals\":1,\"approvers\":"
@@ -237,8 +249,8 @@ END_TEST
 START_TEST(hold_verdict__columns_in_any_order)
 {
 	const char *const columns[][2] = {{"decided_reason", "no"}, {"min_approvals", "2"},
-		{"approver_names", "sre"}, {"state", "pending"}, {"hold_id", "42"},
-		{"approvals", "1"}, {"is_new", "t"}, {"decided_by", "alice"},
+		{"approver_names", "sre"}, {"opens", "this one change"}, {"state", "pending"},
+		{"hold_id", "42"}, {"approvals", "1"}, {"is_new", "t"}, {"decided_by", "alice"},
 		{"expires", "2026-01-02T03:04:05Z"}, {"verdict", "held"}, {NULL, NULL}};
 	_cleanup_(pg_result_freep) struct pg_result *r = row_of(columns);
 	struct hold_verdict v;

@@ -38,10 +38,15 @@ static const struct {
 } cases[] = {
 	{403, "Forbidden", "HoldPending", false,
 		"hold 42 waits for approval\n" REASON "Held by rule agents/deletes; may be "
-		"approved by sre (0 of 1 approvals); expires " EXPIRES ".\n" COMMANDS(""),
+		"approved by sre (0 of 1 approvals); expires " EXPIRES
+		".\nAn approval opens: this one change.\n" COMMANDS(""),
 		"hold=42 approvers=sre expires=" EXPIRES " approvals=0/1 rule=agents/deletes ",
 		RULE_DELETES, false,
-		{.kind = HOLD_HELD, .id = 42, .expires = EXPIRES, .min_approvals = 1}},
+		{.kind = HOLD_HELD,
+			.id = 42,
+			.expires = EXPIRES,
+			.min_approvals = 1,
+			.opens = {"this one change", 15}}},
 	{403, "Forbidden", "HoldPending", false,
 		"hold 42 waits for approval: nobody has decided yet\n" REASON
 		"Held by rules agents/deletes, prod/freeze; must be approved by sre and security, "
@@ -97,10 +102,19 @@ static const struct {
 		{.kind = HOLD_DENIED, .id = 42, .decided_by = {"alice", 5}}},
 	{403, "Forbidden", "HoldDenied", false,
 		"hold 42 was approved for less than this\n" REASON
-		"The approver limited it to a namespace or name that this request is not in. "
-		"`holdpoint holds show 42` tells which.",
+		"The approver limited it to a namespace or name that this request is not in.\n"
+		"It opens: pods prod/a.\n`holdpoint holds show 42` tells more.",
 		"hold=42 approvers=sre rule=agents/deletes ", RULE_DELETES, false,
-		{.kind = HOLD_DENIED, .id = 42, .state = {"approved", 8}}},
+		{.kind = HOLD_DENIED,
+			.id = 42,
+			.state = {"approved", 8},
+			.opens = {"pods prod/a", 11}}},
+	{403, "Forbidden", "HoldPending", false,
+		"hold 42 is approved for the request itself, not for dry runs of it, each of which "
+		"gives out the same\n" REASON
+		"Held by rule agents/deletes. Send the request without dry run.",
+		"hold=42 approvers=sre rule=agents/deletes ", RULE_DELETES, true,
+		{.kind = HOLD_HELD, .id = 42, .state = {"approved", 8}}},
 	{403, "Forbidden", "HoldLimit", false,
 		"too many holds: 50 holds of this identity wait already\n" REASON
 		"Held by rule agents/deletes. Nothing was stored: have some of them approved, "

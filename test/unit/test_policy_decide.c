@@ -430,7 +430,8 @@ START_TEST(policy_decide__messages_and_hold_settings)
 			    "  - name: e\n"
 			    "    action: Hold\n"
 			    "    hold: {approvers: [sre, dba], minApprovals: 2, expires: 30m, "
-			    "grant: Window, window: 10m, maxUses: 5, wait: 20s, retry: true, "
+			    "grant: Window, window: 10m, maxUses: 5, scope: Namespace, wait: 20s, "
+			    "retry: true, "
 			    "requireReason: true}\n"
 			    "    " ALL "\n");
 	_cleanup_(arena_freep) struct arena *arena = arena_new(65536, 1 << 20);
@@ -456,6 +457,8 @@ START_TEST(policy_decide__messages_and_hold_settings)
 	ck_assert_int_eq(h->window_ms, 600000);
 	ck_assert_uint_eq(h->max_uses, 5);
 	ck_assert_int_eq(h->grant, POLICY_GRANT_WINDOW);
+	ck_assert_int_eq(h->scope, POLICY_SCOPE_NAMESPACE);
+	ck_assert_int_eq(h->like_ms, 0);
 	ck_assert_int_eq(h->wait_ms, 20000);
 	ck_assert(h->retry && h->require_reason);
 }
@@ -492,6 +495,63 @@ START_TEST(policy_decide__several_holds_ask_for_the_strictest_of_each)
 	ck_assert_uint_eq(h.max_uses, 7);
 	ck_assert_int_eq(h.wait_ms, 20000);
 	ck_assert(h.retry && h.require_reason);
+}
+END_TEST
+
+#define WINDOW(more) ", hold: {grant: Window, expires: 1h" more "}}\n"
+#define ONCE(more)   ", hold: {expires: 1h" more "}}\n"
+
+/* What an approval opens where two rules hold one request: no more than either alone. */
+static const struct {
+	enum policy_grant grant;
+	enum policy_scope scope;
+	int64_t like_ms;
+	unsigned like_uses;
+	const char *one, *two;
+} combined[] = {
+	{POLICY_GRANT_WINDOW, POLICY_SCOPE_OBJECT, 0, 0, WINDOW(", scope: Cluster"), WINDOW("")},
+	{POLICY_GRANT_WINDOW, POLICY_SCOPE_NAMESPACE, 0, 0, WINDOW(", scope: Namespace"),
+		WINDOW(", scope: Cluster")},
+	{POLICY_GRANT_WINDOW, POLICY_SCOPE_CLUSTER, 0, 0, WINDOW(", maxUses: 3, scope: Cluster"),
+		WINDOW(", scope: Cluster")},
+	{POLICY_GRANT_ONCE, POLICY_SCOPE_OBJECT, 0, 0, WINDOW(", scope: Cluster"), ONCE("")},
+	{POLICY_GRANT_ONCE, POLICY_SCOPE_OBJECT, 0, 20, ONCE(", allowWindow: {upTo: 5m}"),
+		ONCE("")},
+	{POLICY_GRANT_ONCE, POLICY_SCOPE_OBJECT, 300000, 7,
+		ONCE(", allowWindow: {upTo: 5m}, scope: Cluster"),
+		ONCE(", allowWindow: {upTo: 9m, maxUses: 7}")},
+	{POLICY_GRANT_ONCE, POLICY_SCOPE_NAMESPACE, 240000, 3,
+		ONCE(", allowWindow: {upTo: 5m}, scope: Namespace"),
+		WINDOW(", window: 4m, maxUses: 3, scope: Cluster")},
+};
+
+START_TEST(policy_decide__an_approval_opens_what_each_rule_lets_it)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new(65536, 1 << 20);
+	struct policy_request r = request_of("DELETE /pods ns n u", arena);
+
+	for (int swapped = 0; swapped < 2; swapped++) {
+		const char *one = swapped ? combined[_i].two : combined[_i].one;
+		const char *two = swapped ? combined[_i].one : combined[_i].two;
+		struct policy_decision d;
+		struct policy_hold h;
+		size_t count;
+		char text[2048];
+
+		snprintf(text, sizeof(text),
+			POLICY("p") "  rules:\n  - {name: a, action: Hold, " ALL
+				    "%s  - {name: b, action: Hold, " ALL "%s",
+			one, two);
+		_cleanup_(policy_set_unrefp) struct policy_set *set = load_or_fail(text);
+
+		ck_assert_int_eq(policy_decide(set, &r, arena, &d), 0);
+		h = policy_decision_hold(&d, &count);
+		ck_assert_int_eq(h.grant, combined[_i].grant);
+		ck_assert_int_eq(h.scope, combined[_i].scope);
+		ck_assert_int_eq(h.like_ms, combined[_i].like_ms);
+		if (h.like_ms > 0)
+			ck_assert_uint_eq(h.like_uses, combined[_i].like_uses);
+	}
 }
 END_TEST
 
@@ -687,6 +747,8 @@ int main(void)
 	tcase_add_test(t, policy_decide__record_all_concerns_subjects_only);
 	tcase_add_test(t, policy_decide__messages_and_hold_settings);
 	tcase_add_test(t, policy_decide__several_holds_ask_for_the_strictest_of_each);
+	tcase_add_loop_test(
+		t, policy_decide__an_approval_opens_what_each_rule_lets_it, 0, ARRAY_LEN(combined));
 	tcase_add_test(t, policy_decide__index_and_full_scan_agree);
 	tcase_add_test(t, policy_decide__hundreds_of_rules_apply_at_once);
 	tcase_add_test(t, policy_decide__recorded_reviews);

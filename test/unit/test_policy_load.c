@@ -170,6 +170,24 @@ static const struct refusal refusals[] = {
 	{"t.yaml:9:22: maxUses needs grant: Window",
 		HEAD "  rules:\n  - name: r\n    action: Hold\n    hold: {maxUses:  3}\n"
 		     "    match: [" MATCH "]\n"},
+	{"t.yaml:9:19: scope needs grant: Window, or allowWindow",
+		HEAD "  rules:\n  - name: r\n    action: Hold\n    hold: {scope: Cluster}\n"
+		     "    match: [" MATCH "]\n"},
+	{"t.yaml:9:34: scope \"All\" is not known; it is one of Object, Namespace, Cluster", HEAD
+		"  rules:\n  - name: r\n    action: Hold\n    hold: {grant: Window, scope: All}\n"
+		"    match: [" MATCH "]\n"},
+	{"t.yaml:9:40: allowWindow is for grant: Once; say \"window\" and \"maxUses\"", HEAD
+		"  rules:\n  - name: r\n    action: Hold\n"
+		"    hold: {grant: Window, allowWindow: {upTo: 5m}}\n    match: [" MATCH "]\n"},
+	{"t.yaml:9:25: allowWindow needs the field \"upTo\"",
+		HEAD "  rules:\n  - name: r\n    action: Hold\n    hold: {allowWindow: {}}\n"
+		     "    match: [" MATCH "]\n"},
+	{"t.yaml:9:32: upTo is longer than expires, after which the hold is gone", HEAD
+		"  rules:\n  - name: r\n    action: Hold\n    hold: {allowWindow: {upTo: 2h}}\n"
+		"    match: [" MATCH "]\n"},
+	{"t.yaml:9:45: maxUses must be 1 to 1000000, not 0",
+		HEAD "  rules:\n  - name: r\n    action: Hold\n"
+		     "    hold: {allowWindow: {upTo: 5m, maxUses: 0}}\n    match: [" MATCH "]\n"},
 	{"t.yaml:9:27: minApprovals must be 1 to 10, not 0",
 		HEAD "  rules:\n  - name: r\n    action: Hold\n    hold: {minApprovals:  0}\n"
 		     "    match: [" MATCH "]\n"},

@@ -101,6 +101,12 @@ static void put_commands(struct words *w)
 		id, why, id, why, id);
 }
 
+static void put_opens(struct words *w, const char *title)
+{
+	if (w->v->opens.len > 0)
+		buf_printf(&w->b, "%s%.*s.\n", title, SPAN_FMT(w->v->opens));
+}
+
 static struct span held_text(struct words *w)
 {
 	const struct hold_verdict *v = w->v;
@@ -113,8 +119,23 @@ static struct span held_text(struct words *w)
 		buf_printf(&w->b, " (%lld of %lld approvals)", (long long)v->approvals,
 			(long long)v->min_approvals);
 	buf_printf(&w->b, "; expires %s.\n", v->expires);
+	put_opens(w, "An approval opens: ");
 	put_commands(w);
 	buf_add_str(&w->b, "Then repeat the request unchanged.");
+	return finish(w);
+}
+
+/* Its answer is what is held. */
+static struct span no_dry_run_text(struct words *w)
+{
+	buf_printf(&w->b,
+		"hold %lld is approved for the request itself, not for dry runs of it, each of "
+		"which gives out the same\n",
+		(long long)w->v->id);
+	put_reasons(w);
+	buf_add_str(&w->b, "\nHeld by ");
+	put_rules(w);
+	buf_add_str(&w->b, ". Send the request without dry run.");
 	return finish(w);
 }
 
@@ -139,9 +160,9 @@ static struct span too_narrow_text(struct words *w)
 	buf_printf(&w->b, "hold %lld was approved for less than this\n", id);
 	put_reasons(w);
 	buf_printf(&w->b,
-		"\nThe approver limited it to a namespace or name that this request is not in. "
-		"`holdpoint holds show %lld` tells which.",
-		id);
+		"\nThe approver limited it to a namespace or name that this request is not in.\n");
+	put_opens(w, "It opens: ");
+	buf_printf(&w->b, "`holdpoint holds show %lld` tells more.", id);
 	return finish(w);
 }
 
@@ -240,7 +261,8 @@ static struct hold_message held(struct words *w)
 	struct hold_message m = {.code = 403, .reason = "Forbidden", .cause = "HoldPending"};
 
 	if (dry_run) {
-		m.text = dry_run_text(w);
+		m.text = span_eq(w->v->state, SPAN("approved")) ? no_dry_run_text(w)
+								: dry_run_text(w);
 		m.warning = SPAN("Holdpoint: the request itself would be held for approval");
 		return m;
 	}

@@ -97,16 +97,82 @@ static int put_rules(struct hold_question *q, struct arena *arena)
 	return q->rules.ptr ? 0 : -1;
 }
 
+/* ---- what it does each time ---- */
+
+static bool is_resource(const struct policy_request *r, const char *group, const char *resource)
+{
+	return span_eq_str(r->api_group, group) && span_eq_str(r->resource, resource);
+}
+
+/* A certificate is issued. */
+static bool is_csr_approval(const struct policy_request *r)
+{
+	return is_resource(r, "certificates.k8s.io", "certificatesigningrequests") &&
+	       span_eq(r->subresource, SPAN("approval"));
+}
+
+/* Posted to a subresource: an order to do something (a token, an eviction), not an object. */
+static bool is_order(const struct policy_request *r)
+{
+	return r->operation == OPERATION_CREATE && r->subresource.len > 0;
+}
+
 /*
- * How often the change may repeat itself after it has passed. Each CONNECT is a session of its own:
- * kubectl may try two protocols for one. Of a generated name each CREATE makes one more object, and
- * the API server all but never tries another name.
+ * How often the request may repeat itself after it has passed: as often as the API server may ask
+ * about one request and no more, since each of these has an effect of its own. An authorizer, an
+ * order and a created object are asked about once (an apply that creates perhaps twice); kubectl
+ * may try two protocols for one session; a write may meet conflicts.
  */
 static struct span repeats_of(const struct hold_question *q, struct arena *arena)
 {
-	if (q->request->operation == OPERATION_CONNECT)
+	const struct policy_request *r = q->request;
+	enum fingerprint_breadth breadth = fingerprint_breadth(r, arena);
+
+	if (request_is_access(r) || is_order(r) || is_csr_approval(r) ||
+		breadth == FINGERPRINT_ANY_NAME ||
+		(r->operation == OPERATION_CONNECT && span_eq(r->subresource, SPAN("proxy"))))
+		return SPAN("0");
+	if (r->operation == OPERATION_CONNECT || r->operation == OPERATION_CREATE ||
+		breadth == FINGERPRINT_ANY_TRY)
 		return SPAN("1");
-	return fingerprint_makes_name(q->request, arena) ? SPAN("0") : (struct span){0};
+	return (struct span){0};
+}
+
+/*
+ * Is the answer itself what is held, so that a dry run would give it out any number of times? Some
+ * API servers issue tokens for a dry run; a write of a Secret answers with the Secret.
+ */
+static bool gives_out(const struct policy_request *r)
+{
+	if (request_is_access(r))
+		return false;
+	if (is_order(r))
+		return !span_eq(r->subresource, SPAN("eviction")) &&
+		       !span_eq(r->subresource, SPAN("binding"));
+	return r->operation == OPERATION_CONNECT || is_csr_approval(r) ||
+	       (r->operation != OPERATION_CREATE && is_resource(r, "", "secrets"));
+}
+
+/* A Window for what one selector finds is none for what another does. */
+static void put_selectors(struct hold_question *q)
+{
+	static const char *const names[] = {"fieldSelector", "labelSelector"};
+	const struct policy_request *r = q->request;
+	json_ref asked = json_get_str(r->doc, r->request, "resourceAttributes");
+	_cleanup_(buf_free) struct buf all = BUF_INIT(SIZE_MAX);
+
+	for (size_t i = 0; i < ARRAY_LEN(names) && request_is_access(r); i++) {
+		json_ref selector = json_get(r->doc, asked, span_of(names[i]));
+
+		if (json_type(r->doc, selector) != JSON_OBJECT)
+			continue;
+		q->has_selectors = true;
+		buf_printf(&all, "%s=", names[i]);
+		buf_add_span(&all, json_text(r->doc, selector));
+	}
+	if (q->has_selectors) /* short of memory, of fewer of them: then it is a Window of its own
+			       */
+		sha256_of(all.len > 0 ? all.ptr : "", all.len, q->selectors);
 }
 
 int hold_question_prepare(struct hold_question *q, const char *cluster, const struct masker *m,
@@ -120,6 +186,8 @@ int hold_question_prepare(struct hold_question *q, const char *cluster, const st
 		return err_set(
 			e, "the change needs more memory to be shown than one request may use");
 	q->max_repeats = repeats_of(q, arena);
+	q->gives_out = gives_out(q->request);
+	put_selectors(q);
 	return 0;
 }
 
@@ -196,7 +264,16 @@ static struct span yes_or_no(bool b)
 	ARG(26, p_request_uid, true, q->uid.ptr ? q->uid : SPAN(""))                               \
 	ARG(27, p_max_repeats, false, q->max_repeats)                                              \
 	ARG(28, p_rules, q->rule_count > 1, q->rules)                                              \
-	ARG(29, p_is_question, true, yes_or_no(request_is_access(r)))
+	ARG(29, p_is_question, true, yes_or_no(request_is_access(r)))                              \
+	ARG(30, p_scope, true, span_of(policy_scope_name(h->scope)))                               \
+	ARG(31, p_allow_window, h->like_ms > 0,                                                    \
+		h->like_ms > 0 ? sql_text_interval(a, h->like_ms) : (struct span){0})              \
+	ARG(32, p_allow_uses, h->like_ms > 0,                                                      \
+		h->like_ms > 0 ? arena_printf(a, "%u", h->like_uses) : (struct span){0})           \
+	ARG(33, p_gives_out, true, yes_or_no(q->gives_out))                                        \
+	ARG(34, p_selectors, q->has_selectors,                                                     \
+		q->has_selectors ? sql_text_bytea(a, q->selectors, sizeof(q->selectors))           \
+				 : (struct span){0})
 
 #define NAME_FIRST(number, name, must, value) #name " => $" #number
 #define NAME_NEXT(number, name, must, value)  ", " #name " => $" #number
@@ -205,7 +282,7 @@ static struct span yes_or_no(bool b)
 const struct pg_stmt hold_question_stmt = {.name = "hold_find_or_create",
 	.sql = "SELECT verdict, hold_id, state, is_new, to_char(expires_at AT TIME ZONE 'UTC', "
 	       "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS expires, approvals, min_approvals, "
-	       "decided_by, decided_reason, approver_names "
+	       "decided_by, decided_reason, approver_names, opens "
 	       "FROM holdpoint.hold_find_or_create(" ARGUMENTS(NAME_FIRST, NAME_NEXT) ")",
 	.param_count = HOLD_QUESTION_PARAMS};
 /* clang-format on */

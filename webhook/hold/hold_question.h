@@ -10,7 +10,7 @@
 #include "common/pg/pg_pool.h"
 #include "policy/policy.h"
 
-#define HOLD_QUESTION_PARAMS 29
+#define HOLD_QUESTION_PARAMS 34
 
 struct hold_question {
 	const struct policy_request *request;
@@ -26,8 +26,11 @@ struct hold_question {
 	struct span change;  /* hold_change.h */
 	size_t change_bytes; /* of its text when `change` is compressed, else 0 */
 	bool change_cut;
-	struct span rules;	 /* JSON of all rules, when there are several */
-	struct span max_repeats; /* absent: as the database says */
+	struct span rules;	       /* JSON of all rules, when there are several */
+	struct span max_repeats;       /* absent: as the database says */
+	uint8_t selectors[SHA256_LEN]; /* of those of a list or watch, when it has some */
+	bool has_selectors;
+	bool gives_out; /* its answer is what is held: no dry run of it passes */
 };
 
 /*

@@ -8,6 +8,7 @@
 
 #define NAME_MAX_BYTES	 256
 #define REASON_MAX_BYTES 512
+#define OPENS_MAX_BYTES	 1024
 
 /* One line: what people wrote must not look like more of what is said around it. */
 static struct span kept(
@@ -62,6 +63,7 @@ void hold_verdict_read(const struct pg_result *rows, struct arena *arena, struct
 	snprintf(ret->expires, sizeof(ret->expires), "%s", pg_result_str_of(rows, 0, "expires"));
 	ret->state = kept(rows, "state", NAME_MAX_BYTES, arena);
 	ret->approvers = kept(rows, "approver_names", SIZE_MAX, arena);
+	ret->opens = kept(rows, "opens", OPENS_MAX_BYTES, arena);
 	ret->decided_by = kept(rows, "decided_by", NAME_MAX_BYTES, arena);
 	ret->reason = kept(rows, "decided_reason", REASON_MAX_BYTES, arena);
 }

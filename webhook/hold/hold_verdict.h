@@ -33,6 +33,7 @@ struct hold_verdict {
 	/* In the arena. */
 	struct span state;
 	struct span approvers; /* who must approve, for people; absent when nobody was asked */
+	struct span opens;     /* what an approval opens, for people */
 	struct span decided_by, reason;
 	struct span error;
 };

@@ -2,7 +2,7 @@
 /*
  * Approving with kubectl: creating a HoldReview (holdreviews.holdpoint.dev) is the decision.
  *
- *   spec: {hold: 42, decision: Approve | Deny, reason, until, uses, namespace, name}
+ *   spec: {hold: 42, decision: Approve | Deny, reason, until, uses, namespace, name, like}
  *
  * (holdreview_many.h has two more.)
  *

@@ -73,6 +73,8 @@ static void put_slack_text(const struct payload *p, const struct notify_event *e
 	put_member(p, "/", "name");
 	put_member(p, " by ", "requester");
 	put_member(p, "\n", "message");
+	put_member(p, pending ? "\nAn approval opens: " : "\nOpens: ", "opens");
+	put_member(p, "\nNot shown to Holdpoint: ", "notShown");
 	put_member(p, "\nRule: ", "rules");
 	put_member(p, "\nCluster: ", "cluster");
 	put_member(p, "\nDecided by: ", "decidedBy");
