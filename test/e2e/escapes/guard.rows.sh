@@ -12,6 +12,8 @@ echo '{"apiVersion":"admissionregistration.k8s.io/v1","kind":"MutatingWebhookCon
 DO
 
 row guard/approve-own-hold-with-holdreview denied 'own' <<'DO'
+adm apply -f "$root/manifests/base/holdreview.yaml" >/dev/null
+adm wait --for=condition=Established crd/holdreviews.holdpoint.dev --timeout=30s >/dev/null
 reach api POST /apis/holdpoint.dev/v1alpha1/holdreviews application/json '{"apiVersion":"holdpoint.dev/v1alpha1","kind":"HoldReview","metadata":{"name":"'$NS'"},"spec":{"hold":1,"decision":"Approve"}}'
 DO
 
