@@ -17,6 +17,8 @@
  *   mask_plain.c     where in a text a pattern may begin; the quick answer for most strings
  *   mask_text.c      patterns in free text;  mask_tokens.c  tokens with a known beginning
  *   mask_assign.c    name=value in free text;  mask_pair.c  where the value ends
+ *   mask_words.c     what was masked in a request, in texts that quote it
+ *   mask_exec.c      what a shell is told to do, word by word
  *   mask_command.c   command lines;  mask_option.c  their options in free text
  *   mask_uri.c       request URIs
  *   mask_keys.c      the key file
@@ -222,40 +224,82 @@ static int mask_event_member(struct mask_frame *f, json_ref k, unsigned target)
 	return walk_or_mask(f, k + 1, w);
 }
 
+/* ---- what an event says of its request ---- */
+
+/* Every string below r. */
+static int mask_quotes(struct mask_frame *f, json_ref r, const struct mask_words *words)
+{
+	for (json_ref v = r; v < json_next(f->doc, r); v++) {
+		const struct json_node *n = json_node(f->doc, v);
+		struct mask_frame child;
+
+		if (n->type != JSON_STRING)
+			continue;
+		f->at = v;
+		if (mask_frame_open(&child, f, n->off, n->len,
+			    n->escaped ? ESCAPE_JSON : ESCAPE_NONE) < 0 ||
+			mask_words_in(&child, words) < 0 || mask_frame_close(&child) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* A message or an annotation may quote what is masked in the request's objects and URI. */
+static int mask_quoting_members(
+	struct mask_frame *f, json_ref event, const struct mask_words *words)
+{
+	json_foreach_member (k, f->doc, event) {
+		struct span key = mask_string(f, k);
+
+		if (!span_eq_case(key, SPAN("responseStatus")) &&
+			!span_eq_case(key, SPAN("annotations")))
+			continue;
+		if (mask_quotes(f, k + 1, words) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int mask_event(struct mask_frame *f, json_ref event)
+{
+	_cleanup_(mask_words_freep) struct mask_words *words = NULL;
+	unsigned target;
+	int rc = 0;
+
+	if (json_type(f->doc, event) != JSON_OBJECT)
+		return walk_or_mask(f, event, (struct mask_where){0});
+	words = mask_words_new();
+	if (!words)
+		return -1;
+	f->ctx->words = words;
+	target = event_flags(f, event);
+	json_foreach_member (k, f->doc, event) {
+		rc = mask_event_member(f, k, target);
+		if (rc < 0)
+			break;
+	}
+	f->ctx->words = NULL;
+	return rc < 0 ? rc : mask_quoting_members(f, event, words);
+}
+
 void mask_audit_event(const struct masker *m, const struct json_doc *d, json_ref event,
 	struct arena *arena, struct buf *out, struct mask_result *ret)
 {
 	struct mask_ctx ctx = {.m = m, .arena = arena};
 	struct mask_frame f = {.ctx = &ctx, .text = {d->text, d->len}, .doc = d, .at = event};
-	struct span range = json_text(d, event);
-	unsigned target;
 
 	*ret = (struct mask_result){0};
-	if (json_type(d, event) != JSON_OBJECT) {
-		if (walk_or_mask(&f, event, (struct mask_where){0}) < 0 ||
-			mask_frame_settle(&f) < 0)
-			put_all_masked(m, range, true, out, ret);
-		else
-			put_masked(&f, range, out, ret);
-		return;
-	}
-	target = event_flags(&f, event);
-	json_foreach_member (k, d, event) {
-		if (mask_event_member(&f, k, target) < 0) {
-			put_all_masked(m, range, true, out, ret);
-			return;
-		}
-	}
-	if (mask_frame_settle(&f) < 0)
-		put_all_masked(m, range, true, out, ret);
+	if (mask_event(&f, event) < 0 || mask_frame_settle(&f) < 0)
+		put_all_masked(m, json_text(d, event), true, out, ret);
 	else
-		put_masked(&f, range, out, ret);
+		put_masked(&f, json_text(d, event), out, ret);
 }
 
-void mask_object(const struct masker *m, const struct json_doc *d, json_ref object,
-	struct mask_target target, struct arena *arena, struct buf *out, struct mask_result *ret)
+void mask_object_keeping(const struct masker *m, const struct json_doc *d, json_ref object,
+	struct mask_target target, struct mask_words *words, struct arena *arena, struct buf *out,
+	struct mask_result *ret)
 {
-	struct mask_ctx ctx = {.m = m, .arena = arena, .target = target};
+	struct mask_ctx ctx = {.m = m, .arena = arena, .target = target, .words = words};
 	struct mask_frame f = {.ctx = &ctx, .text = {d->text, d->len}, .doc = d, .at = object};
 	struct mask_where w = {.flags = (uint8_t)mask_target_flags(
 				       target.group, target.resource, target.subresource)};
@@ -267,8 +311,14 @@ void mask_object(const struct masker *m, const struct json_doc *d, json_ref obje
 		put_masked(&f, json_text(d, object), out, ret);
 }
 
-void mask_text(const struct masker *m, struct span text, struct arena *arena, struct buf *out,
-	struct mask_result *ret)
+void mask_object(const struct masker *m, const struct json_doc *d, json_ref object,
+	struct mask_target target, struct arena *arena, struct buf *out, struct mask_result *ret)
+{
+	mask_object_keeping(m, d, object, target, NULL, arena, out, ret);
+}
+
+void mask_text_quoting(const struct masker *m, struct span text, const struct mask_words *words,
+	struct arena *arena, struct buf *out, struct mask_result *ret)
 {
 	struct mask_ctx ctx = {.m = m, .arena = arena};
 	struct mask_frame f = {.ctx = &ctx, .text = text, .at = JSON_NONE};
@@ -281,8 +331,14 @@ void mask_text(const struct masker *m, struct span text, struct arena *arena, st
 		failed = mask_uri(&f, false);
 	else
 		failed = mask_text_frame(&f, (struct mask_where){0});
-	if (failed || mask_frame_settle(&f) < 0)
+	if (failed || mask_words_in(&f, words) < 0 || mask_frame_settle(&f) < 0)
 		put_all_masked(m, text, false, out, ret);
 	else
 		put_masked(&f, text, out, ret);
+}
+
+void mask_text(const struct masker *m, struct span text, struct arena *arena, struct buf *out,
+	struct mask_result *ret)
+{
+	mask_text_quoting(m, text, NULL, arena, out, ret);
 }

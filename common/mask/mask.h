@@ -20,7 +20,7 @@
 struct masker;
 
 /* Version of the rules; stored with each event. Raised whenever a rule changes. */
-#define MASK_RULES_VERSION 3
+#define MASK_RULES_VERSION 4
 
 /*
  * key_file: one key of at least 32 bytes, or several as "id: key" lines, of which the first makes
@@ -54,6 +54,27 @@ struct mask_target {
 };
 void mask_object(const struct masker *m, const struct json_doc *d, json_ref object,
 	struct mask_target target, struct arena *arena, struct buf *out, struct mask_result *ret);
+
+/*
+ * What masking took out of a request: for masking texts that quote it. In memory only, and only for
+ * as long as the request. Limits: beyond 4,096 words or 2 MiB a text made of the request is masked
+ * as a whole. One thread's.
+ */
+struct mask_words;
+struct mask_words *mask_words_new(void);
+void mask_words_free(struct mask_words *w);
+DEFINE_CLEANUP(struct mask_words *, mask_words_free)
+/* What a pseudonym stands for, while w lives; false: it was not made here. w may be NULL. */
+bool mask_words_find(const struct mask_words *w, struct span pseudonym, struct span *ret_value);
+
+/* mask_object(), which adds what it masks to words (may be NULL). */
+void mask_object_keeping(const struct masker *m, const struct json_doc *d, json_ref object,
+	struct mask_target target, struct mask_words *words, struct arena *arena, struct buf *out,
+	struct mask_result *ret);
+
+/* mask_text() of a text that was made of a request of which words were kept (may be NULL). */
+void mask_text_quoting(const struct masker *m, struct span text, const struct mask_words *words,
+	struct arena *arena, struct buf *out, struct mask_result *ret);
 
 /*
  * Free text (a message, a user agent) by patterns; text that begins with '/' is read as a request

@@ -10,7 +10,7 @@
 
 #include "common/base/utf8.h"
 #include "common/mask/mask_bytes_internal.h"
-#include "common/mask/mask_frame_internal.h"
+#include "common/mask/mask_text_internal.h"
 
 #define PSEUDONYM_BEGIN "[masked hmac-sha256:"
 
@@ -225,6 +225,9 @@ int mask_edit_add(struct mask_frame *f, size_t off, size_t len, struct span valu
 	edit.pseudonym.ptr = arena_strndup(f->ctx->arena, pseudonym, edit.pseudonym.len);
 	if (!edit.pseudonym.ptr)
 		return -1;
+	if (f->ctx->words)
+		mask_words_add(f->ctx->words, (struct span){f->text.ptr + off, len}, value,
+			edit.pseudonym);
 	if (f->ctx->m->explain)
 		explain(f, rule);
 	return append(f, edit);

@@ -56,6 +56,7 @@ struct mask_ctx {
 	size_t layer_bytes; /* decoded so far */
 	unsigned layers;    /* open now */
 	bool whole;
+	struct mask_words *words; /* where to keep what is masked; NULL: nowhere */
 };
 
 struct mask_frame {

@@ -110,6 +110,10 @@ const struct mask_rule_info mask_rules[RULE_COUNT] = {
 		"the quoted part: behind `Invalid value:`, `Duplicate value:` and the like of a "
 		"field whose name says secret, or of a whole object, and what the JSON decoder "
 		"shows of a body"},
+	[RULE_QUOTED_WORD] = {"quoted-word",
+		"texts that quote the request: `responseStatus` and annotations of the same event, "
+		"messages that a policy makes of the request",
+		"each word that another rule masks in the request itself (its objects, its URI)"},
 	[RULE_ENCODED] = {"encoded",
 		"base64 (either alphabet), gzip, zlib, hex, in any string and in each other; "
 		"UTF-16 in them; in a text, base64 behind `NAME=` or PowerShell's "

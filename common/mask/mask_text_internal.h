@@ -59,6 +59,12 @@ int mask_piped_base64(
 /* A whole text: patterns, manifests of Secrets, layers. */
 int mask_text_frame(struct mask_frame *f, struct mask_where w) _must_check_;
 
+/* Keeps what was masked: the text as it stood there, and the value that made the pseudonym. */
+void mask_words_add(
+	struct mask_words *w, struct span text, struct span value, struct span pseudonym);
+/* Masks what was kept wherever f's text quotes it. w may be NULL. */
+int mask_words_in(struct mask_frame *f, const struct mask_words *w) _must_check_;
+
 /* Tables, see mask_names_internal.h. plain after tokens. */
 void mask_tokens_init(void);
 void mask_plain_init(void);
