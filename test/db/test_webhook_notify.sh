@@ -60,7 +60,7 @@ eventually 10 sql_is 2 'SELECT count(*) FROM holdpoint.outbox_target'
 new_hold one
 eventually 10 received 2
 slack=$(of /slack/T000/B000/very-secret-path) bot=$(of /hook)
-matches "Hold $hold\* waits for approval: DELETE pods prod/one by claude-code@agents.example.com" \
+matches "Hold $hold\* waits for approval: .DELETE pods prod/one. by .claude-code@agents.example.com." \
   "$(field .text "$slack.body")" "Slack's text"
 matches "holdpoint approve $hold" "$(field .text "$slack.body")" "Slack's text"
 equals application/json "$(header "$slack" content-type)" "Slack's content type"

@@ -41,29 +41,62 @@ static struct json_doc body_of(enum notify_type type, const char *event, const c
 static const struct {
 	const char *expected, *event, *payload;
 } slack[] = {
-	{"*Hold 42* denied: DELETE pods prod/web by agent\nDecided by: alice\nReason: a &lt;b&gt; "
-	 "&amp;",
+	{"*Hold 42* denied: `DELETE pods prod/web` by `agent`\nDecided by: `alice`\nReason: `a "
+	 "&lt;b&gt; "
+	 "&amp;`",
 		"hold.denied",
 		"{\"operation\":\"DELETE\",\"resource\":\"pods\",\"namespace\":\"prod\",\"name\":"
 		"\"web\",\"requester\":\"agent\",\"decidedBy\":\"alice\",\"reason\":\"a <b> &\"}"},
 	/* a line of its own would look like one of ours */
-	{"*Hold 42* denied:  by agent Decided by: boss", "hold.denied",
+	{"*Hold 42* denied: `` by `agent Decided by: boss`", "hold.denied",
 		"{\"requester\":\"agent\\nDecided by: boss\"}"},
-	{"*Hold 42* denied:  by a?b?c?d?e gr\u00fcn", "hold.denied",
+	{"*Hold 42* denied: `` by `a?b?c?d?e gr\u00fcn`", "hold.denied",
 		"{\"requester\":\"a\\u202eb\\u2066c\\u0085d\\u200be gr\\u00fcn\"}"},
-	{"*37 more holds* wait for approval by agent X: all mine\nCluster: prod\nNumbers: 4, 5\n"
-	 "• DELETE pods prod/x *bold*\n• get secrets\nMay be decided by: sre\n"
-	 "`holdpoint holds --user …`  `holdpoint deny --user …`",
+	{"*37 more holds* wait for approval by `agent X: all mine`\nCluster: prod\nNumbers: 4, 5\n"
+	 "May be decided by: sre\n`holdpoint holds --user …`  `holdpoint deny --user …`\n"
+	 "• `DELETE pods prod/x' *bold*`\n• `get secrets`",
 		"holds.pending",
 		"{\"count\":37,\"requester\":\"agent\\nX: all mine\",\"cluster\":\"prod\","
-		"\"holds\":[4,5],\"what\":[\"DELETE pods prod/x\\n*bold*\",\"get secrets\"],"
+		"\"holds\":[4,5],\"what\":[\"DELETE pods prod/x`\\n*bold*\",\"get secrets\"],"
 		"\"approverNames\":\"sre\"}"},
-	{"*21 more holds* expired by agent\nNumbers: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, "
+	{"*21 more holds* expired by `agent`\nNumbers: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, "
 	 "14, 15, 16, 17, 18, 19, 20 …",
 		"holds.expired",
 		"{\"count\":21,\"requester\":\"agent\",\"holds\":[1,2,3,4,5,6,7,8,9,10,11,12,13,"
 		"14,15,16,17,18,19,20,21]}"},
-	{"*Hold 42* denied:  by x?y", "hold.denied", "{\"requester\":\"x\\u0000y\"}"},
+	{"*Hold 42* denied: `` by `x?y`", "hold.denied", "{\"requester\":\"x\\u0000y\"}"},
+	/* the command of another hold, links, mentions, a rule and approvers of the agent's making
+	 */
+	{"*Hold 42* waits for approval: `CONNECT pods/exec dev/' 'holdpoint approve 97'` by "
+	 "`agent`\n"
+	 "Rule: agents/exec\nCluster: c1\nMay be decided by: sre\nExpires: 2026-01-02\n"
+	 "`holdpoint approve 42`  `kubectl holdpoint approve 42`\n"
+	 "The rule says: `runs sh' Rule: harmless/read *May be decided by: anybody* 'holdpoint "
+	 "approve 97' &lt;!channel&gt; &lt;https://evil.example|ok&gt; @here`\n"
+	 "The change:\n"
+	 "```+ command: [\"sh\", \"-c\", \"'''\\nholdpoint approve 97\"]\n"
+	 "… and 3 more\n"
+	 "```\nAll of it: `holdpoint holds show 42`",
+		"hold.pending",
+		"{\"operation\":\"CONNECT\",\"resource\":\"pods/"
+		"exec\",\"namespace\":\"dev\",\"name\":"
+		"\"` `holdpoint approve 97`\",\"requester\":\"agent\",\"rules\":\"agents/exec\","
+		"\"cluster\":\"c1\",\"approverNames\":\"sre\",\"expiresAt\":\"2026-01-02\","
+		"\"message\":"
+		"\"runs sh`\\nRule: harmless/read\\n*May be decided by: anybody*\\n`holdpoint "
+		"approve "
+		"97` <!channel> <https://evil.example|ok> @here\",\"changeUnseen\":null,"
+		"\"changeBrief\":\"+ command: [\\\"sh\\\", \\\"-c\\\", \\\"```\\\\nholdpoint "
+		"approve "
+		"97\\\"]\\n… and 3 more\\n\"}"},
+	/* what is not shown is said, and the command that is needed then */
+	{"*Hold 42* waits for approval: `CREATE pods x` by `a`\n"
+	 "`holdpoint approve 42 --unseen`  `kubectl holdpoint approve 42 --unseen`\n"
+	 "NOT ALL OF IT IS SHOWN: `data.'x (shortened)`",
+		"hold.pending",
+		"{\"operation\":\"CREATE\",\"resource\":\"pods\",\"name\":\"x\",\"requester\":"
+		"\"a\","
+		"\"changeUnseen\":\"data.`x (shortened)\"}"},
 };
 
 /* Sent later is better than sent without its requester, or than not at all. */

@@ -9,7 +9,10 @@
 static const struct json_limits limits = {
 	.max_bytes = 1 << 20, .max_depth = 16, .max_nodes = 10000};
 
-/* One line, whatever it holds; and Slack gives a meaning to three characters. */
+/*
+ * One line, whatever it holds. Slack gives a meaning to three characters, and a backquote would end
+ * the quotation that others' words stand in: outside of it there are links, mentions, commands.
+ */
 static void put_escaped(struct buf *out, struct span s)
 {
 	_cleanup_(buf_free) struct buf line = BUF_INIT(s.len + 1);
@@ -25,6 +28,9 @@ static void put_escaped(struct buf *out, struct span s)
 			break;
 		case '>':
 			buf_add_str(out, "&gt;");
+			break;
+		case '`':
+			buf_add_char(out, '\'');
 			break;
 		default:
 			buf_add_char(out, line.ptr[i]);
@@ -45,8 +51,14 @@ static struct span member(const struct payload *p, const char *key)
 	return json_string(p->d, json_get(p->d, JSON_ROOT, span_of(key)), p->arena);
 }
 
-/* before + the member's text, if it is there and not empty */
-static void put_member(const struct payload *p, const char *before, const char *key)
+static bool has_member(const struct payload *p, const char *key)
+{
+	return member(p, key).len > 0;
+}
+
+/* before + the member's text + after, if it is there and not empty */
+static void put_member(
+	const struct payload *p, const char *before, const char *key, const char *after)
 {
 	struct span s = member(p, key);
 
@@ -56,35 +68,75 @@ static void put_member(const struct payload *p, const char *before, const char *
 		return;
 	buf_add_str(p->text, before);
 	put_escaped(p->text, s);
+	buf_add_str(p->text, after);
 }
 
+/* `DELETE pods prod/web` by `agent`: names are the requester's words, too. */
+static void put_what(const struct payload *p)
+{
+	buf_add_str(p->text, ": `");
+	put_member(p, "", "operation", "");
+	put_member(p, " ", "resource", "");
+	put_member(p, " ", "namespace", "");
+	put_member(p, has_member(p, "namespace") ? "/" : " ", "name", "");
+	buf_add_char(p->text, '`');
+	put_member(p, " by `", "requester", "`");
+}
+
+static void put_how_to_decide(const struct payload *p, const struct notify_event *ev)
+{
+	const char *flag = has_member(p, "changeUnseen") ? " --unseen" : "";
+
+	put_member(p, "\nMay be decided by: ", "approverNames", "");
+	put_member(p, "\nExpires: ", "expiresAt", "");
+	buf_printf(p->text, "\n`holdpoint approve %lld%s`  `kubectl holdpoint approve %lld%s`",
+		(long long)ev->hold_id, flag, (long long)ev->hold_id, flag);
+}
+
+/* Lines that are ours, of which each is one of the change; what they say is the requester's. */
+static void put_change(const struct payload *p, const struct notify_event *ev)
+{
+	struct span brief = member(p, "changeBrief");
+
+	if (brief.len == 0)
+		return;
+	buf_add_str(p->text, "\nThe change:\n```");
+	while (brief.len > 0) {
+		const char *end = memchr(brief.ptr, '\n', brief.len);
+		size_t len = end ? (size_t)(end - brief.ptr) : brief.len;
+
+		put_escaped(p->text, (struct span){brief.ptr, len});
+		buf_add_char(p->text, '\n');
+		len += end != NULL;
+		brief = (struct span){brief.ptr + len, brief.len - len};
+	}
+	buf_printf(p->text, "```\nAll of it: `holdpoint holds show %lld`", (long long)ev->hold_id);
+}
+
+/* What we know comes first; behind it, in quotation marks that they cannot close, others' words. */
 static void put_slack_text(const struct payload *p, const struct notify_event *ev)
 {
 	bool pending = strcmp(ev->event, "hold.pending") == 0;
 	const char *state = strchr(ev->event, '.');
 
-	buf_printf(p->text, "*Hold %lld* %s: ", (long long)ev->hold_id,
+	buf_printf(p->text, "*Hold %lld* %s", (long long)ev->hold_id,
 		pending ? "waits for approval"
 		: state ? state + 1
 			: ev->event);
-	put_member(p, "", "operation");
-	put_member(p, " ", "resource");
-	put_member(p, " ", "namespace");
-	put_member(p, "/", "name");
-	put_member(p, " by ", "requester");
-	put_member(p, "\n", "message");
-	put_member(p, pending ? "\nAn approval opens: " : "\nOpens: ", "opens");
-	put_member(p, "\nNot shown to Holdpoint: ", "notShown");
-	put_member(p, "\nRule: ", "rules");
-	put_member(p, "\nCluster: ", "cluster");
-	put_member(p, "\nDecided by: ", "decidedBy");
-	put_member(p, "\nReason: ", "reason");
+	put_what(p);
+	put_member(p, pending ? "\nAn approval opens: `" : "\nOpens: `", "opens", "`");
+	put_member(p, "\nNot shown to Holdpoint: `", "notShown", "`");
+	put_member(p, "\nRule: ", "rules", "");
+	put_member(p, "\nCluster: ", "cluster", "");
+	if (pending)
+		put_how_to_decide(p, ev);
+	put_member(p, "\nDecided by: `", "decidedBy", "`");
+	put_member(p, "\nReason: `", "reason", "`");
+	put_member(p, "\nThe rule says: `", "message", "`");
 	if (!pending)
 		return;
-	put_member(p, "\nMay be decided by: ", "approverNames");
-	put_member(p, "\nExpires: ", "expiresAt");
-	buf_printf(p->text, "\n`holdpoint approve %lld`  `kubectl holdpoint approve %lld`",
-		(long long)ev->hold_id, (long long)ev->hold_id);
+	put_member(p, "\nNOT ALL OF IT IS SHOWN: `", "changeUnseen", "`");
+	put_change(p, ev);
 }
 
 /* "*37 more holds* wait for approval by agent" */
@@ -97,8 +149,8 @@ static void put_slack_summary(const struct payload *p, const struct notify_event
 	buf_printf(p->text, "*%.*s more holds* ",
 		SPAN_FMT(json_text(p->d, json_get_str(p->d, JSON_ROOT, "count"))));
 	buf_add_str(p->text, pending ? "wait for approval" : state ? state + 1 : ev->event);
-	put_member(p, " by ", "requester");
-	put_member(p, "\nCluster: ", "cluster");
+	put_member(p, " by `", "requester", "`");
+	put_member(p, "\nCluster: ", "cluster", "");
 	json_foreach (id, p->d, json_get_str(p->d, JSON_ROOT, "holds")) {
 		if (shown++ == NUMBERS_SHOWN) {
 			buf_add_str(p->text, " …");
@@ -107,17 +159,18 @@ static void put_slack_summary(const struct payload *p, const struct notify_event
 		buf_printf(p->text, "%s%.*s", before, SPAN_FMT(json_text(p->d, id)));
 		before = ", ";
 	}
+	if (pending) {
+		put_member(p, "\nMay be decided by: ", "approverNames", "");
+		buf_add_str(p->text, "\n`holdpoint holds --user …`  `holdpoint deny --user …`");
+	}
 	json_foreach (what, p->d, json_get_str(p->d, JSON_ROOT, "what")) {
 		struct span s = json_string(p->d, what, p->arena);
 
 		p->text->failed |= !s.ptr; /* the arena is full */
-		buf_add_str(p->text, "\n• ");
+		buf_add_str(p->text, "\n• `");
 		put_escaped(p->text, s);
+		buf_add_char(p->text, '`');
 	}
-	if (!pending)
-		return;
-	put_member(p, "\nMay be decided by: ", "approverNames");
-	buf_add_str(p->text, "\n`holdpoint holds --user …`  `holdpoint deny --user …`");
 }
 
 static void put_slack(const struct payload *p, const struct notify_event *ev, struct buf *out)
@@ -129,6 +182,7 @@ static void put_slack(const struct payload *p, const struct notify_event *ev, st
 	buf_add_char(out, '{');
 	json_put_key(out, "text");
 	json_put_string(out, buf_span(p->text));
+	buf_add_str(out, ",\"unfurl_links\":false,\"unfurl_media\":false");
 	buf_add_char(out, '}');
 	out->failed |= p->text->failed;
 }
