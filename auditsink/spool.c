@@ -14,7 +14,7 @@
 
 /* Raised when the columns of event_row.c change, as old rows would not fit the new list, or those
  * of this file. */
-#define FORMAT 2
+#define FORMAT 3
 
 #define REFUSALS_MAX 3
 

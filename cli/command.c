@@ -87,7 +87,7 @@ static void print_overview(FILE *out, const char *group)
 		if (!c->hidden && (!group || is_of_group(c, group)))
 			fprintf(out, "  %-17s %s\n", c->name, c->summary);
 	fputs("\nEvery command explains its flags with --help. Exit codes: 0 fine, 1 failed, "
-	      "2 usage, 3 no.\n",
+	      "2 usage, 3 no, 4 not yet.\n",
 		out);
 }
 
@@ -275,7 +275,7 @@ static const char *advice(const char *sqlstate)
 		return "; is the schema there? Run holdpoint db migrate";
 	if (strcmp(sqlstate, "42501") == 0)
 		return "; this login lacks a role: holdpoint_approver to decide, "
-		       "holdpoint_auditor to read, holdpoint_owner to drop or erase";
+		       "holdpoint_auditor to read, holdpoint_retention to drop or erase";
 	return "";
 }
 

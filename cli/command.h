@@ -17,6 +17,7 @@ enum cli_exit {
 	CLI_FAILED = 1, /* it did not work */
 	CLI_USAGE = 2,	/* the command line is wrong */
 	CLI_NO = 3,	/* it worked, and the answer is no */
+	CLI_NOT_YET = 4 /* it worked, and the answer is not known yet */
 };
 
 struct command {

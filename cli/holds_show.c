@@ -7,7 +7,10 @@
 #include "cli/holds.h"
 
 static const struct pg_stmt hold_stmt = {"hold",
-	"SELECT h.state, h.cluster, h.requester, array_to_string(h.requester_groups, ', ') AS "
+	"SELECT h.state, h.cluster, h.requester || coalesce(', agent of ' || h.requester_owner, "
+	"'') "
+	"AS requester, array_to_string(h.unconfirmed, ', ') AS unconfirmed, "
+	"array_to_string(h.requester_groups, ', ') AS "
 	"groups, "
 	"h.operation, h.resource, h.namespace, h.name, h.rule_names, h.message, "
 	"to_char(h.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC') AS created, "
@@ -73,6 +76,18 @@ static void print_question(const struct pg_result *r)
 	printf("%-12swhat the audit trail shows is a use, not an answer\n", "");
 }
 
+/* Who has approved with kubectl, while the audit event that must confirm it has not come. */
+static void print_unconfirmed(const char *who)
+{
+	_cleanup_(buf_free) struct buf text = BUF_INIT(65536);
+
+	if (!*who)
+		return;
+	buf_printf(
+		&text, "%s, with kubectl: counts once the API server's audit event has come", who);
+	field("Reviewed:", cli_text(&text));
+}
+
 static void print_head(const struct pg_result *r, const char *id)
 {
 	_cleanup_(buf_free) struct buf what = BUF_INIT(8192);
@@ -82,6 +97,7 @@ static void print_head(const struct pg_result *r, const char *id)
 	printf("%-12s%s %s%s%s, %s of %s approvals\n", "Hold:", id,
 		colour_on(holds_state_colour(state), stdout), state, colour_off(stdout),
 		pg_result_str_of(r, 0, "approvals"), pg_result_str_of(r, 0, "min_approvals"));
+	print_unconfirmed(pg_result_str_of(r, 0, "unconfirmed"));
 	field("Requester:", pg_result_str_of(r, 0, "requester"));
 	field("Groups:", pg_result_str_of(r, 0, "groups"));
 	holds_put_what(&what, pg_result_str_of(r, 0, "operation"),

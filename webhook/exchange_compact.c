@@ -30,7 +30,8 @@ static void copy_texts(
 	struct hold_question *q = &x->question;
 	struct span *const texts[] = {&x->uid, &r->verb, &r->api_group, &r->version, &r->resource,
 		&r->subresource, &r->namespace_, &r->name, &r->path, &r->username, &q->reasons,
-		&q->change, &q->rules, &q->max_repeats, &x->verdict.approvers, &x->verdict.opens};
+		&q->change, &q->rules, &q->max_repeats, &x->verdict.approvers, &x->verdict.opens,
+		&x->verdict.unconfirmed};
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		copy(c, texts[i]);

@@ -13,6 +13,7 @@
 #include "webhook/answer.h"
 #include "webhook/exchange.h"
 #include "webhook/exchange_steps.h"
+#include "webhook/hold/authorize_note.h"
 #include "webhook/hold/hold_gate.h"
 #include "webhook/hold/hold_message.h"
 #include "webhook/hold/holdreview.h"
@@ -48,6 +49,7 @@ struct exchange {
 	uint64_t wait_until_us;		   /* CLOCK_MONOTONIC; 0: does not wait for a human */
 	uint64_t wait_began_us, waited_us; /* for a human: not part of the latency */
 
+	struct authorize_note note;	/* of a question to note */
 	enum exchange_step after_queue; /* what it wants of the database */
 	struct pg_conn *conn;		/* between QUEUE and the next step; NULL: there is none */
 

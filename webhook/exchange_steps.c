@@ -104,6 +104,9 @@ static struct exchange *decide(struct exchange *x)
 		return answer_probe(x);
 	if (policy_decide(x->set, &x->request, x->arena, &x->decision) != 0)
 		return refuse_undecided(x);
+	if (x->decision.action != POLICY_DENY && x->webhook->notes &&
+		authorize_notes_wants(x->webhook->notes, &x->request, x->arena, &x->note))
+		return exchange_move(x, EXCHANGE_NOTE);
 	if (x->decision.action == POLICY_HOLD)
 		return exchange_move(x, EXCHANGE_GATE);
 	if (x->decision.action == POLICY_DENY)
@@ -192,12 +195,52 @@ static void got_connection(struct pg_conn *conn, bool usable, void *arg)
 	exchange_resume(x, x->after_queue);
 }
 
+/* ---- what /authorize is asked about HoldReviews and impersonation ---- */
+
+static struct exchange *go_on_after_note(struct exchange *x)
+{
+	return exchange_move(
+		x, x->decision.action == POLICY_HOLD ? EXCHANGE_GATE : EXCHANGE_RECORD);
+}
+
+/* Where approvals with kubectl count at once, nobody acts as another without its being known. */
+static struct exchange *not_noted(struct exchange *x)
+{
+	if (authorize_note_may_be_lost(&x->note))
+		return go_on_after_note(x);
+	exchange_deny(x, 503, "ServiceUnavailable",
+		SPAN("Holdpoint could not write down that somebody acts as this user, on which "
+		     "approvals with kubectl depend here (kubernetes_approvals is direct): its "
+		     "database does not answer. Repeat the request later."));
+	return exchange_move(x, EXCHANGE_RECORD);
+}
+
+static struct exchange *prepare_note(struct exchange *x)
+{
+	if (exchange_suspend(x) != 0)
+		return not_noted(x);
+	x->after_queue = EXCHANGE_NOTE_PUT;
+	return exchange_move(x, EXCHANGE_QUEUE);
+}
+
+static struct exchange *put_note(struct exchange *x)
+{
+	struct pg_conn *conn = x->conn;
+
+	x->conn = NULL;
+	if (authorize_notes_put(x->webhook->notes, conn, &x->note) != 0)
+		return not_noted(x);
+	return go_on_after_note(x);
+}
+
 static struct exchange *queue_is_full(struct exchange *x)
 {
 	struct holdreview_reply r;
 
 	if (x->after_queue == EXCHANGE_ASK)
 		return verdict_is(x, HOLD_BUSY);
+	if (x->after_queue == EXCHANGE_NOTE_PUT)
+		return not_noted(x);
 	holdreview_busy(&r);
 	exchange_put_review(x, &r);
 	return exchange_move(x, EXCHANGE_RECORD);

@@ -7,6 +7,8 @@
  *     │        ├──▶ GATE ──▶ QUEUE ──▶ ASK ──────────▶ VERDICT ───────────▲
  *     │        │               ▲        └──▶ WAIT ───────▲                │
  *     │        │               └─── decided ──┘ time over                 │
+ *     │        ├──▶ NOTE ──▶ QUEUE ──▶ NOTE_PUT ──▶ GATE ─ …          │
+ *     │        │                           └──────────────────────────────▲
  *     └──▶ MUTATE ────────────────────────────────────────────────────────▲
  *              └──▶ REVIEW (from DECIDE too) ──▶ QUEUE ──▶ REVIEW_ASK ────┘
  *
@@ -20,14 +22,16 @@
 
 #define EXCHANGE_STEPS(STEP)                                                                       \
 	STEP(READ, "read", read_review, TO(DECIDE) | TO(MUTATE) | TO(REPLY) | TO(END))             \
-	STEP(DECIDE, "decide", decide, TO(GATE) | TO(REVIEW) | TO(RECORD) | TO(REPLY))             \
+	STEP(DECIDE, "decide", decide, TO(NOTE) | TO(GATE) | TO(REVIEW) | TO(RECORD) | TO(REPLY))  \
 	STEP(MUTATE, "mutate", mutate, TO(REVIEW) | TO(RECORD) | TO(REPLY))                        \
 	STEP(GATE, "gate", prepare_question, TO(QUEUE) | TO(VERDICT))                              \
 	STEP(QUEUE, "queue", queue_for_database,                                                   \
-		TO(ASK) | TO(VERDICT) | TO(REVIEW_ASK) | TO(RECORD))                               \
+		TO(ASK) | TO(VERDICT) | TO(REVIEW_ASK) | TO(NOTE_PUT) | TO(GATE) | TO(RECORD))     \
 	STEP(ASK, "ask", ask_gate, TO(WAIT) | TO(VERDICT))                                         \
 	STEP(WAIT, "wait", wait_for_human, TO(QUEUE) | TO(VERDICT))                                \
 	STEP(VERDICT, "verdict", put_verdict, TO(RECORD) | TO(REPLY))                              \
+	STEP(NOTE, "note", prepare_note, TO(QUEUE) | TO(GATE) | TO(RECORD))                        \
+	STEP(NOTE_PUT, "note_put", put_note, TO(GATE) | TO(RECORD))                                \
 	STEP(REVIEW, "review", check_holdreview, TO(QUEUE) | TO(RECORD))                           \
 	STEP(REVIEW_ASK, "review_ask", ask_holdreview, TO(RECORD))                                 \
 	STEP(RECORD, "record", record_decision, TO(REPLY))                                         \

@@ -7,6 +7,8 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "webhook/guard_watch.h"
+#include "webhook/hold/authorize_note.h"
+#include "webhook/hold/holdreview_confirm.h"
 
 #define GUARD_ROUNDS 60 /* once a minute, as db/README.md says */
 
@@ -32,6 +34,7 @@ struct housekeeping {
 	struct pg_pool *pool;
 	const char *cluster, *instance;
 	struct guard_watch *guard;
+	struct authorize_notes *notes;
 	unsigned round_ms;
 	pthread_t thread;
 	pthread_mutex_t lock;
@@ -40,6 +43,7 @@ struct housekeeping {
 	bool recording;		       /* a job has it in hand */
 	bool fresh;		       /* not handed to a job yet */
 	bool stopping, joined;
+	_Atomic bool confirming; /* a job looks for audit events of HoldReviews */
 	struct task tasks[ARRAY_LEN(specs)];
 };
 
@@ -70,6 +74,26 @@ static void submit(struct housekeeping *h, struct task *task)
 		return;
 	task->due = true;
 	log_debug("housekeeping_postponed", LOG_STR("task", task->spec->stmt.name));
+}
+
+static void confirm_job(struct pg_conn *conn, bool usable, void *arg)
+{
+	struct housekeeping *h = arg;
+
+	if (usable && h->notes)
+		authorize_notes_learn(h->notes, conn);
+	if (usable)
+		holdreview_confirm(conn);
+	h->confirming = false;
+}
+
+static void submit_confirm(struct housekeeping *h)
+{
+	if (h->confirming)
+		return;
+	h->confirming = true;
+	if (pg_pool_submit(h->pool, confirm_job, h) != 0)
+		h->confirming = false;
 }
 
 static enum pg_status record_policy(struct housekeeping *h, struct pg_conn *conn,
@@ -171,6 +195,7 @@ static void *keep_house(void *arg)
 		if (monotonic_ms() < next_ms)
 			continue;
 		next_ms = monotonic_ms() + h->round_ms;
+		submit_confirm(h);
 		for (size_t i = 0; i < ARRAY_LEN(h->tasks); i++)
 			if (h->tasks[i].due || round % specs[i].every_rounds == 0)
 				submit(h, &h->tasks[i]);
@@ -183,7 +208,8 @@ static void *keep_house(void *arg)
 }
 
 int housekeeping_open(struct pg_pool *pool, const char *cluster, const char *instance,
-	unsigned round_ms, struct guard_watch *guard, struct housekeeping **ret, struct err *e)
+	unsigned round_ms, struct guard_watch *guard, struct authorize_notes *notes,
+	struct housekeeping **ret, struct err *e)
 {
 	struct housekeeping *h = calloc(1, sizeof(*h));
 	int rc;
@@ -195,6 +221,7 @@ int housekeeping_open(struct pg_pool *pool, const char *cluster, const char *ins
 	h->instance = instance;
 	h->round_ms = round_ms;
 	h->guard = guard;
+	h->notes = notes;
 	for (size_t i = 0; i < ARRAY_LEN(specs); i++) {
 		h->tasks[i].spec = &specs[i];
 		h->tasks[i].due = true;

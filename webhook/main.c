@@ -14,9 +14,11 @@
 #include "common/http/http_server.h"
 #include "webhook/exchange.h"
 #include "webhook/guard_watch.h"
+#include "webhook/hold/authorize_note.h"
 #include "webhook/hold/hold_gate.h"
 #include "webhook/hold/hold_turns.h"
 #include "webhook/hold/hold_wait.h"
+#include "webhook/hold/holdreview_confirm.h"
 #include "webhook/housekeeping.h"
 #include "webhook/notify/notifier.h"
 #include "webhook/options.h"
@@ -43,9 +45,9 @@ static void return_large_memory(void)
 }
 
 static const ops_metrics_fn all_metrics[] = {exchange_metrics, hold_gate_metrics,
-	hold_turns_metrics, hold_wait_metrics, notifier_metrics, recorder_metrics,
-	policy_store_metrics, guard_watch_metrics, http_server_metrics, pg_pool_metrics,
-	mask_metrics, log_metrics, NULL};
+	hold_turns_metrics, hold_wait_metrics, holdreview_metrics, notifier_metrics,
+	recorder_metrics, policy_store_metrics, guard_watch_metrics, http_server_metrics,
+	pg_pool_metrics, mask_metrics, log_metrics, NULL};
 
 static const char *not_ready(void *arg)
 {
@@ -145,7 +147,7 @@ static int start_database(struct parts *p, struct err *e)
 			webhook_options.cluster, &p->notifier, e) != 0)
 		return -1;
 	return housekeeping_open(p->webhook.pool, webhook_options.cluster, p->instance,
-		HOUSEKEEPING_ROUND_MS, p->webhook.guard, &p->housekeeping, e);
+		HOUSEKEEPING_ROUND_MS, p->webhook.guard, p->webhook.notes, &p->housekeeping, e);
 }
 
 /* Who may make holds is limited only as long as nobody knows who they are. */
@@ -229,6 +231,9 @@ static int start(void *arg, struct err *e)
 	w->client_names = webhook_options.client_names.items;
 	w->client_name_count = webhook_options.client_names.count;
 	w->retry_after_s = (unsigned)((webhook_options.retry_after_ms + 999) / 1000);
+	w->notes = authorize_notes_new(w->cluster);
+	if (!w->notes)
+		return err_set(e, "out of memory");
 	if (gethostname(p->instance, sizeof(p->instance) - 1) != 0)
 		snprintf(p->instance, sizeof(p->instance), "unknown");
 	if (start_ops(p, e) != 0 ||
@@ -278,6 +283,7 @@ static void stop(void *arg)
 	hold_wait_close(w->wait);
 	housekeeping_close(p->housekeeping);
 	guard_watch_free(w->guard);
+	authorize_notes_free(w->notes);
 	hold_gate_free(w->gate);
 	masker_free(w->masker);
 	ops_stop(p->ops);

@@ -9,6 +9,7 @@
 #include "webhook/policy_store.h"
 #include "webhook/record/recorder.h"
 
+struct authorize_notes;
 struct guard_watch;
 struct hold_gate;
 struct hold_turns;
@@ -22,6 +23,8 @@ struct webhook {
 	struct recorder *recorder;
 	struct masker *masker;
 	struct hold_gate *gate;
+	struct authorize_notes
+		*notes;		   /* NULL: nothing is noted, no approval with kubectl is direct */
 	struct guard_watch *guard; /* NULL: nobody wants to know whether the guard is asked */
 	struct hold_wait *wait;
 	uint32_t max_nodes;		 /* values in one review */

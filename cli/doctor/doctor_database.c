@@ -92,8 +92,9 @@ void doctor_check_roles(struct doctor *d)
 		"  count(*) FILTER (WHERE g.name IN ('holdpoint_webhook', 'holdpoint_auditsink')) "
 		"> 0 "
 		"  AND count(*) > 1 "
-		"FROM pg_roles r, unnest(ARRAY['holdpoint_approver', 'holdpoint_auditsink', "
-		"  'holdpoint_owner', 'holdpoint_webhook']) AS g(name) "
+		"FROM pg_roles r, unnest(ARRAY['holdpoint_admin', 'holdpoint_approver', "
+		"  'holdpoint_auditsink', 'holdpoint_owner', 'holdpoint_retention', "
+		"  'holdpoint_webhook']) AS g(name) "
 		"WHERE r.rolcanlogin AND NOT r.rolsuper AND EXISTS ("
 		"  SELECT FROM pg_roles o WHERE o.rolname = g.name) "
 		"AND pg_has_role(r.oid, g.name, 'MEMBER') "
@@ -154,8 +155,9 @@ void doctor_check_partitions(struct doctor *d)
 		"GROUP BY p.relname ORDER BY 1",
 		0};
 	_cleanup_(pg_result_freep) struct pg_result *r = doctor_query(d, &stmt, NULL);
-	static const char mend[] = "SELECT holdpoint.ensure_partitions() as holdpoint_owner; the "
-				   "daemons do it every few hours: do they run?";
+	static const char mend[] =
+		"SELECT holdpoint.ensure_partitions() as a login of the webhook; the "
+		"daemons do it every few hours: do they run?";
 
 	for (int i = 0; r && i < pg_result_rows(r); i++) {
 		int64_t days = pg_result_int(r, i, 1);
@@ -187,11 +189,6 @@ static const struct weak_setting {
 		"logins of one person count as two",
 		"UPDATE holdpoint.config SET database_approvals = 'mapped'; enrol people with "
 		"holdpoint.map_approver"},
-	{"kubernetes_approvals", "any", DOCTOR_WARN,
-		"any Kubernetes user of the approver groups may decide, also one that nobody "
-		"enrolled",
-		"UPDATE holdpoint.config SET kubernetes_approvals = 'mapped'; enrol people with "
-		"holdpoint.map_approver"},
 	{"kubernetes_approvers", "any", DOCTOR_WARN,
 		"any Kubernetes user of the approver groups may decide, also one that nobody "
 		"enrolled",
@@ -203,7 +200,7 @@ static const struct weak_setting {
 		"UPDATE holdpoint.config SET kubernetes_approvals = 'corroborated'"},
 	{"owner_approvals", "alone", DOCTOR_WARN,
 		"an agent's owner may approve what it asks for alone",
-		"UPDATE holdpoint.config SET owner_approvals = 'off'"},
+		"UPDATE holdpoint.config SET owner_approvals = 'with-another'"},
 };
 
 static const struct weak_limit {

@@ -17,6 +17,7 @@ struct options {
 	struct kube_options kube;
 	const char *output, *reason;
 	struct cli_narrowing narrow;
+	int64_t wait_ms;
 };
 
 const struct json_limits kubectl_limits = {
@@ -162,6 +163,13 @@ static int print_decided(
 	return CLI_OK;
 }
 
+/* So says review_sentence() in the database; what counts at once needs no further question. */
+static bool must_be_confirmed(const struct kube_answer *answer)
+{
+	return answer->warnings.len > 0 &&
+	       strstr(answer->warnings.ptr, "waits for the API server's audit event");
+}
+
 static int decide_one(const struct options *o, const struct kube_config *config,
 	struct arena *arena, const char *id, bool approve)
 {
@@ -183,7 +191,10 @@ static int decide_one(const struct options *o, const struct kube_config *config,
 	}
 	if (answer.status == 201)
 		rc = print_decided(o, &answer, id, approve);
-	else
+	if (answer.status == 201 && rc == CLI_OK && must_be_confirmed(&answer))
+		rc = kubectl_await_confirmation(
+			o->self, config, id, o->wait_ms, cli_wants_json(o->output));
+	if (answer.status != 201)
 		rc = kubectl_explain(o->self, &answer, arena);
 	return rc;
 }
@@ -208,9 +219,13 @@ static int decide_all(const struct options *o, struct arena *arena, const char *
 static int kubectl_approve(const struct command *self, int argc, char **argv)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 16, KUBECTL_ARENA_MAX);
-	struct options o = {.self = self};
+	struct options o = {.self = self, .wait_ms = 60000};
 	const struct flag flags[] = {KUBECTL_FLAGS(o.kube, o.output),
-		CLI_FLAG_REASON(o.reason, false), CLI_FLAGS_NARROW(o.narrow), {0}};
+		CLI_FLAG_REASON(o.reason, false), CLI_FLAGS_NARROW(o.narrow),
+		CLI_FLAG_DURATION("wait", o.wait_ms, 0, INT64_C(3600000),
+			"how long to wait for the API server's audit event where it must confirm "
+			"the approval; 0: not at all"),
+		{0}};
 	const char *ids[CLI_HOLDS_MAX];
 	size_t count;
 	int rc = cli_parse(self, flags, argc, argv, 1, CLI_HOLDS_MAX, ids, &count);

@@ -53,6 +53,22 @@ int kubectl_deny_user(const struct kubectl_many *m, struct arena *arena);
 /* kubectl holdpoint withdraw */
 int kubectl_withdraw(const struct command *self, int argc, char **argv);
 
+/*
+ * Asks what waits for the user (hold NULL), or for one hold, also what became of their approval of
+ * it: `more`, further members of the spec, or NULL; the answer's document, in `arena`, has
+ * /status/holds and /status/review. Returns the exit code, an error was said.
+ */
+int kubectl_ask_holds(const struct command *self, const struct kube_config *config,
+	const char *hold, const char *more, struct arena *arena, struct kube_answer *ret,
+	struct json_doc *ret_doc);
+
+/*
+ * After an approval: waits until it counts, at most wait_ms, and says what came of it (kubectl_
+ * confirm.c). Prints nothing to stdout when quiet. Returns the exit code.
+ */
+int kubectl_await_confirmation(const struct command *self, const struct kube_config *config,
+	const char *hold, int64_t wait_ms, bool quiet);
+
 /* kubectl holdpoint list, show (kubectl_holds.c) */
 int kubectl_list(const struct command *self, int argc, char **argv);
 int kubectl_show(const struct command *self, int argc, char **argv);

@@ -19,32 +19,58 @@ struct question {
 	struct arena *arena;
 };
 
-/* The answer's document, holds and all; the exit code when there is none. */
-static int ask(const struct question *q, struct kube_answer *ret, struct json_doc *ret_doc)
+int kubectl_ask_holds(const struct command *self, const struct kube_config *config,
+	const char *hold, const char *more, struct arena *arena, struct kube_answer *ret,
+	struct json_doc *ret_doc)
 {
 	_cleanup_(buf_free) struct buf body = BUF_INIT(16384);
-	struct kube_config config;
 	int rc;
 
 	buf_printf(&body,
 		"{\"apiVersion\":\"holdpoint.dev/v1alpha1\",\"kind\":\"HoldReview\","
 		"\"metadata\":{\"generateName\":\"list-\"},\"spec\":{\"decision\":\"List\"%s%s%s%s}"
 		"}",
-		q->hold ? ",\"hold\":" : "", q->hold ? q->hold : "", q->more ? "," : "",
-		q->more ? q->more : "");
-	if ((rc = kubectl_config(q->self, &q->kube, q->arena, &config)) > 0 ||
-		(rc = kubectl_request(q->self, &config, KUBECTL_REVIEWS_PATH "?dryRun=All",
-			 buf_str(&body), ret)) > 0)
+		hold ? ",\"hold\":" : "", hold ? hold : "", more ? "," : "", more ? more : "");
+	rc = kubectl_request(self, config, KUBECTL_REVIEWS_PATH "?dryRun=All", buf_str(&body), ret);
+	if (rc > 0)
 		return rc;
 	if (ret->status != 201)
-		return kubectl_explain(q->self, ret, q->arena);
-	if (json_read(ret->body.ptr, ret->body.len, &kubectl_limits, q->arena, ret_doc, NULL) < 0)
-		return cli_error(q->self, CLI_FAILED, "the API server's answer is not JSON");
+		return kubectl_explain(self, ret, arena);
+	if (json_read(ret->body.ptr, ret->body.len, &kubectl_limits, arena, ret_doc, NULL) < 0)
+		return cli_error(self, CLI_FAILED, "the API server's answer is not JSON");
 	if (json_type(ret_doc, json_pointer_str(ret_doc, JSON_ROOT, "/status/holds")) != JSON_ARRAY)
-		return cli_error(q->self, CLI_FAILED,
+		return cli_error(self, CLI_FAILED,
 			"the answer holds no list: is Holdpoint's mutating webhook registered, and "
 			"manifests/base/holdreview.yaml as new as this program?");
 	return CLI_OK;
+}
+
+static int ask(const struct question *q, struct kube_answer *ret, struct json_doc *ret_doc)
+{
+	struct kube_config config;
+	int rc = kubectl_config(q->self, &q->kube, q->arena, &config);
+
+	return rc > 0 ? rc
+		      : kubectl_ask_holds(
+				q->self, &config, q->hold, q->more, q->arena, ret, ret_doc);
+}
+
+/* Who has approved, without the audit event that says so; "" for nobody. */
+static const char *unconfirmed_of(const struct question *q, const struct json_doc *d, json_ref h)
+{
+	_cleanup_(buf_free) struct buf names = BUF_INIT(65536);
+	char *copy;
+
+	json_foreach (name, d, json_get_str(d, h, "unconfirmed")) {
+		struct span s = json_string(d, name, q->arena);
+
+		buf_printf(&names, "%s%.*s", names.len > 0 ? ", " : "", SPAN_FMT(s));
+	}
+	if (names.len > 0)
+		buf_add_str(&names, ", with kubectl: counts once the API server's audit event has "
+				    "come");
+	copy = names.len > 0 ? arena_strndup(q->arena, cli_text(&names), names.len) : NULL;
+	return copy ? copy : "";
 }
 
 static int64_t number(const struct question *q, const struct json_doc *d, json_ref h, const char *p)
@@ -201,6 +227,8 @@ static int print_hold(const struct question *q, const struct json_doc *d, json_r
 	if (strcmp(kubectl_field(d, h, "/isQuestion", q->arena), "true") == 0)
 		print_field("Asked:",
 			"at /authorize, by whom is not known; a use is what the audit trail shows");
+	if (*unconfirmed_of(q, d, h))
+		print_field("Reviewed:", unconfirmed_of(q, d, h));
 	return print_change_of(q, d, h);
 }
 

@@ -14,7 +14,8 @@ DECLARE
   can_set_role boolean;
 BEGIN
   FOREACH role_name IN ARRAY ARRAY['holdpoint_owner', 'holdpoint_webhook',
-    'holdpoint_auditsink', 'holdpoint_approver', 'holdpoint_auditor']
+    'holdpoint_auditsink', 'holdpoint_approver', 'holdpoint_auditor', 'holdpoint_admin',
+    'holdpoint_retention']
   LOOP
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
       EXECUTE format('CREATE ROLE %I NOLOGIN', role_name);
@@ -34,7 +35,7 @@ END
 $$;
 
 COMMENT ON ROLE holdpoint_owner IS
-  'Holdpoint: owns the schema. Grant it to those who migrate, configure and run retention.';
+  'Holdpoint: owns the schema. For migrating; nothing else needs it.';
 COMMENT ON ROLE holdpoint_webhook IS
   'Holdpoint: for the logins of holdpoint-webhook. Asks about holds, records decisions.';
 COMMENT ON ROLE holdpoint_auditsink IS
@@ -43,6 +44,10 @@ COMMENT ON ROLE holdpoint_approver IS
   'Holdpoint: for people who approve and deny. The groups of a hold are further roles.';
 COMMENT ON ROLE holdpoint_auditor IS
   'Holdpoint: reads everything, changes nothing.';
+COMMENT ON ROLE holdpoint_admin IS
+  'Holdpoint: says who is who, and changes the configuration.';
+COMMENT ON ROLE holdpoint_retention IS
+  'Holdpoint: drops what is old enough, erases single bodies; for the login that does it by the clock.';
 
 CREATE SCHEMA IF NOT EXISTS holdpoint AUTHORIZATION holdpoint_owner;
 
@@ -58,7 +63,8 @@ ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 
 REVOKE ALL ON SCHEMA holdpoint FROM PUBLIC;
 GRANT USAGE ON SCHEMA holdpoint
-  TO holdpoint_webhook, holdpoint_auditsink, holdpoint_approver, holdpoint_auditor;
+  TO holdpoint_webhook, holdpoint_auditsink, holdpoint_approver, holdpoint_auditor,
+    holdpoint_admin, holdpoint_retention;
 
 CREATE TABLE holdpoint.schema_migration (
   version int PRIMARY KEY CHECK (version > 0),
@@ -75,4 +81,5 @@ COMMENT ON COLUMN holdpoint.schema_migration.sha256 IS
 COMMENT ON COLUMN holdpoint.schema_migration.applied_at IS 'When it ran.';
 
 GRANT SELECT ON holdpoint.schema_migration
-  TO holdpoint_webhook, holdpoint_auditsink, holdpoint_approver, holdpoint_auditor;
+  TO holdpoint_webhook, holdpoint_auditsink, holdpoint_approver, holdpoint_auditor,
+    holdpoint_admin, holdpoint_retention;

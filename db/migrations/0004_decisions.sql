@@ -35,6 +35,29 @@ COMMENT ON COLUMN holdpoint.policy_load.digest IS 'The policies, see policy_vers
 COMMENT ON COLUMN holdpoint.policy_load.instance IS 'The replica: host or pod name.';
 SELECT holdpoint.make_append_only('holdpoint.policy_load');
 
+CREATE FUNCTION holdpoint.stamp_policy_version() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+BEGIN
+  NEW.first_loaded_at := now();
+  NEW.database_user := session_user;
+  RETURN NEW;
+END
+$$;
+CREATE TRIGGER stamp BEFORE INSERT ON holdpoint.policy_version
+  FOR EACH ROW EXECUTE FUNCTION holdpoint.stamp_policy_version();
+
+CREATE FUNCTION holdpoint.stamp_policy_load() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+BEGIN
+  NEW.at := now();
+  RETURN NEW;
+END
+$$;
+CREATE TRIGGER stamp BEFORE INSERT ON holdpoint.policy_load
+  FOR EACH ROW EXECUTE FUNCTION holdpoint.stamp_policy_load();
+
 CREATE FUNCTION holdpoint.policy_loaded(p_cluster text, p_digest bytea, p_text text,
   p_instance text) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
@@ -126,6 +149,21 @@ COMMENT ON COLUMN holdpoint.decision.latency_us IS
 COMMENT ON COLUMN holdpoint.decision.message IS 'What the requester was told.';
 SELECT holdpoint.make_append_only('holdpoint.decision');
 SELECT holdpoint.make_append_only('holdpoint.decision_default', true);
+
+-- The webhook gives the time that it decided, so that a batch that it sends twice is known again; it
+-- may have waited for the database, but never longer than this. AFTER, with WHEN: COPY goes on taking
+-- rows in by the page.
+CREATE FUNCTION holdpoint.refuse_time() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+BEGIN
+  RAISE EXCEPTION 'holdpoint.%: recorded_at % is not about now', TG_TABLE_NAME, NEW.recorded_at
+    USING ERRCODE = 'HP010';
+END
+$$;
+CREATE TRIGGER refuse_time AFTER INSERT ON holdpoint.decision FOR EACH ROW
+  WHEN (NEW.recorded_at NOT BETWEEN now() - interval '1 day' AND now() + interval '1 hour')
+  EXECUTE FUNCTION holdpoint.refuse_time();
 
 GRANT EXECUTE ON FUNCTION holdpoint.policy_loaded(text, bytea, text, text) TO holdpoint_webhook;
 GRANT INSERT ON holdpoint.decision TO holdpoint_webhook;

@@ -37,7 +37,7 @@ COMMENT ON TABLE holdpoint.outbox IS 'Events to notify of. Pruned by outbox_prun
 COMMENT ON COLUMN holdpoint.outbox.cluster IS 'The cluster of the hold.';
 COMMENT ON COLUMN holdpoint.outbox.id IS 'Number of the event; the webhook-id of its messages.';
 COMMENT ON COLUMN holdpoint.outbox.event IS
-  'hold.<state the hold came to>; holds.<state> of several.';
+  'hold.<state the hold came to>; holds.<state> of several; hold.impersonated.';
 COMMENT ON COLUMN holdpoint.outbox.hold_id IS 'The hold; of several the newest.';
 COMMENT ON COLUMN holdpoint.outbox.created_at IS 'When it happened.';
 COMMENT ON COLUMN holdpoint.outbox.payload IS

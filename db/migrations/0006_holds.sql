@@ -15,66 +15,6 @@
 SET LOCAL ROLE holdpoint_owner;
 SET LOCAL search_path = pg_catalog, holdpoint, pg_temp;
 
--- A name as it is compared with others: case of letters, Unicode form and spaces around it aside,
--- since whoever hands out names may let one person write theirs in several ways.
-CREATE FUNCTION holdpoint.spelling(name text) RETURNS text
-LANGUAGE sql IMMUTABLE
-BEGIN ATOMIC
-  SELECT lower(btrim(CASE WHEN pg_catalog.getdatabaseencoding() = 'UTF8'
-    THEN normalize(name, NFKC) ELSE name END, E' \t\r\n'));
-END;
-
-CREATE TABLE holdpoint.approver_identity (
-  kind text NOT NULL CHECK (kind IN ('database', 'kubernetes')),
-  cluster text NOT NULL DEFAULT '' CHECK (octet_length(cluster) <= 253),
-  name text NOT NULL CHECK (octet_length(name) BETWEEN 1 AND 1024),
-  person text NOT NULL CHECK (octet_length(person) BETWEEN 1 AND 1024),
-  PRIMARY KEY (kind, cluster, name),
-  CHECK (kind = 'kubernetes' OR cluster = '')
-);
-CREATE INDEX approver_identity_person ON holdpoint.approver_identity (holdpoint.spelling(person));
-CREATE INDEX approver_identity_name ON holdpoint.approver_identity (kind, holdpoint.spelling(name));
-COMMENT ON TABLE holdpoint.approver_identity IS
-  'Which database logins and Kubernetes usernames are one person. '
-  'Nobody approves their own request through another of their names, nor counts twice.';
-COMMENT ON COLUMN holdpoint.approver_identity.kind IS
-  'database (a login) or kubernetes (a username).';
-COMMENT ON COLUMN holdpoint.approver_identity.cluster IS
-  'Where a Kubernetes username counts; empty for every cluster.';
-COMMENT ON COLUMN holdpoint.approver_identity.name IS 'The login or username, exactly.';
-COMMENT ON COLUMN holdpoint.approver_identity.person IS
-  'Whose it is; by custom the name of the login.';
-
-CREATE FUNCTION holdpoint.record_identity() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
-AS $$
-BEGIN
-  INSERT INTO holdpoint.admin_event (action, subject, detail)
-  VALUES ('identity', coalesce(NEW.person, OLD.person),
-    jsonb_build_object('old', to_jsonb(OLD), 'new', to_jsonb(NEW)));
-  RETURN NULL;
-END
-$$;
-CREATE TRIGGER record_identity AFTER INSERT OR UPDATE OR DELETE ON holdpoint.approver_identity
-  FOR EACH ROW EXECUTE FUNCTION holdpoint.record_identity();
-CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON holdpoint.approver_identity
-  FOR EACH STATEMENT EXECUTE FUNCTION holdpoint.refuse_truncate();
-
-CREATE FUNCTION holdpoint.map_approver(database_role text, kubernetes_username text,
-  cluster text DEFAULT '') RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, holdpoint, pg_temp
-AS $$
-  INSERT INTO holdpoint.approver_identity (kind, cluster, name, person)
-  VALUES ('database', '', database_role, database_role)
-  ON CONFLICT (kind, cluster, name) DO NOTHING;
-  INSERT INTO holdpoint.approver_identity (kind, cluster, name, person)
-  SELECT 'kubernetes', map_approver.cluster, kubernetes_username, i.person
-  FROM holdpoint.approver_identity i WHERE i.kind = 'database' AND i.name = database_role
-  ON CONFLICT (kind, cluster, name) DO UPDATE SET person = excluded.person;
-$$;
-COMMENT ON FUNCTION holdpoint.map_approver(text, text, text) IS
-  'Says that a database login and a Kubernetes username are one person.';
-
 CREATE TABLE holdpoint.hold (
   cluster text NOT NULL CHECK (octet_length(cluster) BETWEEN 1 AND 253),
   id bigint GENERATED ALWAYS AS IDENTITY,
@@ -120,6 +60,7 @@ CREATE TABLE holdpoint.hold (
   last_attempt_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   approvals int NOT NULL DEFAULT 0,
   rule_approvals int[],
+  unconfirmed text[] NOT NULL DEFAULT '{}',
   approved_at timestamptz,
   only_namespace text,
   only_name text,
@@ -212,6 +153,8 @@ COMMENT ON COLUMN holdpoint.hold.attempts IS
 COMMENT ON COLUMN holdpoint.hold.last_attempt_at IS 'When it was last asked for.';
 COMMENT ON COLUMN holdpoint.hold.approvals IS 'How many people have approved.';
 COMMENT ON COLUMN holdpoint.hold.rule_approvals IS 'How many of them count for each of the rules.';
+COMMENT ON COLUMN holdpoint.hold.unconfirmed IS
+  'Who has approved with kubectl, as it seems: counts once the API server''s audit event says so.';
 COMMENT ON COLUMN holdpoint.hold.approved_at IS 'When the last needed approval came.';
 COMMENT ON COLUMN holdpoint.hold.only_namespace IS
   'An approver narrowed a Window to this namespace.';
@@ -235,7 +178,7 @@ CREATE TABLE holdpoint.hold_event (
   id bigint GENERATED ALWAYS AS IDENTITY,
   at timestamptz NOT NULL DEFAULT clock_timestamp(),
   action text NOT NULL CHECK (action IN
-    ('create', 'approve', 'deny', 'withdraw', 'use', 'repeat', 'expire')),
+    ('create', 'review', 'approve', 'refuse', 'deny', 'withdraw', 'use', 'repeat', 'expire')),
   state_after text NOT NULL,
   channel text NOT NULL CHECK (channel IN ('webhook', 'database', 'kubernetes', 'system')),
   who text NOT NULL,
@@ -256,8 +199,8 @@ CREATE TABLE holdpoint.hold_event (
 CREATE INDEX hold_event_number ON holdpoint.hold_event (id);
 CREATE INDEX hold_event_use ON holdpoint.hold_event (cluster, fingerprint, at)
   WHERE action = 'use';
-CREATE UNIQUE INDEX hold_event_review ON holdpoint.hold_event (cluster, hold_id, request_uid)
-  WHERE channel = 'kubernetes';
+CREATE UNIQUE INDEX hold_event_review
+  ON holdpoint.hold_event (cluster, hold_id, request_uid, action) WHERE channel = 'kubernetes';
 COMMENT ON TABLE holdpoint.hold_event IS
   'Append-only: every step of every hold: who, when, how and why.';
 COMMENT ON COLUMN holdpoint.hold_event.cluster IS 'The hold''s cluster.';
@@ -265,13 +208,14 @@ COMMENT ON COLUMN holdpoint.hold_event.hold_id IS 'The hold.';
 COMMENT ON COLUMN holdpoint.hold_event.id IS 'Its number: the order of steps.';
 COMMENT ON COLUMN holdpoint.hold_event.at IS 'When.';
 COMMENT ON COLUMN holdpoint.hold_event.action IS
-  'create, approve, deny, withdraw, use, repeat (of what was used just before) or expire.';
+  'create, review (an approval that the audit event has yet to confirm), approve, refuse (of such a '
+  'review), deny, withdraw, use, repeat (of what was used just before) or expire.';
 COMMENT ON COLUMN holdpoint.hold_event.state_after IS 'The hold''s state after this step.';
 COMMENT ON COLUMN holdpoint.hold_event.channel IS
   'How: webhook (a request), database (psql, CLI), kubernetes (HoldReview), system.';
 COMMENT ON COLUMN holdpoint.hold_event.who IS
   'The requester, the login or the Kubernetes username.';
-COMMENT ON COLUMN holdpoint.hold_event.person IS 'For decisions: who that is by approver_identity.';
+COMMENT ON COLUMN holdpoint.hold_event.person IS 'For decisions: who that is by identity.';
 COMMENT ON COLUMN holdpoint.hold_event.groups IS 'Kubernetes groups of who decided.';
 COMMENT ON COLUMN holdpoint.hold_event.reason IS 'The reason given.';
 COMMENT ON COLUMN holdpoint.hold_event.terms IS 'How an approver narrowed it.';
@@ -287,6 +231,42 @@ COMMENT ON COLUMN holdpoint.hold_event.database_user IS
 COMMENT ON COLUMN holdpoint.hold_event.client_address IS 'Where that connection came from.';
 COMMENT ON COLUMN holdpoint.hold_event.program IS 'application_name of that connection.';
 SELECT holdpoint.make_append_only('holdpoint.hold_event');
+
+-- Whoever inserts: when, and on whose connection, are the session's own; and a decision is one that
+-- this session may make, in the name that it has.
+CREATE FUNCTION holdpoint.stamp_hold_event() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+DECLARE
+  decides boolean := NEW.action IN ('review', 'approve', 'deny');
+  h holdpoint.hold;
+BEGIN
+  NEW.at := clock_timestamp();
+  NEW.database_user := session_user;
+  NEW.client_address := inet_client_addr();
+  NEW.program := current_setting('application_name');
+  IF NEW.channel = 'database' THEN
+    NEW.who := session_user;
+    NEW.person := holdpoint.person_of('database', session_user, NEW.cluster);
+  ELSIF NEW.channel = 'kubernetes' THEN
+    NEW.person := holdpoint.person_of('kubernetes', NEW.who, NEW.cluster);
+  END IF;
+  IF decides AND NEW.channel = 'database' THEN
+    SELECT * INTO h FROM holdpoint.hold o WHERE o.cluster = NEW.cluster AND o.id = NEW.hold_id;
+    IF holdpoint.is_approver(h, ROW('database', session_user, NULL, NULL,
+      NULL)::holdpoint.approver) THEN
+      RETURN NEW;
+    END IF;
+  ELSIF NEW.channel = 'database' OR (NOT decides OR NEW.channel = 'kubernetes')
+    AND pg_has_role(session_user, 'holdpoint_webhook', 'MEMBER') THEN
+    RETURN NEW;
+  END IF;
+  RAISE EXCEPTION 'hold %: % cannot % it through %', NEW.hold_id, session_user, NEW.action,
+    NEW.channel USING ERRCODE = 'HP010';
+END
+$$;
+CREATE TRIGGER stamp BEFORE INSERT ON holdpoint.hold_event
+  FOR EACH ROW EXECUTE FUNCTION holdpoint.stamp_hold_event();
 
 CREATE FUNCTION holdpoint.hold_state(h holdpoint.hold, at timestamptz) RETURNS text
 LANGUAGE sql IMMUTABLE
@@ -617,6 +597,7 @@ CREATE VIEW holdpoint.pending_holds WITH (security_invoker = true) AS
     holdpoint.hold_rule_names(h) AS rule,
     h.approvals || '/' || h.min_approvals AS approvals,
     holdpoint.hold_approver_names(h) AS approvers,
+    array_to_string(h.unconfirmed, ', ') AS unconfirmed,
     date_trunc('second', h.expires_at) AS expires,
     holdpoint.hold_opens(h) AS opens,
     h.message,
@@ -635,6 +616,8 @@ CREATE VIEW holdpoint.holds WITH (security_invoker = true) AS
     h.ended_at IS NULL AND h.expires_at > statement_timestamp() AS live,
     h.created_at,
     h.username AS requester,
+    (SELECT p.owner FROM holdpoint.person p WHERE p.name
+      = holdpoint.enrolled_person('kubernetes', h.username, h.cluster)) AS requester_owner,
     h.groups AS requester_groups,
     h.operation,
     holdpoint.resource_name(h.api_group, h.resource, h.subresource) AS resource,
@@ -652,6 +635,7 @@ CREATE VIEW holdpoint.holds WITH (security_invoker = true) AS
     holdpoint.hold_approver_names(h) AS approver_names,
     h.approvals,
     h.rule_approvals,
+    h.unconfirmed,
     h.min_approvals,
     h.require_reason,
     h.grant_kind,
@@ -694,6 +678,5 @@ GRANT EXECUTE ON FUNCTION holdpoint.hold_state(holdpoint.hold, timestamptz),
   holdpoint.hold_window_text(holdpoint.hold, interval, int),
   holdpoint.hold_opens(holdpoint.hold), holdpoint.hold_not_shown(holdpoint.hold)
   TO holdpoint_approver, holdpoint_auditor;
-GRANT SELECT ON holdpoint.hold, holdpoint.hold_event, holdpoint.pending_holds, holdpoint.holds,
-  holdpoint.approver_identity
+GRANT SELECT ON holdpoint.hold, holdpoint.hold_event, holdpoint.pending_holds, holdpoint.holds
   TO holdpoint_approver, holdpoint_auditor;

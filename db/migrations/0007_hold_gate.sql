@@ -40,7 +40,8 @@ CREATE TYPE holdpoint.hold_answer AS (
   decided_by text,
   decided_reason text,
   approver_names text,
-  opens text
+  opens text,
+  unconfirmed text
 );
 COMMENT ON TYPE holdpoint.hold_answer IS
   'verdict: allow, held, denied, or limit or paused: no new hold, decided_reason says why.';
@@ -54,7 +55,8 @@ BEGIN ATOMIC
     h.approvals, h.min_approvals, h.uses, h.max_uses, h.attempts, h.decided_by,
     h.decided_reason, holdpoint.hold_approver_names(h),
     CASE WHEN p_verdict <> 'allow' AND h.grant_kind IS NOT NULL
-      THEN holdpoint.hold_opens(h) END)::holdpoint.hold_answer;
+      THEN holdpoint.hold_opens(h) END,
+    nullif(array_to_string(h.unconfirmed, ', '), ''))::holdpoint.hold_answer;
 END;
 
 -- What a notification says of a hold.
@@ -68,7 +70,8 @@ BEGIN ATOMIC
     'rules', holdpoint.hold_rule_names(h),
     'message', h.message, 'approvers', to_jsonb(h.approvers),
     'approverNames', holdpoint.hold_approver_names(h),
-    'approvals', h.approvals, 'minApprovals', h.min_approvals, 'grant', h.grant_kind,
+    'approvals', h.approvals, 'minApprovals', h.min_approvals,
+    'unconfirmed', to_jsonb(h.unconfirmed), 'grant', h.grant_kind,
     'createdAt', h.created_at, 'expiresAt', h.expires_at,
     'opens', holdpoint.hold_opens(h), 'notShown', holdpoint.hold_not_shown(h),
     'decidedBy', h.decided_by, 'reason', h.decided_reason);
@@ -185,7 +188,8 @@ BEGIN
   END IF;
   UPDATE holdpoint.hold o
   SET state = h.state, expires_at = h.expires_at, approvals = h.approvals,
-    rule_approvals = h.rule_approvals, approved_at = h.approved_at, only_namespace = h.only_namespace,
+    rule_approvals = h.rule_approvals, unconfirmed = h.unconfirmed,
+    approved_at = h.approved_at, only_namespace = h.only_namespace,
     only_name = h.only_name, chosen_window = h.chosen_window, max_uses = h.max_uses, uses = h.uses,
     repeats = h.repeats, ended_at = h.ended_at, attempts = h.attempts,
     last_attempt_at = h.last_attempt_at, decided_by = h.decided_by,

@@ -64,6 +64,17 @@ COMMENT ON COLUMN holdpoint.audit_batch.ahead IS
 COMMENT ON COLUMN holdpoint.audit_batch.truncated IS 'How many bodies the API server had cut.';
 SELECT holdpoint.make_append_only('holdpoint.audit_batch');
 
+CREATE FUNCTION holdpoint.stamp_audit_batch() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+BEGIN
+  NEW.recorded_at := now();
+  RETURN NEW;
+END
+$$;
+CREATE TRIGGER stamp BEFORE INSERT ON holdpoint.audit_batch
+  FOR EACH ROW EXECUTE FUNCTION holdpoint.stamp_audit_batch();
+
 -- Searched columns compare by bytes (COLLATE "C"): in most locales that is several times faster,
 -- and an upgrade of the C library cannot break indexes of this size.
 CREATE TABLE holdpoint.audit_event (
@@ -97,6 +108,7 @@ CREATE TABLE holdpoint.audit_event (
   decision text,
   decision_id uuid,
   hold_id bigint,
+  hold_review text,
   failed_open boolean NOT NULL DEFAULT false,
   truncated boolean NOT NULL DEFAULT false,
   masking_version int NOT NULL,
@@ -127,6 +139,8 @@ CREATE INDEX audit_event_decision ON holdpoint.audit_event (cluster, decision_id
   WHERE decision_id IS NOT NULL;
 CREATE INDEX audit_event_hold ON holdpoint.audit_event (cluster, hold_id)
   WHERE hold_id IS NOT NULL;
+CREATE INDEX audit_event_review ON holdpoint.audit_event (cluster, hold_review)
+  WHERE hold_review IS NOT NULL;
 COMMENT ON TABLE holdpoint.audit_event IS
   'Append-only: every audit event, secrets masked. Daily partitions by recorded_at.';
 COMMENT ON COLUMN holdpoint.audit_event.cluster IS 'The cluster it was reported for.';
@@ -171,6 +185,8 @@ COMMENT ON COLUMN holdpoint.audit_event.decision IS
   'What holdpoint-webhook decided (its annotation).';
 COMMENT ON COLUMN holdpoint.audit_event.decision_id IS 'Its decision record, see decision.';
 COMMENT ON COLUMN holdpoint.audit_event.hold_id IS 'The hold asked or used.';
+COMMENT ON COLUMN holdpoint.audit_event.hold_review IS
+  'Of a HoldReview: the hold and the uid of the admission request that decided it, as HOLD/UID.';
 COMMENT ON COLUMN holdpoint.audit_event.failed_open IS
   'A webhook failed and the request went on without it.';
 COMMENT ON COLUMN holdpoint.audit_event.truncated IS 'The API server cut request and response.';
@@ -350,7 +366,20 @@ COMMENT ON FUNCTION holdpoint.audit_find_duplicates IS
 
 GRANT EXECUTE ON FUNCTION holdpoint.audit_begin_batch, holdpoint.audit_find_duplicates
   TO holdpoint_auditsink;
-GRANT INSERT ON holdpoint.audit_event, holdpoint.audit_quarantine TO holdpoint_auditsink;
+-- Not of recorded_at, which is when the database takes a row in.
+DO $$
+DECLARE
+  relation text;
+  columns text;
+BEGIN
+  FOREACH relation IN ARRAY ARRAY['audit_event', 'audit_quarantine'] LOOP
+    SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) INTO columns FROM pg_attribute
+    WHERE attrelid = format('holdpoint.%I', relation)::regclass AND attnum > 0
+      AND NOT attisdropped AND attname NOT IN ('recorded_at', 'erased_at');
+    EXECUTE format('GRANT INSERT (%s) ON holdpoint.%I TO holdpoint_auditsink', columns, relation);
+  END LOOP;
+END
+$$;
 GRANT SELECT ON holdpoint.audit_cluster_seq, holdpoint.audit_batch, holdpoint.audit_event,
   holdpoint.audit_quarantine, holdpoint.audit_duplicate
   TO holdpoint_auditor;

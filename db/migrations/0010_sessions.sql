@@ -182,33 +182,8 @@ $$;
 COMMENT ON FUNCTION holdpoint.session_events(text) IS
   'The events of a session in the order in which they happened.';
 
--- Decisions by HoldReview that the API server's own audit trail does not confirm: ten minutes on,
--- no event says that this user created a HoldReview at about that time, or it says that somebody
--- else did in their name.
-CREATE VIEW holdpoint.uncorroborated_approvals WITH (security_invoker = true) AS
-  SELECT d.cluster, d.hold_id, d.at, d.action, d.who,
-    coalesce('made by ' || review.username || ' by impersonation',
-      'no audit event') AS why,
-    d.database_user, d.client_address, d.request_uid
-  FROM holdpoint.hold_event d
-  LEFT JOIN LATERAL (
-    SELECT e.username, e.impersonated_user FROM holdpoint.audit_event e
-    WHERE e.cluster = d.cluster AND d.who = coalesce(e.impersonated_user, e.username)
-      AND e.resource = 'holdreviews' AND e.verb = 'create'
-      AND e.stage_timestamp BETWEEN d.at - interval '2 minutes'
-        AND d.at + interval '2 minutes'
-      AND e.recorded_at >= d.at - interval '1 hour'
-    ORDER BY e.impersonated_user IS NULL DESC LIMIT 1
-  ) AS review ON true
-  WHERE d.channel = 'kubernetes' AND d.at < now() - interval '10 minutes'
-    AND (review.username IS NULL OR review.impersonated_user IS NOT NULL);
-COMMENT ON VIEW holdpoint.uncorroborated_approvals IS
-  'Decisions by HoldReview that no audit event confirms: '
-  'the webhook may have made them up, or somebody impersonated the approver.';
-
 GRANT EXECUTE ON FUNCTION holdpoint.sessions, holdpoint.session_events(text),
   holdpoint.session_anchor(text), holdpoint.session_name(text, bigint),
   holdpoint.session_edge(holdpoint.audit_event, boolean),
   holdpoint.actor_of(holdpoint.audit_event)
   TO holdpoint_auditor;
-GRANT SELECT ON holdpoint.uncorroborated_approvals TO holdpoint_auditor;

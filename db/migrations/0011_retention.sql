@@ -121,5 +121,9 @@ $$;
 COMMENT ON FUNCTION holdpoint.erase_event_body(text, bigint, text) IS
   'Erases one event''s body; the row, its digest and its proof stay.';
 
+GRANT EXECUTE ON FUNCTION holdpoint.retention_plan(interval),
+  holdpoint.retention_run(interval, text), holdpoint.erase_event_body(text, bigint, text)
+  TO holdpoint_retention;
+
 -- From now on the daemons make partitions ahead.
 SELECT holdpoint.ensure_partitions();

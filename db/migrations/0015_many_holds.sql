@@ -176,7 +176,6 @@ DECLARE
   a holdpoint.approver :=
     holdpoint.kubernetes_approver(p_cluster, p_username, p_groups, p_request_uid);
   f holdpoint.hold_filter := holdpoint.hold_filter_of(p_filter);
-  me text := holdpoint.person_of('kubernetes', p_username, p_cluster);
   at timestamptz := statement_timestamp();
   most int := least(greatest(coalesce((p_filter->>'limit')::int, p_limit), 1), p_limit, 1000);
   mine boolean := coalesce((p_filter->>'mine')::boolean, false);
@@ -196,7 +195,8 @@ BEGIN
       AND CASE WHEN mine THEN h.username = p_username ELSE
         (cardinality(h.approvers) = 0 OR h.approvers && p_groups)
         AND holdpoint.is_approver(h, a)
-        AND holdpoint.person_of('kubernetes', h.username, h.cluster) <> me END
+        AND holdpoint.same_person('kubernetes', p_username, 'kubernetes', h.username, h.cluster)
+          = 'no' END
     ORDER BY h.id DESC LIMIT most + 1) AS w;
   RETURN jsonb_build_object(
     'holds', coalesce(jsonb_path_query_array(found_holds, '$[0 to $last]',

@@ -1,6 +1,9 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Who may decide, through which channel, and what a decision may say.
 
+SELECT t.direct('sue', 'al', 'bob', 'Bob', 'bob@example.com', 'BOB@example.com ', 'Bob@Example.com',
+  'alice@example.com', 'ALICE') \g /dev/null
+
 -- Errors first: expected answer, login, and what they try on hold `h` (approvers: sre).
 SELECT hold_id AS h FROM t.ask('{"name": "who"}') \gset
 SELECT t.expect(v.expected, v.login, format(v.statement, :h))
@@ -75,8 +78,8 @@ SELECT t.answer('alice', format('SELECT holdpoint.approve(%s, ''change 1234'')',
 SELECT t.is('approved', t.state(:h), 'with a reason it works');
 
 -- Nobody decides on their own request, under any name.
-SELECT t.expect('ok', 'owner', $$INSERT INTO holdpoint.approver_identity (kind, name, person)
-  VALUES ('kubernetes', 'alice@example.com', 'alice')$$);
+SELECT t.expect('alice', 'admin', $$SELECT holdpoint.add_person('alice')$$);
+SELECT t.expect('alice', 'admin', $$SELECT holdpoint.add_name('alice', 'alice@example.com')$$);
 SELECT hold_id AS h FROM t.ask('{"name": "own", "user": "alice@example.com"}') \gset
 SELECT t.expect('HP004', 'alice', format('SELECT holdpoint.approve(%s)', :h));
 SELECT t.expect('HP004', 'alice', format('SELECT holdpoint.deny(%s)', :h));
@@ -89,7 +92,21 @@ SELECT t.expect('HP004', 'alice', format('SELECT holdpoint.approve(%s)',
     (t.ask(jsonb_build_object('name', 'own', 'user', name))).hold_id),
   format('asked for as %L, which is an enrolled name in another spelling', name))
 FROM (VALUES ('Alice@Example.COM'), (' alice@example.com'), (E'alice@example.com\t'),
-  (U&'\FF41lice@example.com'), (U&'alice@example\FF0Ecom'), ('ALICE'), ('alice ')) AS v(name);
+  (U&'\FF41lice@example.com'), (U&'alice@example\FF0Ecom'), ('ALICE'), ('alice '),
+  ('alice@example.com.'), ('alice.'), (U&'ali\200Bce@example.com'), (U&'\FEFFalice'),
+  (U&'ali\00ADce'), (U&'alice\2060@example.com'), (U&'alice@example\3002com'),
+  (U&'alice\+0E0041'), (E'alice\x01'), ('alice@example.com..'), (U&'alice\FE0F')) AS v(name);
+SELECT t.expect('HP006', 'alice', format('SELECT holdpoint.approve(%s)',
+    (t.ask(jsonb_build_object('name', 'own', 'user', name))).hold_id),
+  format('asked for as %L, which may be alice', name))
+FROM (VALUES ('system:serviceaccount:prod:alice'), ('oidc:alice'), ('oidc:alice@example.com'),
+  ('https://issuer.example.com#alice'), ('alice@other.example.com'), ('corp/alice'),
+  (U&'oidc:ali\200Bce'), ('serviceaccount:prod:alice'), ('system:serviceaccounts:prod:alice')) AS v(name);
+SELECT t.expect(format('hold %s approved', v.h), 'alice',
+  format('SELECT left(holdpoint.approve(%s), %s)', v.h, length(format('hold %s approved', v.h))),
+  'and these are somebody else: ' || v.name)
+FROM (SELECT name, (t.ask(jsonb_build_object('name', 'other', 'user', name))).hold_id AS h
+  FROM (VALUES ('alicent'), ('malice'), ('system:node:alice'), ('alice:x'), ('x.alice')) AS n(name)) AS v;
 SELECT hold_id AS hb FROM t.ask('{"name": "own", "user": "bob"}') \gset
 SELECT t.expect('HP004', 'bob', format('SELECT holdpoint.approve(%s)', :hb),
   'the same name is the same person');
@@ -137,7 +154,7 @@ SELECT t.answer('carol', format('SELECT holdpoint.approve(%s)', :hany)) \g /dev/
 SELECT t.is('approved', t.state(:hany), 'any approver by login');
 
 -- minApprovals: 2 takes two people, through whatever channels.
-SELECT t.answer('owner', $$SELECT holdpoint.map_approver('bob', 'bob@example.com')$$) \g /dev/null
+SELECT t.answer('admin', $$SELECT holdpoint.map_approver('bob', 'bob@example.com')$$) \g /dev/null
 SELECT hold_id AS h FROM t.ask('{"name": "people", "min": 2}') \gset
 SELECT t.answer('bob', format('SELECT holdpoint.approve(%s)', :h)) \g /dev/null
 SELECT t.expect(v.expected, v.login, format(v.statement, :h))
@@ -164,7 +181,7 @@ SELECT t.expect('HP006', 'wh',
 SELECT t.expect('HP006', 'wh',
   format($$SELECT holdpoint.approve_as_kubernetes('c1', %s, 'Bob@Example.com', '{sre}', 'r9')$$, :h),
   'a namesake of bob, who is enrolled, is not enrolled');
-SELECT t.answer('owner',
+SELECT t.answer('admin',
   $$SELECT holdpoint.map_approver('carol', 'carol@example.com', 'c1')$$) \g /dev/null
 SELECT t.answer('wh',
   format($$SELECT holdpoint.approve_as_kubernetes('c1', %s, 'sue', '{sre}', 'r9')$$,
@@ -175,14 +192,12 @@ SELECT hold_id AS h FROM t.ask('{"name": "enrolled later", "min": 2}') \gset
 SELECT t.answer('wh',
   format($$SELECT holdpoint.approve_as_kubernetes('c1', %s, 'al', '{sre}', 'r10')$$,
     :h)) \g /dev/null
-SELECT t.answer('owner', $$SELECT holdpoint.map_approver('alice', 'al')$$) \g /dev/null
+SELECT t.answer('admin', $$SELECT holdpoint.map_approver('alice', 'al')$$) \g /dev/null
 SELECT t.expect('HP007', 'alice', format('SELECT holdpoint.approve(%s)', :h),
   'enrolled in between');
 -- Two logins of one person.
 CREATE ROLE alice_admin LOGIN IN ROLE holdpoint_approver, sre;
-SELECT t.expect('ok', 'owner',
-  $$INSERT INTO holdpoint.approver_identity (kind, name, person)
-    VALUES ('database', 'alice_admin', 'Alice')$$);
+SELECT t.expect('alice', 'admin', $$SELECT holdpoint.add_login('alice', 'alice_admin')$$);
 SELECT hold_id AS h FROM t.ask('{"name": "logins", "min": 2}') \gset
 SELECT t.answer('alice', format('SELECT holdpoint.approve(%s)', :h)) \g /dev/null
 SELECT t.expect('HP007', 'alice_admin', format('SELECT holdpoint.approve(%s)', :h));
@@ -244,11 +259,11 @@ FROM (VALUES
   (16, 'ok approved', :open, '{sue@sre}'),
   (17, 'HP003 pending', :both, '{sue@dev}')
 ) AS v(n, expected, rules, logins);
-UPDATE holdpoint.approver_identity SET name = 'bob' WHERE kind = 'kubernetes' AND person = 'bob';
+SELECT holdpoint.remove_name('bob@example.com'), holdpoint.add_name('bob', 'bob') \g /dev/null
 SELECT t.is('ok HP007 pending', t.approve_all('rules by two names', :both, 'bob', 'bob@security'),
   'one person in two groups through two channels');
-UPDATE holdpoint.approver_identity SET name = 'bob@example.com'
-WHERE kind = 'kubernetes' AND person = 'bob';
+DELETE FROM holdpoint.identity WHERE kind = 'kubernetes' AND name = 'bob';
+SELECT holdpoint.add_name('bob', 'bob@example.com') \g /dev/null
 SELECT hold_id AS h, approver_names FROM t.ask(jsonb_build_object('name', 'named', 'rules',
   :both)) \gset
 SELECT t.is('security (0/1) and sre (0/1)', :'approver_names', 'the requester learns whom it takes');
@@ -291,7 +306,7 @@ SELECT t.expect('22023', 'postgres', format('SELECT verdict FROM t.ask(%L)',
 
 -- Channels can be limited to those enrolled, or closed.
 SELECT hold_id AS h FROM t.ask('{"name": "channels"}') \gset
-UPDATE holdpoint.config SET kubernetes_approvals = 'mapped', database_approvals = 'off';
+UPDATE holdpoint.config SET kubernetes_approvers = 'mapped', database_approvals = 'off';
 SELECT t.expect(v.expected, v.login, format(v.statement, :h))
 FROM (VALUES
   ('HP009', 'alice', 'SELECT holdpoint.approve(%s)'),
@@ -301,8 +316,9 @@ FROM (VALUES
 UPDATE holdpoint.config SET kubernetes_approvals = 'off';
 SELECT t.expect('HP009', 'wh',
   format($$SELECT holdpoint.approve_as_kubernetes('c1', %s, 'al', '{sre}', 'r11')$$, :h));
-UPDATE holdpoint.config SET kubernetes_approvals = DEFAULT, database_approvals = 'mapped';
-DELETE FROM holdpoint.approver_identity WHERE name = 'bob';
+UPDATE holdpoint.config SET kubernetes_approvals = DEFAULT, kubernetes_approvers = DEFAULT,
+  database_approvals = 'mapped';
+DELETE FROM holdpoint.identity WHERE name = 'bob';
 SELECT t.expect('HP009', 'bob', format('SELECT holdpoint.approve(%s)', :h), 'not enrolled');
 SELECT t.expect('HP009', 'bob', format('SELECT holdpoint.deny(%s)', :h), 'nor to deny');
 SELECT holdpoint.map_approver('bob', 'robert@example.com') \g /dev/null
@@ -312,7 +328,7 @@ SELECT hold_id AS enrolled FROM t.ask('{"name": "enrolled"}') \gset
 SELECT t.expect(format('hold %s denied: DELETE deployments.apps prod/enrolled by agent', :enrolled),
   'bob', format('SELECT holdpoint.deny(%s)', :enrolled), 'enrolled');
 UPDATE holdpoint.config SET database_approvals = DEFAULT;
-SELECT t.is('4', count(*)::text, 'every change of configuration is recorded')
+SELECT t.is('5', count(*)::text, 'every change of configuration is recorded')
   FROM holdpoint.admin_event WHERE action = 'config';
 
 -- The webhook's logins decide nothing, even when granted more; approvers' logins claim no review.
@@ -403,7 +419,7 @@ FROM (VALUES ('2', 'alice'), ('2', 'carol'), ('3', 'auditor')) AS v(expected, lo
 
 -- The same for who comes by kubectl: what a HoldReview of theirs could decide, and no more.
 SELECT hold_id AS hown FROM t.ask('{"name": "sue''s own", "user": "sue"}') \gset
-SELECT t.answer('owner', $$SELECT holdpoint.map_approver('frank', 'frank@example.com')$$) \g /dev/null
+SELECT t.answer('admin', $$SELECT holdpoint.map_approver('frank', 'frank@example.com')$$) \g /dev/null
 SELECT t.expect(v.expected, v.login, format($$SELECT (SELECT string_agg(w->>'name', ',' ORDER BY w->>'name')
   FROM jsonb_array_elements(holdpoint.holds_as_kubernetes(%s, 'r')->'holds') w
   WHERE (w->>'hold')::bigint >= %s)$$, v.who, :hsre), v.who)
@@ -426,8 +442,8 @@ SELECT t.is('1 false x', jsonb_array_length(j->'holds') || ' ' || (j->>'more') |
 FROM holdpoint.holds_as_kubernetes('c1', 'jim', '{sre}', 'r', :hsre) AS j;
 SELECT t.is('[]', (holdpoint.holds_as_kubernetes('c1', 'jim', '{sre}', 'r', :hsec)->'holds')::text,
   'not by its number either');
-UPDATE holdpoint.config SET kubernetes_approvals = 'mapped';
+UPDATE holdpoint.config SET kubernetes_approvers = 'mapped';
 SELECT t.expect('HP009', 'wh', $$SELECT holdpoint.holds_as_kubernetes('c1', 'jim', '{sre}', 'r')$$);
-UPDATE holdpoint.config SET kubernetes_approvals = DEFAULT;
+UPDATE holdpoint.config SET kubernetes_approvers = DEFAULT;
 
 SELECT t.done();

@@ -38,14 +38,27 @@ SELECT t.is(NULL, string_agg(p.proname, ' ' ORDER BY 1), 'functions not owned by
 FROM pg_proc p
 WHERE p.pronamespace = 'holdpoint'::regnamespace AND p.proowner <> 'holdpoint_owner'::regrole;
 
--- Who may write to a table by hand: the two daemons may insert, and nothing else is granted.
-SELECT t.is('audit_event:INSERT:holdpoint_auditsink audit_quarantine:INSERT:holdpoint_auditsink decision:INSERT:holdpoint_webhook',
+-- Who may write to a table by hand: the two daemons may insert, administrators configure, and nothing
+-- else is granted.
+SELECT t.is('cluster_config:DELETE:holdpoint_admin cluster_config:INSERT:holdpoint_admin '
+  'cluster_config:UPDATE:holdpoint_admin config:UPDATE:holdpoint_admin decision:INSERT:holdpoint_webhook',
   string_agg(c.relname || ':' || a.privilege_type || ':' || a.grantee::regrole,
-    ' ' ORDER BY c.relname),
+    ' ' ORDER BY c.relname, a.privilege_type),
   'write privileges')
 FROM pg_class c, aclexplode(c.relacl) a
 WHERE c.relnamespace = 'holdpoint'::regnamespace AND a.privilege_type <> 'SELECT'
   AND c.relkind IN ('r', 'p', 'v') AND a.grantee <> c.relowner;
+
+SELECT t.is('audit_event:INSERT:holdpoint_auditsink audit_quarantine:INSERT:holdpoint_auditsink',
+  (SELECT string_agg(DISTINCT c.relname || ':' || a.privilege_type || ':' || a.grantee::regrole, ' ')
+  FROM pg_class c JOIN pg_attribute t ON t.attrelid = c.oid, aclexplode(t.attacl) a
+  WHERE c.relnamespace = 'holdpoint'::regnamespace), 'write privileges on columns');
+SELECT t.is('audit_event.erased_at audit_event.recorded_at audit_quarantine.recorded_at',
+  string_agg(c.relname || '.' || t.attname, ' ' ORDER BY c.relname, t.attname),
+  'columns that are the database''s')
+FROM pg_class c JOIN pg_attribute t ON t.attrelid = c.oid AND t.attnum > 0
+WHERE c.oid IN ('holdpoint.audit_event'::regclass, 'holdpoint.audit_quarantine'::regclass)
+  AND NOT has_column_privilege('sink', c.oid, t.attnum, 'INSERT');
 
 -- Keys: large tables start with cluster, no unique index is without it, no foreign key crosses it.
 SELECT t.is(NULL, string_agg(i.indrelid::regclass::text || ':' || i.indexrelid::regclass,
@@ -55,7 +68,7 @@ FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
 JOIN pg_attribute k ON k.attrelid = c.oid AND k.attname = 'cluster'
 WHERE c.relnamespace = 'holdpoint'::regnamespace AND i.indisunique
   AND NOT k.attnum = ANY(i.indkey);
-SELECT t.is('hold_event:cluster,hold_id outbox_delivery:cluster,outbox_id policy_load:digest',
+SELECT t.is('hold_event:cluster,hold_id hold_review:cluster,hold_id identity:person outbox_delivery:cluster,outbox_id person:owner policy_load:digest',
   string_agg(f.name, ' ' ORDER BY f.name), 'foreign keys')
 FROM (SELECT c.relname || ':' || (
     SELECT string_agg(a.attname, ',' ORDER BY k.n)

@@ -90,6 +90,16 @@ BEGIN
 END
 $$;
 
+-- Approvals by HoldReviews of these users count at once: as an administrator may say, and as if
+-- /authorize had been asked about each.
+CREATE FUNCTION t.direct(VARIADIC names text[]) RETURNS void
+LANGUAGE sql
+AS $$
+  UPDATE holdpoint.config SET kubernetes_approvals = 'direct';
+  INSERT INTO holdpoint.authorize_note (cluster, kind, username, at)
+  SELECT 'c1', 'review', n, now() + interval '1 day' FROM unnest(names) AS n
+$$;
+
 -- Makes a hold, and its events, older than it is.
 CREATE FUNCTION t.age(p_hold bigint, p_by interval) RETURNS void
 LANGUAGE plpgsql
@@ -100,6 +110,7 @@ BEGIN
     approved_at = approved_at - p_by, ended_at = ended_at - p_by
   WHERE id = p_hold;
   UPDATE holdpoint.hold_event SET at = at - p_by WHERE hold_id = p_hold;
+  UPDATE holdpoint.hold_review SET at = at - p_by WHERE hold_id = p_hold;
   PERFORM set_config('session_replication_role', 'origin', true);
 END
 $$;
@@ -135,6 +146,8 @@ CREATE ROLE wh LOGIN IN ROLE holdpoint_webhook;
 CREATE ROLE sink LOGIN IN ROLE holdpoint_auditsink;
 CREATE ROLE auditor LOGIN IN ROLE holdpoint_auditor;
 CREATE ROLE owner LOGIN IN ROLE holdpoint_owner;
+CREATE ROLE admin LOGIN IN ROLE holdpoint_admin;
+CREATE ROLE keeper LOGIN IN ROLE holdpoint_retention;
 CREATE ROLE alice LOGIN IN ROLE holdpoint_approver, sre;
 CREATE ROLE bob LOGIN IN ROLE holdpoint_approver, sre;
 CREATE ROLE carol LOGIN IN ROLE holdpoint_approver, security;

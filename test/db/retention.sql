@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- What goes leaves a record, and only what is old goes.
 
+SET session_replication_role = replica; -- what is old was new once
 INSERT INTO holdpoint.audit_cluster_seq (cluster) VALUES ('c1');
 INSERT INTO holdpoint.audit_event (cluster, seq, recorded_at, source, stage, level, stage_timestamp,
   audit_id, masking_version, masked, body, body_nonce, body_digest)
@@ -14,6 +15,7 @@ INSERT INTO holdpoint.decision (cluster, recorded_at, decision_id, time, endpoin
   operation, action, allowed, outcome)
 VALUES ('c1', now() - interval '400 days', gen_random_uuid(), now(), 'validate', 'agent', 'DELETE',
   'Deny', false, 'denied');
+SET session_replication_role = origin;
 SELECT holdpoint.ensure_partitions(1) \g /dev/null
 
 SELECT t.is('0', count(*)::text, 'nothing is 401 days old')
@@ -26,11 +28,11 @@ FROM holdpoint.retention_plan('3 days');
 SELECT t.is('10', count(*)::text, 'a plan drops nothing') FROM holdpoint.audit_event;
 SELECT t.expect(v.expected, v.login, v.statement)
 FROM (VALUES
-  ('22023', 'owner', $$SELECT holdpoint.retention_run('1 hour')$$),
-  ('22023', 'owner', $$SELECT holdpoint.retention_run(NULL)$$),
-  ('22023', 'owner', $$SELECT holdpoint.retention_run('-5 days')$$),
-  ('7', 'owner', $$SELECT count(*) FROM holdpoint.retention_run('3 days', 'policy 12')$$),
-  ('0', 'owner', $$SELECT count(*) FROM holdpoint.retention_run('3 days', 'policy 12')$$)
+  ('22023', 'keeper', $$SELECT holdpoint.retention_run('1 hour')$$),
+  ('22023', 'keeper', $$SELECT holdpoint.retention_run(NULL)$$),
+  ('22023', 'keeper', $$SELECT holdpoint.retention_run('-5 days')$$),
+  ('7', 'keeper', $$SELECT count(*) FROM holdpoint.retention_run('3 days', 'policy 12')$$),
+  ('0', 'keeper', $$SELECT count(*) FROM holdpoint.retention_run('3 days', 'policy 12')$$)
 ) AS v(expected, login, statement);
 SELECT t.is('7,8,9,10', string_agg(seq::text, ',' ORDER BY seq), 'what is younger stays')
   FROM holdpoint.audit_event;
@@ -39,7 +41,7 @@ SELECT t.is('7,8,9,10', string_agg(first_seq::text, ',' ORDER BY first_seq),
 SELECT t.is('audit_batch audit_event audit_event audit_event audit_event audit_event audit_event decision',
   string_agg(subject, ' ' ORDER BY subject), 'recorded') FROM holdpoint.admin_event
     WHERE action = 'retention';
-SELECT t.is('owner 1 1 1 policy 12', concat_ws(' ', database_user,
+SELECT t.is('keeper 1 1 1 policy 12', concat_ws(' ', database_user,
   detail->'clusters'->'c1'->>'rows', detail->'clusters'->'c1'->>'first_seq',
     detail->'clusters'->'c1'->>'last_seq', detail->>'reason'),
   'by whom, which numbers, why') FROM holdpoint.admin_event
@@ -48,7 +50,7 @@ SELECT t.is('6', detail->>'rows', 'how many keys') FROM holdpoint.admin_event
   WHERE subject = 'audit_batch';
 
 -- Erasing one body keeps the row and its digest; nothing else of the row can go along.
-SELECT t.expect(v.expected, 'owner', v.statement)
+SELECT t.expect(v.expected, 'keeper', v.statement)
 FROM (VALUES
   ('HP005', $$SELECT holdpoint.erase_event_body('c1', 8, ' ')$$),
   ('HP012', $$SELECT holdpoint.erase_event_body('c1', 1, 'gone already')$$),
@@ -61,7 +63,7 @@ SELECT t.is('t t digest t', concat_ws(' ', left((body IS NULL)::text, 1),
     left((erased_at IS NOT NULL)::text, 1)), 'erased')
 FROM holdpoint.audit_event WHERE seq = 8;
 SELECT t.is('3', count(body)::text, 'no other body') FROM holdpoint.audit_event;
-SELECT t.is('owner GDPR request 4', string_agg(database_user || ' ' || (detail->>'reason'), ','),
+SELECT t.is('keeper GDPR request 4', string_agg(database_user || ' ' || (detail->>'reason'), ','),
   'recorded') FROM holdpoint.admin_event WHERE action = 'erase';
 SELECT t.expect(v.expected, 'owner', format($x$DO $do$ BEGIN
   INSERT INTO holdpoint.admin_event (action, subject) VALUES ('erase', 'audit_event');

@@ -102,25 +102,4 @@ SELECT t.expect('HP012', 'auditor', format('SELECT * FROM holdpoint.session_even
 FROM (VALUES ('1-1'), ('s1-'), ('s1-99999'), ('s9-1'), (''), (NULL), ('s1-1; DROP'),
   ('s99999999999-1'), (repeat('9', 100000))) AS v(name);
 
--- A HoldReview that the API server never reported.
-SELECT hold_id AS h1 FROM t.ask('{"name": "one"}') \gset
-SELECT hold_id AS h2 FROM t.ask('{"name": "two"}') \gset
-SELECT hold_id AS h3 FROM t.ask('{"name": "three"}') \gset
-SELECT t.answer('wh',
-  format($$SELECT holdpoint.approve_as_kubernetes('c1', %s, 'sue', '{sre}', 'r1')$$, :h1)),
-  t.answer('wh', format($$SELECT holdpoint.approve_as_kubernetes('c1', %s, 'eve', '{sre}', 'r2')$$,
-    :h2)),
-  t.answer('wh', format($$SELECT holdpoint.approve_as_kubernetes('c1', %s, 'tom', '{sre}', 'r3')$$,
-    :h3)) \g /dev/null
-INSERT INTO holdpoint.audit_event (cluster, seq, source, stage, level, stage_timestamp, audit_id,
-  verb, username, impersonated_user, resource, masking_version, masked, body_digest)
-SELECT 'c1', nextval('t.seq'), 's', 'ResponseComplete', 'Metadata', now() - interval '20 minutes',
-  'r', 'create', v.username, v.impersonated, 'holdreviews', 1, 0, 'd'
-FROM (VALUES ('sue', NULL), ('agent', 'tom')) AS v(username, impersonated);
-SELECT t.is('0', count(*)::text, 'too early to tell') FROM holdpoint.uncorroborated_approvals;
-SELECT t.age(:h1, '20 minutes'), t.age(:h2, '20 minutes'), t.age(:h3, '20 minutes') \g /dev/null
-SELECT t.expect('eve: no audit event, tom: made by agent by impersonation', 'auditor',
-  $$SELECT string_agg(who || ': ' || why, ', ' ORDER BY who)
-    FROM holdpoint.uncorroborated_approvals$$);
-
 SELECT t.done();

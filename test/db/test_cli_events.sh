@@ -76,7 +76,7 @@ expect 3 0 err 'no session s1-99' -- replay s1-99 "${auditor[@]}"
 
 expect 3 0 err 'no event 77' -- erase default/77 --reason x --database-url="$admin"
 expect 0 1 out 'body erased' -- erase default/3 --reason x --database-url="$admin"
-expect 1 0 err 'permission denied.*holdpoint_owner to drop or erase' -- erase default/2 --reason x "${auditor[@]}"
+expect 1 0 err 'permission denied.*holdpoint_retention to drop or erase' -- erase default/2 --reason x "${auditor[@]}"
 expect 0 1 out '"event" : null' -- events --verb delete --cluster default -o jsonl "${auditor[@]}"
 expect 0 0 err 'Nothing is older' -- retention --keep 400d --database-url="$admin"
 expect 2 0 err '--keep=5h' -- retention --keep 5h --database-url="$admin"

@@ -17,8 +17,11 @@ static void setup(void)
 	      " CREATE ROLE security; CREATE ROLE carol LOGIN IN ROLE holdpoint_approver, security;"
 	      " CREATE ROLE alice_admin LOGIN IN ROLE holdpoint_approver, sre, security;"
 	      " PERFORM holdpoint.map_approver('alice', 'alice@example.com');"
-	      " INSERT INTO holdpoint.approver_identity (kind, name, person)"
-	      " VALUES ('database', 'alice_admin', 'Alice');"
+	      " PERFORM holdpoint.add_login('alice', 'alice_admin');"
+	      " UPDATE holdpoint.config SET kubernetes_approvals = 'direct';"
+	      " INSERT INTO holdpoint.authorize_note (cluster, kind, username, at)"
+	      " SELECT 'c1', 'review', n, now() + interval '1 day'"
+	      " FROM unnest('{sue,alice@example.com}'::text[]) AS n;"
 	      " END IF; END $$");
 	admin("UPDATE holdpoint.config SET repeat_window = DEFAULT, denial_stands = '0',"
 	      " max_pending_per_user = 1000, denials_within = '0'");

@@ -28,6 +28,10 @@ static const char schema[] =
 	"CREATE SCHEMA holdpoint;"
 	"CREATE SEQUENCE observed; CREATE FUNCTION holdpoint.observe_uses() RETURNS bigint "
 	"LANGUAGE sql AS $$SELECT nextval('observed')$$;"
+	"CREATE SEQUENCE looked;"
+	"CREATE FUNCTION holdpoint.confirm_reviews() RETURNS TABLE (cluster text, hold_id bigint,"
+	" who text, action text, state text, why text) LANGUAGE sql AS "
+	"$$SELECT 'c', nextval('looked'), 'sue', 'approve', 'refused', 'made by ci'$$;"
 	"CREATE SEQUENCE expired; CREATE SEQUENCE partitions; CREATE SEQUENCE pruned;"
 	"CREATE FUNCTION holdpoint.expire_holds() RETURNS bigint LANGUAGE sql AS "
 	"$$SELECT nextval('expired')$$;"
@@ -93,12 +97,13 @@ START_TEST(housekeeping__goes_on_when_the_clock_is_set_back)
 	ck_assert_msg(pg_conn_open(config.database_url, "test", 0, &conn, &e) == 0, "%s", e.msg);
 	ck_assert_msg(pg_exec_text(conn, schema, NULL, &e) == PG_OK, "%s", e.msg);
 	ck_assert_msg(pg_pool_open(&config, true, &pool, &e) == 0, "%s", e.msg);
-	ck_assert_int_eq(housekeeping_open(pool, "c", "i", ROUND_MS, NULL, &h, &e), 0);
+	ck_assert_int_eq(housekeeping_open(pool, "c", "i", ROUND_MS, NULL, NULL, &h, &e), 0);
 	set = load_library();
 	housekeeping_policy_loaded(set, h);
 	policy_set_unref(set);
 	wait_for("observed", 3);
 	wait_for("expired", 2);
+	wait_for("looked", 2);
 	atomic_store(&wall_offset_s, -3600);
 	wait_for("expired", count_of("expired") + 3);
 	/* Tried again until it is known that it cannot be recorded. */

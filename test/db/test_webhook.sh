@@ -189,8 +189,25 @@ ask /validate "$(hold_review "$hold" Approve carol@example.com sre '.request.ope
 equals true "$(field .response.allowed "$answer")" "editing a HoldReview"
 equals pending "$(sql "SELECT state FROM holdpoint.hold WHERE id = $hold")" "after an edit"
 ask /validate "$(hold_review "$hold" Approve carol@example.com sre)"
-equals true "$(field .response.allowed "$answer")" "approval ($(<"$answer"))"
-matches "hold $hold approved" "$(field '.response.warnings[0]' "$answer")" "what the approver is told"
+equals true "$(field .response.allowed "$answer")" "a review ($(<"$answer"))"
+matches "hold $hold: your approval is written down and waits for the API server's audit event" \
+  "$(field '.response.warnings[0]' "$answer")" "what the approver is told"
+equals pending "$(sql "SELECT state FROM holdpoint.hold WHERE id = $hold")" "no audit event says so yet"
+mark=$(field '.response.auditAnnotations["hold-review"]' "$answer")
+matches "^$hold/[0-9a-f-]{36}$" "$mark" "the mark by which the event is known"
+asked_for=$hold
+new_hold review-1
+matches 'Approved with kubectl by carol@example.com: counts once' "$(field .response.status.message "$answer")" \
+  "what the requester is told"
+equals carol@example.com "$(field '.response.status.details.causes[] | select(.field == "unconfirmed") | .message' \
+  "$answer")" "and a program"
+equals "$asked_for" "$hold" "one hold"
+sql "INSERT INTO holdpoint.audit_event (cluster, seq, source, stage, level, stage_timestamp, audit_id, verb, username,
+  api_group, resource, code, hold_review, masking_version, masked, body_digest)
+  VALUES ('$stack_cluster', 1, 's', 'ResponseComplete', 'Metadata', now(), 'a', 'create', 'carol@example.com',
+  'holdpoint.dev', 'holdreviews', 201, '$mark', 1, 0, 'd')"
+eventually 10 sql_is approved "SELECT state FROM holdpoint.hold WHERE id = $hold"
+eventually 10 grep -q '"event":"hold_review_confirmed"' "$stack_dir/webhook.log"
 equals "approved|carol@example.com|by kubectl|kubernetes" "$(sql "SELECT h.state || '|' || e.who || '|'
   || e.reason || '|' || e.channel FROM holdpoint.hold h JOIN holdpoint.hold_event e ON e.hold_id = h.id
   WHERE h.id = $hold AND e.action = 'approve'")" "what is recorded"
@@ -239,7 +256,7 @@ ask /validate "$(hold_review "$hold" List carol@example.com sre '.request.dryRun
 equals true "$(field .response.allowed "$answer")" "a dry run"
 sql "UPDATE holdpoint.config SET kubernetes_approvals = 'off'"
 ask /mutate "$(hold_review "$hold" List carol@example.com sre '.request.dryRun = true')"
-refused_review 'cannot decide on holds through kubernetes' "the channel switched off"
+refused_review 'deciding through kubernetes is switched off' "the channel switched off"
 sql "UPDATE holdpoint.config SET kubernetes_approvals = DEFAULT"
 
 say "- only callers of the right name"

@@ -47,13 +47,18 @@ decide() {
     | .request.resource = {group: \"holdpoint.dev\", version: \"v1alpha1\", resource: \"holdreviews\"}
     | .request.namespace = \"\" | .request.userInfo = {username: \"carol@example.com\", groups: [\"sre\"]}
     | .request.object = {apiVersion: \"holdpoint.dev/v1alpha1\", kind: \"HoldReview\",
-      metadata: {generateName: \"h-\"}, spec: {hold: $1, decision: \"$2\"}} | ${4:-.}")" \
+      metadata: {generateName: \"h-\", name: \"h-abcde\"}, spec: {hold: $1, decision: \"$2\"}} | ${4:-.}")" \
     "$work/review-$1-$2" --max-time 20 >/dev/null || true
 }
 allowed() { [[ -s $1 ]] && [[ $(jq -r '.response.allowed' "$1" 2>/dev/null) == true ]]; }
 waiting() { sql "SELECT id FROM holdpoint.hold WHERE state = 'pending' AND name LIKE 'm$1-%' AND id % 3 > 0"; }
 at_rest() { [[ $(curl -fsS "${stack_plain[webhook]}/metrics" |
   awk '/^holdpoint_webhook_(requests|holds_waiting)[ {]/ { n += $2 } END { print n + 0 }') == 0 ]]; }
+
+# An approval of hers counts at once: there is no API server that would report it.
+sql "UPDATE holdpoint.config SET kubernetes_approvals = 'direct'"
+sql "INSERT INTO holdpoint.authorize_note (cluster, kind, username, at)
+  VALUES ('$stack_cluster', 'review', 'carol@example.com', now() + interval '1 day')"
 
 passed_count=0 refused=0
 for every in 3 17 61; do

@@ -226,6 +226,7 @@ four_eyes() {
   step_is "approved by a person whom the API server knows by a token with groups"
   refused 'not among its approvers' as stranger create -f - < <(review "$hold")
   passes as oidc create -f - < <(review "$hold")
+  eventually 30 sql_is approved "SELECT state FROM holdpoint.holds WHERE id = $hold"
   equals 'kubernetes|oidc:dana@corp.example.com' "$(sql "SELECT channel || '|' || who
     FROM holdpoint.hold_event WHERE hold_id = $hold AND action = 'approve'")" "who approved"
   passes as sre -n prod delete configmap shared

@@ -30,14 +30,20 @@ step_is "prepare"
 as admin apply -f "$root/manifests/base/holdreview.yaml" >/dev/null
 eventually 30 as admin get holdreviews >/dev/null
 as admin create namespace prod >/dev/null
-for pod in one two three four five; do
+for pod in one two three four five six seven eight nine; do
   as admin -n prod run "$pod" --image=registry.example.com/web:1 >/dev/null
 done
 
 step_is "approved by a person of the hold's group, the plain retry passes"
 held one
 passes plugin sre approve "$hold" --reason "stuck"
+[[ $output == *"waits for the API server's audit event"*"hold $hold approved" ]] || fail "approve said: $output"
 equals approved "$(state "$hold")" "state of hold $hold"
+equals "review:alice@example.com approve:alice@example.com" "$(sql "SELECT string_agg(action || ':' || who, ' '
+  ORDER BY id) FROM holdpoint.hold_event WHERE hold_id = $hold AND action <> 'create'")" "its steps"
+equals "confirmed create 201 alice@example.com" "$(sql "SELECT concat_ws(' ', r.state, e.verb, e.code, e.username)
+  FROM holdpoint.hold_review r JOIN holdpoint.audit_event e ON e.cluster = r.cluster AND e.seq = r.event_seq
+  WHERE r.hold_id = $hold")" "the event that confirmed it"
 passes as agent -n prod delete pod one --wait=false --grace-period=0 --force
 equals "kubernetes|alice@example.com|stuck" "$(sql "SELECT concat_ws('|', channel, who, reason)
   FROM holdpoint.hold_event WHERE hold_id = $hold AND action = 'approve'")" "who approved"
@@ -64,7 +70,52 @@ printf '%s' "{\"apiVersion\":\"holdpoint.dev/v1alpha1\",\"kind\":\"HoldReview\",
 passes as sre create -f "$e2e_dir/review.json" --dry-run=server
 equals pending "$(state "$hold")" "state of hold $hold after a dry run"
 passes as sre create -f "$e2e_dir/review.json"
-equals approved "$(state "$hold")" "state of hold $hold"
+eventually 30 sql_is approved "SELECT state FROM holdpoint.holds WHERE id = $hold"
+
+step_is "a HoldReview that is not created has not approved"
+held six
+sed -i "s/\"hold\":[0-9]*/\"hold\":$hold/" "$e2e_dir/review.json"
+refused 'AlreadyExists' as sre create -f "$e2e_dir/review.json"
+eventually 30 sql_is "the HoldReview was not created (HTTP 409)" \
+  "SELECT why FROM holdpoint.hold_review WHERE hold_id = $hold AND state = 'refused'"
+equals pending "$(state "$hold")" "state of hold $hold"
+refused 'waits for approval' as agent -n prod delete pod six --wait=false
+passes plugin sre approve "$hold"
+equals approved "$(state "$hold")" "state of hold $hold, once it is created"
+
+step_is "who acts in somebody else's name has not approved"
+held seven
+printf '%s' "{\"apiVersion\":\"holdpoint.dev/v1alpha1\",\"kind\":\"HoldReview\",\"metadata\":{\"generateName\":\"x-\"},
+  \"spec\":{\"hold\":$hold,\"decision\":\"Approve\"}}" >"$e2e_dir/forged.json"
+passes as agent --as alice@example.com --as-group sre create -f "$e2e_dir/forged.json"
+refused 'Approved with kubectl by alice@example.com: counts once' as agent -n prod delete pod seven --wait=false
+eventually 30 sql_is "made by claude-code@agents.example.com, acting as alice@example.com" \
+  "SELECT why FROM holdpoint.uncorroborated_approvals WHERE hold_id = $hold AND NOT counted"
+equals pending "$(state "$hold")" "state of hold $hold"
+refused 'waits for approval' as agent -n prod delete pod seven --wait=false
+grep -qF '"event":"hold_review_not_confirmed"' "$stack_dir/webhook.log" || fail "the log does not say so"
+# And another's audit event of the same person confirms nothing: she decides something else meanwhile.
+passes plugin sre list
+passes plugin sre approve "$hold"
+equals approved "$(state "$hold")" "state of hold $hold, approved by alice herself"
+
+step_is "without the audit event nothing counts; it counts when it comes"
+held eight
+daemon_stop sink
+code=0
+output=$(plugin sre approve "$hold" --wait 2s 2>&1) || code=$?
+equals 4 "$code" "exit code while it is not confirmed ($output)"
+[[ $output == *"does not count yet"* ]] || fail "approve said: $output"
+plugin oidc show "$hold" >"$e2e_dir/show"
+grep -q '^Reviewed: *alice@example.com, with kubectl: counts once' "$e2e_dir/show" ||
+  fail "show says: $(<"$e2e_dir/show")"
+cli alice holds show "$hold" >"$e2e_dir/show"
+grep -q '^Reviewed: *alice@example.com, with kubectl: counts once' "$e2e_dir/show" ||
+  fail "holds show says: $(<"$e2e_dir/show")"
+refused 'Approved with kubectl by alice@example.com: counts once' as agent -n prod delete pod eight --wait=false
+sink_start
+eventually 90 sql_is approved "SELECT state FROM holdpoint.holds WHERE id = $hold"
+passes as agent -n prod delete pod eight --wait=false --grace-period=0 --force
 
 # kubeconfig NAME USER-JSON: the people's kubeconfig with another credential in it.
 kubeconfig() {
@@ -126,10 +177,10 @@ passes plugin sre list
 equals 'Nothing waits for you.' "$output" "after the approval"
 
 step_is "taken back by who asked, with kubectl alone"
-as admin -n prod run six --image=registry.example.com/web:1 >/dev/null
-held six
+as admin -n prod run ten --image=registry.example.com/web:1 >/dev/null
+held ten
 passes plugin agent list --mine
-[[ $output == *"$hold"*"DELETE pods prod/six"* ]] || fail "list --mine says: $output"
+[[ $output == *"$hold"*"DELETE pods prod/ten"* ]] || fail "list --mine says: $output"
 refused "no hold $hold of yours" plugin ci withdraw "$hold"
 passes plugin agent withdraw "$hold" --reason "not needed"
 equals "withdrawn claude-code@agents.example.com not needed" "$(sql "SELECT concat_ws(' ', state,
@@ -159,8 +210,8 @@ passes plugin sre list --user "$agent" --state denied --since 1h
 
 step_is "the decisions, and what is said when the API server cannot be reached"
 plugin sre reviews >"$e2e_dir/list"
-equals 6 "$(grep -cE ' (Approve|Deny) ' "$e2e_dir/list")" "decisions in the list"
-plugin sre reviews -o json | jq -e '.items | length == 7' >/dev/null || fail "reviews -o json"
+equals 10 "$(grep -cE ' (Approve|Deny) ' "$e2e_dir/list")" "decisions in the list"
+plugin sre reviews -o json | jq -e '.items | length == 11' >/dev/null || fail "reviews -o json"
 jq '.clusters[].cluster.server = "https://127.0.0.1:9"' "$e2e_dir/exec.kubeconfig" >"$e2e_dir/gone.kubeconfig"
 refused 'https://127.0.0.1:9' with gone approve "$hold"
 

@@ -49,8 +49,8 @@ refused 'denied the request' as ci create -f - < <(review "$hold" "let it")
 
 step_is "a HoldReview by somebody of the group approves"
 passes as sre create -f - < <(review "$hold" "incident 7")
-equals "approved alice@example.com" \
-  "$(sql "SELECT state || ' ' || decided_by FROM holdpoint.holds WHERE id = $hold")" "the hold"
+eventually 30 sql_is "approved alice@example.com" \
+  "SELECT state || ' ' || decided_by FROM holdpoint.holds WHERE id = $hold"
 as_agent_reads() { as agent -n prod get secret db -o jsonpath='{.metadata.name}'; }
 eventually 10 as_agent_reads
 equals kubernetes "$(sql "SELECT channel FROM holdpoint.hold_event

@@ -22,7 +22,8 @@ static void teardown(void)
 	arena_free(arena);
 }
 
-static struct holdreview holdreview_with(const char *spec, bool dry_run, bool verified)
+static struct holdreview holdreview_named(
+	const char *metadata, const char *spec, bool dry_run, bool verified)
 {
 	struct span text = arena_printf(arena,
 		"{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/v1\",\"request\":{"
@@ -31,8 +32,8 @@ static struct holdreview holdreview_with(const char *spec, bool dry_run, bool ve
 		"\"holdpoint.dev\",\"version\":\"v1alpha1\",\"kind\":\"HoldReview\"},\"name\":"
 		"\"x\","
 		"\"dryRun\":%s,\"userInfo\":{\"username\":\"alice\",\"groups\":[\"sre\"]},"
-		"\"object\":{\"spec\":%s}}}",
-		dry_run ? "true" : "false", spec);
+		"\"object\":{\"metadata\":%s,\"spec\":%s}}}",
+		dry_run ? "true" : "false", metadata, spec);
 	struct err e;
 
 	ck_assert_msg(
@@ -42,6 +43,11 @@ static struct holdreview holdreview_with(const char *spec, bool dry_run, bool ve
 		.cluster = "c1",
 		.arena = arena,
 		.caller_is_verified = verified};
+}
+
+static struct holdreview holdreview_with(const char *spec, bool dry_run, bool verified)
+{
+	return holdreview_named("{}", spec, dry_run, verified);
 }
 
 #define NOBODY_SAYS_WHO                                                                            \
@@ -195,6 +201,36 @@ START_TEST(holdreview__without_a_database_nothing_is_decided)
 }
 END_TEST
 
+#define BASE_58 "a234567890123456789012345678901234567890123456789012345678"
+
+/* Whose name the API server made up is created in any case. */
+static const struct {
+	bool may_fail;
+	const char *metadata;
+} names[] = {
+	{false, "{\"generateName\":\"hold-4-\",\"name\":\"hold-4-x7k2p\"}"},
+	{false, "{\"generateName\":\"" BASE_58 "\",\"name\":\"" BASE_58 "x7k2p\"}"},
+	{false, "{\"generateName\":\"" BASE_58 "9999\",\"name\":\"" BASE_58 "x7k2p\"}"},
+	{true, "{}"},
+	{true, "{\"name\":\"x\"}"},
+	{true, "{\"name\":\"hold-4-x7k2p\"}"},
+	{true, "{\"generateName\":\"hold-4-\"}"},
+	{true, "{\"generateName\":\"\",\"name\":\"x7k2p\"}"},
+	{true, "{\"generateName\":\"hold-4-\",\"name\":\"mine\"}"},
+	{true, "{\"generateName\":\"hold-4-\",\"name\":\"hold-4-x7k2pq\"}"},
+	{true, "{\"generateName\":\"hold-4-\",\"name\":\"hold-5-x7k2p\"}"},
+	{true, "{\"generateName\":4,\"name\":\"x\"}"},
+};
+
+START_TEST(holdreview__one_with_a_name_of_its_own_may_fail)
+{
+	const struct holdreview h = holdreview_named(
+		names[_i].metadata, "{\"decision\":\"Approve\",\"hold\":42}", false, true);
+
+	ck_assert_int_eq(holdreview_may_fail(&h), names[_i].may_fail);
+}
+END_TEST
+
 /* Only the creation of one, and not what /authorize asks. */
 static const struct {
 	bool is;
@@ -233,6 +269,8 @@ int main(void)
 		t, holdreview__checked_before_the_database_is_asked, 0, ARRAY_LEN(checks));
 	tcase_add_loop_test(
 		t, holdreview__lists_checked_before_the_database_is_asked, 0, ARRAY_LEN(lists));
+	tcase_add_loop_test(
+		t, holdreview__one_with_a_name_of_its_own_may_fail, 0, ARRAY_LEN(names));
 	tcase_add_test(t, holdreview__without_a_database_nothing_is_decided);
 	tcase_add_loop_test(t, holdreview__is_one, 0, ARRAY_LEN(kinds));
 	return run_tests(t);

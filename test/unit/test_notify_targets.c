@@ -76,6 +76,7 @@ START_TEST(notify_targets__both_types)
 	ck_assert(!t.items[0].allow_private);
 	ck_assert_ptr_null(t.items[0].secret);
 	ck_assert(notify_target_wants(&t.items[0], "hold.pending"));
+	ck_assert(notify_target_wants(&t.items[0], "hold.impersonated"));
 	ck_assert(!notify_target_wants(&t.items[0], "hold.approved"));
 	ck_assert_int_eq(t.items[1].type, NOTIFY_WEBHOOK);
 	ck_assert_str_eq(t.items[1].url, "https://bot.example.com/holds");
@@ -145,8 +146,8 @@ static const struct {
 	{"name must be a text", "targets: [{name: [], type: slack, url: 'https://a'}]", NULL},
 	{"events must be a list of 1 to 8 events",
 		"targets: [{name: a, type: slack, url: 'https://a', events: []}]", NULL},
-	{"there are hold.pending, hold.approved, hold.denied, hold.used, hold.expired and "
-	 "hold.withdrawn",
+	{"there are hold.pending, hold.approved, hold.denied, hold.used, hold.expired, "
+	 "hold.withdrawn and hold.impersonated",
 		"targets: [{name: a, type: slack, url: 'https://a', events: [hold.lost]}]", NULL},
 	{"allowPrivate must be true or false",
 		"targets: [{name: a, type: slack, url: 'https://a', allowPrivate: perhaps}]", NULL},

@@ -107,6 +107,16 @@ static void put_opens(struct words *w, const char *title)
 		buf_printf(&w->b, "%s%.*s.\n", title, SPAN_FMT(w->v->opens));
 }
 
+/* What is missing where somebody has approved already, as it seems. */
+static void put_unconfirmed(struct words *w)
+{
+	if (w->v->unconfirmed.len > 0)
+		buf_printf(&w->b,
+			"Approved with kubectl by %.*s: counts once the API server's audit event "
+			"has come.\n",
+			SPAN_FMT(utf8_cut(w->v->unconfirmed, MESSAGE_MAX / 8)));
+}
+
 static struct span held_text(struct words *w)
 {
 	const struct hold_verdict *v = w->v;
@@ -120,6 +130,7 @@ static struct span held_text(struct words *w)
 			(long long)v->min_approvals);
 	buf_printf(&w->b, "; expires %s.\n", v->expires);
 	put_opens(w, "An approval opens: ");
+	put_unconfirmed(w);
 	put_commands(w);
 	buf_add_str(&w->b, "Then repeat the request unchanged.");
 	return finish(w);
@@ -246,6 +257,8 @@ static void add_facts(struct words *w, struct hold_message *m)
 		add_fact(m, "approvals",
 			arena_printf(w->arena, "%lld/%lld", (long long)v->approvals,
 				(long long)v->min_approvals));
+	if (v->unconfirmed.len > 0)
+		add_fact(m, "unconfirmed", v->unconfirmed);
 	for (size_t i = 0; i < d->match_count; i++) /* last: there may be more than have room */
 		if (d->matches[i].effective == POLICY_HOLD)
 			add_fact(m, "rule",

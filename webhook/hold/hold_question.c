@@ -282,7 +282,7 @@ static struct span yes_or_no(bool b)
 const struct pg_stmt hold_question_stmt = {.name = "hold_find_or_create",
 	.sql = "SELECT verdict, hold_id, state, is_new, to_char(expires_at AT TIME ZONE 'UTC', "
 	       "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS expires, approvals, min_approvals, "
-	       "decided_by, decided_reason, approver_names, opens "
+	       "decided_by, decided_reason, approver_names, opens, unconfirmed "
 	       "FROM holdpoint.hold_find_or_create(" ARGUMENTS(NAME_FIRST, NAME_NEXT) ")",
 	.param_count = HOLD_QUESTION_PARAMS};
 /* clang-format on */

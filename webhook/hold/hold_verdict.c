@@ -64,6 +64,7 @@ void hold_verdict_read(const struct pg_result *rows, struct arena *arena, struct
 	ret->state = kept(rows, "state", NAME_MAX_BYTES, arena);
 	ret->approvers = kept(rows, "approver_names", SIZE_MAX, arena);
 	ret->opens = kept(rows, "opens", OPENS_MAX_BYTES, arena);
+	ret->unconfirmed = kept(rows, "unconfirmed", SIZE_MAX, arena);
 	ret->decided_by = kept(rows, "decided_by", NAME_MAX_BYTES, arena);
 	ret->reason = kept(rows, "decided_reason", REASON_MAX_BYTES, arena);
 }

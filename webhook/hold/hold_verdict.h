@@ -32,8 +32,9 @@ struct hold_verdict {
 	int64_t approvals, min_approvals;
 	/* In the arena. */
 	struct span state;
-	struct span approvers; /* who must approve, for people; absent when nobody was asked */
-	struct span opens;     /* what an approval opens, for people */
+	struct span approvers;	 /* who must approve, for people; absent when nobody was asked */
+	struct span opens;	 /* what an approval opens, for people */
+	struct span unconfirmed; /* who has approved with kubectl, and no audit event says so yet */
 	struct span decided_by, reason;
 	struct span error;
 };

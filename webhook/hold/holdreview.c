@@ -22,8 +22,8 @@ static const struct pg_stmt approve = {.name = "approve_as_kubernetes",
 	.sql = "SELECT holdpoint.approve_as_kubernetes(p_cluster => $1, p_hold_id => $2, "
 	       "p_username => $3, p_groups => $4, p_request_uid => $5, p_reason => $6, "
 	       "p_until => $7, p_uses => $8, p_namespace => $9, p_name => $10, "
-	       "p_alike => $11) AS sentence",
-	.param_count = 11};
+	       "p_alike => $11, p_may_fail => $12) AS sentence",
+	.param_count = 12};
 static const struct pg_stmt deny = {.name = "deny_as_kubernetes",
 	.sql = "SELECT holdpoint.deny_as_kubernetes(p_cluster => $1, p_hold_id => $2, "
 	       "p_username => $3, p_groups => $4, p_request_uid => $5, p_reason => $6) "
@@ -168,6 +168,22 @@ bool holdreview_check(const struct holdreview *h, struct holdreview_reply *ret)
 
 /* ---- the decision ---- */
 
+#define NAME_BASE_MAX	58 /* of generateName; the API server cuts it */
+#define NAME_SUFFIX_LEN 5
+
+bool holdreview_may_fail(const struct holdreview *h)
+{
+	const struct json_doc *d = h->request->doc;
+	json_ref metadata = json_get_str(d, h->request->object, "metadata");
+	struct span base = json_string(d, json_get_str(d, metadata, "generateName"), h->arena),
+		    name = json_string(d, json_get_str(d, metadata, "name"), h->arena);
+
+	if (base.len > NAME_BASE_MAX && name.len == NAME_BASE_MAX + NAME_SUFFIX_LEN)
+		base.len = NAME_BASE_MAX;
+	return base.len == 0 || name.len != base.len + NAME_SUFFIX_LEN ||
+	       memcmp(base.ptr, name.ptr, base.len) != 0;
+}
+
 struct span holdreview_groups(const struct holdreview *h)
 {
 	size_t count = h->request->group_count;
@@ -200,7 +216,7 @@ static void decide(const struct holdreview *h, struct pg_conn *conn, const struc
 	const struct policy_request *q = h->request;
 	const struct span params[] = {span_of(h->cluster), w->hold, q->username,
 		holdreview_groups(h), h->uid, w->reason, w->until, w->uses, w->namespace_, w->name,
-		w->like};
+		w->like, holdreview_may_fail(h) ? SPAN("true") : SPAN("false")};
 	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
 	char sqlstate[6] = "";
 	struct err e = {0};
@@ -211,8 +227,8 @@ static void decide(const struct holdreview *h, struct pg_conn *conn, const struc
 	if (status == PG_OK) {
 		/* The sentence that the database answers with, under the command's output. */
 		ret->told = arena_printf(h->arena, "%s", pg_result_str_of(rows, 0, "sentence"));
-		ret->noted = arena_printf(
-			h->arena, "%s %.*s", w->approve ? "Approve" : "Deny", SPAN_FMT(w->hold));
+		ret->noted =
+			arena_printf(h->arena, "%.*s/%.*s", SPAN_FMT(w->hold), SPAN_FMT(h->uid));
 	} else if (strcmp(sqlstate, "HP007") == 0) {
 		/* The API server asked twice for one creation. */
 		ret->told = arena_printf(h->arena, "%s", e.msg);

@@ -8,9 +8,11 @@
  *
  * The API server has authenticated its creator; what it says of them is passed to
  * holdpoint.approve_as_kubernetes, which obeys the same rules as psql does. The object is admitted
- * if the decision was recorded, and refused with the reason if not. Believed only from callers with
- * a verified client certificate: anybody else could say they are anyone. Editing or deleting a
- * HoldReview changes nothing.
+ * if the decision was recorded, and refused with the reason if not. An approval counts only when
+ * the API server's audit event has confirmed it (holdreview_confirm.h): admission sees neither who
+ * acts in somebody else's name nor whether the object is created in the end. Believed only from
+ * callers with a verified client certificate: anybody else could say they are anyone. Editing or
+ * deleting a HoldReview changes nothing.
  */
 #pragma once
 
@@ -31,8 +33,10 @@ struct holdreview_reply {
 	unsigned code;	    /* 0: admitted */
 	const char *reason; /* "Forbidden" */
 	struct span message;
-	struct span told;  /* shown beside an admission; absent: nothing */
-	struct span noted; /* "Approve 42", for the audit trail; absent: nothing was decided */
+	struct span told; /* shown beside an admission; absent: nothing */
+	/* "42/UID", by which the audit event is known, of several holds "0/UID"; absent: nothing
+	 * was decided */
+	struct span noted;
 	struct span patch; /* RFC 6902, that answers what was asked; absent: none */
 };
 
@@ -40,6 +44,10 @@ struct holdreview_reply {
 bool holdreview_is(const struct policy_request *q);
 /* And of one that only asks what waits (holdreview_list.h)? */
 bool holdreview_is_list(const struct policy_request *q);
+
+/* May its creation fail because there is one of its name? Not when the API server has made up the
+ * name, since it would then try another. */
+bool holdreview_may_fail(const struct holdreview *h);
 
 /* Looks at it before the database is asked. False: that need not be, *ret is the answer. */
 bool holdreview_check(const struct holdreview *h, struct holdreview_reply *ret);

@@ -71,8 +71,11 @@ void holdreview_many_decide(
 		LOG_STR("decision", takes_back ? "Withdraw" : "Deny"),
 		LOG_SPAN(takes_back ? "requester" : "approver", q->username),
 		LOG_STR("error", status == PG_OK ? NULL : e.msg));
-	if (status != PG_OK)
+	if (status != PG_OK) {
 		holdreview_refuse_for(h, sqlstate, &e, ret);
-	else
-		ret->told = arena_printf(h->arena, "%s", pg_result_str_of(rows, 0, "sentence"));
+		return;
+	}
+	ret->told = arena_printf(h->arena, "%s", pg_result_str_of(rows, 0, "sentence"));
+	if (!takes_back)
+		ret->noted = arena_printf(h->arena, "0/%.*s", SPAN_FMT(h->uid));
 }

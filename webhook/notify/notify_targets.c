@@ -12,7 +12,6 @@
 #define SECRET_MAX    1024
 #define SECRET_MIN    24 /* bytes, as the specification asks */
 #define ARENA_MAX     ((size_t)8 << 20)
-#define DEFAULT_EVENT "hold.pending"
 #define SECRET_PREFIX "whsec_"
 
 struct reading {
@@ -21,7 +20,8 @@ struct reading {
 };
 
 static const char *const known_events[] = {"hold.pending", "hold.approved", "hold.denied",
-	"hold.used", "hold.expired", "hold.withdrawn"};
+	"hold.used", "hold.expired", "hold.withdrawn", "hold.impersonated"};
+static const char *const default_events[] = {"hold.pending", "hold.impersonated"};
 static const char *const known_keys[] = {
 	"name", "type", "url", "urlFile", "secretFile", "caFile", "events", "allowPrivate"};
 
@@ -104,7 +104,8 @@ static void read_events(struct reading *r, const struct node *map, struct notify
 	const struct node *list = node_get(map, "events");
 
 	if (!list) {
-		t->events[t->event_count++] = strdup(DEFAULT_EVENT);
+		for (size_t i = 0; i < ARRAY_LEN(default_events); i++)
+			t->events[t->event_count++] = strdup(default_events[i]);
 		return;
 	}
 	if (list->type != NODE_SEQ || list->count == 0 || list->count > NOTIFY_EVENTS_MAX) {
@@ -118,7 +119,7 @@ static void read_events(struct reading *r, const struct node *map, struct notify
 			!is_one_of(n->text, known_events, ARRAY_LEN(known_events))) {
 			errors_add_at(r->errors, n,
 				"there are hold.pending, hold.approved, hold.denied, hold.used, "
-				"hold.expired and hold.withdrawn");
+				"hold.expired, hold.withdrawn and hold.impersonated");
 			return;
 		}
 		t->events[t->event_count++] = strndup(n->text.ptr, n->text.len);

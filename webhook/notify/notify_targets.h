@@ -10,7 +10,7 @@
  *     type: webhook               # CloudEvents 1.0, signed as Standard Webhooks say
  *     url: https://bot.example.com/holds
  *     secretFile: /etc/holdpoint/bot-secret      # whsec_<base64>, or at least 24 bytes as they are
- *     events: [hold.pending, hold.approved]      # default: hold.pending only
+ *     events: [hold.pending, hold.approved]      # default: .pending and .impersonated
  *     caFile: /etc/holdpoint/bot-ca.crt          # default: the system's
  *     allowPrivate: true          # the address may be private; default: public addresses only
  *

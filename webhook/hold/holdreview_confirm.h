@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Approvals by HoldReview wait for the API server's own audit event, which the audit sink stores.
+ * This looks for such events; what they confirm or refuse is decided in the database, and whoever
+ * waits for a hold is woken by its notification.
+ */
+#pragma once
+
+#include "common/base/metrics.h"
+#include "common/pg/pg_pool.h"
+
+/* Looks once. Any replica may, at any time; about once a second is worth it. Blocks; logs. */
+void holdreview_confirm(struct pg_conn *conn);
+
+struct metric *const *holdreview_metrics(size_t *ret_count);
