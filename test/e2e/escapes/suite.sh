@@ -255,6 +255,7 @@ suite_fixtures() {
   for name in "${suite_names[@]}"; do mkdir -p "$suite_log/${name%/*}"; done
   [[ -d $dir ]] || fixtures_write "$dir"
   as admin create namespace holdpoint-system >/dev/null
+  as admin apply -f "$root/manifests/base/holdreview.yaml" >/dev/null # admission is asked about what is served
   as admin create -f - >/dev/null <<'YAML'
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
@@ -269,6 +270,7 @@ spec:
     storage: true
     schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
 YAML
+  as admin wait --for=condition=Established crd/holdreviews.holdpoint.dev --timeout=30s >/dev/null
   fixtures_create "$dir/namespaces"
   local pids=()
   for part in "$dir"/part.*; do
