@@ -18,17 +18,16 @@ static const struct pg_stmt deny_stmt = {"deny", "SELECT holdpoint.deny($1::bigi
 static const struct pg_stmt withdraw_stmt = {
 	"withdraw", "SELECT holdpoint.withdraw($1::bigint, $2)", 2};
 
-/* What deny_user would deny: of one requester, and which. */
-#define OF_USER                                                                                    \
-	"FROM holdpoint.hold h WHERE h.state = 'pending' AND h.expires_at > "                      \
-	"statement_timestamp() "                                                                   \
-	"AND h.username = $1 AND ($2::text IS NULL OR h.cluster = $2) AND "                        \
-	"holdpoint.hold_matches(h, ROW(NULL, $3, $4, $5, $6, NULL, NULL, NULL)::"                  \
-	"holdpoint.hold_filter)"
+#define DENIED_AT_ONCE 1000 /* by one deny_user */
+
+/* What deny_user would deny: the same function finds them. */
 static const struct pg_stmt of_user_stmt = {"of_user",
 	"SELECT h.id, h.operation, holdpoint.resource_name(h.api_group, h.resource, "
 	"h.subresource) AS resource, h.namespace, h.name, holdpoint.hold_rule_names(h) AS rules, "
-	"count(*) OVER () AS total " OF_USER " ORDER BY h.id LIMIT 20",
+	"count(*) OVER () AS total FROM holdpoint.deny_user_preview(requester => $1, cluster => "
+	"$2, "
+	"namespace => $3, resource => $4, policy => $5, rule => $6) AS p(id) "
+	"JOIN holdpoint.hold h USING (id) ORDER BY h.id LIMIT 20",
 	6};
 static const struct pg_stmt deny_user_stmt = {"deny_user",
 	"SELECT holdpoint.deny_user(requester => $1, cluster => $2, namespace => $3, resource => "
@@ -168,6 +167,8 @@ static void print_of_user(const struct pg_result *r, const char *user)
 	fprintf(stderr, "%lld hold%s of ", (long long)total, total == 1 ? "" : "s");
 	print_printable(stderr, user);
 	fputs(total == 1 ? " waits for approval.\n" : " wait for approval.\n", stderr);
+	if (total == DENIED_AT_ONCE)
+		fputs("That is as many as are denied at once: there may be more.\n", stderr);
 }
 
 static int deny_user(const struct command *self, const char *url, const char *output, bool yes,

@@ -35,6 +35,8 @@ CREATE TYPE holdpoint.approver AS (
   cluster text,
   request_uid text
 );
+COMMENT ON TYPE holdpoint.approver IS
+  'Who decides, and by which channel: database (who is the login) or kubernetes (the creator of a HoldReview).';
 CREATE TYPE holdpoint.narrowing AS (
   until timestamptz,
   uses int,
@@ -42,6 +44,8 @@ CREATE TYPE holdpoint.narrowing AS (
   name text,
   alike boolean
 );
+COMMENT ON TYPE holdpoint.narrowing IS
+  'How an approver makes an approval smaller than the rule allows; null: not. alike: the like of it too.';
 
 CREATE FUNCTION holdpoint.is_mapped(p_kind text, p_name text, p_cluster text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, holdpoint, pg_temp

@@ -15,6 +15,8 @@ CREATE TYPE holdpoint.hold_filter AS (
   since timestamptz,
   before bigint   -- smaller numbers: the page behind
 );
+COMMENT ON TYPE holdpoint.hold_filter IS
+  'Which holds are meant; null: any. before: with smaller numbers, the page behind.';
 
 CREATE FUNCTION holdpoint.hold_matches(h holdpoint.hold, f holdpoint.hold_filter) RETURNS boolean
 LANGUAGE sql STABLE
@@ -102,20 +104,43 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION holdpoint.deny_filter(requester text, policy text, rule text, namespace text,
+  resource text) RETURNS holdpoint.hold_filter
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+DECLARE
+  f holdpoint.hold_filter;
+BEGIN
+  f.requester := deny_filter.requester;
+  f.policy := deny_filter.policy;
+  f.rule := deny_filter.rule;
+  f.namespace := deny_filter.namespace;
+  f.resource := deny_filter.resource;
+  RETURN f;
+END
+$$;
+
+CREATE FUNCTION holdpoint.deny_user_preview(requester text, policy text DEFAULT NULL,
+  rule text DEFAULT NULL, namespace text DEFAULT NULL, resource text DEFAULT NULL,
+  cluster text DEFAULT NULL) RETURNS SETOF bigint
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+BEGIN
+  RETURN QUERY SELECT * FROM holdpoint.holds_to_deny(holdpoint.database_approver(),
+    holdpoint.deny_filter(requester, policy, rule, namespace, resource), deny_user_preview.cluster);
+END
+$$;
+COMMENT ON FUNCTION holdpoint.deny_user_preview IS
+  'The holds that deny_user with the same arguments would deny, oldest first.';
+
 CREATE FUNCTION holdpoint.deny_user(requester text, reason text DEFAULT NULL,
   policy text DEFAULT NULL, rule text DEFAULT NULL, namespace text DEFAULT NULL,
   resource text DEFAULT NULL, cluster text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
-DECLARE
-  f holdpoint.hold_filter;
 BEGIN
-  f.requester := deny_user.requester;
-  f.policy := deny_user.policy;
-  f.rule := deny_user.rule;
-  f.namespace := deny_user.namespace;
-  f.resource := deny_user.resource;
-  RETURN holdpoint.deny_each(holdpoint.database_approver(), f, deny_user.cluster,
+  RETURN holdpoint.deny_each(holdpoint.database_approver(),
+    holdpoint.deny_filter(requester, policy, rule, namespace, resource), deny_user.cluster,
     deny_user.reason);
 END
 $$;
@@ -210,7 +235,7 @@ COMMENT ON FUNCTION holdpoint.list_as_kubernetes IS
 
 GRANT EXECUTE ON FUNCTION holdpoint.hold_matches(holdpoint.hold, holdpoint.hold_filter)
   TO holdpoint_approver, holdpoint_auditor;
-GRANT EXECUTE ON FUNCTION holdpoint.deny_user TO holdpoint_approver;
+GRANT EXECUTE ON FUNCTION holdpoint.deny_user, holdpoint.deny_user_preview TO holdpoint_approver;
 GRANT EXECUTE ON FUNCTION holdpoint.deny_user_as_kubernetes, holdpoint.withdraw_as_kubernetes,
   holdpoint.list_as_kubernetes
   TO holdpoint_webhook;

@@ -10,6 +10,9 @@ SELECT t.is(NULL, string_agg(c.relname, ' ' ORDER BY 1), 'tables and views witho
 FROM pg_class c
 WHERE c.relnamespace = 'holdpoint'::regnamespace AND c.relkind IN ('r', 'p', 'v')
   AND NOT c.relispartition AND obj_description(c.oid, 'pg_class') IS NULL;
+SELECT t.is(NULL, string_agg(y.typname, ' ' ORDER BY 1), 'composite types without a comment')
+FROM pg_type y JOIN pg_class c ON c.oid = y.typrelid AND c.relkind = 'c'
+WHERE y.typnamespace = 'holdpoint'::regnamespace AND obj_description(y.oid, 'pg_type') IS NULL;
 SELECT t.is(NULL, string_agg(p.proname, ' ' ORDER BY 1),
   'functions that others may call, without a comment')
 FROM pg_proc p

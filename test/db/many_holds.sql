@@ -46,6 +46,13 @@ SELECT t.is('dev/scales 2', string_agg(DISTINCT namespace || '/' || rule, ' ') |
   'these') FROM holdpoint.hold WHERE state = 'denied';
 SELECT t.expect('1 hold of agent denied', 'alice',
   $$SELECT holdpoint.deny_user('agent', cluster => 'c2')$$);
+-- Shown before: what would be denied, and not exec, which is not hers to decide.
+SELECT t.expect('42501', v.login, $$SELECT holdpoint.deny_user_preview('agent')$$)
+FROM (VALUES ('mallory'), ('wh'), ('auditor'), ('sink'), ('dave')) AS v(login);
+SELECT t.expect('22023', 'alice', $$SELECT holdpoint.deny_user_preview('')$$);
+SELECT t.expect('10', 'alice', $$SELECT count(*) FROM holdpoint.deny_user_preview('agent')$$);
+SELECT t.expect('4', 'alice',
+  $$SELECT count(*) FROM holdpoint.deny_user_preview('agent', namespace => 'dev')$$);
 SELECT t.expect('10 holds of agent denied', 'alice', $$SELECT holdpoint.deny_user('agent', 'stop')$$);
 SELECT t.is('exec own w1', string_agg(name, ' ' ORDER BY name), 'what is not hers stays')
 FROM holdpoint.hold WHERE state = 'pending';
@@ -125,5 +132,14 @@ FROM t.list('zoe', '{sre}', '{"requester": "many"}') AS one,
     one#>'{holds,99,hold}')) AS two,
   LATERAL t.list('zoe', '{sre}', jsonb_build_object('requester', 'many', 'before',
     two#>'{holds,99,hold}')) AS three;
+
+-- As many as are denied at once, shown as well as denied.
+UPDATE holdpoint.config SET max_pending_per_user = 2000;
+SELECT count(*) FROM generate_series(251, 1001) AS n,
+  t.ask(jsonb_build_object('user', 'many', 'name', 'p' || n)) \g /dev/null
+SELECT t.expect('1000', 'alice', $$SELECT count(*) FROM holdpoint.deny_user_preview('many')$$);
+SELECT t.expect('1000 holds of many denied; there may be more', 'alice',
+  $$SELECT holdpoint.deny_user('many', 'stop')$$);
+SELECT t.expect('1', 'alice', $$SELECT count(*) FROM holdpoint.deny_user_preview('many')$$);
 
 SELECT t.done();
