@@ -14,6 +14,7 @@
 #define AUTHORIZER_MINOR_CONFIG	  30u /* Kubernetes 1.30 reads the file; v1beta1 until 1.31 */
 #define AUTHORIZER_MINOR_V1	  32u
 #define AUTHORIZER_MINOR_UNCACHED 34u /* cacheAuthorizedRequests; unknown fields are refused */
+#define AUTHORIZER_TIMEOUT_S	  3u  /* as the file has it */
 
 struct authorizer_options {
 	unsigned minor;	 /* of the API server, 1.N: at least AUTHORIZER_MINOR_CONFIG */

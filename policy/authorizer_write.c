@@ -213,12 +213,13 @@ void authorizer_put_config(struct buf *out, const struct policy_set *s,
 		"- type: Webhook\n"
 		"  name: holdpoint\n"
 		"  webhook:\n"
-		"    timeout: 3s\n"
+		"    timeout: %us\n"
 		"    subjectAccessReviewVersion: v1\n"
 		"    matchConditionSubjectAccessReviewVersion: v1\n"
 		"    failurePolicy: Deny\n"
 		"%s",
 		policy_set_digest(s), options->minor < AUTHORIZER_MINOR_V1 ? "v1beta1" : "v1",
+		AUTHORIZER_TIMEOUT_S,
 		options->minor < AUTHORIZER_MINOR_UNCACHED
 			? "    authorizedTTL: 1ns\n" /* 0 would be the default, minutes */
 			  "    unauthorizedTTL: 1ns\n"

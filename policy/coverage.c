@@ -4,7 +4,9 @@
 
 #include <stdio.h>
 
-#define AUTHORIZE_WAIT_MS   1000 /* what a `wait` at authorization is cut to */
+/* What a `wait` at authorization is cut to, with the file that holdpoint policy authorizer writes.
+ */
+#define AUTHORIZE_WAIT_MS   (AUTHORIZER_TIMEOUT_S * 1000 - ANSWER_MARGIN_MS)
 #define MINOR_VIRTUAL	    37u
 #define REASONS		    (COVERAGE_NO_EFFECT + 1)
 #define REGISTRATION_EXEMPT "holdpoint-system", "kube-system", "kube-node-lease"
@@ -17,7 +19,6 @@ const char *const coverage_reason_names[] = {[COVERAGE_NO_AUTHORIZER] = "authori
 	NULL};
 
 struct finding {
-	const struct policy_set *set;
 	const struct coverage_facts *facts;
 	struct arena *arena;
 	struct coverage_gap *gaps;
@@ -200,6 +201,8 @@ static void add(
 		.what = what};
 }
 
+_Static_assert(AUTHORIZER_TIMEOUT_S == 3 && AUTHORIZE_WAIT_MS == 1000, "find_effects says so");
+
 static void find_effects(struct finding *f, const struct rule *rule)
 {
 	const struct policy_hold *h = rule->info.hold;
@@ -211,10 +214,10 @@ static void find_effects(struct finding *f, const struct rule *rule)
 	retries = h->retry;
 	if (waits || retries)
 		add(f, rule, COVERAGE_NO_EFFECT,
-			waits && retries ? SPAN("at authorization a wait is cut to 1s, and retry "
-						"does nothing")
-			: waits ? SPAN("at authorization a wait is cut to 1s, before the API "
-				       "server gives up")
+			waits && retries ? SPAN("at authorization a wait is cut to 1s (with "
+						"timeout: 3s), and retry does nothing")
+			: waits ? SPAN("at authorization a wait is cut to 1s (with timeout: 3s), "
+				       "before the API server gives up")
 				: SPAN("retry does nothing at authorization: the API server "
 				       "answers "
 				       "403"));
@@ -247,7 +250,7 @@ static void find_in_rule(struct finding *f, const struct rule *rule)
 int coverage_find(const struct policy_set *s, const struct coverage_facts *facts,
 	struct arena *arena, const struct coverage_gap **ret, size_t *ret_count)
 {
-	struct finding f = {.set = s, .facts = facts, .arena = arena};
+	struct finding f = {.facts = facts, .arena = arena};
 
 	f.gaps = arena_calloc(arena, s->rule_count * REASONS + 1, sizeof *f.gaps);
 	if (!f.gaps)

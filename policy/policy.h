@@ -62,6 +62,9 @@ enum policy_grant { POLICY_GRANT_ONCE, POLICY_GRANT_WINDOW };
 enum policy_scope { POLICY_SCOPE_OBJECT, POLICY_SCOPE_NAMESPACE, POLICY_SCOPE_CLUSTER };
 const char *policy_scope_name(enum policy_scope s);
 
+/* An answer must be back so long before the API server gives up. */
+#define ANSWER_MARGIN_MS 2000
+
 /* A rule's `hold:`. */
 struct policy_hold {
 	const struct span *approvers;
@@ -74,9 +77,9 @@ struct policy_hold {
 	enum policy_scope scope; /* of a Window */
 	int64_t like_ms;	 /* the longest Window an approver may choose; 0 = none */
 	unsigned like_uses;	 /* of it at most */
-	int64_t wait_ms;
-	bool retry;	     /* answer 429 so that the client repeats by itself */
-	bool require_reason; /* the approver must give one */
+	int64_t wait_ms;	 /* cut to the call's timeout less ANSWER_MARGIN_MS */
+	bool retry;		 /* answer 429 so that the client repeats by itself */
+	bool require_reason;	 /* the approver must give one */
 };
 
 /* What callers may know about a rule. Lives as long as its set. */

@@ -17,8 +17,7 @@
 #include "webhook/hold/holdreview_list.h"
 
 #define DEFAULT_TIMEOUT_MS   10000
-#define TIMEOUT_MARGIN_MS    2000 /* the answer must be back before the API server gives up */
-#define COMPACT_ABOVE	     64	  /* that wait for the database */
+#define COMPACT_ABOVE	     64 /* that wait for the database */
 #define RECORDED_MESSAGE_MAX ((size_t)1 << 20)
 
 /* Denies what cannot be decided on, without a record: there is no decision. */
@@ -159,8 +158,8 @@ static uint64_t wait_deadline(const struct exchange *x)
 
 	if (timeout.ptr && duration_parse_ms(timeout, &timeout_ms) != 0)
 		timeout_ms = DEFAULT_TIMEOUT_MS;
-	if (wait_ms > timeout_ms - TIMEOUT_MARGIN_MS)
-		wait_ms = timeout_ms - TIMEOUT_MARGIN_MS;
+	if (wait_ms > timeout_ms - ANSWER_MARGIN_MS)
+		wait_ms = timeout_ms - ANSWER_MARGIN_MS;
 	if (wait_ms <= 0 || x->request.dry_run)
 		return 0;
 	return http_request_start_us(x->http) + (uint64_t)wait_ms * 1000;

@@ -136,7 +136,7 @@ static void log_gaps(const struct coverage_gap *gaps, size_t count)
 }
 
 /* The set in force, seen with what is known now. With the lock held. */
-static void look_again(struct guard_watch *g, bool log)
+static void look_again(struct guard_watch *g)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 16, ARENA_MAX);
 	const struct coverage_gap *gaps;
@@ -151,8 +151,7 @@ static void look_again(struct guard_watch *g, bool log)
 	}
 	g->unasked = coverage_unasked(gaps, count);
 	count_gaps(gaps, count);
-	if (log)
-		log_gaps(gaps, count);
+	log_gaps(gaps, count);
 }
 
 int guard_watch_check(struct guard_watch *g, const struct policy_set *set, struct err *e)
@@ -190,7 +189,7 @@ void guard_watch_loaded(struct guard_watch *g, const struct policy_set *set)
 	old = g->set;
 	g->set = mine;
 	g->authorization_rules = coverage_authorization_rules(set);
-	look_again(g, true);
+	look_again(g);
 	if (g->authorization_rules > 0 && g->taken_for == COVERAGE_UNKNOWN)
 		log_info("authorizer_not_known", LOG_INT("rules", g->authorization_rules),
 			LOG_STR("hint", "these have verbs and work only where API servers ask "
@@ -281,7 +280,7 @@ void guard_watch_report(struct pg_conn *conn, bool usable, void *arg)
 		tell(g, conn, buf_span(&report));
 	pthread_mutex_lock(&g->lock);
 	if (authorizer_now(g) != g->taken_for)
-		look_again(g, true);
+		look_again(g);
 	warn_of_missing(g);
 	pthread_mutex_unlock(&g->lock);
 }
