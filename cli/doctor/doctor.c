@@ -97,6 +97,13 @@ static bool can_run(const struct doctor *d, unsigned needs)
 	       (!(needs & REGISTRATION) || d->has_registration) && (!(needs & DATABASE) || d->db);
 }
 
+static const char *lacking(const struct doctor *d, unsigned needs)
+{
+	return (needs & DATABASE) && !d->db ? "no database is looked at"
+	       : !d->has_kube		    ? "no API server is looked at"
+					    : "the registration is not seen through the API";
+}
+
 static void run_checks(struct doctor *d)
 {
 	for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
@@ -104,35 +111,39 @@ static void run_checks(struct doctor *d)
 		if (can_run(d, checks[i].needs))
 			checks[i].run(d);
 		else
-			doctor_skip(d, "not looked at");
+			doctor_skip(d, "not looked at: %s", lacking(d, checks[i].needs));
 	}
 }
 
-static int start(struct doctor *d)
+static void open_kube(struct doctor *d)
 {
 	struct err e;
 
-	if (!d->options.without_kubernetes) {
-		d->check = "api-server";
-		d->has_kube = kube_config_load(&d->options.kube, d->arena, &d->kube, &e) == 0;
-		d->kube.timeout_ms = KUBE_TIMEOUT_MS;
-		if (!d->has_kube)
-			doctor_fail(d, "give --kubeconfig, or --without-kubernetes",
-				"no API server is looked at: %s", e.msg);
-	}
+	d->check = "api-server";
+	d->has_kube = kube_config_load(&d->options.kube, d->arena, &d->kube, &e) == 0;
+	d->kube.timeout_ms = KUBE_TIMEOUT_MS;
+	if (!d->has_kube)
+		doctor_fail(d, "give --kubeconfig, or --without-kubernetes",
+			"no API server is looked at: %s", e.msg);
+}
+
+static void open_database(struct doctor *d)
+{
+	struct err e;
+
 	d->check = "database";
 	if (d->options.database_url || getenv("PGHOST") || getenv("PGSERVICE") ||
 		getenv("PGDATABASE")) {
 		if (pg_conn_open(d->options.database_url ? d->options.database_url : "",
 			    "holdpoint", DATABASE_TIMEOUT_MS, &d->db, &e) < 0)
-			doctor_fail(d, "see --database-url, and whether PostgreSQL runs",
+			doctor_fail(d,
+				"see whether PostgreSQL runs there: psql DATABASE_URL -c 'SELECT "
+				"1'",
 				"cannot be reached, so held requests are denied: %s", e.msg);
 	} else {
 		doctor_fail(d, "give --database-url, or set HOLDPOINT_DATABASE_URL",
 			"no database is looked at");
 	}
-	doctor_load_policies(d);
-	return 0;
 }
 
 /* ---- showing ---- */
@@ -201,12 +212,23 @@ static void print_table(const struct doctor *d)
 	}
 }
 
+/* Nothing found is not all looked at. */
+static void count_skipped(const struct doctor *d)
+{
+	size_t skipped = 0;
+
+	for (size_t i = 0; i < d->count; i++)
+		skipped += d->findings[i].status == DOCTOR_SKIPPED;
+	if (skipped > 0 && !d->options.all)
+		fprintf(stderr, "%zu check%s not made: --all says which, and why\n", skipped,
+			skipped == 1 ? " was" : "s were");
+}
+
 static int print_json(const struct doctor *d)
 {
 	_cleanup_(buf_free) struct buf out = BUF_INIT(16u << 20);
 
-	buf_printf(&out, "{\"status\":\"%s\",\"checks\":[",
-		status_names[worst_of(d) == DOCTOR_SKIPPED ? DOCTOR_OK : worst_of(d)]);
+	buf_printf(&out, "{\"status\":\"%s\",\"checks\":[", status_names[worst_of(d)]);
 	for (size_t i = 0; i < d->count; i++) {
 		const struct doctor_finding *f = &d->findings[i];
 
@@ -223,10 +245,9 @@ static int print_json(const struct doctor *d)
 	return cli_print_json(d->self, span_of(cli_text(&out)));
 }
 
-static int doctor_run(const struct command *self, int argc, char **argv)
+/* -1: go on; else the exit code. */
+static int parse(const struct command *self, struct doctor_options *o, int argc, char **argv)
 {
-	struct doctor d = {.self = self};
-	struct doctor_options *o = &d.options;
 	const struct flag flags[] = {CLI_FLAG_DATABASE(o->database_url),
 		CLI_FLAG_TEXT("kubeconfig", o->kube.kubeconfig, "FILE",
 			"kubeconfig instead of kubectl's"),
@@ -247,16 +268,14 @@ static int doctor_run(const struct command *self, int argc, char **argv)
 			.arg = "URL",
 			.no_env = true,
 			.help = "--metrics-listen of a daemon, http://HOST:PORT; looks at /readyz "
-				"and "
-				"/metrics too"},
+				"and /metrics too"},
 		{.name = "policy",
 			.type = FLAG_STRING_LIST,
 			.value = &o->policies,
 			.arg = "PATH",
 			.no_env = true,
 			.help = "policies that should be in force; without it those in the "
-				"database "
-				"are looked at"},
+				"database are looked at"},
 		CLI_FLAG_TEXT("authorization-config", o->authorization_config, "FILE",
 			"the API server's AuthorizationConfiguration, to look at its conditions"),
 		CLI_FLAG_SWITCH("static-manifests", o->static_manifests,
@@ -266,20 +285,41 @@ static int doctor_run(const struct command *self, int argc, char **argv)
 		CLI_FLAG_OUTPUT(o->output), {0}};
 	int rc = cli_parse(self, flags, argc, argv, 0, 0, NULL, NULL);
 
+	o->cluster = o->cluster ? o->cluster : "default";
+	return rc;
+}
+
+/* Looks, and says what was found. */
+static int look(struct doctor *d)
+{
+	int rc = CLI_OK;
+
+	if (!d->options.without_kubernetes)
+		open_kube(d);
+	open_database(d);
+	doctor_load_policies(d);
+	run_checks(d);
+	if (cli_wants_json(d->options.output)) {
+		rc = print_json(d);
+	} else {
+		print_table(d);
+		count_skipped(d);
+	}
+	if (rc == CLI_OK && d->failed)
+		return cli_error(d->self, CLI_FAILED, "out of memory");
+	return rc == CLI_OK && worst_of(d) == DOCTOR_FAIL ? CLI_NO : rc;
+}
+
+static int doctor_run(const struct command *self, int argc, char **argv)
+{
+	struct doctor d = {.self = self};
+	int rc = parse(self, &d.options, argc, argv);
+
 	if (rc >= 0)
 		return rc;
-	o->cluster = o->cluster ? o->cluster : "default";
 	d.arena = arena_new(1 << 16, ARENA_MAX);
 	d.findings = d.arena ? arena_calloc(d.arena, FINDINGS_MAX, sizeof(*d.findings)) : NULL;
-	if (!d.findings)
-		return cli_error(self, CLI_FAILED, "out of memory");
-	start(&d);
-	run_checks(&d);
-	rc = cli_wants_json(o->output) ? print_json(&d) : (print_table(&d), CLI_OK);
-	if (rc == CLI_OK && d.failed)
-		rc = cli_error(self, CLI_FAILED, "out of memory");
-	else if (rc == CLI_OK && worst_of(&d) == DOCTOR_FAIL)
-		rc = CLI_NO;
+	rc = d.findings ? look(&d) : cli_error(self, CLI_FAILED, "out of memory");
 	policy_set_unref(d.set);
 	pg_conn_close(d.db);
 	arena_free(d.arena);

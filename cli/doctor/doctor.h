@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * holdpoint doctor: is the guard on, whole, and seen to work? Checks the API server, the database
- * and the daemons, changes nothing, and says of each fault the command that mends it.
+ * and the daemons, changes nothing, and says of each fault what mends it: a command, or a step.
  */
 #pragma once
 

@@ -202,7 +202,7 @@ static void judge(struct doctor *d, const struct client_config *c, SSL *ssl)
 	X509 *cert = SSL_get1_peer_certificate(ssl);
 
 	if (!cert) {
-		doctor_fail(d, "the webhook's log", "%s: no certificate was shown", c->webhook);
+		doctor_fail(d, DOCTOR_WEBHOOK_LOG, "%s: no certificate was shown", c->webhook);
 		return;
 	}
 	if (verdict != X509_V_OK && verdict != X509_V_ERR_CERT_HAS_EXPIRED)
@@ -258,7 +258,8 @@ static void look_at_served(struct doctor *d, const struct client_config *c)
 	snprintf(port, sizeof(port), "%s", c->port);
 	if (d->options.webhook_url &&
 		sscanf(d->options.webhook_url, "https://%255[^:/]:%7[0-9]", host, port) < 1) {
-		doctor_fail(d, NULL, "--webhook-url is not like https://HOST:PORT");
+		doctor_fail(d, "give --webhook-url https://HOST:PORT",
+			"--webhook-url is not like https://HOST:PORT");
 		return;
 	}
 	if (c->ca.len == 0)

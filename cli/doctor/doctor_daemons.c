@@ -21,7 +21,7 @@ static const struct alarm {
 		"rules are in force that no API server asks about", "holdpoint policy check FILES"},
 	{"holdpoint_audit_spool_refused_batches", DOCTOR_FAIL,
 		"batches of audit events lie in the spool that the database refuses",
-		"the log of holdpoint-auditsink"},
+		"read its log: kubectl -n holdpoint-system logs deploy/holdpoint-auditsink"},
 };
 
 static int fetch(
@@ -41,8 +41,9 @@ static int fetch(
 
 	http_client_free(client);
 	if (rc < 0)
-		doctor_fail(
-			d, "does it run, and is --metrics-listen there?", "%s: %s", base, e.msg);
+		doctor_fail(d,
+			"start it with --metrics-listen: kubectl -n holdpoint-system get pods",
+			"%s: %s", base, e.msg);
 	else
 		*status = answer.status;
 	return rc;
@@ -91,7 +92,11 @@ static void look_at(struct doctor *d, const char *url)
 		return;
 	if (status != 200) {
 		buf_str(&ready);
-		doctor_fail(d, "the daemon's log", "%s is not ready: %.*s", url,
+		doctor_fail(d,
+			"read its log: kubectl -n holdpoint-system logs deploy/holdpoint-webhook, "
+			"or "
+			"deploy/holdpoint-auditsink",
+			"%s is not ready: %.*s", url,
 			(int)strcspn(ready.ptr ? ready.ptr : "", "\n"), ready.ptr ? ready.ptr : "");
 		return;
 	}

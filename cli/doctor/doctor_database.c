@@ -25,7 +25,8 @@ struct pg_result *doctor_query(
 	else if (strncmp(sqlstate, "42", 2) == 0 || strcmp(sqlstate, "3F000") == 0)
 		doctor_fail(d, "holdpoint db migrate", "the schema lacks something: %s", e.msg);
 	else
-		doctor_fail(d, "the server's log", "%s", e.msg);
+		doctor_fail(d, "try psql DATABASE_URL -c 'SELECT 1', and read PostgreSQL's log",
+			"%s", e.msg);
 	return NULL;
 }
 
@@ -42,8 +43,8 @@ void doctor_check_database(struct doctor *d)
 	if (!d->db || !(r = doctor_query(d, &stmt, NULL)))
 		return;
 	if (pg_result_int(r, 0, 0) < OLDEST_POSTGRES)
-		doctor_fail(
-			d, "upgrade it", "PostgreSQL %s is older than 15", pg_result_str(r, 0, 1));
+		doctor_fail(d, "upgrade the server to PostgreSQL 15 or later: pg_upgrade",
+			"PostgreSQL %s is older than 15", pg_result_str(r, 0, 1));
 	else if (*pg_result_str(r, 0, 2) == 't')
 		doctor_fail(d, "name the primary in --database-url",
 			"this server is a standby: nothing can be held or recorded in it");
@@ -76,7 +77,7 @@ void doctor_check_schema(struct doctor *d)
 			"the schema is at migration %lld, this program knows %d",
 			(long long)version, HOLDPOINT_SCHEMA_VERSION);
 	else if (version > HOLDPOINT_SCHEMA_VERSION)
-		doctor_warn(d, "upgrade this program",
+		doctor_warn(d, DOCTOR_UPGRADE,
 			"the schema is at migration %lld, newer than this program (%d)",
 			(long long)version, HOLDPOINT_SCHEMA_VERSION);
 	else
@@ -263,11 +264,17 @@ void doctor_check_config(struct doctor *d)
 	struct json_doc doc;
 	struct span text;
 
-	if (!r || pg_result_rows(r) != 1)
+	if (!r)
 		return;
+	if (pg_result_rows(r) != 1) {
+		doctor_fail(d, "INSERT INTO holdpoint.config DEFAULT VALUES, as holdpoint_owner",
+			"holdpoint.config has %d rows and not one: nothing can be held",
+			pg_result_rows(r));
+		return;
+	}
 	text = pg_result_span(r, 0, 0);
 	if (json_read(text.ptr, text.len, &limits, d->arena, &doc, NULL) < 0) {
-		doctor_fail(d, NULL, "holdpoint.config cannot be read");
+		doctor_fail(d, DOCTOR_UPGRADE, "holdpoint.config cannot be read by this program");
 		return;
 	}
 	if (look_at_settings(d, &doc) + look_at_limits(d, &doc) == 0)

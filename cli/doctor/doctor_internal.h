@@ -13,6 +13,10 @@
 
 #define DOCTOR_TEXT_MAX 1024
 
+/* What mends more than one thing. */
+#define DOCTOR_UPGRADE	   "install a newer holdpoint than this: holdpoint version"
+#define DOCTOR_WEBHOOK_LOG "read its log: kubectl -n holdpoint-system logs deploy/holdpoint-webhook"
+
 enum doctor_status {
 	DOCTOR_OK,
 	DOCTOR_SKIPPED, /* not asked for: shown with --all only */
@@ -24,7 +28,7 @@ struct doctor_finding {
 	const char *check;
 	enum doctor_status status;
 	const char *what;
-	const char *mend; /* a command or a step; NULL: there is nothing to mend */
+	const char *mend; /* a command, or a step that begins with a verb; of OK and SKIPPED NULL */
 };
 
 struct doctor_options {
@@ -52,7 +56,7 @@ struct doctor {
 
 	struct pg_conn *db;	/* NULL: there is none */
 	struct policy_set *set; /* in force, or of --policy; NULL: not known */
-	bool asked, asked_all;	/* /authorize: about some subject, about each */
+	bool asked;		/* /authorize: about some subject */
 	bool probed;		/* the API server was asked */
 
 	struct doctor_finding *findings;
@@ -62,7 +66,8 @@ struct doctor {
 
 typedef void (*doctor_check_fn)(struct doctor *d);
 
-/* mend may be NULL. The texts are printed as they are: they may come from a cluster. */
+/* mend: see there; a WARN or FAIL has one. The texts are printed as they are: they may come from a
+ * cluster. */
 void doctor_say(struct doctor *d, enum doctor_status status, const char *mend, const char *fmt, ...)
 	_printf_(4, 5);
 #define doctor_ok(d, ...)	  doctor_say((d), DOCTOR_OK, NULL, __VA_ARGS__)

@@ -31,8 +31,8 @@ static int read_answer(struct doctor *d, const struct kube_answer *answer, struc
 	*ret = (struct json_doc){0};
 	if (answer->status >= 400)
 		return 0;
-	doctor_fail(d, "kubectl version", "the API server's answer is no JSON (HTTP %ld)",
-		answer->status);
+	doctor_fail(d, "see whether the kubeconfig names an API server: kubectl cluster-info",
+		"the API server's answer is no JSON (HTTP %ld)", answer->status);
 	return -1;
 }
 
@@ -103,8 +103,8 @@ void doctor_check_api_server(struct doctor *d)
 
 	if (doctor_request(d, "/version", NULL, &doc, &status) < 0) {
 		if (status)
-			doctor_fail(d, "kubectl version", "does not say its version (HTTP %ld)",
-				status);
+			doctor_fail(d, "see what kubectl version says",
+				"does not say its version (HTTP %ld)", status);
 		d->has_kube = false;
 		return;
 	}
@@ -114,7 +114,7 @@ void doctor_check_api_server(struct doctor *d)
 	cloud = cloud_of(d->kube_version);
 	d->managed = cloud != NULL;
 	if (d->minor > 0 && d->minor < OLDEST_MINOR)
-		doctor_warn(d, "upgrade it",
+		doctor_warn(d, "upgrade the control plane: kubeadm upgrade plan",
 			"Kubernetes %s is older than what Holdpoint was tried with (1.%u)",
 			d->kube_version, OLDEST_MINOR);
 	else
@@ -131,6 +131,14 @@ void doctor_check_api_server(struct doctor *d)
 }
 
 /* ---- does it ask for admission? ---- */
+
+/* RBAC's refusal names holdreviews.holdpoint.dev too; the API server puts this before a webhook's.
+ */
+static bool is_webhook_denial(const char *message)
+{
+	return strstr(message, "admission webhook \"") &&
+	       strstr(message, ".holdpoint.dev\" denied the request");
+}
 
 void doctor_check_admission(struct doctor *d)
 {
@@ -158,13 +166,13 @@ void doctor_check_admission(struct doctor *d)
 		doctor_warn(d, "kubectl apply -f manifests/base/holdreview.yaml",
 			"there are no HoldReviews: nobody approves with kubectl, and whether the "
 			"webhooks are asked is not tried");
-	else if (status == 403 && !strstr(message, "holdpoint"))
-		doctor_warn(d, "use a kubeconfig that may create holdreviews.holdpoint.dev",
+	else if (status == 403 && !is_webhook_denial(message))
+		doctor_fail(d, "use a kubeconfig that may create holdreviews.holdpoint.dev",
 			"whether the webhooks are asked cannot be tried: %s", message);
 	else if (status == 403)
 		doctor_ok(d, "the API server asks the webhooks: %s", message);
 	else
-		doctor_fail(d, "holdpoint doctor --webhook-url URL, and the webhook's log",
+		doctor_fail(d, "holdpoint doctor --webhook-url URL; " DOCTOR_WEBHOOK_LOG,
 			"the API server cannot ask the webhook (HTTP %ld): %s", status, message);
 }
 
@@ -172,9 +180,9 @@ void doctor_check_admission(struct doctor *d)
 
 struct probing {
 	struct doctor *d;
-	const char *attributes;
 	size_t asked, missed, tried;
-	bool ended;
+	bool ended; /* before all were asked about */
+	bool cut;   /* SUBJECTS_MAX were */
 };
 
 /* What the webhook says when it is asked; NULL: somebody else answered. */
@@ -204,7 +212,7 @@ static void judge_answer(struct probing *p, const char *subject, const char *ans
 	}
 	p->asked++;
 	if (strncmp(cluster, d->options.cluster, len) != 0 || cluster[len] != ' ')
-		doctor_fail(d, "see --cluster of holdpoint-webhook and of this command",
+		doctor_fail(d, "give this command the --cluster of holdpoint-webhook",
 			"%s: the webhook that answers calls this cluster %.*s, not %s", subject,
 			(int)strcspn(cluster, " "), cluster, d->options.cluster);
 }
@@ -214,13 +222,14 @@ static bool probe(const char *policy, const char *subject, struct span spec, voi
 	struct probing *p = arg;
 	struct doctor *d = p->d;
 	struct json_doc doc = {0};
-	const char *body = doctor_text(d, "%s", "");
+	const char *body;
 	long status;
 
 	(void)policy;
 	if (p->tried++ == SUBJECTS_MAX) {
-		doctor_warn(d, NULL, "more than %u subjects: the others are not asked about",
-			SUBJECTS_MAX);
+		p->cut = true;
+		doctor_warn(d, "holdpoint doctor --policy FILE, for one file of policies at a time",
+			"more than %u subjects: the others are not asked about", SUBJECTS_MAX);
 		return false;
 	}
 	body = arena_printf(d->arena,
@@ -261,7 +270,7 @@ void doctor_check_authorizer(struct doctor *d)
 	coverage_each_subject(d->set, attributes, probe, &p);
 	d->probed = !p.ended && p.tried > 0;
 	d->asked = p.asked > 0;
-	if (d->probed && p.missed == 0)
+	if (d->probed && p.missed == 0 && !p.cut)
 		doctor_ok(d, "the API server asks about all %zu subjects of rules with verbs",
 			p.asked);
 }

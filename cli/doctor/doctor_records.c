@@ -37,7 +37,7 @@ static void load_recorded(struct doctor *d)
 	if (!r || pg_result_rows(r) == 0)
 		return;
 	if (policy_set_load_recorded(pg_result_span(r, 0, 0), &d->set, &errors) < 0)
-		doctor_fail(d, "upgrade this program",
+		doctor_fail(d, DOCTOR_UPGRADE,
 			"the policies in force are not understood by this program");
 	buf_free(&errors.text);
 }
@@ -65,8 +65,10 @@ void doctor_check_policies(struct doctor *d)
 	const char *expected = d->set ? policy_set_digest(d->set) : NULL;
 	size_t other = 0;
 
-	if (!r || pg_result_rows(r) == 0)
-		return; /* that no webhook runs is said elsewhere */
+	if (!r)
+		return;
+	if (pg_result_rows(r) == 0)
+		doctor_skip(d, "no webhook that runs has said which policies it has in force");
 	for (int i = 0; i < pg_result_rows(r); i++) {
 		const char *digest = pg_result_str(r, i, 1);
 
@@ -75,13 +77,13 @@ void doctor_check_policies(struct doctor *d)
 			continue;
 		other++;
 		doctor_fail(d,
-			"holdpoint policy check FILES, and the log of that webhook "
-			"(policy_refused)",
+			"look for policy_refused: kubectl -n holdpoint-system logs "
+			"deploy/holdpoint-webhook; holdpoint policy check FILES",
 			"%s has %.*s… in force, not %.*s…", pg_result_str(r, i, 0),
 			(int)strlen("sha256:") + DIGEST_SHOWN, digest,
 			(int)strlen("sha256:") + DIGEST_SHOWN, expected);
 	}
-	if (other == 0)
+	if (other == 0 && expected)
 		doctor_ok(d, "every webhook has %.*s… in force",
 			(int)strlen("sha256:") + DIGEST_SHOWN, expected);
 }
@@ -93,11 +95,13 @@ static void look_at_settings(struct doctor *d, const struct pg_result *r, int ro
 	const char *who = pg_result_str(r, row, 0);
 
 	if (*pg_result_str(r, row, 2) != 't')
-		doctor_fail(d, "--client-ca-file and --client-name of holdpoint-webhook",
+		doctor_fail(d,
+			"give holdpoint-webhook --client-ca-file and --client-name "
+			"(manifests/README.md)",
 			"%s serves anybody who reaches its port: a forged review can make holds",
 			who);
 	else if (pg_result_int(r, row, 3) == 0)
-		doctor_warn(d, "--client-name of holdpoint-webhook",
+		doctor_warn(d, "give holdpoint-webhook --client-name (manifests/README.md)",
 			"%s serves every certificate of its client CA, the audit backend's too",
 			who);
 	else
@@ -116,13 +120,17 @@ void doctor_check_webhooks(struct doctor *d)
 	if (!r)
 		return;
 	if (pg_result_rows(r) == 0)
-		doctor_fail(d, "kubectl -n holdpoint-system get pods, and --cluster",
+		doctor_fail(d,
+			"see whether it runs, and give --cluster its name: kubectl -n "
+			"holdpoint-system get pods",
 			"no webhook of cluster %s has said anything for five minutes",
 			d->options.cluster);
 	for (int i = 0; i < pg_result_rows(r); i++) {
 		look_at_settings(d, r, i);
 		if (strcmp(pg_result_str(r, i, 1), HOLDPOINT_VERSION) != 0)
-			doctor_warn(d, "upgrade what is older",
+			doctor_warn(d,
+				"install one version: kubectl -n holdpoint-system set image "
+				"deploy/holdpoint-webhook, or a package of this program",
 				"%s is of version %s, this program of %s", pg_result_str(r, i, 0),
 				pg_result_str(r, i, 1), HOLDPOINT_VERSION);
 	}
@@ -163,9 +171,10 @@ static struct authorizer_config *read_config(struct doctor *d)
 
 static void say_gap(struct doctor *d, const struct coverage_gap *g)
 {
-	doctor_say(d, g->never ? DOCTOR_FAIL : DOCTOR_WARN, "holdpoint policy check --help",
-		"rule %s/%s %s: %.*s", g->rule->policy, g->rule->rule,
-		g->never ? "is never asked about" : "in part", SPAN_FMT(g->what));
+	doctor_say(d, g->never ? DOCTOR_FAIL : DOCTOR_WARN,
+		"change the rule where holdpoint policy check FILES points", "rule %s/%s %s: %.*s",
+		g->rule->policy, g->rule->rule, g->never ? "is never asked about" : "in part",
+		SPAN_FMT(g->what));
 }
 
 /* One finding for all that an authorizer would mend. */
@@ -227,7 +236,9 @@ static void look_at_source(struct doctor *d, const struct pg_result *r, int i)
 	int64_t silent = pg_result_int(r, i, 2), bad = pg_result_int(r, i, 3);
 
 	if (strcmp(state, "silent") == 0)
-		doctor_fail(d, "holdpoint sources; the API server's apiserver_audit_error_total",
+		doctor_fail(d,
+			"holdpoint sources, and kubectl get --raw /metrics | grep "
+			"apiserver_audit_error_total",
 			"%s has sent nothing for %lld s: what happens now leaves no trace", source,
 			(long long)silent);
 	else if (strcmp(state, "ok") != 0)
@@ -235,7 +246,7 @@ static void look_at_source(struct doctor *d, const struct pg_result *r, int i)
 	else
 		doctor_ok(d, "%s was heard of %lld s ago", source, (long long)silent);
 	if (bad > 0)
-		doctor_warn(d, "SELECT * FROM holdpoint.audit_quarantine",
+		doctor_warn(d, "read them: psql -c 'SELECT * FROM holdpoint.audit_quarantine'",
 			"%lld events of %s could not be read in the last day", (long long)bad,
 			source);
 }
@@ -249,7 +260,7 @@ void doctor_check_audit(struct doctor *d)
 	_cleanup_(pg_result_freep) struct pg_result *r = doctor_query(d, &stmt, CLUSTER(d));
 
 	if (r && pg_result_rows(r) == 0)
-		doctor_fail(d, "--audit-webhook-config-file of kube-apiserver (docs/audit.md)",
+		doctor_fail(d, "give kube-apiserver --audit-webhook-config-file (docs/audit.md)",
 			"no audit event of cluster %s has ever come", d->options.cluster);
 	for (int i = 0; r && i < pg_result_rows(r); i++)
 		look_at_source(d, r, i);
@@ -313,8 +324,8 @@ void doctor_check_notifications(struct doctor *d)
 			doctor_ok(d, "%s takes what is sent", target);
 		else
 			doctor_say(d, lost > 0 ? DOCTOR_FAIL : DOCTOR_WARN,
-				"--notify-targets of holdpoint-webhook: its URL, secret, "
-				"allowPrivate",
+				"mend its URL, secret or allowPrivate in the file of "
+				"--notify-targets of holdpoint-webhook",
 				"%s does not take notifications (%lld given up, %lld tried again): "
 				"%s",
 				target, (long long)lost, (long long)failing,
@@ -325,17 +336,23 @@ void doctor_check_notifications(struct doctor *d)
 void doctor_check_floods(struct doctor *d)
 {
 	static const struct pg_stmt stmt = {"doctor_floods",
-		"SELECT h.requester, count(*), c.max_pending_per_user FROM holdpoint.holds h, "
-		"holdpoint.config c WHERE h.cluster = $1 AND h.live AND h.state = 'pending' "
-		"GROUP BY h.requester, c.max_pending_per_user "
-		"HAVING count(*) >= c.max_pending_per_user * 0.8 ORDER BY 2 DESC LIMIT 10",
+		"SELECT w.requester, w.waiting, l.most, w.is_question FROM (SELECT h.requester, "
+		"  h.is_question, count(*) AS waiting FROM holdpoint.holds h WHERE h.cluster = $1 "
+		"  AND h.live AND h.state = 'pending' GROUP BY h.requester, h.is_question) w, "
+		"holdpoint.config c, LATERAL (SELECT CASE WHEN w.is_question "
+		"  THEN c.max_questions_per_user ELSE c.max_pending_per_user END AS most) l "
+		"WHERE w.waiting >= l.most * 0.8 ORDER BY w.waiting DESC, 1, 4 LIMIT 10",
 		1};
 	_cleanup_(pg_result_freep) struct pg_result *r = doctor_query(d, &stmt, CLUSTER(d));
 
 	for (int i = 0; r && i < pg_result_rows(r); i++)
-		doctor_warn(d, doctor_text(d, "holdpoint holds --user %s", pg_result_str(r, i, 0)),
-			"%s has %lld holds waiting, of %lld: more are denied without being stored",
+		doctor_warn(d,
+			doctor_text(d, "decide them, or look first: holdpoint holds --user %s",
+				pg_result_str(r, i, 0)),
+			"%s has %lld holds %swaiting, of %lld: more are denied without being "
+			"stored",
 			pg_result_str(r, i, 0), (long long)pg_result_int(r, i, 1),
+			*pg_result_str(r, i, 3) == 't' ? "of questions " : "",
 			(long long)pg_result_int(r, i, 2));
 	if (r && pg_result_rows(r) == 0)
 		doctor_ok(d, "nobody is near the limit of waiting holds");

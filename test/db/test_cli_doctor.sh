@@ -12,6 +12,10 @@ doctor() {
   shift 2
   hp doctor --without-kubernetes --cluster c1 --database-url "$url" -o json "$@" >"$out" 2>"$err" || got=$?
   [[ $got == "$code" ]] || fail "doctor $*: exit $got, expected $code"
+  jq -e 'all(.checks[]; (.status | IN("WARN", "FAIL")) == has("mend"))' "$out" >/dev/null ||
+    fail "a fault without what mends it"
+  jq -e '([.checks[].status] | map({OK: 0, SKIPPED: 1, WARN: 2, FAIL: 3}[.]) | max) as $worst
+    | .status == ["OK", "SKIPPED", "WARN", "FAIL"][$worst]' "$out" >/dev/null || fail "not the worst status"
 }
 names() {
   jq -e --arg check "$1" --arg status "$2" --arg pattern "$3" '.checks[] | select(.check == $check
@@ -35,7 +39,8 @@ names database OK 'PostgreSQL'
 names schema OK 'at migration'
 names webhooks FAIL 'no webhook of cluster c1'
 names audit-events FAIL 'no audit event of cluster c1'
-names api-server SKIPPED 'not looked at'
+names api-server SKIPPED 'not looked at: no API server'
+names policies SKIPPED 'no webhook that runs has said'
 
 # A webhook runs; its policies have a rule with verbs, and nobody was seen to ask about it.
 policy=$(mktemp /tmp/holdpoint-doctor.XXXXXX.yaml)
@@ -79,6 +84,49 @@ names webhooks WARN "pod-2 serves every certificate"
 sql "$admin" -c "SELECT holdpoint.audit_begin_batch('c1', 'api-1', sha256('b'), 1, 0, 100)" >/dev/null
 doctor auditor 0
 names audit-events OK 'api-1 was heard of'
+
+# With nothing worse, what was not looked at is no OK.
+sql "$admin" -c "DELETE FROM holdpoint.guard_instance WHERE instance = 'pod-2'; UPDATE holdpoint.config SET
+  database_approvals = 'mapped', $(sql "$admin" -c "SELECT max(attname) FROM pg_attribute WHERE attname IN
+  ('kubernetes_approvals', 'kubernetes_approvers') AND attrelid = 'holdpoint.config'::regclass") = 'mapped'" >/dev/null
+doctor auditor 0
+[[ $(jq -r .status "$out") == SKIPPED ]] || fail "the status is not SKIPPED"
+names floods OK 'nobody is near the limit'
+hp doctor --without-kubernetes --cluster c1 --database-url "$(as auditor)" >"$out" 2>"$err" || fail "exit $?"
+[[ ! -s $out ]] || fail "it prints what is no fault"
+grep -qE '^[0-9]+ checks were not made: --all' "$err" || fail "it does not count what was not looked at"
+
+# Questions and requests fill places of their own.
+ask() {
+  sql "$(as hook)" -v name="$1" -v question="$2" <<'SQL' >/dev/null
+SELECT hold_id FROM holdpoint.hold_find_or_create(p_cluster => 'c1',
+  p_fingerprint => sha256(:'name'::bytea), p_username => 'agent', p_groups => ARRAY['ai-agents'],
+  p_operation => 'get', p_api_group => '', p_api_version => 'v1', p_resource => 'secrets',
+  p_subresource => '', p_namespace => 'prod', p_name => :'name', p_policy => 'p', p_rule => 'reads',
+  p_policy_digest => NULL, p_message => 'no', p_change => '{}', p_change_cut => false,
+  p_approvers => ARRAY['sre'], p_min_approvals => 1, p_require_reason => false, p_expires => '1 hour',
+  p_grant => 'Once', p_window => NULL, p_max_uses => NULL, p_dry_run => false,
+  p_request_uid => 'uid-1', p_is_question => :'question');
+SQL
+}
+limits() { sql "$admin" -c "UPDATE holdpoint.config SET max_pending_per_user = $1, max_questions_per_user = $2" >/dev/null; }
+ask one f
+ask two f
+ask three t
+limits 4 2
+doctor auditor 0
+names floods OK 'nobody is near the limit'
+limits 4 1
+doctor auditor 0
+names floods WARN 'agent has 1 holds of questions waiting, of 1'
+limits 2 4
+doctor auditor 0
+names floods WARN 'agent has 2 holds waiting, of 2'
+sql "$admin" -c "ALTER TABLE holdpoint.config DISABLE TRIGGER USER; DELETE FROM holdpoint.config;
+  ALTER TABLE holdpoint.config ENABLE TRIGGER USER" >/dev/null
+doctor auditor 3
+names approvals FAIL 'holdpoint.config has 0 rows and not one'
+sql "$admin" -c "INSERT INTO holdpoint.config DEFAULT VALUES" >/dev/null
 
 # The table: faults only, in lines that fit.
 hp doctor --without-kubernetes --cluster c2 --database-url "$(as auditor)" >"$out" 2>"$err" && fail "exit 0 for a cluster that is not there"

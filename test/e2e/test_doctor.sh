@@ -148,6 +148,25 @@ as admin apply -f "$root/manifests/base/holdreview.yaml" >/dev/null
 as admin wait --for=condition=Established crd/holdreviews.holdpoint.dev --timeout=30s >/dev/null
 soon_good
 
+step_is "a user of the API server without rights"
+cert_issue "$cluster_dir/kube" cluster-ca nobody clientAuth "/CN=nobody@example.com"
+cluster_kubeconfig nobody "client-certificate: nobody.crt, client-key: nobody.key"
+nobody=$cluster_dir/kube/nobody.kubeconfig
+found admission FAIL 'cannot be tried: .*nobody@example.com" cannot create' --kubeconfig "$nobody"
+found authorizer FAIL 'cannot be tried \(HTTP 403\)' --kubeconfig "$nobody"
+found api-server FAIL 'cannot be looked at \(HTTP 403\)' --kubeconfig "$nobody"
+
+step_is "more subjects than are asked about"
+{
+  sed '/subjects:/,$d' "$policy"
+  echo '  subjects:'
+  printf '  - {kind: ServiceAccount, namespace: agents, name: a%d}\n' {1..51}
+  sed '1,/subjects:/d' "$policy"
+} >"$policy.many"
+found authorizer WARN 'more than 50 subjects' --policy "$policy.many"
+equals WARN "$(jq -r '[.checks[] | select(.check == "authorizer") | .status] | join(" ")' <<<"$output")" \
+  "of more subjects than were asked about"
+
 step_is "who may do what in the database"
 sql "GRANT holdpoint_approver TO webhook" >/dev/null
 found roles FAIL 'the login webhook is in holdpoint_approver and holdpoint_webhook'
