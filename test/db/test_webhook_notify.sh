@@ -206,12 +206,12 @@ ask /validate "$(review "$agent_delete" '.request.name = "real" | .request.userI
   | .request.oldObject.metadata |= (.name = "real" | .uid = "uid-of-real")')"
 began=$SECONDS
 told_of() { grep -lF "$1" "$inbox"/*.body; }
-eventually 5 told_of 'prod/real by other-agent'
+eventually 5 told_of "prod/real\` by \`other-agent\`"
 say "  somebody else's hold was told of within $((SECONDS - began + 1)) s"
 eventually 5 received $((before + 2))
 equals $((before + 2)) "$(count)" "messages of 31 holds"
 sql "UPDATE holdpoint.config SET notify_interval = '1 second'"
-eventually 10 told_of '*29 more holds* wait for approval by claude-code@agents.example.com'
+eventually 10 told_of "*29 more holds* wait for approval by \`claude-code@agents.example.com\`"
 equals $((before + 3)) "$(count)" "messages of 31 holds, with the summary"
 
 say "- a bad file of targets"
