@@ -5,15 +5,12 @@
 #include <stdio.h>
 
 #include "common/base/err.h"
-#include "common/json/json.h"
-
-/* Reads the text that the webhook stored. -1: it is none that could be shown, e says why. */
-int change_read(
-	struct span change, struct arena *arena, struct json_doc *ret, struct err *e) _must_check_;
+#include "common/base/util.h"
 
 /*
- * Prints a heading and "- old" and "+ new" lines, red and green on a terminal. cut: the webhook
- * could not keep all of it, which is said. A text that change_read() refuses is not shown at all,
- * nor guessed at: that it cannot be shown is said instead. Returns -1 then, with the reason in e.
+ * Prints a heading and the lines of common/display, red and green on a terminal. unseen: what of it
+ * the webhook could not keep, NULL or "" for nothing; it is said. A text that cannot be read for
+ * certain is not shown at all, nor guessed at: that it cannot be shown is said instead. Returns -1
+ * then, with the reason in e.
  */
-int change_print(FILE *out, struct span change, bool cut, struct err *e) _must_check_;
+int change_print(FILE *out, struct span change, const char *unseen, struct err *e) _must_check_;

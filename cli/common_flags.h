@@ -109,3 +109,6 @@ struct cli_narrowing {
 		CLI_FLAG_SWITCH("like", (n).like,                                                  \
 			"not this change alone: open a Window for the like of it, where the rule " \
 			"allows one")
+/* Nobody approves unknowingly what they were not shown. */
+#define CLI_FLAG_UNSEEN(var)                                                                       \
+	CLI_FLAG_SWITCH("unseen", var, "approve also what is too large to be shown")

@@ -12,8 +12,9 @@
 static const struct pg_stmt approve_stmt = {"approve",
 	"SELECT holdpoint.approve(hold_id => $1::bigint, reason => $2, until => "
 	"CASE WHEN $3::bigint IS NOT NULL THEN clock_timestamp() + $3::bigint * interval '1 ms' "
-	"END, uses => $4::int, namespace => $5, name => $6, alike => $7::boolean)",
-	7};
+	"END, uses => $4::int, namespace => $5, name => $6, alike => $7::boolean, "
+	"unseen => $8::boolean)",
+	8};
 static const struct pg_stmt deny_stmt = {"deny", "SELECT holdpoint.deny($1::bigint, $2)", 2};
 static const struct pg_stmt withdraw_stmt = {
 	"withdraw", "SELECT holdpoint.withdraw($1::bigint, $2)", 2};
@@ -40,7 +41,7 @@ static const struct pg_stmt state_stmt = {
 struct decision {
 	const struct command *self;
 	const struct pg_stmt *stmt;
-	struct span params[7]; /* the hold's number first */
+	struct span params[8]; /* the hold's number first */
 	bool json;
 };
 
@@ -103,8 +104,10 @@ int cli_approve(const struct command *self, int argc, char **argv)
 	const char *url = NULL, *output = NULL, *reason = NULL;
 	const char *ids[CLI_HOLDS_MAX];
 	struct cli_narrowing narrow = {0};
+	bool unseen = false;
 	const struct flag flags[] = {CLI_FLAG_DATABASE(url), CLI_FLAG_OUTPUT(output),
-		CLI_FLAG_REASON(reason, false), CLI_FLAGS_NARROW(narrow), {0}};
+		CLI_FLAG_REASON(reason, false), CLI_FLAGS_NARROW(narrow), CLI_FLAG_UNSEEN(unseen),
+		{0}};
 	char for_ms[24], uses[24];
 	size_t count;
 	int rc = cli_parse(self, flags, argc, argv, 1, CLI_HOLDS_MAX, ids, &count);
@@ -119,7 +122,8 @@ int cli_approve(const struct command *self, int argc, char **argv)
 			.params = {{0}, cli_param(reason),
 				cli_param_positive(narrow.for_ms, for_ms),
 				cli_param_positive(narrow.uses, uses), cli_param(narrow.ns),
-				cli_param(narrow.name), narrow.like ? SPAN("t") : SPAN("f")},
+				cli_param(narrow.name), narrow.like ? SPAN("t") : SPAN("f"),
+				unseen ? SPAN("t") : SPAN("f")},
 		},
 		url, ids, count);
 }

@@ -30,7 +30,7 @@ static const struct pg_stmt as_rows = {"holds",
 	"extract(epoch FROM h.expires_at - clock_timestamp())::bigint END AS left_s" FILTERED,
 	10};
 static const struct pg_stmt as_json = {"holds_json",
-	"SELECT coalesce(json_agg(to_jsonb(t) - 'change' - 'change_cut' ORDER BY t.id DESC), '[]') "
+	"SELECT coalesce(json_agg(to_jsonb(t) - 'change' ORDER BY t.id DESC), '[]') "
 	"FROM (SELECT *" FILTERED ") t",
 	10};
 

@@ -5,6 +5,7 @@
 #include "cli/change.h"
 #include "cli/commands.h"
 #include "cli/holds.h"
+#include "common/display/display.h"
 
 static const struct pg_stmt hold_stmt = {"hold",
 	"SELECT h.state, h.cluster, h.requester || coalesce(', agent of ' || h.requester_owner, "
@@ -19,7 +20,7 @@ static const struct pg_stmt hold_stmt = {"hold",
 	"extract(epoch FROM h.expires_at - clock_timestamp())::bigint AS left_s, h.approvals, "
 	"h.min_approvals, h.approver_names, h.require_reason, h.opens, "
 	"coalesce(h.not_shown, '') AS not_shown, h.uses, h.is_question, h.answered, h.change, "
-	"h.change_cut "
+	"h.change_unseen "
 	"FROM holdpoint.holds h WHERE h.id = $1::bigint",
 	1};
 /* The change is put in as the text it is: jsonb has no \u0000 and no 1e999999. */
@@ -28,7 +29,7 @@ static const struct pg_stmt hold_json = {"hold_json",
 	"jsonb_agg(to_jsonb(e) - 'cluster' - 'hold_id' ORDER BY e.id), '[]') "
 	"FROM holdpoint.hold_event e WHERE e.cluster = h.cluster AND e.hold_id = h.id)))::text AS "
 	"hold, "
-	"h.change, h.change_cut FROM holdpoint.holds h WHERE h.id = $1::bigint",
+	"h.change, h.change_unseen FROM holdpoint.holds h WHERE h.id = $1::bigint",
 	1};
 static const struct pg_stmt history_stmt = {"history",
 	"SELECT to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), e.action, e.who, "
@@ -88,6 +89,13 @@ static void print_unconfirmed(const char *who)
 	field("Reviewed:", cli_text(&text));
 }
 
+static void print_quoted(const char *title, const char *text)
+{
+	printf("%-12s\"", title);
+	print_printable(stdout, text);
+	puts("\"");
+}
+
 static void print_head(const struct pg_result *r, const char *id)
 {
 	_cleanup_(buf_free) struct buf what = BUF_INIT(8192);
@@ -106,7 +114,6 @@ static void print_head(const struct pg_result *r, const char *id)
 	field("Wants:", cli_text(&what));
 	field("Cluster:", pg_result_str_of(r, 0, "cluster"));
 	field("Rule:", pg_result_str_of(r, 0, "rule_names"));
-	field("Says:", pg_result_str_of(r, 0, "message"));
 	printf("%-12s%s (%s ago), %s time%s\n", "Asked:", pg_result_str_of(r, 0, "created"),
 		age_text(pg_result_int_of(r, 0, "age_s"), age), pg_result_str_of(r, 0, "attempts"),
 		pg_result_int_of(r, 0, "attempts") == 1 ? "" : "s");
@@ -121,6 +128,8 @@ static void print_head(const struct pg_result *r, const char *id)
 		field("Not shown:", pg_result_str_of(r, 0, "not_shown"));
 	if (pg_result_bool_of(r, 0, "require_reason"))
 		field("Needs:", "a reason");
+	/* Last: a rule may quote what the requester wrote. */
+	print_quoted("Says:", pg_result_str_of(r, 0, "message"));
 }
 
 static void print_history(const struct pg_result *r)
@@ -200,7 +209,7 @@ static int show_change(const struct command *self, const struct pg_result *hold,
 
 	if (pg_result_is_null_of(hold, 0, "change") ||
 		change_print(stdout, pg_result_span_of(hold, 0, "change"),
-			pg_result_bool_of(hold, 0, "change_cut"), &e) == 0)
+			pg_result_str_of(hold, 0, "change_unseen"), &e) == 0)
 		return CLI_OK;
 	return cli_error(self, CLI_FAILED, "the change of hold %s cannot be shown: %s", id, e.msg);
 }
@@ -233,8 +242,8 @@ static int show(const struct command *self, struct pg_conn *conn, const char *id
 }
 
 /*
- * The hold's JSON with the change in it: as what it is; as a string when it was cut, or cannot be
- * shown, with the reason beside it. Returns the exit code.
+ * The hold's JSON with the change in it: as what it is; as a string when it cannot be shown, with
+ * the reason beside it. Returns the exit code.
  */
 static int put_hold(struct buf *out, const struct pg_result *row, struct arena *arena)
 {
@@ -243,13 +252,13 @@ static int put_hold(struct buf *out, const struct pg_result *row, struct arena *
 	struct json_doc doc;
 	struct err e;
 	bool none = pg_result_is_null_of(row, 0, "change");
-	bool readable = none || change_read(change, arena, &doc, &e) == 0;
+	bool readable = none || display_read(change, arena, &doc, &e) == 0;
 
 	buf_add(out, hold.ptr, hold.len - 1);
 	json_put_key(out, "change");
 	if (none)
 		buf_add_str(out, "null");
-	else if (readable && !pg_result_bool_of(row, 0, "change_cut"))
+	else if (readable)
 		buf_add_span(out, change);
 	else
 		json_put_string(out, change);

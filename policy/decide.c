@@ -50,15 +50,16 @@ static struct span shortened(struct span s)
 	return utf8_cut(s, SET_MAX_MESSAGE);
 }
 
-static int rule_message(const struct rule *rule, struct deciding *d, struct span *ret)
+static int rule_message(const struct rule *rule, struct deciding *d, struct policy_match *m)
 {
-	struct span error;
+	struct span error, *ret = &m->message;
 	*ret = rule->message ? template_literal(rule->message) : rule->default_message;
 	if (!rule->message_expression && ret->ptr)
 		return 0;
 	struct evaluation *ev = deciding_evaluation(d);
 	if (!ev)
 		return -1;
+	m->quotes = true;
 	if (rule->message_expression &&
 		evaluation_text(rule->message_expression, ev, ret, &error) == 0 && ret->len) {
 		*ret = shortened(*ret);
@@ -75,7 +76,7 @@ int deciding_add_failed(const struct rule *rule, struct deciding *d, struct span
 {
 	const struct policy *p = rule->policy;
 	struct policy_match *m = &d->matches[d->match_count++];
-	*m = (struct policy_match){.rule = &rule->info, .error = true};
+	*m = (struct policy_match){.rule = &rule->info, .quotes = true, .error = true};
 	m->message = arena_printf(d->arena, "rule %s of policy %s could not be evaluated: %.*s",
 		rule->info.rule, p->name, SPAN_FMT(error));
 	if (!m->message.ptr)
@@ -98,7 +99,7 @@ int deciding_add(const struct rule *rule, struct deciding *d)
 	struct policy_match *m = &d->matches[d->match_count++];
 	*m = (struct policy_match){.rule = &rule->info};
 	m->effective = turned_down(rule->info.action, rule->policy->enforcement);
-	return rule_message(rule, d, &m->message);
+	return rule_message(rule, d, m);
 }
 
 static int apply_rule(const struct rule *rule, struct deciding *d)

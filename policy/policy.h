@@ -97,6 +97,7 @@ struct policy_match {
 	struct span message;	      /* never empty; in the request's arena or in the set */
 	bool error;		      /* the rule could not be evaluated; message says why */
 	bool ignored;		      /* … and failurePolicy: Ignore let it pass */
+	bool quotes;		      /* the message was made of the request */
 };
 
 struct policy_decision {

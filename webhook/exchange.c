@@ -29,7 +29,7 @@ static const char *const step_names[] = {
 static const char *const action_labels[] = {"none", "allow", "audit", "warn", "hold", "deny",
 	"mutate", [EXCHANGE_ACTION_ERROR] = "error", NULL};
 
-#define M_REQUESTS (EXCHANGE_LATENCY + 1)
+#define M_REQUESTS (EXCHANGE_WAITING_BYTES + 1)
 
 static struct metric_histogram latency;
 static struct metric metrics[] = {
@@ -54,6 +54,12 @@ static struct metric metrics[] = {
 			"counted.",
 		.type = METRIC_HISTOGRAM,
 		.histogram = &latency},
+	[EXCHANGE_TOO_LARGE_TO_WAIT] = {.name = "holdpoint_webhook_too_large_to_wait_total",
+		.help = "Requests that did not wait for a human because of --max-waiting-bytes.",
+		.type = METRIC_COUNTER},
+	[EXCHANGE_WAITING_BYTES] = {.name = "holdpoint_webhook_waiting_bytes",
+		.help = "Memory that large changes of requests that wait take up.",
+		.type = METRIC_GAUGE},
 	[M_REQUESTS] = {.name = "holdpoint_webhook_requests",
 		.help = "Requests that are being worked on or wait, by the step that they are at: "
 			"queue is for PostgreSQL, wait for a human, record for the decision's "
@@ -75,6 +81,11 @@ struct metric *const *exchange_metrics(size_t *ret_count)
 void exchange_count(enum exchange_metric m, unsigned label)
 {
 	metric_add_at(&metrics[m], label, 1);
+}
+
+void exchange_add(enum exchange_metric m, int64_t n)
+{
+	metric_add(&metrics[m], n);
 }
 
 void exchange_count_latency(uint64_t us)

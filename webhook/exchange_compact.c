@@ -30,8 +30,8 @@ static void copy_texts(
 	struct hold_question *q = &x->question;
 	struct span *const texts[] = {&x->uid, &r->verb, &r->api_group, &r->version, &r->resource,
 		&r->subresource, &r->namespace_, &r->name, &r->path, &r->username, &q->reasons,
-		&q->change, &q->rules, &q->max_repeats, &x->verdict.approvers, &x->verdict.opens,
-		&x->verdict.unconfirmed};
+		&q->change, &q->change_unseen, &q->change_brief, &q->rules, &q->max_repeats,
+		&x->verdict.approvers, &x->verdict.opens, &x->verdict.unconfirmed};
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		copy(c, texts[i]);
@@ -68,9 +68,46 @@ static void forget_arena(struct exchange *x)
 	x->body = (struct span){0};
 }
 
+/*
+ * Blocks up to this size are bounded by their number (--max-suspended) alone; what larger ones take
+ * up together is bounded too.
+ */
+#define LARGE_BYTES ((size_t)64 << 10)
+
+/* Bytes counted for a block of this size, 0 for a small one; -1: there is no room. */
+static int take_room(struct webhook *w, size_t bytes, size_t *ret)
+{
+	*ret = 0;
+	if (bytes <= LARGE_BYTES || w->max_waiting_bytes == 0)
+		return 0;
+	if (atomic_fetch_add(&w->waiting_bytes, bytes) + bytes > w->max_waiting_bytes) {
+		atomic_fetch_sub(&w->waiting_bytes, bytes);
+		exchange_add(EXCHANGE_TOO_LARGE_TO_WAIT, 1);
+		return -1;
+	}
+	exchange_add(EXCHANGE_WAITING_BYTES, (int64_t)bytes);
+	*ret = bytes;
+	return 0;
+}
+
+static void give_room_back(struct webhook *w, size_t bytes)
+{
+	atomic_fetch_sub(&w->waiting_bytes, bytes);
+	exchange_add(EXCHANGE_WAITING_BYTES, -(int64_t)bytes);
+}
+
+void exchange_free_block(struct exchange *x)
+{
+	if (!x->compact)
+		return;
+	if (x->large_bytes > 0)
+		give_room_back(x->webhook, x->large_bytes);
+	free(x);
+}
+
 static struct exchange *copy_of(struct exchange *x)
 {
-	size_t matches = x->decision.match_count, groups = x->request.group_count;
+	size_t matches = x->decision.match_count, groups = x->request.group_count, bytes, large;
 	struct copier c = {0};
 	struct exchange *small;
 	struct policy_match *m;
@@ -78,10 +115,16 @@ static struct exchange *copy_of(struct exchange *x)
 
 	copy_texts(&c, x, (struct policy_match *)x->decision.matches,
 		(struct span *)x->request.groups);
-	small = malloc(sizeof(*small) + matches * sizeof(*m) + groups * sizeof(*g) + c.used);
-	if (!small)
+	bytes = sizeof(*small) + matches * sizeof(*m) + groups * sizeof(*g) + c.used;
+	if (take_room(x->webhook, bytes, &large) != 0)
 		return NULL;
+	small = malloc(bytes);
+	if (!small) {
+		give_room_back(x->webhook, large);
+		return NULL;
+	}
 	*small = *x;
+	small->large_bytes = large;
 	m = (struct policy_match *)(small + 1);
 	g = (struct span *)(m + matches);
 	memcpy(m, x->decision.matches, matches * sizeof(*m));
@@ -103,8 +146,7 @@ struct exchange *exchange_compact(struct exchange *x)
 	small = copy_of(x); /* again, too: the verdict is new */
 	if (!small)
 		return NULL;
-	if (x->compact)
-		free(x);
+	exchange_free_block(x);
 	forget_arena(small);
 	http_request_release(small->http);
 	return small;

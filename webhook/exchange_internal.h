@@ -32,9 +32,10 @@ struct exchange {
 	struct arena *arena;
 	enum endpoint endpoint;
 	enum exchange_step step;
-	bool suspended; /* the HTTP server waits for http_reply() */
-	bool away;	/* handed over, to be resumed */
-	bool compact;	/* stands in a block of its own; its arena was given back */
+	bool suspended;	    /* the HTTP server waits for http_reply() */
+	bool away;	    /* handed over, to be resumed */
+	bool compact;	    /* stands in a block of its own; its arena was given back */
+	size_t large_bytes; /* of the block, counted in webhook->waiting_bytes */
 
 	struct policy_set *set; /* a reference of its own, from DECIDE or MUTATE on */
 	struct span uid;	/* raw JSON text; absent at /authorize */
@@ -81,6 +82,15 @@ int exchange_suspend(struct exchange *x) _must_check_;
 typedef struct exchange *(*exchange_step_fn)(struct exchange *x);
 extern const exchange_step_fn exchange_step_fns[];
 
+/* ---- exchange_quotes.c ---- */
+
+/*
+ * Makes the messages that quote the request fit to be shown and kept: what masking hides in the
+ * request is hidden in them, and each is one line without characters that are invisible or direct
+ * a terminal. As long as the request's document is at hand; nothing to do for other messages.
+ */
+void exchange_clean_messages(struct exchange *x);
+
 /* ---- exchange_compact.c ---- */
 
 /*
@@ -88,6 +98,8 @@ extern const exchange_step_fn exchange_step_fns[];
  * the exchange, which may stand elsewhere now. NULL: no memory, x stays as it is.
  */
 struct exchange *exchange_compact(struct exchange *x);
+/* Gives a small one's block back; nothing for one in its request's arena. */
+void exchange_free_block(struct exchange *x);
 
 /* ---- exchange_answer.c ---- */
 
@@ -107,9 +119,18 @@ void exchange_put_body(struct exchange *x);
 
 /* ---- counters ---- */
 
-enum exchange_metric { EXCHANGE_DECISIONS, EXCHANGE_ALLOWED, EXCHANGE_DENIED, EXCHANGE_LATENCY };
+enum exchange_metric {
+	EXCHANGE_DECISIONS,
+	EXCHANGE_ALLOWED,
+	EXCHANGE_DENIED,
+	EXCHANGE_LATENCY,
+	EXCHANGE_TOO_LARGE_TO_WAIT,
+	EXCHANGE_WAITING_BYTES
+};
 #define EXCHANGE_ACTION_ERROR 7 /* of EXCHANGE_DECISIONS, beside enum policy_action */
 
 /* By the index of the action or endpoint. */
 void exchange_count(enum exchange_metric m, unsigned label);
 void exchange_count_latency(uint64_t us);
+/* Of EXCHANGE_TOO_LARGE_TO_WAIT and EXCHANGE_WAITING_BYTES. */
+void exchange_add(enum exchange_metric m, int64_t n);

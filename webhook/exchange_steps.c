@@ -103,6 +103,7 @@ static struct exchange *decide(struct exchange *x)
 		return answer_probe(x);
 	if (policy_decide(x->set, &x->request, x->arena, &x->decision) != 0)
 		return refuse_undecided(x);
+	exchange_clean_messages(x);
 	if (x->decision.action != POLICY_DENY && x->webhook->notes &&
 		authorize_notes_wants(x->webhook->notes, &x->request, x->arena, &x->note))
 		return exchange_move(x, EXCHANGE_NOTE);
@@ -134,6 +135,7 @@ static struct exchange *mutate(struct exchange *x)
 		x->decision.action = POLICY_MUTATE;
 		x->decision.decisive = &m.decision.matches[0];
 	}
+	exchange_clean_messages(x);
 	/* What the API server would refuse, and what cannot be changed anyway. */
 	if (m.decision.action == POLICY_DENY)
 		exchange_put_denial(x);
@@ -484,7 +486,7 @@ static struct exchange *reply(struct exchange *x)
 {
 	struct http_answer answer;
 	struct http_request *http = x->http;
-	struct exchange *block = x->compact ? x : NULL;
+	bool compact; /* else it is gone with the reply */
 	char text[512];
 
 	if (x->answer && !x->body.ptr)
@@ -498,9 +500,10 @@ static struct exchange *reply(struct exchange *x)
 		x->endpoint);
 	exchange_count_latency(took_us(x));
 	policy_set_unref(x->set);
-	exchange_move(x, EXCHANGE_END);
+	compact = exchange_move(x, EXCHANGE_END)->compact;
 	http_reply(http, &answer);
-	free(block);
+	if (compact)
+		exchange_free_block(x);
 	return NULL;
 }
 

@@ -226,6 +226,7 @@ static int start(void *arg, struct err *e)
 	set_routes(p);
 	w->cluster = webhook_options.cluster;
 	w->max_nodes = (uint32_t)webhook_options.max_nodes;
+	w->max_waiting_bytes = (size_t)webhook_options.max_waiting_bytes;
 	w->require_evidence = webhook_options.require_evidence;
 	w->caller_is_verified = webhook_options.client_ca_file != NULL;
 	w->client_names = webhook_options.client_names.items;

@@ -12,7 +12,8 @@ struct webhook_options {
 	const char *mask_key_file, *mask_config, *notify_targets;
 	const char *authorizer;
 	bool require_evidence, require_coverage, static_manifests;
-	int64_t threads, max_connections, max_suspended, max_nodes, new_holds_per_second;
+	int64_t threads, max_connections, max_suspended, max_waiting_bytes, max_nodes,
+		new_holds_per_second;
 	int64_t max_head_bytes, max_body_bytes, max_inflight_bytes, body_deadline_ms,
 		retry_after_ms;
 	int64_t database_connections, database_queue, database_timeout_ms;

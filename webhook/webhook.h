@@ -27,7 +27,9 @@ struct webhook {
 		*notes;		   /* NULL: nothing is noted, no approval with kubectl is direct */
 	struct guard_watch *guard; /* NULL: nobody wants to know whether the guard is asked */
 	struct hold_wait *wait;
-	uint32_t max_nodes;		 /* values in one review */
+	uint32_t max_nodes;	  /* values in one review */
+	size_t max_waiting_bytes; /* of large changes of requests that wait; 0: any */
+	_Atomic size_t waiting_bytes;
 	bool require_evidence;		 /* what cannot be recorded is denied */
 	bool caller_is_verified;	 /* a client CA is configured */
 	const char *const *client_names; /* common names of callers; none: any verified one */

@@ -18,6 +18,7 @@ struct options {
 	const char *output, *reason;
 	struct cli_narrowing narrow;
 	int64_t wait_ms;
+	bool unseen;
 };
 
 const struct json_limits kubectl_limits = {
@@ -146,6 +147,8 @@ static void put_review(struct buf *b, const struct options *o, const char *id, b
 		json_put_key(b, "like");
 		buf_add_str(b, "true");
 	}
+	if (o->unseen)
+		buf_add_str(b, ",\"unseen\":true");
 	buf_add_str(b, "}}");
 }
 
@@ -225,7 +228,7 @@ static int kubectl_approve(const struct command *self, int argc, char **argv)
 		CLI_FLAG_DURATION("wait", o.wait_ms, 0, INT64_C(3600000),
 			"how long to wait for the API server's audit event where it must confirm "
 			"the approval; 0: not at all"),
-		{0}};
+		CLI_FLAG_UNSEEN(o.unseen), {0}};
 	const char *ids[CLI_HOLDS_MAX];
 	size_t count;
 	int rc = cli_parse(self, flags, argc, argv, 1, CLI_HOLDS_MAX, ids, &count);

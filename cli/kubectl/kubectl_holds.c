@@ -186,11 +186,11 @@ static int print_change_of(const struct question *q, const struct json_doc *d, j
 {
 	json_ref r = json_get_str(d, h, "change");
 	struct span change = json_string(d, r, q->arena);
-	bool cut = json_type(d, json_get_str(d, h, "changeCut")) == JSON_TRUE;
+	const char *unseen = kubectl_field(d, h, "/changeUnseen", q->arena);
 	struct err e;
 
 	if (json_type(d, r) == -1 || json_type(d, r) == JSON_NULL ||
-		change_print(stdout, change, cut, &e) == 0)
+		change_print(stdout, change, strcmp(unseen, "null") == 0 ? "" : unseen, &e) == 0)
 		return CLI_OK;
 	return cli_error(
 		q->self, CLI_FAILED, "the change of hold %s cannot be shown: %s", q->hold, e.msg);
@@ -201,7 +201,7 @@ static int print_hold(const struct question *q, const struct json_doc *d, json_r
 	static const struct {
 		const char *title, *pointer;
 	} fields[] = {{"Requester:", "/requester"}, {"Cluster:", "/cluster"}, {"Rule:", "/rules"},
-		{"Says:", "/message"}, {"Approvers:", "/approverNames"}, {"Opens:", "/opens"},
+		{"Approvers:", "/approverNames"}, {"Opens:", "/opens"},
 		{"Not shown:", "/notShown"}};
 	_cleanup_(buf_free) struct buf what = BUF_INIT(8192);
 	char age[24], left[24];
@@ -229,6 +229,10 @@ static int print_hold(const struct question *q, const struct json_doc *d, json_r
 			"at /authorize, by whom is not known; a use is what the audit trail shows");
 	if (*unconfirmed_of(q, d, h))
 		print_field("Reviewed:", unconfirmed_of(q, d, h));
+	/* Last: a rule may quote what the requester wrote. */
+	printf("%-12s\"", "Says:");
+	print_printable(stdout, kubectl_field(d, h, "/message", q->arena));
+	puts("\"");
 	return print_change_of(q, d, h);
 }
 

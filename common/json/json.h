@@ -179,6 +179,8 @@ void json_put_edited(struct buf *out, const struct json_doc *d, json_ref root,
  * that was read with allow_duplicate_keys, all are printed.
  */
 void json_put_shown(struct buf *out, const struct json_doc *d, json_ref r);
+/* The same on one line, with a blank behind each colon and comma. */
+void json_put_shown_on_one_line(struct buf *out, const struct json_doc *d, json_ref r);
 
 /*
  * The characters of the string r, one line without quotes: \uXXXX for what a key must not hold,

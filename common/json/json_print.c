@@ -173,38 +173,53 @@ static void put_line_break(struct buf *out, size_t depth)
 	memset(p + 1, ' ', indent);
 }
 
-/* As deep as the reader's limit let the document be. */
-static void put_value(struct buf *out, const struct json_doc *d, json_ref r, size_t depth)
+static void put_scalar(struct buf *out, const struct json_doc *d, json_ref r)
+{
+	int type = json_type(d, r);
+
+	if (type == JSON_STRING)
+		put_quoted(out, d, r, LOOK_STRING);
+	else if (type == JSON_OBJECT || type == JSON_ARRAY)
+		buf_add_str(out, type == JSON_OBJECT ? "{}" : "[]");
+	else
+		buf_add_span(out, json_text(d, r));
+}
+
+/* As deep as the reader's limit let the document be. one_line: depth says nothing. */
+static void put_value(
+	struct buf *out, const struct json_doc *d, json_ref r, size_t depth, bool one_line)
 {
 	bool is_object = json_type(d, r) == JSON_OBJECT, first = true;
 
 	if (json_node(d, r)->count == 0 || out->failed) {
-		if (json_type(d, r) == JSON_STRING)
-			put_quoted(out, d, r, LOOK_STRING);
-		else if (is_object || json_type(d, r) == JSON_ARRAY)
-			buf_add_str(out, is_object ? "{}" : "[]");
-		else
-			buf_add_span(out, json_text(d, r));
+		put_scalar(out, d, r);
 		return;
 	}
 	buf_add_char(out, is_object ? '{' : '[');
 	for (json_ref v = r + 1; v < json_next(d, r); v = json_next(d, v), first = false) {
 		if (!first)
-			buf_add_char(out, ',');
-		put_line_break(out, depth + 1);
+			buf_add_str(out, one_line ? ", " : ",");
+		if (!one_line)
+			put_line_break(out, depth + 1);
 		if (is_object) {
 			put_quoted(out, d, v++, LOOK_KEY);
 			buf_add_str(out, ": ");
 		}
-		put_value(out, d, v, depth + 1);
+		put_value(out, d, v, depth + 1, one_line);
 	}
-	put_line_break(out, depth);
+	if (!one_line)
+		put_line_break(out, depth);
 	buf_add_char(out, is_object ? '}' : ']');
 }
 
 void json_put_shown(struct buf *out, const struct json_doc *d, json_ref r)
 {
-	put_value(out, d, r, 0);
+	put_value(out, d, r, 0, false);
+}
+
+void json_put_shown_on_one_line(struct buf *out, const struct json_doc *d, json_ref r)
+{
+	put_value(out, d, r, 0, true);
 }
 
 void json_put_shown_line(struct buf *out, struct span text)

@@ -50,8 +50,9 @@ CREATE TABLE holdpoint.hold (
   allow_window interval CHECK (allow_window > '0'),
   allow_uses int CHECK (allow_uses > 0),
   -- the change
-  change text COMPRESSION lz4 CHECK (octet_length(change) <= 262144),
-  change_cut boolean NOT NULL DEFAULT false,
+  change text COMPRESSION lz4 CHECK (octet_length(change) <= 5242880),
+  change_brief text CHECK (octet_length(change_brief) <= 16384),
+  change_unseen text CHECK (octet_length(change_unseen) BETWEEN 1 AND 16384),
   -- what became of it
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   expires_at timestamptz NOT NULL,
@@ -142,8 +143,10 @@ COMMENT ON COLUMN holdpoint.hold.allow_window IS
   'Once: how long a Window approvers may choose instead; null: none.';
 COMMENT ON COLUMN holdpoint.hold.allow_uses IS 'Once: how many requests such a Window may let through.';
 COMMENT ON COLUMN holdpoint.hold.change IS 'The change as JSON, secrets masked.';
-COMMENT ON COLUMN holdpoint.hold.change_cut IS
-  'The change was too large to keep whole; the fingerprint covers all of it.';
+COMMENT ON COLUMN holdpoint.hold.change_brief IS
+  'Its first lines, the most dangerous ones, for lists and notifications.';
+COMMENT ON COLUMN holdpoint.hold.change_unseen IS
+  'What of the change is not shown, though it is approved with the rest; null: all is shown.';
 COMMENT ON COLUMN holdpoint.hold.created_at IS 'When it was first asked for.';
 COMMENT ON COLUMN holdpoint.hold.expires_at IS
   'Gone after that, unanswered or unused; an approval may shorten it.';
@@ -392,7 +395,7 @@ CREATE TRIGGER refuse_change BEFORE UPDATE OF cluster, id, fingerprint, username
   rule, rules, policy_digest,
   message, approvers, min_approvals, require_reason, grant_kind, window_length, scope,
   allow_window, allow_uses, change,
-  change_cut, created_at, request_uid ON holdpoint.hold
+  change_brief, change_unseen, created_at, request_uid ON holdpoint.hold
   FOR EACH ROW EXECUTE FUNCTION holdpoint.refuse_change();
 CREATE TRIGGER refuse_delete BEFORE DELETE ON holdpoint.hold
   FOR EACH ROW EXECUTE FUNCTION holdpoint.refuse_change();
@@ -600,9 +603,12 @@ CREATE VIEW holdpoint.pending_holds WITH (security_invoker = true) AS
     array_to_string(h.unconfirmed, ', ') AS unconfirmed,
     date_trunc('second', h.expires_at) AS expires,
     holdpoint.hold_opens(h) AS opens,
-    h.message,
     h.attempts,
-    h.cluster
+    h.cluster,
+    h.change_unseen AS not_shown,
+    -- What the requester wrote, or a rule quotes of it, comes last.
+    h.message,
+    h.change_brief AS change
   FROM holdpoint.hold h
   WHERE h.state = 'pending' AND h.ended_at IS NULL AND h.expires_at > statement_timestamp()
   ORDER BY h.id DESC;
@@ -660,7 +666,8 @@ CREATE VIEW holdpoint.holds WITH (security_invoker = true) AS
     h.decided_by,
     h.decided_reason,
     h.change,
-    h.change_cut,
+    h.change_brief,
+    h.change_unseen,
     h.fingerprint,
     h.policy_digest,
     h.cluster

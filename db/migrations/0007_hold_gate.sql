@@ -74,7 +74,8 @@ BEGIN ATOMIC
     'unconfirmed', to_jsonb(h.unconfirmed), 'grant', h.grant_kind,
     'createdAt', h.created_at, 'expiresAt', h.expires_at,
     'opens', holdpoint.hold_opens(h), 'notShown', holdpoint.hold_not_shown(h),
-    'decidedBy', h.decided_by, 'reason', h.decided_reason);
+    'decidedBy', h.decided_by, 'reason', h.decided_reason,
+    'changeBrief', h.change_brief, 'changeUnseen', h.change_unseen);
 END;
 
 -- Tells those who want to be told (the outbox) and those who wait (NOTIFY). Nobody waits for a hold
@@ -539,14 +540,15 @@ BEGIN
   INSERT INTO holdpoint.hold (cluster, fingerprint, username, groups, operation, api_group,
     api_version, resource, subresource, namespace, name, selectors, policy, rule, rules, policy_digest,
     message, approvers, min_approvals, require_reason, grant_kind, window_length,
-    max_uses, scope, allow_window, allow_uses, change, change_cut, expires_at, request_uid,
-    rule_approvals, is_question)
+    max_uses, scope, allow_window, allow_uses, change, change_brief, change_unseen, expires_at,
+    request_uid, rule_approvals, is_question)
   VALUES (want.cluster, want.fingerprint, want.username, want.groups, want.operation,
     want.api_group, want.api_version, want.resource, want.subresource, want.namespace,
     want.name, want.selectors, want.policy, want.rule, want.rules, want.policy_digest, want.message, want.approvers,
     want.min_approvals, want.require_reason, want.grant_kind, want.window_length,
-    want.max_uses, want.scope, want.allow_window, want.allow_uses, want.change, want.change_cut,
-    want.expires_at, want.request_uid, want.rule_approvals, want.is_question)
+    want.max_uses, want.scope, want.allow_window, want.allow_uses, want.change,
+    want.change_brief, want.change_unseen, want.expires_at, want.request_uid,
+    want.rule_approvals, want.is_question)
   ON CONFLICT (cluster, fingerprint) WHERE ended_at IS NULL DO NOTHING
   RETURNING * INTO h;
   IF NOT FOUND THEN
@@ -769,13 +771,14 @@ CREATE FUNCTION holdpoint.hold_find_or_create(
   p_operation text, p_api_group text, p_api_version text, p_resource text,
   p_subresource text, p_namespace text, p_name text,
   p_policy text, p_rule text, p_policy_digest bytea, p_message text,
-  p_change text, p_change_cut boolean,
+  p_change text,
   p_approvers text[], p_min_approvals int, p_require_reason boolean, p_expires interval,
   p_grant text, p_window interval, p_max_uses int,
   p_dry_run boolean, p_request_uid text, p_max_repeats int DEFAULT NULL,
   p_rules jsonb DEFAULT NULL, p_scope text DEFAULT 'Object', p_allow_window interval DEFAULT NULL,
   p_allow_uses int DEFAULT NULL, p_gives_out boolean DEFAULT false,
-  p_selectors bytea DEFAULT NULL, p_is_question boolean DEFAULT false)
+  p_selectors bytea DEFAULT NULL, p_change_brief text DEFAULT NULL,
+  p_change_unseen text DEFAULT NULL, p_is_question boolean DEFAULT false)
 RETURNS holdpoint.hold_answer
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, holdpoint, pg_temp SET lock_timeout = '100ms'
@@ -805,9 +808,13 @@ BEGIN
   want.rule := p_rule;
   want.policy_digest := p_policy_digest;
   want.message := coalesce(left(p_message, 4096), '');
-  want.change_cut := coalesce(p_change_cut OR octet_length(p_change) > 262144, false);
-  want.change := CASE WHEN octet_length(p_change) > 262144
-    THEN left(p_change, 65536) ELSE p_change END; -- a character has at most 4 bytes
+  want.change := p_change;
+  want.change_brief := left(p_change_brief, 4096); -- a character has at most 4 bytes
+  want.change_unseen := nullif(left(p_change_unseen, 4096), '');
+  IF octet_length(p_change) > 5242880 THEN
+    want.change := left(p_change, 1048576);
+    want.change_unseen := format('all but the first %s bytes', octet_length(want.change));
+  END IF;
   want.approvers := ARRAY(SELECT DISTINCT a FROM unnest(p_approvers) AS a ORDER BY a);
   want.min_approvals := coalesce(p_min_approvals, 1);
   want.require_reason := coalesce(p_require_reason, false);
@@ -855,7 +862,8 @@ COMMENT ON FUNCTION holdpoint.hold_find_or_create IS
   'p_is_question: /authorize asks; no answer uses an approval up. '
   'p_max_repeats: fewer repeats than config.max_repeats, for what takes effect each time. '
   'p_gives_out: no approval is for a dry run of it. '
-  'p_rules: when several rules hold it, all of them, as in hold.rules.';
+  'p_rules: when several rules hold it, all of them, as in hold.rules. '
+  'p_change_unseen: what of the change is not in p_change, for people; null: nothing.';
 
 -- For waiting requests: the state of holds as of now. A notification on channel holdpoint_hold
 -- (payload: the number) is a hint to look; this is the look, and the polling behind it.

@@ -42,7 +42,8 @@ CREATE TYPE holdpoint.narrowing AS (
   uses int,
   namespace text,
   name text,
-  alike boolean
+  alike boolean,
+  unseen boolean -- no narrowing: what could not be shown is approved as well
 );
 COMMENT ON TYPE holdpoint.narrowing IS
   'How an approver makes an approval smaller than the rule allows; null: not. alike: the like of it too.';
@@ -289,6 +290,19 @@ BEGIN
 END
 $$;
 
+-- Nobody approves unknowingly what they were not shown.
+CREATE FUNCTION holdpoint.hold_check_seen(h holdpoint.hold, p_unseen boolean) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+BEGIN
+  IF h.change_unseen IS NOT NULL AND p_unseen IS NOT TRUE THEN
+    RAISE EXCEPTION 'hold %: not all of the change is shown: %', h.id, h.change_unseen
+      USING ERRCODE = 'HP015',
+      HINT = 'To approve it all the same: --unseen, in psql unseen => true.';
+  END IF;
+END
+$$;
+
 -- Refuses a second approval by one person, in whatever channel and under whatever name.
 CREATE FUNCTION holdpoint.hold_check_distinct(h holdpoint.hold, a holdpoint.approver)
 RETURNS void
@@ -387,6 +401,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 BEGIN
   h := holdpoint.hold_choose_window(h, n.alike);
+  PERFORM holdpoint.hold_check_seen(h, n.unseen);
   PERFORM holdpoint.hold_check_narrowing(h, n);
   h.expires_at := least(h.expires_at, n.until);
   IF holdpoint.hold_is_window(h) THEN
@@ -721,7 +736,8 @@ $$;
 -- whole way down to it.
 CREATE FUNCTION holdpoint.approve(hold_id bigint, reason text DEFAULT NULL,
   until timestamptz DEFAULT NULL, uses int DEFAULT NULL,
-  namespace text DEFAULT NULL, name text DEFAULT NULL, alike boolean DEFAULT false)
+  namespace text DEFAULT NULL, name text DEFAULT NULL, alike boolean DEFAULT false,
+  unseen boolean DEFAULT false)
 RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
@@ -732,7 +748,7 @@ BEGIN
   RETURN holdpoint.hold_sentence(holdpoint.hold_approve(approve.hold_id,
     holdpoint.database_approver(), approve.reason,
     ROW(approve.until, approve.uses, approve.namespace, approve.name,
-      nullif(approve.alike, false))::holdpoint.narrowing));
+      nullif(approve.alike, false), nullif(approve.unseen, false))::holdpoint.narrowing));
 EXCEPTION WHEN OTHERS THEN
   GET STACKED DIAGNOSTICS said = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
   IF SQLSTATE NOT LIKE 'HP%' THEN
@@ -741,10 +757,11 @@ EXCEPTION WHEN OTHERS THEN
   RAISE EXCEPTION USING MESSAGE = said, ERRCODE = SQLSTATE, HINT = hint;
 END
 $$;
-COMMENT ON FUNCTION holdpoint.approve(bigint, text, timestamptz, int, text, text, boolean) IS
+COMMENT ON FUNCTION holdpoint.approve(bigint, text, timestamptz, int, text, text, boolean, boolean) IS
   'Approves a hold as the login. To narrow: '
   'until => now() + ''10 minutes'', uses => 3, namespace => ''prod'', name => ''x''. '
-  'alike => true: not this change alone but the like of it too, where the rule allows it.';
+  'alike => true: not this change alone but the like of it too, where the rule allows it. '
+  'unseen => true: also what could not be shown.';
 
 CREATE FUNCTION holdpoint.deny(hold_id bigint, reason text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
@@ -850,14 +867,14 @@ CREATE FUNCTION holdpoint.approve_as_kubernetes(p_cluster text, p_hold_id bigint
   p_username text, p_groups text[], p_request_uid text, p_reason text DEFAULT NULL,
   p_until timestamptz DEFAULT NULL, p_uses int DEFAULT NULL,
   p_namespace text DEFAULT NULL, p_name text DEFAULT NULL, p_alike boolean DEFAULT false,
-  p_may_fail boolean DEFAULT false)
+  p_may_fail boolean DEFAULT false, p_unseen boolean DEFAULT false)
 RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
   SELECT holdpoint.review_sentence(holdpoint.hold_review_approve(p_hold_id,
     holdpoint.kubernetes_approver(p_cluster, p_username, p_groups, p_request_uid),
     p_reason, ROW(p_until, p_uses, p_namespace, p_name,
-      nullif(p_alike, false))::holdpoint.narrowing,
+      nullif(p_alike, false), nullif(p_unseen, false))::holdpoint.narrowing,
     NOT p_may_fail AND holdpoint.review_is_direct(p_cluster, p_username)), p_username)
 $$;
 COMMENT ON FUNCTION holdpoint.approve_as_kubernetes IS
@@ -913,7 +930,7 @@ BEGIN
         'ageSeconds', extract(epoch FROM at - h.created_at)::bigint,
         'expiresInSeconds', extract(epoch FROM h.expires_at - at)::bigint)
       || CASE WHEN p_hold_id IS NULL THEN '{}'
-        ELSE jsonb_build_object('change', h.change, 'changeCut', h.change_cut) END AS summary
+        ELSE jsonb_build_object('change', h.change) END AS summary
     FROM holdpoint.hold h
     WHERE h.cluster = p_cluster AND h.state = 'pending' AND h.ended_at IS NULL
       AND h.expires_at > at AND (p_hold_id IS NULL OR h.id = p_hold_id)
@@ -933,7 +950,7 @@ COMMENT ON FUNCTION holdpoint.holds_as_kubernetes IS
   'The pending holds that this user of the API server may decide: {holds: [...], more}; asked for '
   'one, also what became of their latest approval of it: review: {state, why, counted, holdState}.';
 
-GRANT EXECUTE ON FUNCTION holdpoint.approve(bigint, text, timestamptz, int, text, text, boolean),
+GRANT EXECUTE ON FUNCTION holdpoint.approve(bigint, text, timestamptz, int, text, text, boolean, boolean),
   holdpoint.deny(bigint, text) TO holdpoint_approver;
 GRANT EXECUTE ON FUNCTION holdpoint.withdraw(bigint, text)
   TO holdpoint_approver, holdpoint_webhook;

@@ -89,7 +89,8 @@ BEGIN
   PERFORM holdpoint.hold_count_approval(h,
     ROW('kubernetes', r.who, r.groups, r.cluster, r.request_uid)::holdpoint.approver, r.reason,
     ROW((r.terms->>'until')::timestamptz, (r.terms->>'uses')::int, r.terms->>'namespace',
-      r.terms->>'name', (r.terms->>'alike')::boolean)::holdpoint.narrowing);
+      r.terms->>'name', (r.terms->>'alike')::boolean,
+      (r.terms->>'unseen')::boolean)::holdpoint.narrowing);
   RETURN NULL;
 EXCEPTION WHEN OTHERS THEN
   IF left(SQLSTATE, 2) IN ('40', '53', '55', '57', '58') THEN -- passes: it goes on waiting

@@ -447,3 +447,23 @@ SELECT t.expect('HP009', 'wh', $$SELECT holdpoint.holds_as_kubernetes('c1', 'jim
 UPDATE holdpoint.config SET kubernetes_approvers = DEFAULT;
 
 SELECT t.done();
+
+-- Nobody approves unknowingly what they were not shown: in no channel, and each of several people.
+SELECT hold_id AS h FROM t.ask('{"name": "unseen", "min": 2, "unseen": "data.big (shortened)"}') \gset
+SELECT t.expect('HP015', v.login, format(v.statement, :h))
+FROM (VALUES
+  ('alice', 'SELECT holdpoint.approve(%s)'),
+  ('alice', 'SELECT holdpoint.approve(%s, ''r'', unseen => false)'),
+  ('alice', 'SELECT holdpoint.approve(%s, ''r'', unseen => NULL)'),
+  ('wh', 'SELECT holdpoint.approve_as_kubernetes(''c1'', %s, ''sue'', ''{sre}'', ''r1'')')
+) AS v(login, statement);
+SELECT t.is('pending create:agent', t.state(:h) || ' ' || t.steps(:h), 'nothing came of that');
+SELECT t.answer('alice', format('SELECT holdpoint.approve(%s, unseen => true)', :h)) \g /dev/null
+SELECT t.is('{"unseen": true}', terms::text, 'that it was done knowingly is recorded')
+FROM holdpoint.hold_event WHERE hold_id = :h AND action = 'approve';
+SELECT t.expect('HP015', 'bob', format('SELECT holdpoint.approve(%s)', :h), 'the second as well');
+SELECT t.answer('bob', format('SELECT holdpoint.approve(%s, unseen => true)', :h)) \g /dev/null
+SELECT t.is('approved', t.state(:h), 'knowingly it can be approved');
+SELECT hold_id AS h FROM t.ask('{"name": "refused", "unseen": "data.big (shortened)"}') \gset
+SELECT t.answer('alice', format('SELECT holdpoint.deny(%s)', :h)) \g /dev/null
+SELECT t.is('denied', t.state(:h), 'a denial needs no more');

@@ -74,7 +74,7 @@ BEGIN
     p_resource => a->>'resource', p_subresource => a->>'subresource',
     p_namespace => a->>'namespace', p_name => a->>'name',
     p_policy => a->>'policy', p_rule => a->>'rule', p_policy_digest => NULL,
-    p_message => 'needs a human', p_change => a->>'change', p_change_cut => false,
+    p_message => 'needs a human', p_change => a->>'change',
     p_approvers => ARRAY(SELECT jsonb_array_elements_text(a->'approvers')),
     p_min_approvals => (a->>'min')::int, p_require_reason => (a->>'reason')::boolean,
     p_expires => (a->>'expires')::interval, p_grant => a->>'grant',
@@ -84,7 +84,7 @@ BEGIN
     p_scope => a->>'scope', p_allow_window => (a->>'allow_window')::interval,
     p_allow_uses => (a->>'allow_uses')::int, p_gives_out => (a->>'gives_out')::boolean,
     p_selectors => sha256(convert_to(a->>'selectors', 'UTF8')),
-    p_is_question => (a->>'question')::boolean);
+    p_is_question => (a->>'question')::boolean, p_change_unseen => a->>'unseen');
   PERFORM set_config('session_authorization', 'postgres', true);
   RETURN NEXT answer;
 END

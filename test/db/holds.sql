@@ -243,14 +243,18 @@ FROM (VALUES
 ) AS v(expected, what);
 SELECT hold_id AS h FROM t.ask(jsonb_build_object('name', 'big', 'change', repeat('ä',
   200000))) \gset
-SELECT t.is('true 65536', change_cut || ' ' || length(change), 'a large change is cut and marked')
-FROM holdpoint.hold WHERE id = :h;
+SELECT t.is('400000 true', octet_length(change) || ' ' || (change_unseen IS NULL),
+  'a large change is kept whole') FROM holdpoint.hold WHERE id = :h;
+SELECT hold_id AS huge FROM t.ask(jsonb_build_object('name', 'huge', 'change', repeat('ä',
+  3000000))) \gset
+SELECT t.is('1048576 all but the first 2097152 bytes', length(change) || ' ' || change_unseen,
+  'one that no cluster has is cut, and it is said') FROM holdpoint.hold WHERE id = :huge;
 SELECT t.is('false', (hold_id = :h)::text, 'and its fingerprint covers all of it')
 FROM t.ask(jsonb_build_object('name', 'big', 'change', repeat('ä', 200001)));
 
 SELECT t.is('held', verdict, 'a request without a change, as for reads')
   FROM t.ask('{"name": "none", "change": null}');
-SELECT t.is('true', (change IS NULL AND NOT change_cut)::text, 'has none') FROM holdpoint.hold
+SELECT t.is('true', (change IS NULL AND change_unseen IS NULL)::text, 'has none') FROM holdpoint.hold
   WHERE name = 'none';
 
 -- What people see.

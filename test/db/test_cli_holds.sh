@@ -31,7 +31,7 @@ SELECT hold_id FROM holdpoint.hold_find_or_create(p_cluster => 'default',
   p_api_version => 'v1', p_resource => 'deployments', p_subresource => '', p_namespace => 'prod',
   p_name => :'name', p_policy => 'ai-agents', p_rule => 'deletes-need-a-human',
   p_policy_digest => NULL, p_message => 'deletes need a human', p_change => :'change',
-  p_change_cut => false, p_approvers => ARRAY['sre'], p_min_approvals => 1,
+  p_approvers => ARRAY['sre'], p_min_approvals => 1,
   p_require_reason => false, p_expires => '1 hour', p_grant => 'Once', p_window => NULL,
   p_max_uses => NULL, p_dry_run => false, p_request_uid => 'uid-1');
 SQL
@@ -63,8 +63,7 @@ expect 2 err 'HOLD… is missing; see holdpoint approve --help' -- approve "${al
 expect 3 err 'no hold 9999' -- holds show 9999 "${alice[@]}"
 expect 3 err 'no hold' -- holds show "$first" --database-url="$(as bob)"
 expect 0 out '"kind": "Deployment"' -- holds show "$first" "${alice[@]}"
-expect 0 out '^- spec.replicas: 1$' -- holds show "$third" "${alice[@]}"
-expect 0 out '^\+ spec.replicas: 5$' -- holds show "$third" "${alice[@]}"
+expect 0 out '^~ spec.replicas: 1 → 5$' -- holds show "$third" "${alice[@]}"
 expect 0 out '"action": "create"' -- holds show "$third" -o json --database-url="$(as auditor)"
 hp holds -o json "${alice[@]}" >"$out"
 [[ $(sql "$admin" -v j="$(<"$out")" <<<"SELECT json_array_length(:'j')") == 3 ]] ||

@@ -22,7 +22,7 @@ SELECT hold_id FROM holdpoint.hold_find_or_create(p_cluster => 'default',
   p_operation => 'CREATE', p_api_group => 'apps', p_api_version => 'v1',
   p_resource => 'deployments', p_subresource => '', p_namespace => 'prod', p_name => :'name',
   p_policy => 'ai-agents', p_rule => 'creates-need-a-human', p_policy_digest => NULL,
-  p_message => 'creates need a human', p_change => nullif(:'change', ''), p_change_cut => false,
+  p_message => 'creates need a human', p_change => nullif(:'change', ''),
   p_approvers => ARRAY['sre'], p_min_approvals => 1, p_require_reason => false,
   p_expires => '1 hour', p_grant => :'grant', p_window => NULL, p_max_uses => NULL,
   p_dry_run => false, p_request_uid => 'uid-1');
@@ -105,8 +105,7 @@ done
 # A path is text of ours around the keys' own.
 path=$(hold path '{"operation":"UPDATE","changes":[{"path":"spec[\"image\\u0000\"].caf\u00e9\u202e","old":1,"new":2}]}')
 hp holds show "$path" "${alice[@]}" >"$out" 2>"$err"
-[[ $(shown_change) == '- spec["image\u0000"].caf\u00e9\u202e: 1
-+ spec["image\u0000"].caf\u00e9\u202e: 2' ]] || fail "the path"
+[[ $(shown_change) == '~ spec["image\u0000"].caf\u00e9\u202e: 1 → 2' ]] || fail "the path"
 
 # Where a list's new element was put belongs to the change: rules are read in their order.
 placed=$(hold placed '{"operation":"UPDATE","changes":[{"path":"spec.rules[name=a]","new":1,"place":"start"},{"path":"spec.rules[name=b]","new":1,"place":"end"},{"path":"spec.rules[name=c]","new":1,"after":"end"},{"path":"spec.rules[port=9]","new":1,"after":8080}]}')

@@ -34,7 +34,7 @@ static void setup(void)
 	" p_api_version => 'v1', p_resource => 'deployments', p_subresource => '',"                \
 	" p_namespace => 'prod', p_name => '%s', p_policy => 'agents', p_rule => 'deletes',"       \
 	" p_policy_digest => NULL, p_message => 'needs a human', p_change => '{}',"                \
-	" p_change_cut => false, p_dry_run => false, p_request_uid => 'uid', p_window => NULL,"    \
+	" p_dry_run => false, p_request_uid => 'uid', p_window => NULL,"                           \
 	" p_require_reason => false"
 
 /* hold_find_or_create for the object `name`; the answer is `column` of its row. */

@@ -21,7 +21,7 @@ START_TEST(outbox_races__each_delivery_has_one_claim)
 	      " p_api_version => 'v1', p_resource => 'pods', p_subresource => '',"
 	      " p_namespace => 'prod', p_name => 'web', p_policy => 'agents',"
 	      " p_rule => 'deletes', p_policy_digest => NULL, p_message => '',"
-	      " p_change => NULL, p_change_cut => false, p_approvers => '{}',"
+	      " p_change => NULL, p_approvers => '{}',"
 	      " p_min_approvals => 1, p_require_reason => false, p_expires => '1 hour',"
 	      " p_grant => 'Once', p_window => NULL, p_max_uses => NULL, p_dry_run => false,"
 	      " p_request_uid => 'uid'); END LOOP; END $$",

@@ -277,7 +277,7 @@ ask /validate "$(review "$agent_delete")"
 say "- policies are recorded"
 eventually 15 sql_is 1 'SELECT count(*) FROM holdpoint.policy_version'
 
-say "- what a message quotes is recorded masked"
+say "- what a message quotes of the request is masked as it is there, for whoever reads it"
 daemon_stop webhook
 cat >"$work/quoting.yaml" <<'YAML'
 apiVersion: holdpoint.dev/v1alpha1
@@ -298,21 +298,44 @@ spec:
     action: Warn
     message: "no"
     messageExpression: "'better not with ' + object.metadata.annotations['database']"
+  - name: holds
+    match:
+    - {apiGroups: [""], resources: ["pods/exec"], operations: ["CONNECT"]}
+    action: Hold
+    message: "no"
+    messageExpression: "'runs ' + object.command.join(' ')"
+    hold: {approvers: [sre], expires: 1h}
 YAML
 webhook_start "$work/quoting.yaml"
 quoted='.request.object.metadata.annotations.database = "postgres://app:quoted-Pa55word@db/app"'
 ask /validate "$(review v1.36/021-validate-create-pods.json "$quoted")"
-matches quoted-Pa55word "$(field .response.status.message "$answer")" "what the requester reads"
+matches 'not with postgres://app:\[masked' "$(field .response.status.message "$answer")" "what the requester reads"
 ask /validate "$(review v1.36/021-validate-create-pods.json "$quoted
   | .request.resource = {group: \"apps\", version: \"v1\", resource: \"deployments\"}")"
 equals true "$(field .response.allowed "$answer")" "a warning"
 eventually 10 sql_is 2 "SELECT count(*) FROM holdpoint.decision WHERE policy = 'quoting'
   AND message ~ 'not with postgres://.*masked hmac-sha256'"
 
+# Only its place in the command line says what a word is; and a line break makes no line.
+while IFS='|' read -r secret script; do
+  ask /validate "$(review v1.36/036-validate-connect-pods-exec.json \
+    ".request.object.command = $(jq -c . <<<"$script")")"
+  if grep -qF -- "$secret" "$answer"; then fail "told: $(<"$answer")"; fi
+  matches 'runs .*\[masked hmac-sha256' "$(field .response.status.message "$answer")" "what is held"
+  equals 2 "$(field .response.status.message "$answer" | grep -c '^Held by rule\|^To approve')" "lines of ours"
+  echo "$secret" >>"$work/said"
+done <<'EOF'
+hvx.Qm93Zz81kkPdq|["vault", "login", "hvx.Qm93Zz81kkPdq"]
+Pw-9981-abc|["htpasswd", "-b", "/f", "bob", "Pw-9981-abc"]
+Zq7-unlisted-9pw|["sh", "-c", "echo Zq7-unlisted-9pw | passwd --stdin root\nHeld by rule harmless/read\nTo approve"]
+EOF
+equals 3 "$(sql "SELECT count(*) FROM holdpoint.hold WHERE policy = 'quoting' AND message ~ 'runs .*masked'")" \
+  "held with their messages"
+
 say "- no secret anywhere"
 pg_dump --data-only "$HOLDPOINT_TEST_DATABASE_URL" >"$work/dump"
 planted_secrets >"$work/planted"
-echo quoted-Pa55word >>"$work/planted"
+cat - "$work/said" <<<quoted-Pa55word >>"$work/planted"
 if grep -nFf "$work/planted" "$work/dump" "$stack_dir"/webhook.log; then fail "a planted secret was kept"; fi
 
 say "- an orderly stop"

@@ -29,8 +29,8 @@ static const struct policy_rule_info deletes = {"agents", "deletes", POLICY_HOLD
 				     watched = {
 					     "prod", "watched", POLICY_DENY, POLICY_DRY_RUN, NULL};
 static const struct policy_match held[] = {
-	{&watched, POLICY_AUDIT, SPAN("w"), false, false},
-	{&deletes, POLICY_HOLD, SPAN("m"), false, false},
+	{&watched, POLICY_AUDIT, SPAN("w"), false, false, false},
+	{&deletes, POLICY_HOLD, SPAN("m"), false, false, false},
 };
 static const struct policy_decision
 	no_rule = {.action = POLICY_NONE},

@@ -274,7 +274,7 @@ START_TEST(exchange_steps__made_small_it_asks_and_answers_the_same)
 {
 	read_answer(send_review("/small", review));
 	ck_assert_str_eq(buf_str(&after), buf_str(&before));
-	ck_assert_ptr_nonnull(strstr(buf_str(&after), "{\"operation\":\"DELETE\",\"object\":{"));
+	ck_assert_ptr_nonnull(strstr(buf_str(&after), "{\"operation\":\"DELETE\",\"summary\":{"));
 	ck_assert_ptr_nonnull(strstr(answer.body, "\"uid\":\"u-1\",\"allowed\":true"));
 	ck_assert_ptr_nonnull(strstr(answer.body, "\"decision\":\"Approved\""));
 }

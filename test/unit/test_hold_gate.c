@@ -62,7 +62,7 @@ static const struct {
 	{"p_rule", "deletes", RULE_DELETES},
 	{"p_policy_digest", "\\xabcd", RULE_DELETES},
 	{"p_message", "deletions need a person", RULE_DELETES},
-	{"p_change_cut", "f", RULE_DELETES},
+	{"p_change_unseen", NULL, RULE_DELETES},
 	{"p_approvers", "{\"sre\"}", RULE_DELETES},
 	{"p_approvers", "{\"security\",\"on \\\"call\\\"\"}", RULE_FREEZE},
 	{"p_approvers", "{}", RULE_WINDOWS},

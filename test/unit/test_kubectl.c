@@ -179,7 +179,7 @@ static void has_not(const char *part)
 }
 
 /* A HoldReview with one hold of this change. */
-static void answer_with(const char *change, const char *cut)
+static void answer_with(const char *change, const char *unseen)
 {
 	struct buf b = BUF_IN_ARENA(arena, 1 << 20);
 
@@ -192,7 +192,7 @@ static void answer_with(const char *change, const char *cut)
 	if (change) {
 		json_put_key(&b, "change");
 		json_put_string(&b, span_of(change));
-		buf_printf(&b, ",\"changeCut\":%s", cut);
+		buf_printf(&b, ",\"changeUnseen\":%s", unseen);
 	}
 	buf_add_str(&b, "}]}}");
 	reply = buf_str(&b);
@@ -203,9 +203,9 @@ START_TEST(kubectl__show_is_what_is_stored)
 	answer_with("{\"operation\":\"CREATE\",\"object\":{\"image\":\"evil.example/miner:1\","
 		    "\"image\\u0000\":\"registry.corp/shop:1.4\",\"n\":18446744073709551616,"
 		    "\"\u202e\":1e999999}}",
-		"false");
+		"null");
 	ck_assert_int_eq(run("show 42"), 0);
-	has("\nChange (secrets masked):\n"
+	has("\nChange (secrets masked, what can do most comes first):\n"
 	    "+ {\n"
 	    "+   \"image\": \"evil.example/miner:1\",\n"
 	    "+   \"image\\u0000\": \"registry.corp/shop:1.4\",\n"
@@ -222,9 +222,11 @@ END_TEST
 
 START_TEST(kubectl__show_says_that_a_change_is_cut)
 {
-	answer_with("{\"operation\":\"CREATE\",\"object\":{\"cut\":\"{\"}}", "true");
+	answer_with("{\"operation\":\"CREATE\",\"object\":{}}", "\"data.a\\nx\"");
 	ck_assert_int_eq(run("show 42"), 0);
-	has("cut here: too large");
+	has("\nNOT ALL IS SHOWN, and the approval covers all of it: data.a x\nTo approve it all "
+	    "the "
+	    "same: --unseen\n");
 	answer_with(NULL, NULL);
 	ck_assert_int_eq(run("show 42"), 0);
 	has_not("Change");
@@ -244,7 +246,7 @@ static const struct {
 
 START_TEST(kubectl__show_never_guesses)
 {
-	answer_with(unshown[_i].change, "false");
+	answer_with(unshown[_i].change, "null");
 	ck_assert_int_eq(run("show 42"), 1);
 	has("CANNOT BE SHOWN: ");
 	has("Do not approve what you cannot see");
@@ -262,7 +264,7 @@ START_TEST(kubectl__json_is_json_and_harmless)
 	static const char *const commands[] = {"show 42 -o json", "list -o json"};
 	static const struct json_limits limits = {1 << 20, 10, 1000, false, false};
 
-	answer_with("{\"object\":{\"a\u202e\":\"\\u0000\"}}", "false");
+	answer_with("{\"object\":{\"a\u202e\":\"\\u0000\"}}", "null");
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
 		struct json_doc d;
 		json_ref hold, change;

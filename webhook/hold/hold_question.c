@@ -49,12 +49,14 @@ static int put_reasons(struct hold_question *q, const struct masker *m, struct a
 
 static int put_change(struct hold_question *q, const struct masker *m, struct arena *arena)
 {
-	_cleanup_(buf_free) struct buf out = BUF_INIT(HOLD_CHANGE_MAX + 4096);
+	struct hold_change c;
 
-	if (hold_change_put(m, q->request, arena, &out, &q->change_cut) != 0)
+	if (hold_change_of(m, q->request, arena, &c) != 0)
 		return -1;
-	q->change = kept(&out, arena);
-	return q->change.ptr ? 0 : -1;
+	q->change = c.text;
+	q->change_unseen = c.unseen;
+	q->change_brief = c.brief;
+	return 0;
 }
 
 static void put_rule(struct buf *b, const struct policy_rule_info *rule)
@@ -195,7 +197,7 @@ int hold_question_prepare(struct hold_question *q, const char *cluster, const st
 
 void hold_question_compress(struct hold_question *q, struct arena *arena)
 {
-	int len = (int)q->change.len; /* at most HOLD_CHANGE_MAX and a little */
+	int len = (int)q->change.len; /* a few MiB at most, see hold_change.h */
 	int bound = LZ4_compressBound(len), n;
 	char *out;
 
@@ -250,7 +252,7 @@ static struct span yes_or_no(bool b)
 	ARG(14, p_policy_digest, true, sql_text_digest(a, q->policy_digest))                       \
 	ARG(15, p_message, true, q->reasons)                                                       \
 	ARG(16, p_change, true, change_text(q, a))                                                 \
-	ARG(17, p_change_cut, true, yes_or_no(q->change_cut))                                      \
+	ARG(17, p_change_unseen, false, q->change_unseen)                                          \
 	ARG(18, p_approvers, true, sql_text_array(a, h->approvers, h->approver_count))             \
 	ARG(19, p_min_approvals, true,                                                             \
 		arena_printf(a, "%u", h->min_approvals > 0 ? h->min_approvals : 1))                \
@@ -273,7 +275,8 @@ static struct span yes_or_no(bool b)
 	ARG(33, p_gives_out, true, yes_or_no(q->gives_out))                                        \
 	ARG(34, p_selectors, q->has_selectors,                                                     \
 		q->has_selectors ? sql_text_bytea(a, q->selectors, sizeof(q->selectors))           \
-				 : (struct span){0})
+				 : (struct span){0})                                               \
+	ARG(35, p_change_brief, true, q->change_brief)
 
 #define NAME_FIRST(number, name, must, value) #name " => $" #number
 #define NAME_NEXT(number, name, must, value)  ", " #name " => $" #number

@@ -10,7 +10,7 @@
 #include "common/pg/pg_pool.h"
 #include "policy/policy.h"
 
-#define HOLD_QUESTION_PARAMS 34
+#define HOLD_QUESTION_PARAMS 35
 
 struct hold_question {
 	const struct policy_request *request;
@@ -22,10 +22,11 @@ struct hold_question {
 
 	/* hold_question_prepare()'s, in the arena. */
 	uint8_t fingerprint[SHA256_LEN];
-	struct span reasons; /* what the rules say, masked */
-	struct span change;  /* hold_change.h */
-	size_t change_bytes; /* of its text when `change` is compressed, else 0 */
-	bool change_cut;
+	struct span reasons;	       /* what the rules say, masked */
+	struct span change;	       /* hold_change.h */
+	size_t change_bytes;	       /* of its text when `change` is compressed, else 0 */
+	struct span change_unseen;     /* what of it is not shown; absent: nothing */
+	struct span change_brief;      /* its first lines */
 	struct span rules;	       /* JSON of all rules, when there are several */
 	struct span max_repeats;       /* absent: as the database says */
 	uint8_t selectors[SHA256_LEN]; /* of those of a list or watch, when it has some */

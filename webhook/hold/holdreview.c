@@ -14,7 +14,7 @@
 /* What the creator wants, as SQL parameters. */
 struct wish {
 	bool approve;
-	struct span hold, reason, until, uses, namespace_, name, like;
+	struct span hold, reason, until, uses, namespace_, name, like, unseen;
 };
 
 /* The first six parameters are the same for both. */
@@ -22,8 +22,8 @@ static const struct pg_stmt approve = {.name = "approve_as_kubernetes",
 	.sql = "SELECT holdpoint.approve_as_kubernetes(p_cluster => $1, p_hold_id => $2, "
 	       "p_username => $3, p_groups => $4, p_request_uid => $5, p_reason => $6, "
 	       "p_until => $7, p_uses => $8, p_namespace => $9, p_name => $10, "
-	       "p_alike => $11, p_may_fail => $12) AS sentence",
-	.param_count = 12};
+	       "p_alike => $11, p_may_fail => $12, p_unseen => $13) AS sentence",
+	.param_count = 13};
 static const struct pg_stmt deny = {.name = "deny_as_kubernetes",
 	.sql = "SELECT holdpoint.deny_as_kubernetes(p_cluster => $1, p_hold_id => $2, "
 	       "p_username => $3, p_groups => $4, p_request_uid => $5, p_reason => $6) "
@@ -100,10 +100,10 @@ static int read_time(const struct holdreview *h, const char *key, struct span *r
 }
 
 /* Absent or null is no. */
-static int read_like(const struct holdreview *h, struct span *ret)
+static int read_yes(const struct holdreview *h, const char *key, struct span *ret)
 {
 	const struct json_doc *d = h->request->doc;
-	int type = json_type(d, json_get_str(d, holdreview_spec(h->request), "like"));
+	int type = json_type(d, json_get(d, holdreview_spec(h->request), span_of(key)));
 
 	*ret = type == JSON_TRUE ? SPAN("t") : SPAN("f");
 	return type == JSON_TRUE || type == JSON_FALSE || type == JSON_NULL || type == -1 ? 0 : -1;
@@ -129,8 +129,10 @@ static const char *read_wish(const struct holdreview *h, struct wish *ret)
 	if (holdreview_read_text(h, "namespace", &ret->namespace_) != 0 ||
 		holdreview_read_text(h, "name", &ret->name) != 0)
 		return "spec.namespace and spec.name must be texts";
-	if (read_like(h, &ret->like) != 0)
+	if (read_yes(h, "like", &ret->like) != 0)
 		return "spec.like must be true or false";
+	if (read_yes(h, "unseen", &ret->unseen) != 0)
+		return "spec.unseen must be true or false";
 	return NULL;
 }
 
@@ -216,7 +218,7 @@ static void decide(const struct holdreview *h, struct pg_conn *conn, const struc
 	const struct policy_request *q = h->request;
 	const struct span params[] = {span_of(h->cluster), w->hold, q->username,
 		holdreview_groups(h), h->uid, w->reason, w->until, w->uses, w->namespace_, w->name,
-		w->like, holdreview_may_fail(h) ? SPAN("true") : SPAN("false")};
+		w->like, holdreview_may_fail(h) ? SPAN("true") : SPAN("false"), w->unseen};
 	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
 	char sqlstate[6] = "";
 	struct err e = {0};

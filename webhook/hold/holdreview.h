@@ -2,7 +2,8 @@
 /*
  * Approving with kubectl: creating a HoldReview (holdreviews.holdpoint.dev) is the decision.
  *
- *   spec: {hold: 42, decision: Approve | Deny, reason, until, uses, namespace, name, like}
+ *   spec: {hold: 42, decision: Approve | Deny, reason, until, uses, namespace, name, like,
+ *          unseen}
  *
  * (holdreview_many.h has two more.)
  *
