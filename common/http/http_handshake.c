@@ -4,7 +4,7 @@
  * closes the socket: no line, no count, no alert that would tell the client why. So this program
  * has a gnutls_handshake() of its own, which the linker prefers to the library's: it calls that,
  * and where it fails for good, counts and says why, and sends the alert that RFC 8446, 6.2 asks for
- * (ADR 16). Sessions that are not of our servers pass through it untouched.
+ * (ADR 13). Sessions that are not of our servers pass through it untouched.
  */
 #include <dlfcn.h>
 #include <sys/socket.h>
