@@ -74,8 +74,8 @@ static bool has(struct doctor *d, enum kind kind)
 void doctor_check_registration(struct doctor *d)
 {
 	static const char *const without[] = {[VALIDATE] = "nothing is guarded at admission",
-		[NAMESPACES] = "the Namespaces holdpoint-system, kube-system and kube-node-lease "
-			       "themselves are deleted and relabelled unasked",
+		[NAMESPACES] = ("the Namespaces holdpoint-system, kube-system and kube-node-lease "
+				"themselves are deleted and relabelled unasked"),
 		[MUTATE] = "Mutate rules do nothing, and kubectl holdpoint list shows nothing"};
 	size_t missing = 0;
 
@@ -284,8 +284,8 @@ static bool is_known_condition(const char *expression)
 {
 	static const char *const shipped[] = {"!('system:nodes' in request.userInfo.groups)",
 		"request.resource.group != 'coordination.k8s.io'",
-		"!(request.resource.resource == 'events' && request.resource.group in ['', "
-		"'events.k8s.io'])"};
+		("!(request.resource.resource == 'events' && request.resource.group in ['', "
+		 "'events.k8s.io'])")};
 
 	for (size_t i = 0; i < ARRAY_LEN(shipped); i++)
 		if (strcmp(expression, shipped[i]) == 0)

@@ -29,7 +29,7 @@ static int ask(const struct command *self, const struct kube_config *config, con
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 16, KUBECTL_ARENA_MAX);
 	_cleanup_(kube_answer_free) struct kube_answer answer = {0};
-	struct json_doc d;
+	struct json_doc d = {0};
 	json_ref r;
 	int rc;
 
@@ -79,7 +79,7 @@ int kubectl_await_confirmation(const struct command *self, const struct kube_con
 	const char *hold, int64_t wait_ms, bool quiet)
 {
 	int64_t until = monotonic_ms() + wait_ms;
-	struct review r;
+	struct review r = {0};
 
 	for (;;) {
 		int rc = ask(self, config, hold, &r);

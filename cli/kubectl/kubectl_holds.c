@@ -4,6 +4,7 @@
  * HoldReview that is created as a dry run, with `decision: List`; the webhook puts the answer into
  * its status.
  */
+#include <assert.h>
 #include <stdio.h>
 
 #include "cli/change.h"
@@ -148,7 +149,7 @@ int kubectl_list(const struct command *self, int argc, char **argv)
 		CLI_FLAG_NUMBER("limit", limit, "N", 1, 100, "how many at most; 100 if not given"),
 		CLI_FLAG_SWITCH("mine", mine, "what you asked for yourself"), {0}};
 	_cleanup_(kube_answer_free) struct kube_answer answer = {0};
-	struct json_doc d;
+	struct json_doc d = {0};
 	int rc = cli_parse(self, flags, argc, argv, 0, 0, NULL, NULL);
 
 	if (rc >= 0)
@@ -164,6 +165,7 @@ int kubectl_list(const struct command *self, int argc, char **argv)
 	}
 	q.more = more.len > 0 ? cli_text(&more) : NULL;
 	rc = ask(&q, &answer, &d);
+	assert(rc != CLI_OK || d.nodes);
 	if (rc == CLI_OK && cli_wants_json(q.output))
 		rc = cli_print_json(
 			self, json_text(&d, json_pointer_str(&d, JSON_ROOT, "/status/holds")));
@@ -244,7 +246,7 @@ int kubectl_show(const struct command *self, int argc, char **argv)
 	_cleanup_(kube_answer_free) struct kube_answer answer = {0};
 	const char *id;
 	char hold[1][24];
-	struct json_doc d;
+	struct json_doc d = {0};
 	size_t count;
 	json_ref h;
 	int rc = cli_parse(self, flags, argc, argv, 1, 1, &id, &count);

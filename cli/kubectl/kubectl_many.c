@@ -68,7 +68,7 @@ static int confirm(
 {
 	_cleanup_(buf_free) struct buf body = BUF_INIT(16384);
 	_cleanup_(kube_answer_free) struct kube_answer answer = {0};
-	struct json_doc d;
+	struct json_doc d = {0};
 	json_ref holds;
 	int rc;
 

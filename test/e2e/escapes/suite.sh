@@ -164,7 +164,7 @@ reach() {
 }
 # The last is the API server's word for an authorizer that could not read its question, as that about
 # OPTIONS, which has no verb: with failurePolicy Deny it refuses then.
-suite_refusals='forbidden|denied the request|server rejected our request'
+suite_refusals='forbidden|denied the request|server rejected our request for an unknown reason'
 
 pod() {
   printf '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"%s","labels":{"app":"%s"}},"spec":%s}\n' \
