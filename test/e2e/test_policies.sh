@@ -245,7 +245,7 @@ spec:
     - {apiGroups: [""], resources: ["secrets"], verbs: ["get", "list", "watch"]}
     action: Hold
     message: "secrets are read with a person's word"
-    hold: {grant: Window, window: 5s, expires: 30m, approvers: ["sre"]}
+    hold: {grant: Window, window: 5s, scope: Namespace, expires: 30m, approvers: ["sre"]}
   - name: no-metrics
     match:
     - {nonResourceURLs: ["/metrics"], verbs: ["get"]}
