@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 /* A letter a column, in the order of event_row_columns and quarantine_row_columns: text, or binary.
  */
-static const char event_columns[] = "tbtttbbtttbtbttbttttttttbttbbbbbbtbb";
+static const char event_columns[] = "tbtttbbtttbtbttbttttttttbttbbtbbbbtbb";
 static const char quarantine_columns[] = "ttbbbbtttbtt";
 
 #define HEAD                                                                                       \
