@@ -7,6 +7,8 @@
 source "$(dirname "${BASH_SOURCE[0]}")/webhook_stack.sh"
 
 stack_prepare
+# Each by itself: no summary of many, no pause after denials.
+sql "UPDATE holdpoint.config SET notify_interval = '0', denials_within = '0', max_pending_per_user = 1000"
 mkdir "$work/policy" "$work/inbox"
 cp test/db/webhook_wait.yaml "$work/policy/waits.yaml"
 echo 200 >"$work/inbox/status"
