@@ -103,7 +103,7 @@ SELECT hold_id FROM holdpoint.hold_find_or_create(p_cluster => 'c1',
   p_fingerprint => sha256(:'name'::bytea), p_username => 'agent', p_groups => ARRAY['ai-agents'],
   p_operation => 'get', p_api_group => '', p_api_version => 'v1', p_resource => 'secrets',
   p_subresource => '', p_namespace => 'prod', p_name => :'name', p_policy => 'p', p_rule => 'reads',
-  p_policy_digest => NULL, p_message => 'no', p_change => '{}', p_change_cut => false,
+  p_policy_digest => NULL, p_message => 'no', p_change => '{}',
   p_approvers => ARRAY['sre'], p_min_approvals => 1, p_require_reason => false, p_expires => '1 hour',
   p_grant => 'Once', p_window => NULL, p_max_uses => NULL, p_dry_run => false,
   p_request_uid => 'uid-1', p_is_question => :'question');
