@@ -88,7 +88,7 @@ say "  $refused of 5000 refused; $others holds of others meanwhile, the slowest 
 say "- the holds of others are announced, the flood once"
 announced() { (($(cat "$inbox"/*.body | jq -r .text | grep -c 'prod/real-') >= others)); }
 eventually 10 announced
-equals 1 "$(cat "$inbox"/*.body | jq -r .text | grep -c ' by flooder')" "messages about the flood"
+equals 1 "$(cat "$inbox"/*.body | jq -r .text | grep -c ' by `flooder`')" "messages about the flood"
 
 say "- rows and memory"
 waiting=$(sql "SELECT count(*) FROM holdpoint.hold WHERE username = 'flooder'")
