@@ -63,7 +63,7 @@ sql "INSERT INTO holdpoint.authorize_note (cluster, kind, username, at)
   VALUES ('$stack_cluster', 'review', 'carol@example.com', now() + interval '1 day')"
 
 passed_count=0 refused=0
-for every in 3 17 61; do
+for every in 3 61 601; do
   say "- every ${every}. allocation fails"
   clients=()
   for n in {1..8}; do
