@@ -79,7 +79,7 @@ void http_conn_make_room(struct http_server *s)
 			if (c->cut)
 				continue;
 			oldest = c;
-			if (!c->busy)
+			if (!atomic_load(&c->busy))
 				idle = c;
 		}
 		chosen = idle ? idle : oldest;

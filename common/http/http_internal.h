@@ -52,8 +52,9 @@ struct http_conn {
 	_Atomic int refs; /* the connection itself, and each of its requests */
 	/* When the connection is cut (CLOCK_MONOTONIC, microseconds), 0: not now. */
 	_Atomic uint64_t deadline_us;
+	_Atomic bool busy; /* a request's body is whole, its answer not yet out */
+	bool ended;	   /* the watchdog's: by its client, when last looked at while idle */
 	/* The rest belongs to libmicrohttpd's thread. */
-	bool busy;		  /* a request's body is whole, its answer not yet out */
 	struct http_spill *spill; /* read too far: http_transport.c */
 	bool body_follows;	  /* the next record is an answer's head */
 	struct span held;	  /* that head, until the body comes */

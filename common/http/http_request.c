@@ -47,7 +47,7 @@ void http_request_end(void *server, struct MHD_Connection *mhd, void **request,
 		return;
 	*request = NULL;
 	http_transport_end_request(r->conn);
-	r->conn->busy = false;
+	atomic_store_explicit(&r->conn->busy, false, memory_order_relaxed);
 	atomic_store(&r->conn->deadline_us, 0);
 	if (r->response) /* never queued: the connection ended first */
 		MHD_destroy_response(r->response);
@@ -239,7 +239,7 @@ static enum MHD_Result discard_body(struct http_request *r, size_t len)
 
 static enum MHD_Result dispatch(struct http_request *r)
 {
-	r->conn->busy = true;
+	atomic_store_explicit(&r->conn->busy, true, memory_order_relaxed);
 	atomic_store(&r->conn->deadline_us, 0);
 	if (atomic_load(&r->state) == REQ_DISCARDING)
 		return r->refusal == MHD_HTTP_CONTENT_TOO_LARGE ? refuse_too_large(r)

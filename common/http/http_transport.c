@@ -62,7 +62,8 @@ static size_t serve(
 	memcpy(into, data + *at, n);
 	*at += n;
 	/* The first byte of a request starts its deadline. */
-	if (!c->busy && atomic_load_explicit(&c->deadline_us, memory_order_relaxed) == 0)
+	if (!atomic_load_explicit(&c->busy, memory_order_relaxed) &&
+		atomic_load_explicit(&c->deadline_us, memory_order_relaxed) == 0)
 		http_conn_set_deadline(c);
 	return n;
 }

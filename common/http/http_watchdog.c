@@ -2,8 +2,10 @@
 /*
  * The watchdog: one thread a server that does what libmicrohttpd does not. It cuts connections
  * whose deadline has passed (libmicrohttpd only knows inactivity), notices when the client of a
- * suspended request has left (a suspended connection is not polled), and reads the certificate
- * files again when their folder changes (the folder, because Kubernetes swaps symbolic links).
+ * suspended request has left (a suspended connection is not polled) and when that of an idle
+ * connection has (libmicrohttpd is told once of bytes and the end behind them, and reads only the
+ * bytes), and reads the certificate files again when their folder changes (the folder, because
+ * Kubernetes swaps symbolic links).
  *
  * Cutting is shutdown(2) on the socket: libmicrohttpd sees the end of the stream and closes as
  * usual. A socket is valid while its connection is in the list.
@@ -84,6 +86,50 @@ static void notice_left(struct http_server *s)
 	pthread_mutex_unlock(&s->suspended_lock);
 }
 
+static bool is_idle(const struct http_conn *c)
+{
+	return !atomic_load(&c->busy) && atomic_load(&c->deadline_us) == 0;
+}
+
+/*
+ * Cuts those of up to LEFT_BATCH idle connections whose client has ended them for two looks;
+ * returns the one after them. Two, since the end may stand behind a request that is just being
+ * read.
+ */
+static struct http_conn *cut_batch_ended(struct http_conn *c)
+{
+	struct pollfd fds[LEFT_BATCH];
+	struct http_conn *asked[LEFT_BATCH];
+	nfds_t count = 0;
+
+	for (; c && count < LEFT_BATCH; c = c->next) {
+		if (!is_idle(c)) {
+			c->ended = false;
+			continue;
+		}
+		fds[count] = (struct pollfd){.fd = c->fd, .events = POLLRDHUP};
+		asked[count++] = c;
+	}
+	if (count == 0 || poll(fds, count, 0) <= 0)
+		return c;
+	for (nfds_t i = 0; i < count; i++) {
+		if (!fds[i].revents)
+			continue;
+		if (asked[i]->ended)
+			shutdown(asked[i]->fd, SHUT_RDWR);
+		asked[i]->ended = true;
+	}
+	return c;
+}
+
+static void cut_ended(struct http_server *s)
+{
+	pthread_mutex_lock(&s->conn_lock);
+	for (struct http_conn *c = s->conns; c;)
+		c = cut_batch_ended(c);
+	pthread_mutex_unlock(&s->conn_lock);
+}
+
 static void drain_events(int fd)
 {
 	char events[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
@@ -118,8 +164,10 @@ static void *keep(void *arg)
 		if (s->tls && (changed || tick % RELOAD_EVERY == 0))
 			http_tls_reload(s->tls);
 		cut_late(s);
-		if (tick % LEFT_EVERY == 0)
+		if (tick % LEFT_EVERY == 0) {
 			notice_left(s);
+			cut_ended(s);
+		}
 	}
 }
 

@@ -124,6 +124,28 @@ START_TEST(http__keep_alive_and_pipelining)
 }
 END_TEST
 
+/* libmicrohttpd may be told of the request and of the end behind it at once, and read one only. */
+START_TEST(http__an_end_right_behind_a_request_is_noticed)
+{
+	int fds[100];
+
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+		fds[i] = client();
+		raw_send_str(fds[i], "GET /any HTTP/1.1\r\nHost: x\r\n\r\n");
+		shutdown(fds[i], SHUT_WR);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+		raw_read(fds[i], &answer);
+		ck_assert_int_eq(answer.status, 200);
+	}
+	/* Long before they count as idle. */
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+		ck_assert(raw_is_closed(fds[i]));
+		close(fds[i]);
+	}
+}
+END_TEST
+
 static void send_large(int fd, size_t len)
 {
 	char head[256], *body = malloc(len);
@@ -365,6 +387,7 @@ int main(void)
 	tcase_add_test(t, http__method_not_allowed_names_the_methods);
 	tcase_add_loop_test(t, http__garbage_gets_no_handler, 0, ARRAY_LEN(garbage));
 	tcase_add_test(t, http__keep_alive_and_pipelining);
+	tcase_add_test(t, http__an_end_right_behind_a_request_is_noticed);
 	tcase_add_test(t, http__bodies_of_every_size_arrive_whole);
 	tcase_add_test(t, http__chunked_bodies_grow_and_are_bounded);
 	tcase_add_test(t, http__an_endless_chunked_body_is_cut);
