@@ -20,10 +20,10 @@
 		"requestKind.group", "requestKind.version", "requestKind.kind", "requestResource", \
 		"requestResource.group", "requestResource.version", "requestResource.resource",    \
 		"requestSubResource", "operation", "object", "oldObject", "dryRun", "options"
-#define SELECTOR_FIELDS(name) name, name ".rawSelector", name ".requirements"
 #define ACCESS_FIELDS                                                                              \
-	"verb", "path", "subresource", SELECTOR_FIELDS("fieldSelector"),                           \
-		SELECTOR_FIELDS("labelSelector")
+	"verb", "path", "subresource", "fieldSelector", "fieldSelector.rawSelector",               \
+		"fieldSelector.requirements", "labelSelector", "labelSelector.rawSelector",        \
+		"labelSelector.requirements"
 
 /* Of an AdmissionRequest, of what stands for it at authorization, and of either: for variables. */
 static const char *const admission_fields[] = {COMMON_FIELDS, ADMISSION_FIELDS, NULL};

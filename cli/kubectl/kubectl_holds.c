@@ -35,8 +35,10 @@ int kubectl_ask_holds(const struct command *self, const struct kube_config *conf
 	rc = kubectl_request(self, config, KUBECTL_REVIEWS_PATH "?dryRun=All", buf_str(&body), ret);
 	if (rc > 0)
 		return rc;
-	if (ret->status != 201)
-		return kubectl_explain(self, ret, arena);
+	if (ret->status != 201) {
+		rc = kubectl_explain(self, ret, arena);
+		return rc > 0 ? rc : CLI_FAILED;
+	}
 	if (json_read(ret->body.ptr, ret->body.len, &kubectl_limits, arena, ret_doc, NULL) < 0)
 		return cli_error(self, CLI_FAILED, "the API server's answer is not JSON");
 	if (json_type(ret_doc, json_pointer_str(ret_doc, JSON_ROOT, "/status/holds")) != JSON_ARRAY)

@@ -144,7 +144,7 @@ static void write_file(const char *text, size_t len)
 {
 	FILE *f;
 
-	strcpy(file + strlen(file) - 6, "XXXXXX");
+	memset(file + strlen(file) - 6, 'X', 6);
 	f = fdopen(mkstemp(file), "w");
 	ck_assert_ptr_nonnull(f);
 	ck_assert_uint_eq(fwrite(text, 1, len, f), len);

@@ -133,10 +133,9 @@ static void put_path(struct view *v, const struct place *p, const char *key)
 /* The first and the last bytes of a value that is too long. */
 static void put_shortened(struct view *v, const char *key, struct span text, size_t max)
 {
-	struct span begin = utf8_cut(text, max - max / 4), end = text;
+	struct span begin = utf8_cut(text, max - max / 4);
+	struct span end = {text.ptr + text.len - max / 4, max / 4};
 
-	end.ptr += text.len - max / 4;
-	end.len = max / 4;
 	while (end.len > 0 && utf8_is_tail(*end.ptr)) {
 		end.ptr++;
 		end.len--;
@@ -158,7 +157,7 @@ static bool put_value(struct view *v, const char *key, const struct side *s, jso
 	if (r == JSON_NONE)
 		return false;
 	text = json_text(&s->doc, r);
-	if (text.len > max) {
+	if (text.ptr && text.len > max) {
 		put_shortened(v, key, text, max);
 		return true;
 	}
