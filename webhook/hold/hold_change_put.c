@@ -4,6 +4,8 @@
  * that a cluster can store. Where not, all long values are shortened to one length; and only if
  * that is still too much, lines are left out from the end, the harmless one, and named.
  */
+#include <assert.h>
+
 #include "webhook/hold/hold_change_internal.h"
 
 #include "common/base/utf8.h"
