@@ -101,17 +101,19 @@ static size_t path_bytes(const struct place *p)
 /* The way to p, or its first bytes; the length of all of it when those are not all, else 0. */
 static size_t render_path(struct buf *out, const struct place *p)
 {
-	const struct place *steps[CHANGE_DEPTH_MAX * 2];
+	const struct place *steps[CHANGE_DEPTH_MAX * 2] = {0};
 	size_t n = 0, bytes = 0;
 
 	for (; p; p = p->parent) {
+		assert(p->depth > 0);
 		bytes += step_bytes(p);
 		if (p->depth <= ARRAY_LEN(steps))
 			steps[p->depth - 1] = p;
 		n = p->depth > n ? p->depth : n;
 	}
 	for (size_t i = 0; i < n && i < ARRAY_LEN(steps) && out->len <= PATH_MAX_SHOWN; i++)
-		put_step(out, steps[i], i == 0);
+		if (steps[i]) /* each depth from 1 on is on the way */
+			put_step(out, steps[i], i == 0);
 	return n > ARRAY_LEN(steps) || out->len > PATH_MAX_SHOWN ? bytes : 0;
 }
 
