@@ -86,8 +86,8 @@ static void print_overview(FILE *out, const char *group)
 	for (const struct command *c = table; c->name; c++)
 		if (!c->hidden && (!group || is_of_group(c, group)))
 			fprintf(out, "  %-17s %s\n", c->name, c->summary);
-	fputs("\nEvery command explains its flags with --help. Exit codes: 0 fine, 1 failed, "
-	      "2 usage, 3 no, 4 not yet.\n",
+	fputs("\nEach explains its flags with --help. Exit codes: 0 fine, 1 failed, 2 usage, "
+	      "3 no, 4 not yet.\n",
 		out);
 }
 
@@ -274,7 +274,7 @@ static const char *advice(const char *sqlstate)
 		strcmp(sqlstate, "42883") == 0)
 		return "; is the schema there? Run holdpoint db migrate";
 	if (strcmp(sqlstate, "42501") == 0)
-		return "; this login lacks a role: holdpoint_approver to decide, "
+		return "; who grants roles can mend that: holdpoint_approver is to decide, "
 		       "holdpoint_auditor to read, holdpoint_retention to drop or erase";
 	return "";
 }

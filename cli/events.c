@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/events_sql.h"
 #include "cli/table.h"
+#include "common/base/local_time.h"
 
 #define POLL_MS	 1000
 #define PAGE_MAX 1000
@@ -55,10 +56,12 @@ static const char *row_colour(const struct pg_result *r, int i)
 
 static void print_table(const struct pg_result *r, bool wide)
 {
-	static const struct table_column columns[] = {{.title = "EVENT"}, {.title = "TIME (UTC)"},
-		{.title = "USER", .shrinks = 1}, {.title = "VERB"},
-		{.title = "OBJECT", .shrinks = 2}, {.title = "CODE", .right = true},
-		{.title = "DECISION"}, {.title = "HOLD", .right = true}};
+	char title[LOCAL_TIME_MAX], at[LOCAL_TIME_MAX];
+	const struct table_column columns[] = {{.title = "EVENT"},
+		{.title = local_time_title("TIME", title)}, {.title = "USER", .shrinks = 1},
+		{.title = "VERB"}, {.title = "OBJECT", .shrinks = 2},
+		{.title = "CODE", .right = true}, {.title = "DECISION"},
+		{.title = "HOLD", .right = true}};
 	_cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_LEN(columns), wide);
 
 	for (int i = 0; i < pg_result_rows(r); i++) {
@@ -68,7 +71,7 @@ static void print_table(const struct pg_result *r, bool wide)
 			pg_result_str_of(r, i, "seq"));
 		put_object(&object, r, i);
 		table_add(t, cli_text(&event), NULL);
-		table_add(t, pg_result_str_of(r, i, "at"), NULL);
+		table_add(t, local_time(pg_result_int_of(r, i, "at"), at), NULL);
 		table_add(t, pg_result_str_of(r, i, "who"), NULL);
 		table_add(t, pg_result_str_of(r, i, "verb"), NULL);
 		table_add(t, buf_str(&object) ? object.ptr : "?", NULL);
@@ -85,7 +88,9 @@ static void print_followed(const struct pg_result *r)
 	for (int i = 0; i < pg_result_rows(r); i++) {
 		_cleanup_(buf_free) struct buf line = BUF_INIT(1 << 17);
 
-		buf_printf(&line, "%s  %s  %s ", pg_result_str_of(r, i, "at"),
+		char at[LOCAL_TIME_MAX];
+
+		buf_printf(&line, "%s  %s  %s ", local_time(pg_result_int_of(r, i, "at"), at),
 			pg_result_str_of(r, i, "who"), pg_result_str_of(r, i, "verb"));
 		put_object(&line, r, i);
 		buf_printf(&line, "  %s %s", pg_result_str_of(r, i, "code"),

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/events_sql.h"
 
+#include "common/base/local_time.h"
+
 /*
  * What was asked for, cluster by cluster and each no more than the limit: so every filter that has
  * an index is read in the order of the answer and stops there, however much past there is. The
@@ -43,14 +45,19 @@
 	"after" CLUSTERS "AND e.seq > c.after " BY_SEQ ") e "
 
 #define ROW                                                                                        \
-	"SELECT e.cluster, e.seq, to_char(e.stage_timestamp AT TIME ZONE 'UTC', "                  \
-	"'YYYY-MM-DD HH24:MI:SS') AS at, e.username || coalesce(' as ' || e.impersonated_user, "   \
-	"'') AS who, e.verb, coalesce(e.resource || CASE WHEN e.api_group <> '' THEN '.' || "      \
-	"e.api_group ELSE '' END || CASE WHEN e.subresource <> '' THEN '/' || e.subresource "      \
-	"ELSE '' END, '') AS what, coalesce(e.namespace, '') AS ns, coalesce(e.name, '') AS "      \
-	"name, "                                                                                   \
-	"e.code, coalesce(e.decision, '') AS decision, e.hold_id, e.stage, "                       \
-	"coalesce(e.request_uri, '') AS uri, "
+	"SELECT e.cluster, e.seq, " SQL_MS(                                                        \
+		"e.stage_timestamp") " AS at, e.username || coalesce(' as ' || "                   \
+				     "e.impersonated_user, "                                       \
+				     "'') AS who, e.verb, coalesce(e.resource || CASE WHEN "       \
+				     "e.api_group <> '' THEN '.' || "                              \
+				     "e.api_group ELSE '' END || CASE WHEN e.subresource <> '' "   \
+				     "THEN '/' || e.subresource "                                  \
+				     "ELSE '' END, '') AS what, coalesce(e.namespace, '') AS ns, " \
+				     "coalesce(e.name, '') AS "                                    \
+				     "name, "                                                      \
+				     "e.code, coalesce(e.decision, '') AS decision, e.hold_id, "   \
+				     "e.stage, "                                                   \
+				     "coalesce(e.request_uri, '') AS uri, "
 
 /* Everything that is kept of an event; the body as it is, or null once erased. */
 #define AS_EVENT                                                                                   \

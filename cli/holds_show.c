@@ -5,6 +5,7 @@
 #include "cli/change.h"
 #include "cli/commands.h"
 #include "cli/holds.h"
+#include "common/base/local_time.h"
 #include "common/display/display.h"
 
 static const struct pg_stmt hold_stmt = {"hold",
@@ -13,15 +14,22 @@ static const struct pg_stmt hold_stmt = {"hold",
 	"AS requester, array_to_string(h.unconfirmed, ', ') AS unconfirmed, "
 	"array_to_string(h.requester_groups, ', ') AS "
 	"groups, "
-	"h.operation, h.resource, h.namespace, h.name, h.rule_names, h.message, "
-	"to_char(h.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC') AS created, "
-	"extract(epoch FROM clock_timestamp() - h.created_at)::bigint AS age_s, h.attempts, "
-	"to_char(h.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC') AS expires, "
-	"extract(epoch FROM h.expires_at - clock_timestamp())::bigint AS left_s, h.approvals, "
-	"h.min_approvals, h.approver_names, h.require_reason, h.opens, "
-	"coalesce(h.not_shown, '') AS not_shown, h.uses, h.is_question, h.answered, h.change, "
-	"h.change_unseen "
-	"FROM holdpoint.holds h WHERE h.id = $1::bigint",
+	"h.operation, h.resource, h.namespace, h.name, h.rule_names, h.message, " SQL_MS(
+		"h.created_at") " AS created, "
+				"extract(epoch FROM clock_timestamp() - h.created_at)::bigint AS "
+				"age_s, h.attempts, " SQL_MS(
+					"h.expires_at") " AS expires, "
+							"extract(epoch FROM h.expires_at - "
+							"clock_timestamp())::bigint AS left_s, "
+							"h.approvals, "
+							"h.min_approvals, h.approver_names, "
+							"h.require_reason, h.opens, "
+							"coalesce(h.not_shown, '') AS not_shown, "
+							"h.uses, h.is_question, h.answered, "
+							"h.change, "
+							"h.change_unseen "
+							"FROM holdpoint.holds h WHERE h.id = "
+							"$1::bigint",
 	1};
 /* The change is put in as the text it is: jsonb has no \u0000 and no 1e999999. */
 static const struct pg_stmt hold_json = {"hold_json",
@@ -32,21 +40,29 @@ static const struct pg_stmt hold_json = {"hold_json",
 	"h.change, h.change_unseen FROM holdpoint.holds h WHERE h.id = $1::bigint",
 	1};
 static const struct pg_stmt history_stmt = {"history",
-	"SELECT to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), e.action, e.who, "
-	"e.channel, coalesce(e.reason, '') FROM holdpoint.hold_event e "
-	"JOIN holdpoint.holds h ON h.cluster = e.cluster AND h.id = e.hold_id "
-	"WHERE h.id = $1::bigint AND e.action NOT IN ('use', 'repeat') ORDER BY e.id",
+	"SELECT " SQL_MS(
+		"e.at") ", e.action, e.who, "
+			"e.channel, coalesce(e.reason, '') FROM holdpoint.hold_event e "
+			"JOIN holdpoint.holds h ON h.cluster = e.cluster AND h.id = e.hold_id "
+			"WHERE h.id = $1::bigint AND e.action NOT IN ('use', 'repeat') ORDER BY "
+			"e.id",
 	1};
 static const struct pg_stmt passed_stmt = {"passed",
-	"SELECT to_char(p.at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') AS at_time, "
-	"coalesce(p.passed->>'operation', '?') AS operation, coalesce(holdpoint.resource_name("
-	"p.passed->>'apiGroup', p.passed->>'resource', p.passed->>'subresource'), '') AS resource, "
-	"coalesce(p.passed->>'namespace', '') AS namespace, coalesce(p.passed->>'name', '') AS "
-	"name, CASE p.action WHEN 'repeat' THEN 'again' ELSE '' END AS again, "
-	"coalesce(p.request_uid, '') AS request_uid, p.all_of_them FROM (SELECT e.*, count(*) OVER "
-	"() AS all_of_them FROM holdpoint.hold_event e JOIN holdpoint.holds h "
-	"ON h.cluster = e.cluster AND h.id = e.hold_id WHERE h.id = $1::bigint "
-	"AND e.action IN ('use', 'repeat') ORDER BY e.id DESC LIMIT 50) AS p ORDER BY p.id",
+	"SELECT " SQL_MS(
+		"p.at") " AS at_time, "
+			"coalesce(p.passed->>'operation', '?') AS operation, "
+			"coalesce(holdpoint.resource_name("
+			"p.passed->>'apiGroup', p.passed->>'resource', p.passed->>'subresource'), "
+			"'') AS resource, "
+			"coalesce(p.passed->>'namespace', '') AS namespace, "
+			"coalesce(p.passed->>'name', '') AS "
+			"name, CASE p.action WHEN 'repeat' THEN 'again' ELSE '' END AS again, "
+			"coalesce(p.request_uid, '') AS request_uid, p.all_of_them FROM (SELECT "
+			"e.*, count(*) OVER "
+			"() AS all_of_them FROM holdpoint.hold_event e JOIN holdpoint.holds h "
+			"ON h.cluster = e.cluster AND h.id = e.hold_id WHERE h.id = $1::bigint "
+			"AND e.action IN ('use', 'repeat') ORDER BY e.id DESC LIMIT 50) AS p ORDER "
+			"BY p.id",
 	1};
 static const struct pg_stmt earlier_stmt = {"earlier",
 	"SELECT o.id, extract(epoch FROM clock_timestamp() - o.created_at)::bigint AS age_s, "
@@ -100,7 +116,7 @@ static void print_head(const struct pg_result *r, const char *id)
 {
 	_cleanup_(buf_free) struct buf what = BUF_INIT(8192);
 	const char *state = pg_result_str_of(r, 0, "state");
-	char age[24], left[24];
+	char age[24], left[24], created[LOCAL_TIME_MAX], expires[LOCAL_TIME_MAX];
 
 	printf("%-12s%s %s%s%s, %s of %s approvals\n", "Hold:", id,
 		colour_on(holds_state_colour(state), stdout), state, colour_off(stdout),
@@ -114,11 +130,12 @@ static void print_head(const struct pg_result *r, const char *id)
 	field("Wants:", cli_text(&what));
 	field("Cluster:", pg_result_str_of(r, 0, "cluster"));
 	field("Rule:", pg_result_str_of(r, 0, "rule_names"));
-	printf("%-12s%s (%s ago), %s time%s\n", "Asked:", pg_result_str_of(r, 0, "created"),
+	printf("%-12s%s (%s ago), %s time%s\n",
+		"Asked:", local_time_zone(pg_result_int_of(r, 0, "created"), created),
 		age_text(pg_result_int_of(r, 0, "age_s"), age), pg_result_str_of(r, 0, "attempts"),
 		pg_result_int_of(r, 0, "attempts") == 1 ? "" : "s");
 	print_question(r);
-	printf("%-12s%s", "Expires:", pg_result_str_of(r, 0, "expires"));
+	printf("%-12s%s", "Expires:", local_time_zone(pg_result_int_of(r, 0, "expires"), expires));
 	if (pg_result_int_of(r, 0, "left_s") > 0)
 		printf(" (in %s)", age_text(pg_result_int_of(r, 0, "left_s"), left));
 	putchar('\n');
@@ -134,14 +151,18 @@ static void print_head(const struct pg_result *r, const char *id)
 
 static void print_history(const struct pg_result *r)
 {
-	static const struct table_column columns[] = {{.title = "TIME (UTC)"}, {.title = "STEP"},
-		{.title = "WHO", .shrinks = 1}, {.title = "THROUGH"},
+	char title[LOCAL_TIME_MAX], at[LOCAL_TIME_MAX];
+	const struct table_column columns[] = {{.title = local_time_title("TIME", title)},
+		{.title = "STEP"}, {.title = "WHO", .shrinks = 1}, {.title = "THROUGH"},
 		{.title = "REASON", .shrinks = 1}};
 	_cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_LEN(columns), false);
 
 	for (int i = 0; i < pg_result_rows(r); i++)
 		for (int col = 0; col < 5; col++)
-			table_add(t, pg_result_str(r, i, col), NULL);
+			table_add(t,
+				col == 0 ? local_time(pg_result_int(r, i, col), at)
+					 : pg_result_str(r, i, col),
+				NULL);
 	puts("\nHistory:");
 	table_print(t, stdout);
 }
@@ -149,7 +170,8 @@ static void print_history(const struct pg_result *r)
 /* What passed, the latest last. */
 static void print_passed(const struct pg_result *r)
 {
-	static const struct table_column columns[] = {{.title = "TIME (UTC)"},
+	char title[LOCAL_TIME_MAX], at[LOCAL_TIME_MAX];
+	const struct table_column columns[] = {{.title = local_time_title("TIME", title)},
 		{.title = "PASSED", .shrinks = 2}, {.title = ""},
 		{.title = "REQUEST", .shrinks = 1}};
 	_cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_LEN(columns), false);
@@ -163,7 +185,7 @@ static void print_passed(const struct pg_result *r)
 		holds_put_what(&what, pg_result_str_of(r, i, "operation"),
 			pg_result_str_of(r, i, "resource"), pg_result_str_of(r, i, "namespace"),
 			pg_result_str_of(r, i, "name"));
-		table_add(t, pg_result_str_of(r, i, "at_time"), NULL);
+		table_add(t, local_time(pg_result_int_of(r, i, "at_time"), at), NULL);
 		table_add(t, cli_text(&what), NULL);
 		table_add(t, pg_result_str_of(r, i, "again"), NULL);
 		table_add(t, pg_result_str_of(r, i, "request_uid"), NULL);

@@ -13,6 +13,7 @@
 
 #include "cli/commands.h"
 #include "cli/holds.h"
+#include "common/base/local_time.h"
 
 #define POLL_MS 5000
 #define WINDOW	256 /* as in the statements */
@@ -22,17 +23,24 @@ static const struct pg_stmt last_stmt = {"last",
 	"(SELECT max(id) FROM holdpoint.hold_event) - 256 ORDER BY id",
 	0};
 static const struct pg_stmt news_stmt = {"news",
-	"SELECT e.id, to_char(e.at AT TIME ZONE 'UTC', 'HH24:MI:SS') AS at_time, e.hold_id, "
-	"e.state_after, e.who, h.requester, coalesce(e.passed->>'operation', h.operation) AS "
-	"operation, h.resource, coalesce(e.passed->>'namespace', h.namespace) AS namespace, "
-	"coalesce(e.passed->>'name', h.name) AS name, "
-	"h.rule_names, coalesce(e.reason, '') AS reason, (to_jsonb(e) || jsonb_build_object("
-	"'requester', h.requester, 'operation', h.operation, 'resource', h.resource, "
-	"'namespace', h.namespace, 'name', h.name, 'policy', h.policy, 'rule', h.rule, 'rules', "
-	"h.rules))::text AS json "
-	"FROM holdpoint.hold_event e JOIN holdpoint.holds h ON h.cluster = e.cluster AND h.id = "
-	"e.hold_id WHERE e.id > $1::bigint - 256 AND e.id <> ALL($2::bigint[]) ORDER BY e.id "
-	"LIMIT 1000",
+	"SELECT e.id, " SQL_MS("e.at") " AS at_time, e.hold_id, "
+				       "e.state_after, e.who, h.requester, "
+				       "coalesce(e.passed->>'operation', h.operation) AS "
+				       "operation, h.resource, coalesce(e.passed->>'namespace', "
+				       "h.namespace) AS namespace, "
+				       "coalesce(e.passed->>'name', h.name) AS name, "
+				       "h.rule_names, coalesce(e.reason, '') AS reason, "
+				       "(to_jsonb(e) || jsonb_build_object("
+				       "'requester', h.requester, 'operation', h.operation, "
+				       "'resource', h.resource, "
+				       "'namespace', h.namespace, 'name', h.name, 'policy', "
+				       "h.policy, 'rule', h.rule, 'rules', "
+				       "h.rules))::text AS json "
+				       "FROM holdpoint.hold_event e JOIN holdpoint.holds h ON "
+				       "h.cluster = e.cluster AND h.id = "
+				       "e.hold_id WHERE e.id > $1::bigint - 256 AND e.id <> "
+				       "ALL($2::bigint[]) ORDER BY e.id "
+				       "LIMIT 1000",
 	2};
 
 /* The steps that were shown, or were there before: of the newest WINDOW numbers all. */
@@ -61,6 +69,7 @@ static void print_step(const struct pg_result *r, int i)
 	_cleanup_(buf_free) struct buf line = BUF_INIT(1 << 16);
 	const char *state = pg_result_str_of(r, i, "state_after"),
 		   *reason = pg_result_str_of(r, i, "reason");
+	char at[LOCAL_TIME_MAX];
 
 	holds_put_what(&line, pg_result_str_of(r, i, "operation"),
 		pg_result_str_of(r, i, "resource"), pg_result_str_of(r, i, "namespace"),
@@ -71,7 +80,7 @@ static void print_step(const struct pg_result *r, int i)
 		buf_printf(&line, " by %s", pg_result_str_of(r, i, "who"));
 	if (*reason)
 		buf_printf(&line, ": %s", reason);
-	printf("%s  hold %-6s %s%-9s%s  ", pg_result_str_of(r, i, "at_time"),
+	printf("%s  hold %-6s %s%-9s%s  ", local_time(pg_result_int_of(r, i, "at_time"), at),
 		pg_result_str_of(r, i, "hold_id"), colour_on(holds_state_colour(state), stdout),
 		state, colour_off(stdout));
 	print_printable(stdout, buf_str(&line) ? line.ptr : "?");

@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/kubectl_line.h"
 #include "cli/table.h"
+#include "common/base/local_time.h"
 #include "common/base/utf8.h"
 
 /* The answers; a request that never got one is shown by its first stage. */
@@ -28,15 +29,19 @@
 	"regexp_replace(e.body, '\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\\\ufffd', 'g')"
 
 static const struct pg_stmt events_stmt = {"replay",
-	"SELECT to_char(e.stage_timestamp AT TIME ZONE 'UTC', 'HH24:MI:SS.MS') AS at_time, "
-	"to_char(e.stage_timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS at_date, e.verb, "
-	"e.request_uri, "
-	"e.api_group, e.resource, e.subresource, e.namespace, e.name, e.impersonated_user, e.code, "
-	"e.decision, d.policy || '/' || d.rule AS rule_name, h.id AS hold, h.state AS hold_state, "
-	"CASE WHEN h.state IN ('approved', 'used', 'denied') THEN h.decided_by END AS decided_by, "
-	"h.decided_reason, e.stage, e.failed_open, e.username, "
-	"CASE WHEN e.code >= 400 THEN (" READABLE_BODY
-	"::json -> 'responseStatus' ->> 'message') END AS message " EVENTS,
+	"SELECT " SQL_MS(
+		"e.stage_timestamp") " AS at_time, e.verb, "
+				     "e.request_uri, "
+				     "e.api_group, e.resource, e.subresource, e.namespace, e.name, "
+				     "e.impersonated_user, e.code, "
+				     "e.decision, d.policy || '/' || d.rule AS rule_name, h.id AS "
+				     "hold, h.state AS hold_state, "
+				     "CASE WHEN h.state IN ('approved', 'used', 'denied') THEN "
+				     "h.decided_by END AS decided_by, "
+				     "h.decided_reason, e.stage, e.failed_open, e.username, "
+				     "CASE WHEN e.code >= 400 THEN (" READABLE_BODY
+				     "::json -> 'responseStatus' ->> 'message') END AS "
+				     "message " EVENTS,
 	1};
 static const struct pg_stmt json_stmt = {"replay_json",
 	"SELECT coalesce(json_agg(t), '[]') FROM (SELECT e.seq, e.stage_timestamp AS time, "
@@ -119,12 +124,14 @@ static void print_decision(const struct pg_result *r, int i)
 
 static void print_events(const struct pg_result *r, const char *session)
 {
+	char at[LOCAL_TIME_MAX];
+
 	printf("%sSession %s: ", colour_on(COLOUR_BOLD, stdout), session);
 	print_printable(stdout, pg_result_str_of(r, 0, "username"));
-	printf(", %s, %d requests (times in UTC)%s\n", pg_result_str_of(r, 0, "at_date"),
+	printf(", %s, %d requests%s\n", local_time_zone(pg_result_int_of(r, 0, "at_time"), at),
 		pg_result_rows(r), colour_off(stdout));
 	for (int i = 0; i < pg_result_rows(r); i++) {
-		printf("%s  ", pg_result_str_of(r, i, "at_time"));
+		printf("%s  ", local_time_of_day(pg_result_int_of(r, i, "at_time"), at));
 		print_command(r, i);
 		print_response(r, i);
 		putchar('\n');

@@ -4,6 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/table.h"
+#include "common/base/local_time.h"
 
 #define FILTERED                                                                                   \
 	" FROM holdpoint.sessions(p_user => $1, p_since => CASE WHEN $2::bigint IS NOT NULL THEN " \
@@ -25,29 +26,42 @@ enum {
 };
 
 static const struct pg_stmt as_rows = {"sessions",
-	"SELECT s.session, to_char(s.started_at AT TIME ZONE 'UTC', 'MM-DD HH24:MI:SS'), "
-	"extract(epoch FROM s.ended_at - s.started_at)::bigint, s.username || coalesce(' as ' || "
-	"s.impersonated_user, ''), s.requests, s.writes, s.denied, s.held, s.failed, "
-	"array_to_string(s.namespaces, ',')" FILTERED,
+	"SELECT s.session, " SQL_MS(
+		"s.started_at") ", "
+				"extract(epoch FROM s.ended_at - s.started_at)::bigint, s.username "
+				"|| coalesce(' as ' || "
+				"s.impersonated_user, ''), s.requests, s.writes, s.denied, s.held, "
+				"s.failed, "
+				"array_to_string(s.namespaces, ',')" FILTERED,
 	6};
 static const struct pg_stmt as_json = {
 	"sessions_json", "SELECT coalesce(json_agg(t), '[]') FROM (SELECT *" FILTERED ") t", 6};
 
-static const struct table_column columns[] = {
-	{.title = "SESSION"},
-	{.title = "STARTED (UTC)"},
-	{.title = "LASTED", .right = true},
-	{.title = "USER", .shrinks = 2},
-	{.title = "REQUESTS", .right = true},
-	{.title = "WRITES", .right = true},
-	{.title = "DENIED", .right = true},
-	{.title = "HELD", .right = true},
-	{.title = "FAILED", .right = true},
-	{.title = "NAMESPACES", .shrinks = 1},
-};
+static const char *cell_of(
+	const struct pg_result *rows, int row, int col, char text[LOCAL_TIME_MAX])
+{
+	if (col == C_STARTED)
+		return local_time(pg_result_int(rows, row, col), text);
+	if (col == C_LASTED)
+		return age_text(pg_result_int(rows, row, col), text);
+	return pg_result_str(rows, row, col);
+}
 
 static void print_table(const struct pg_result *rows, bool wide)
 {
+	char title[LOCAL_TIME_MAX];
+	const struct table_column columns[] = {
+		{.title = "SESSION"},
+		{.title = local_time_title("STARTED", title)},
+		{.title = "LASTED", .right = true},
+		{.title = "USER", .shrinks = 2},
+		{.title = "REQUESTS", .right = true},
+		{.title = "WRITES", .right = true},
+		{.title = "DENIED", .right = true},
+		{.title = "HELD", .right = true},
+		{.title = "FAILED", .right = true},
+		{.title = "NAMESPACES", .shrinks = 1},
+	};
 	_cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_LEN(columns), wide);
 
 	if (pg_result_rows(rows) == 0) {
@@ -55,17 +69,16 @@ static void print_table(const struct pg_result *rows, bool wide)
 		return;
 	}
 	for (int i = 0; i < pg_result_rows(rows); i++) {
-		char lasted[24];
+		for (int col = 0; col < (int)ARRAY_LEN(columns); col++) {
+			char text[LOCAL_TIME_MAX];
 
-		for (int col = 0; col < (int)ARRAY_LEN(columns); col++)
-			table_add(t,
-				col == C_LASTED ? age_text(pg_result_int(rows, i, col), lasted)
-						: pg_result_str(rows, i, col),
+			table_add(t, cell_of(rows, i, col, text),
 				(col == C_DENIED || col == C_HELD) &&
 						pg_result_int(rows, i, col) > 0
 					? colour_on(col == C_DENIED ? COLOUR_RED : COLOUR_YELLOW,
 						  stdout)
 					: NULL);
+		}
 	}
 	table_print(t, stdout);
 }

@@ -11,6 +11,8 @@
 
 #include "cli/commands.h"
 #include "cli/holds.h"
+#include "common/base/local_time.h"
+#include "common/base/rfc3339.h"
 
 struct options {
 	const struct command *self;
@@ -261,13 +263,23 @@ static int kubectl_deny(const struct command *self, int argc, char **argv)
 
 /* ---- listing ---- */
 
+static const char *created(const char *text, char ret[LOCAL_TIME_MAX])
+{
+	struct rfc3339 t;
+
+	return rfc3339_parse(span_of(text), &t) < 0 ? text : local_time(t.seconds * 1000, ret);
+}
+
 static int print_reviews(const struct options *o, struct span text, struct arena *arena)
 {
-	static const struct table_column columns[] = {{.title = "HOLD", .right = true},
-		{.title = "DECISION"}, {.title = "CREATED (UTC)"}, {.title = "REVIEW"},
-		{.title = "REASON", .shrinks = 2}};
-	static const char *const pointers[] = {"/spec/hold", "/spec/decision",
-		"/metadata/creationTimestamp", "/metadata/name", "/spec/reason"};
+	char title[LOCAL_TIME_MAX], at[LOCAL_TIME_MAX];
+	const struct table_column columns[] = {{.title = "HOLD", .right = true},
+		{.title = "DECISION"}, {.title = local_time_title("CREATED", title)},
+		{.title = "REVIEW"}, {.title = "REASON", .shrinks = 2}};
+	enum { CREATED = 2 };
+	static const char *const pointers[] = {"/spec/hold",
+		"/spec/decision", [CREATED] = "/metadata/creationTimestamp", "/metadata/name",
+		"/spec/reason"};
 	_cleanup_(table_freep) struct table *t =
 		table_new(columns, ARRAY_LEN(columns), o->output != NULL);
 	struct json_doc doc;
@@ -277,7 +289,12 @@ static int print_reviews(const struct options *o, struct span text, struct arena
 		return cli_error(o->self, CLI_FAILED, "the API server's answer is not JSON");
 	json_foreach (review, &doc, json_get_str(&doc, JSON_ROOT, "items")) {
 		for (size_t i = 0; i < ARRAY_LEN(pointers); i++)
-			table_add(t, kubectl_field(&doc, review, pointers[i], arena), NULL);
+			table_add(t,
+				i == CREATED
+					? created(kubectl_field(&doc, review, pointers[i], arena),
+						  at)
+					: kubectl_field(&doc, review, pointers[i], arena),
+				NULL);
 		count++;
 	}
 	if (count > 0)

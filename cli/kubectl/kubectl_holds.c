@@ -210,12 +210,13 @@ static int print_hold(const struct question *q, const struct json_doc *d, json_r
 	_cleanup_(buf_free) struct buf what = BUF_INIT(8192);
 	char age[24], left[24];
 
-	printf("%-12s%s, %s of %s approvals, asked %s ago, %s time(s), expires in %s\n",
+	printf("%-12s%s, %s of %s approvals, asked %s ago, %s time%s, expires in %s\n",
 		"Hold:", kubectl_field(d, h, "/hold", q->arena),
 		kubectl_field(d, h, "/approvals", q->arena),
 		kubectl_field(d, h, "/minApprovals", q->arena),
 		age_text(number(q, d, h, "/ageSeconds"), age),
 		kubectl_field(d, h, "/attempts", q->arena),
+		number(q, d, h, "/attempts") == 1 ? "" : "s",
 		age_text(number(q, d, h, "/expiresInSeconds"), left));
 	put_what_of(q, d, h, &what);
 	print_field("Wants:", cli_text(&what));
@@ -262,7 +263,11 @@ int kubectl_show(const struct command *self, int argc, char **argv)
 	rc = ask(&q, &answer, &d);
 	h = rc == CLI_OK ? json_pointer_str(&d, JSON_ROOT, "/status/holds/0") : JSON_NONE;
 	if (rc == CLI_OK && h == JSON_NONE)
-		rc = cli_error(self, CLI_NO, "hold %s does not wait for you", q.hold);
+		rc = cli_error(self, CLI_NO,
+			"hold %s does not wait for you; what does: kubectl holdpoint list, what "
+			"you "
+			"asked for yourself: list --mine",
+			q.hold);
 	else if (rc == CLI_OK && cli_wants_json(q.output))
 		rc = cli_print_json(self, json_text(&d, h));
 	else if (rc == CLI_OK)

@@ -18,12 +18,13 @@ static void teardown(void)
 	arena_free(arena);
 }
 
-#define EXPIRES "2026-01-02T03:04:05Z"
+#define EXPIRES	     "2026-01-02T03:04:05Z"
+#define TEXT_EXPIRES "2026-01-02 03:04:05 UTC"
 #define COMMANDS(why)                                                                              \
 	"To approve:  holdpoint approve 42" why "\n"                                               \
 	"        or:  kubectl holdpoint approve 42" why "\n"                                       \
 	"        or:  psql -c \"SELECT holdpoint.approve(42, 'reason')\"\n"                        \
-	"Then repeat the request unchanged."
+	"Nobody approves their own request: ask an approver, then repeat the request unchanged."
 #define REASON "deletions need a person\n"
 
 static const struct {
@@ -38,7 +39,7 @@ static const struct {
 } cases[] = {
 	{403, "Forbidden", "HoldPending", false,
 		"hold 42 waits for approval\n" REASON "Held by rule agents/deletes; may be "
-		"approved by sre (0 of 1 approvals); expires " EXPIRES
+		"approved by sre (0 of 1 approvals); expires " TEXT_EXPIRES
 		".\nAn approval opens: this one change.\n" COMMANDS(""),
 		"hold=42 approvers=sre expires=" EXPIRES " approvals=0/1 rule=agents/deletes ",
 		RULE_DELETES, false,
@@ -50,7 +51,7 @@ static const struct {
 	{403, "Forbidden", "HoldPending", false,
 		"hold 42 waits for approval: nobody has decided yet\n" REASON
 		"Held by rules agents/deletes, prod/freeze; must be approved by sre and security, "
-		"on \"call\"; expires " EXPIRES ".\n" COMMANDS(""),
+		"on \"call\"; expires " TEXT_EXPIRES ".\n" COMMANDS(""),
 		"hold=42 approvers=sre and security, on \"call\" expires=" EXPIRES
 		" approvals=1/2 rule=agents/deletes rule=prod/freeze ",
 		RULE_DELETES | RULE_FREEZE | RULE_NOTED, false,
@@ -63,7 +64,7 @@ static const struct {
 	/* what the database says is missing goes before what the rules say */
 	{429, "TooManyRequests", "HoldPending", true,
 		"hold 42 waits for approval\n" REASON "Held by rule agents/windows; may be "
-		"approved by one of ops (1 of 2 approvals); expires " EXPIRES
+		"approved by one of ops (1 of 2 approvals); expires " TEXT_EXPIRES
 		".\n" COMMANDS(" --reason '…'"),
 		"hold=42 approvers=one of ops expires=" EXPIRES
 		" approvals=1/2 rule=agents/windows ",
@@ -123,8 +124,8 @@ static const struct {
 		{.kind = HOLD_LIMIT, .reason = {"50 holds of this identity wait already", 38}}},
 	{403, "Forbidden", "HoldLimit", false,
 		"not now: 5 holds were denied\n" REASON
-		"Held by rule agents/deletes. Nothing was stored: new holds are made again from "
-		"2026-01-02T03:04:05Z on. Do not try other ways; ask the people who denied.",
+		"Held by rule agents/deletes. Nothing was stored: new holds are made again "
+		"from " TEXT_EXPIRES " on. Do not try other ways; ask the people who denied.",
 		"approvers=sre expires=2026-01-02T03:04:05Z rule=agents/deletes ", RULE_DELETES,
 		false,
 		{.kind = HOLD_PAUSED,

@@ -5,6 +5,7 @@
  */
 #include "webhook/hold/hold_message.h"
 
+#include "common/base/local_time.h"
 #include "common/base/utf8.h"
 
 #define MESSAGE_MAX 6000
@@ -120,6 +121,7 @@ static void put_unconfirmed(struct words *w)
 static struct span held_text(struct words *w)
 {
 	const struct hold_verdict *v = w->v;
+	char expires[LOCAL_TIME_MAX];
 
 	buf_printf(&w->b, "hold %lld waits for approval%s\n", (long long)v->id,
 		v->gave_up_waiting ? ": nobody has decided yet" : "");
@@ -128,11 +130,12 @@ static struct span held_text(struct words *w)
 	if (w->q->rule_count < 2)
 		buf_printf(&w->b, " (%lld of %lld approvals)", (long long)v->approvals,
 			(long long)v->min_approvals);
-	buf_printf(&w->b, "; expires %s.\n", v->expires);
+	buf_printf(&w->b, "; expires %s.\n", utc_time(span_of(v->expires), expires));
 	put_opens(w, "An approval opens: ");
 	put_unconfirmed(w);
 	put_commands(w);
-	buf_add_str(&w->b, "Then repeat the request unchanged.");
+	buf_add_str(&w->b, "Nobody approves their own request: ask an approver, then repeat the "
+			   "request unchanged.");
 	return finish(w);
 }
 
@@ -194,6 +197,8 @@ static struct span denied_text(struct words *w)
 /* The gate asked nobody, or got no answer. */
 static struct span unanswered_text(struct words *w)
 {
+	char at[LOCAL_TIME_MAX];
+
 	switch (w->v->kind) {
 	case HOLD_LIMIT:
 		buf_printf(&w->b, "too many holds: %.*s\n", SPAN_FMT(w->v->reason));
@@ -228,7 +233,7 @@ static struct span unanswered_text(struct words *w)
 		buf_printf(&w->b,
 			". Nothing was stored: new holds are made again from %s on. Do not try "
 			"other ways; ask the people who denied.",
-			w->v->expires);
+			utc_time(span_of(w->v->expires), at));
 	else
 		buf_add_str(&w->b, ". Nothing was changed; repeat the request later.");
 	return finish(w);

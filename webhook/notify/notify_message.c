@@ -2,6 +2,7 @@
 #include "webhook/notify/notify_message.h"
 
 #include "common/base/crypto.h"
+#include "common/base/local_time.h"
 #include "common/base/utf8.h"
 
 #define NUMBERS_SHOWN 20
@@ -88,7 +89,11 @@ static void put_how_to_decide(const struct payload *p, const struct notify_event
 	const char *flag = has_member(p, "changeUnseen") ? " --unseen" : "";
 
 	put_member(p, "\nMay be decided by: ", "approverNames", "");
-	put_member(p, "\nExpires: ", "expiresAt", "");
+	if (has_member(p, "expiresAt")) {
+		char at[LOCAL_TIME_MAX];
+
+		buf_printf(p->text, "\nExpires: %s", utc_time(member(p, "expiresAt"), at));
+	}
 	buf_printf(p->text, "\n`holdpoint approve %lld%s`  `kubectl holdpoint approve %lld%s`",
 		(long long)ev->hold_id, flag, (long long)ev->hold_id, flag);
 }
