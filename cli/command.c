@@ -156,7 +156,8 @@ static void choose_program(const struct cli_program *programs, const char *argv0
 			chosen = p;
 	program = chosen->name;
 	put_commands(chosen->commands);
-	put_commands(chosen->more);
+	for (size_t i = 0; i < ARRAY_LEN(chosen->more) && chosen->more[i]; i++)
+		put_commands(chosen->more[i]);
 }
 
 /* What a full disk did not take is no success. */

@@ -65,13 +65,6 @@ const struct command commands[] = {
 		.summary = "Show who sends audit events, and what may be missing",
 		.examples = "  holdpoint sources\n"
 			    "  holdpoint sources --since 7d --unfinished -o json\n"},
-	{.name = "import",
-		.args = "FILE…",
-		.run = cli_import,
-		.summary = "Send audit log files to the sink, each event once",
-		.examples = "  holdpoint import --sink https://sink:8444/audit/prod --sink-ca-file "
-			    "ca.pem \\\n"
-			    "      --bearer-token-file token /var/log/kubernetes/audit.log\n"},
 	{.name = "retention",
 		.args = "",
 		.run = cli_retention,

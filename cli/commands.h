@@ -26,5 +26,4 @@ int cli_replay(const struct command *self, int argc, char **argv);
 int cli_events(const struct command *self, int argc, char **argv);
 int cli_retention(const struct command *self, int argc, char **argv);
 int cli_erase(const struct command *self, int argc, char **argv);
-int cli_import(const struct command *self, int argc, char **argv);
 int cli_mask(const struct command *self, int argc, char **argv);

@@ -2,12 +2,13 @@
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/doctor/doctor.h"
+#include "cli/import/import.h"
 #include "cli/kubectl/kubectl_holdpoint.h"
 
 /* One file under two names; kubectl finds its plugins by theirs. */
 static const struct cli_program programs[] = {
-	{"holdpoint", "holdpoint", commands, doctor_commands},
-	{"kubectl-holdpoint", "kubectl holdpoint", kubectl_commands, NULL},
+	{"holdpoint", "holdpoint", commands, {import_commands, doctor_commands}},
+	{"kubectl-holdpoint", "kubectl holdpoint", kubectl_commands, {NULL}},
 	{NULL},
 };
 

@@ -6,7 +6,7 @@ packages_build=(
   gcc g++ libc6-dev cmake ninja-build pkg-config
   libmicrohttpd-dev libgnutls28-dev libssl-dev
   "libcurl4-openssl-dev|libcurl4-gnutls-dev" libpq-dev libyaml-dev libre2-dev libsqlite3-dev tzdata
-  zlib1g-dev liblz4-dev check
+  zlib1g-dev liblz4-dev libzstd-dev check
 )
 packages_run=(postgresql-15 openssl curl jq ca-certificates util-linux procps)
 packages_cluster=() # see packages_for_cluster

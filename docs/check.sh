@@ -10,6 +10,7 @@ wrong=0
 documents=(*.md docs/*.md docs/adr/*.md db/README.md manifests/README.md)
 # Flags of others: kube-apiserver, kubectl, cmake, ctest, and what masking looks for.
 foreign='--(audit|authorization|admission)-.*|--(dry-run|replicas|type|merge)|--(preset|build|test-dir)|--(password|password-stdin|user)|--min-request-timeout'
+foreign+='|--(log-group-name|log-stream-name-prefix|start-time|output|format|freshness|destination|source|account-name)' # of clouds
 
 complain() {
   echo "$1 names $2, which is not there" >&2

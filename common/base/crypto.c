@@ -59,6 +59,13 @@ void sha256_finish(struct sha256 *h, uint8_t ret[SHA256_LEN])
 	SHA256_Final(ret, &h->ctx);
 }
 
+void sha256_peek(const struct sha256 *h, uint8_t ret[SHA256_LEN])
+{
+	SHA256_CTX ctx = h->ctx;
+
+	SHA256_Final(ret, &ctx);
+}
+
 void sha256_of(const void *data, size_t len, uint8_t ret[SHA256_LEN])
 {
 	SHA256_CTX ctx;

@@ -16,6 +16,8 @@ DEFINE_CLEANUP(struct sha256 *, sha256_free)
 void sha256_reset(struct sha256 *h);
 void sha256_add(struct sha256 *h, const void *data, size_t len);
 void sha256_finish(struct sha256 *h, uint8_t ret[SHA256_LEN]); /* needs sha256_reset() to go on */
+/* Of what was added until now; more may be added. */
+void sha256_peek(const struct sha256 *h, uint8_t ret[SHA256_LEN]);
 
 void sha256_of(const void *data, size_t len, uint8_t ret[SHA256_LEN]);
 

@@ -23,8 +23,20 @@ int sink_client_new(const struct sink_client_config *config, struct sink_client 
 void sink_client_free(struct sink_client *c);
 DEFINE_CLEANUP(struct sink_client *, sink_client_free)
 
+enum sink_result {
+	SINK_STORED,
+	SINK_KNOWN,   /* it has this very list already */
+	SINK_SPOOLED, /* safe on the sink's disk, the database does not answer now */
+};
+
+struct sink_answer {
+	enum sink_result result;
+	uint64_t events, quarantined; /* of the list */
+};
+
 /*
- * Returns when the sink has stored the list. Errors: -1, one line with the sink's own words;
+ * Returns when the list is safe with the sink. Errors: -1, one line with the sink's own words;
  * nothing is known about the list then, and posting the same bytes again is harmless. Blocks.
  */
-int sink_client_post(struct sink_client *c, struct span list, struct err *e) _must_check_;
+int sink_client_post(struct sink_client *c, struct span list, struct sink_answer *ret,
+	struct err *e) _must_check_;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See sink_client.h. Certificates are always verified. */
-#include "cli/sink_client.h"
+#include "cli/import/sink_client.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -8,6 +8,7 @@
 #include "common/base/clock.h"
 #include "common/base/crypto.h"
 #include "common/http/client/http_client.h"
+#include "common/json/json.h"
 
 #define ANSWER_MAX	4096
 #define TOKEN_MAX	16384
@@ -68,11 +69,39 @@ void sink_client_free(struct sink_client *c)
 	free(c);
 }
 
+/* {"events":400,"quarantined":0,"result":"stored"}: what the sink says with 200. */
+static int read_answer(const struct sink_client *c, struct sink_answer *ret, struct err *e)
+{
+	static const struct json_limits limits = {ANSWER_MAX, 8, 256, false, false};
+	static const char *const results[] = {
+		[SINK_STORED] = "stored", [SINK_KNOWN] = "duplicate", [SINK_SPOOLED] = "spooled"};
+	_cleanup_(arena_freep) struct arena *arena = arena_new(4096, 1 << 16);
+	struct span text = buf_span(&c->answer);
+	struct json_doc d;
+	int64_t events, quarantined;
+
+	if (!arena)
+		return err_set(e, "out of memory");
+	if (json_read(text.ptr, text.len, &limits, arena, &d, NULL) == 0 &&
+		json_int64(&d, json_get_str(&d, JSON_ROOT, "events"), &events) == 0 &&
+		json_int64(&d, json_get_str(&d, JSON_ROOT, "quarantined"), &quarantined) == 0) {
+		ret->events = (uint64_t)events;
+		ret->quarantined = (uint64_t)quarantined;
+		for (size_t i = 0; i < ARRAY_LEN(results); i++) {
+			ret->result = (enum sink_result)i;
+			if (json_string_is(
+				    &d, json_get_str(&d, JSON_ROOT, "result"), span_of(results[i])))
+				return 0;
+		}
+	}
+	return err_set(e, "what answered 200 is no holdpoint-auditsink: see --sink");
+}
+
 enum post_status { STORED, TRY_AGAIN, REFUSED };
 
 /* One attempt. *ret_wait_ms: how long the sink wants us to wait, or 0. */
-static enum post_status post_once(
-	struct sink_client *c, struct span list, int64_t *ret_wait_ms, struct err *e)
+static enum post_status post_once(struct sink_client *c, struct span list, struct sink_answer *ret,
+	int64_t *ret_wait_ms, struct err *e)
 {
 	struct http_client_answer answer = {0};
 	enum http_client_status status;
@@ -87,19 +116,20 @@ static enum post_status post_once(
 		return status == HTTP_CLIENT_UNREACHABLE ? TRY_AGAIN : REFUSED;
 	}
 	if (answer.status == 200)
-		return STORED;
+		return read_answer(c, ret, e) < 0 ? REFUSED : STORED;
 	err_set(e, "the sink answered %ld: %.*s", answer.status,
 		(int)(c->answer.len < 300 ? c->answer.len : 300), buf_span(&c->answer).ptr);
 	return answer.status == 429 || answer.status >= 500 ? TRY_AGAIN : REFUSED;
 }
 
-int sink_client_post(struct sink_client *c, struct span list, struct err *e)
+int sink_client_post(
+	struct sink_client *c, struct span list, struct sink_answer *ret, struct err *e)
 {
 	int64_t deadline = monotonic_ms() + c->patience_ms, backoff_ms = 250;
 
 	for (;;) {
 		int64_t wait_ms;
-		enum post_status status = post_once(c, list, &wait_ms, e);
+		enum post_status status = post_once(c, list, ret, &wait_ms, e);
 
 		if (status == STORED)
 			return 0;
