@@ -175,6 +175,9 @@ AS $$
 DECLARE
   h bigint := (t.ask(terms)).hold_id;
 BEGIN
+  -- Who has psql alone is told the same.
+  PERFORM t.is(o.not_shown, p.not_shown, 'pending_holds.not_shown')
+  FROM holdpoint.holds o JOIN holdpoint.pending_holds p USING (id) WHERE id = h;
   RETURN (SELECT not_shown FROM holdpoint.holds WHERE id = h);
 END
 $$;
