@@ -242,7 +242,10 @@ static bool probe(const char *policy, const char *subject, struct span spec, voi
 	if (doctor_request(d, SAR_PATH, body, &doc, &status) < 0) {
 		p->ended = true;
 		if (status)
-			doctor_fail(d, "use a kubeconfig that may create subjectaccessreviews",
+			doctor_fail(d,
+				status == 403 || status == 401
+					? "use a kubeconfig that may create subjectaccessreviews"
+					: "holdpoint doctor --webhook-url URL; " DOCTOR_WEBHOOK_LOG,
 				"whether /authorize is asked cannot be tried (HTTP %ld)", status);
 		return false;
 	}

@@ -108,6 +108,29 @@ static void look_at_settings(struct doctor *d, const struct pg_result *r, int ro
 		doctor_ok(d, "%s serves the API server only", who);
 }
 
+/* It may be another name of the cluster that is wrong, or missing. */
+static void say_nobody_reports(struct doctor *d)
+{
+	static const struct pg_stmt stmt = {"doctor_clusters",
+		"SELECT coalesce(string_agg(DISTINCT cluster, ', '), '') FROM "
+		"holdpoint.guard_instance "
+		"WHERE reported_at > now() - interval '5 minutes'",
+		0};
+	_cleanup_(pg_result_freep) struct pg_result *r = doctor_query(d, &stmt, NULL);
+
+	if (r && *pg_result_str(r, 0, 0))
+		doctor_fail(d,
+			"give --cluster the name that its webhook has, or see why that does not "
+			"run",
+			"no webhook of cluster %s has said anything for five minutes; of others: "
+			"%s",
+			d->options.cluster, pg_result_str(r, 0, 0));
+	else if (r)
+		doctor_fail(d, "see whether it runs: kubectl -n holdpoint-system get pods",
+			"no webhook of cluster %s has said anything for five minutes",
+			d->options.cluster);
+}
+
 void doctor_check_webhooks(struct doctor *d)
 {
 	static const struct pg_stmt stmt = {"doctor_webhooks",
@@ -120,11 +143,7 @@ void doctor_check_webhooks(struct doctor *d)
 	if (!r)
 		return;
 	if (pg_result_rows(r) == 0)
-		doctor_fail(d,
-			"see whether it runs, and give --cluster its name: kubectl -n "
-			"holdpoint-system get pods",
-			"no webhook of cluster %s has said anything for five minutes",
-			d->options.cluster);
+		say_nobody_reports(d);
 	for (int i = 0; i < pg_result_rows(r); i++) {
 		look_at_settings(d, r, i);
 		if (strcmp(pg_result_str(r, i, 1), HOLDPOINT_VERSION) != 0)
@@ -266,17 +285,27 @@ void doctor_check_audit(struct doctor *d)
 		look_at_source(d, r, i);
 }
 
-/* Decisions on writes that passed leave an annotation in the event of the request. */
+/*
+ * Decisions on writes leave an annotation in the event of the request: one, however often the API
+ * server asked about it (a forced deletion: three times). So one that has an event speaks for its
+ * like of the same seconds.
+ */
 void doctor_check_linked(struct doctor *d)
 {
 	static const struct pg_stmt stmt = {"doctor_linked",
-		"WITH recent AS (SELECT decision_id FROM holdpoint.decision WHERE cluster = $1 "
+		"WITH recent AS (SELECT d.*, EXISTS (SELECT FROM holdpoint.audit_event e "
+		"  WHERE e.cluster = $1 AND e.decision_id = d.decision_id) AS has_event "
+		"FROM holdpoint.decision d WHERE cluster = $1 "
 		"  AND recorded_at BETWEEN now() - interval '1 day' AND now() - interval '2 "
 		"minutes' "
 		"  AND endpoint = 'validate' AND NOT dry_run ORDER BY recorded_at DESC LIMIT 1000) "
-		"SELECT count(*), count(*) FILTER (WHERE EXISTS (SELECT FROM holdpoint.audit_event "
-		"e "
-		"  WHERE e.cluster = $1 AND e.decision_id = recent.decision_id)) FROM recent",
+		"SELECT count(*), count(*) FILTER (WHERE linked) FROM (SELECT bool_or(has_event) "
+		"OVER "
+		"  (PARTITION BY username, operation, api_group, resource, subresource, namespace, "
+		"name "
+		"  ORDER BY time RANGE BETWEEN interval '5 s' PRECEDING AND interval '5 s' "
+		"FOLLOWING) "
+		"  AS linked FROM recent) AS asked",
 		1};
 	_cleanup_(pg_result_freep) struct pg_result *r = doctor_query(d, &stmt, CLUSTER(d));
 	int64_t decisions, linked;

@@ -2,6 +2,7 @@
 /* See kube_config.h. */
 #include "cli/kubectl/kube_config.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -238,8 +239,11 @@ int kube_config_load(const struct kube_options *options, struct arena *arena,
 		argv[n++] = "--context";
 		argv[n++] = options->context;
 	}
-	if (subprocess_output(argv, NULL, &out, e) < 0 ||
-		read_json(&out, arena, &v, "kubectl config view", e) < 0)
+	if (options->kubeconfig && access(options->kubeconfig, R_OK) != 0)
+		return err_set_errno(e, errno, "--kubeconfig=%.256s", options->kubeconfig);
+	if (subprocess_output(argv, NULL, &out, e) < 0)
+		return err_prefix(e, "no kubeconfig with a current context");
+	if (read_json(&out, arena, &v, "kubectl config view", e) < 0)
 		return -1;
 	if (read_cluster(&v, &config, e) < 0 || read_user(&v, &config, e) < 0)
 		return -1;

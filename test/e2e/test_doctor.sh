@@ -233,6 +233,18 @@ sql "ALTER TABLE holdpoint.decision DISABLE TRIGGER USER; DELETE FROM holdpoint.
 good
 as admin create configmap held >/dev/null
 refused 'hold [0-9]+ waits' as agent delete configmap held
+# What an API server asks several times about one request has one event.
+decision_is_linked() {
+  [[ $(sql "SELECT count(*) FROM holdpoint.decision JOIN holdpoint.audit_event USING (cluster, decision_id)
+    WHERE decision.operation = 'DELETE'") -gt 0 ]]
+}
+eventually 30 decision_is_linked
+sql "ALTER TABLE holdpoint.decision DISABLE TRIGGER USER;
+  UPDATE holdpoint.decision SET recorded_at = recorded_at - interval '5 minutes' WHERE operation = 'DELETE';
+  ALTER TABLE holdpoint.decision ENABLE TRIGGER USER;
+  INSERT INTO holdpoint.decision SELECT (jsonb_populate_record(d, jsonb_build_object('decision_id', gen_random_uuid(),
+    'time', d.time + interval '1 s'))).* FROM holdpoint.decision d WHERE operation = 'DELETE'" >/dev/null
+good
 sql "UPDATE holdpoint.config SET max_pending_per_user = 1" >/dev/null
 found floods WARN 'claude-code@agents.example.com has 1 holds waiting, of 1'
 sql "UPDATE holdpoint.config SET max_pending_per_user = 50" >/dev/null
@@ -245,6 +257,8 @@ sql "DELETE FROM holdpoint.outbox_delivery" >/dev/null
 good
 
 step_is "nothing to look at"
+found webhooks FAIL 'no webhook of cluster elsewhere .*; of others: e2e' --cluster elsewhere
+found api-server FAIL '/nonexistent: No such file' --kubeconfig /nonexistent
 found database FAIL 'cannot be reached' --database-url 'host=/nonexistent dbname=holdpoint'
 sed 's#server: "https://127.0.0.1:[0-9]*"#server: "https://127.0.0.1:9"#' "$cluster_dir/kube/admin.kubeconfig" >"$cluster_dir/kube/nowhere.kubeconfig"
 found api-server FAIL 'cannot be reached' --kubeconfig "$cluster_dir/kube/nowhere.kubeconfig"
