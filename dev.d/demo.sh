@@ -50,7 +50,7 @@ demo_approve() {
     >"$state/run/hold.txt"
   demo_excerpt "$state/run/hold.txt" 20 "holdpoint holds show $1"
   HOLDPOINT_DATABASE_URL=$(stack_database_url alice) "$stack_bin/holdpoint" approve "$1" \
-    --reason "the debug pod is no longer needed" | sed 's/^/  /'
+    --reason "the debug pod is no longer needed" | fold -s -w 96 | sed 's/^/  /'
 }
 
 demo_audit() {
@@ -86,7 +86,7 @@ demo_session() {
   demo_excerpt "$state/run/replay.txt" 12 "holdpoint replay $session"
   demo_line "a Secret" "$(psql -q -X -tA "$url" -c "SELECT body::json -> 'requestObject' -> 'data'
     FROM holdpoint.audit_event WHERE resource = 'secrets' AND verb = 'create' AND name = 'db'
-    AND cluster = '$stack_cluster' ORDER BY seq DESC LIMIT 1" | cut -c1-160)"
+    AND cluster = '$stack_cluster' ORDER BY seq DESC LIMIT 1" | sed 's/,/,\n            /g')"
   demo_planted
 }
 
@@ -111,13 +111,16 @@ demo_planted() {
 
 # The same with a real kubectl and a real kube-apiserver in between.
 demo_kubectl() {
+  local secret
   demo_title "Two people and an agent, all of them cluster-admin, and a real kube-apiserver"
   as admin create namespace prod --dry-run=client -o yaml | as admin apply -f - >/dev/null
   as admin -n prod run web --image=registry.example.com/web:1 >/dev/null 2>&1 || true
   demo_title "1. The agent wants a privileged pod, and a Secret"
-  as admin -n prod create secret generic db --from-literal=password=not-shown >/dev/null 2>&1 || true
+  # Another name each time: what was approved of the last one for a while would still pass.
+  secret=db-$(date +%H%M%S)
+  as admin -n prod create secret generic "$secret" --from-literal=password=not-shown >/dev/null
   demo_as agent refused -n prod run root --image=busybox --privileged
-  demo_as agent refused -n prod get secret db
+  demo_as agent refused -n prod get secret "$secret"
   demo_title "2. It deletes a pod: that waits for a person"
   demo_as agent refused -n prod delete pod web --wait=false
   demo_approve "$(sed -nE 's/.*hold ([0-9]+) waits.*/\1/p' <<<"$demo_answer" | head -n 1)"
@@ -134,7 +137,8 @@ demo_as() {
   printf '  %s$ kubectl %s\n' "$who" "$*"
   demo_answer=$(as "$who" "$@" 2>&1) || verdict=refused
   fold -s -w 96 <<<"$demo_answer" | sed 's/^/  /'
-  [[ $verdict == "$expected" ]] || die "expected it to be $expected; see $stack_dir/webhook.log"
+  [[ $verdict == "$expected" ]] ||
+    die "expected it to be $expected (approved, or denied too often, before? ./dev down --purge begins anew); see $stack_dir/webhook.log"
 }
 
 demo_recent_session() {

@@ -27,7 +27,7 @@ pg_run() {
   if ((${#options[@]})); then
     set -- setpriv "${options[@]}" -- "$@"
   fi
-  cd / && exec env -u PGHOST -u PGPORT -u PGUSER -u PGPASSFILE LC_ALL=C.UTF-8 "$@"
+  cd / && exec env -u PGHOST -u PGPORT -u PGUSER -u PGPASSFILE -u PGDATABASE LC_ALL=C.UTF-8 "$@"
 }
 
 # pg_create DATA SOCKETDIR [setting=value...]: initdb, once. SOCKETDIR must be short: a socket's

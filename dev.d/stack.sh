@@ -47,14 +47,17 @@ stack_apiserver() {
 stack_up() {
   note "...    Start PostgreSQL"
   stack_postgres
-  step "Migrate the database, make certificates and logins" stack_prepare ||
+  step "Migrate the database, make certificates and logins" stack_prepare_guarded ||
     die "the private database could not be prepared; ./dev down --purge makes room for an empty one"
+  # What is played back belongs to no cluster that anybody could look at.
+  local sink_flags=()
+  (($1)) || { sink_flags=("--source=audit-$stack_cluster=recorded") && stack_cluster=recorded; }
   rm -f "$stack_dir"/*.log.*
   mkdir -p "$stack_dir/policy"
   rm -f "$stack_dir"/policy/*.yaml
   cp "$root"/policy/library/agents/*.yaml "$stack_dir/policy/"
-  webhook_start "$stack_dir/policy" || die "holdpoint-webhook did not start"
-  sink_start || die "holdpoint-auditsink did not start"
+  webhook_start "$stack_dir/policy" -- --client-name=kube-apiserver || die "holdpoint-webhook did not start"
+  sink_start "${sink_flags[@]}" || die "holdpoint-auditsink did not start"
   note "ok     Both daemons are ready"
   if (($1)); then
     # A new cluster each time: the former one's registration names a port that is gone, and would
@@ -66,6 +69,19 @@ stack_up() {
     as admin apply -f "$root/manifests/base/holdreview.yaml" >/dev/null # for kubectl holdpoint
     note "ok     $(as admin version -o json | jq -r '"Kubernetes " + .serverVersion.gitVersion') asks the webhook and reports to the sink"
   fi
+}
+
+# As strict as holdpoint doctor asks for: approvers are people who are enrolled. Once, so that what is
+# changed by hand stays.
+stack_prepare_guarded() {
+  local url
+  url=$(pg_url "$stack_sockets" holdpoint)
+  stack_prepare
+  [[ -e $stack_dir/guarded ]] && return
+  psql -q -X -v ON_ERROR_STOP=1 "$url" >/dev/null <<'SQL'
+UPDATE holdpoint.config SET database_approvals = 'mapped', kubernetes_approvers = 'mapped';
+SQL
+  touch "$stack_dir/guarded"
 }
 
 stack_postgres() {
@@ -113,11 +129,12 @@ dev_psql() {
   PGOPTIONS='-c search_path=holdpoint,public' exec psql "$(pg_url "$stack_sockets" holdpoint)" "$@"
 }
 
-# .dev/NAME.env makes a shell that login: `. .dev/alice.env && holdpoint holds`.
+# .dev/NAME.env makes a shell that login, for holdpoint and for psql: `. .dev/alice.env && holdpoint holds`.
 stack_env() {
   (umask 077 && cat >"$state/$1.env") <<ENV
-export PATH='$stack_bin':\$PATH
+case :\$PATH: in *:'$stack_bin':*) ;; *) export PATH='$stack_bin':\$PATH ;; esac
 export HOLDPOINT_DATABASE_URL='$(stack_database_url "$1")'
+export PGHOST='$stack_sockets' PGPORT=$pg_port PGDATABASE=holdpoint PGUSER='$1' PGPASSFILE='$stack_dir/passfile'
 ENV
 }
 
@@ -129,18 +146,22 @@ stack_next_steps() {
   cat <<TEXT
 
 It all stays up. Next:
-  ./dev psql -c 'SELECT * FROM pending_holds'            holds, as the database's superuser
-  . .dev/alice.env && holdpoint holds                    … as alice, who may approve for "sre"
-  . .dev/auditor.env && holdpoint sessions --since $since   what agents did
-  curl -s ${stack_plain[webhook]}/metrics
-  tail -f .dev/stack/webhook.log .dev/stack/sink.log
-  the policies are policy/library/agents, in .dev/stack/policy; they are read again when they change
+  . .dev/alice.env && holdpoint holds             what waits; alice may approve for "sre"
+  . .dev/alice.env && psql -x -c 'SELECT * FROM holdpoint.pending_holds'
+  . .dev/auditor.env && holdpoint sessions --since $since
 TEXT
   ((cluster)) && cat <<TEXT
-  kubectl --kubeconfig .dev/cluster/kube/agent.kubeconfig …   as the agent; also ci, sre, admin
-  KUBECONFIG=.dev/cluster/kube/sre.kubeconfig kubectl holdpoint list   (after . .dev/alice.env)
+  . .dev/auditor.env && holdpoint doctor --cluster $stack_cluster \\
+    --kubeconfig .dev/cluster/kube/admin.kubeconfig \\
+    --metrics-url ${stack_plain[webhook]} --metrics-url ${stack_plain[sink]}
+  kubectl --kubeconfig .dev/cluster/kube/agent.kubeconfig get pods -A    also ci, sre, admin
+  . .dev/alice.env && KUBECONFIG=.dev/cluster/kube/sre.kubeconfig kubectl holdpoint list
 TEXT
   cat <<TEXT
-  ./dev down                                             stops it, and keeps the data
+  curl -s ${stack_plain[webhook]}/metrics
+  tail -f .dev/stack/webhook.log .dev/stack/sink.log
+  ./dev psql                                      the database, as its superuser
+  ./dev down                                      stops it, and keeps the data
+In force: .dev/stack/policy (policy/library/agents), read again when changed.
 TEXT
 }
