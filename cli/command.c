@@ -294,7 +294,7 @@ int cli_query(const struct command *c, struct pg_conn *conn, const struct pg_stm
 }
 
 int cli_ask(const struct command *c, const char *database_url, const char *output,
-	const struct cli_question *q, const struct span *params, struct pg_result **ret)
+	const struct cli_statements *q, const struct span *params, struct pg_result **ret)
 {
 	_cleanup_(pg_conn_closep) struct pg_conn *conn = NULL;
 	_cleanup_(pg_result_freep) struct pg_result *r = NULL;

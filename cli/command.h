@@ -72,8 +72,8 @@ int cli_connect(const struct command *c, const char *database_url, struct pg_con
 int cli_query(const struct command *c, struct pg_conn *conn, const struct pg_stmt *stmt,
 	const struct span *params, struct pg_result **ret);
 
-/* A question with two answers: rows for people, and one JSON text for programs. */
-struct cli_question {
+/* One query as two statements: rows for people, and one JSON text for programs. */
+struct cli_statements {
 	const struct pg_stmt *rows, *json;
 };
 /*
@@ -81,7 +81,7 @@ struct cli_question {
  * Returns the exit code, an error was said.
  */
 int cli_ask(const struct command *c, const char *database_url, const char *output,
-	const struct cli_question *q, const struct span *params, struct pg_result **ret);
+	const struct cli_statements *q, const struct span *params, struct pg_result **ret);
 
 /* A NULL string is SQL NULL. */
 static inline struct span cli_param(const char *s)

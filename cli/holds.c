@@ -68,13 +68,13 @@ int holds_check_deny(
 	return 0;
 }
 
-int holds_confirm(const struct command *c, const char *question)
+int holds_confirm(const struct command *c, const char *prompt)
 {
 	char answer[16] = "";
 
 	if (!isatty(STDIN_FILENO))
 		return cli_error(c, CLI_USAGE, "nothing was denied: to do it unasked, add --yes");
-	fprintf(stderr, "%s [y/N] ", question);
+	fprintf(stderr, "%s [y/N] ", prompt);
 	if (fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
 		return 0;
 	return cli_error(c, CLI_NO, "nothing was denied");

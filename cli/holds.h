@@ -17,7 +17,7 @@ int holds_check_deny(
 	const struct command *c, const struct cli_hold_filter *f, bool narrowed, size_t numbers);
 
 /* Asks a person on the terminal. 0: yes; else the exit code with the reason said. */
-int holds_confirm(const struct command *c, const char *question);
+int holds_confirm(const struct command *c, const char *prompt);
 
 #define CLI_HOLDS_MAX 64 /* numbers in one command */
 

@@ -100,7 +100,7 @@ int cli_sessions(const struct command *self, int argc, char **argv)
 
 	if (rc >= 0)
 		return rc;
-	rc = cli_ask(self, url, output, &(struct cli_question){&as_rows, &as_json},
+	rc = cli_ask(self, url, output, &(struct cli_statements){&as_rows, &as_json},
 		(struct span[]){cli_param(user), cli_param_int(since_ms, since),
 			cli_param_positive(until_ms, until), cli_param(cluster), cli_param(ns),
 			cli_param_int(limit, limit_text)},

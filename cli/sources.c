@@ -40,7 +40,7 @@ static const struct pg_stmt as_json = {"sources_json", CLI_AS_JSON("SELECT * FRO
 static const struct pg_stmt as_json_unfinished = {"sources_json_unfinished",
 	CLI_AS_JSON("SELECT s.*, " UNFINISHED " AS unfinished FROM " SOURCES " s"), 2};
 
-static const struct cli_question questions[] = {
+static const struct cli_statements statements[] = {
 	{&as_rows, &as_json}, {&as_rows_unfinished, &as_json_unfinished}};
 
 static const struct table_column columns[] = {
@@ -124,7 +124,7 @@ int cli_sources(const struct command *self, int argc, char **argv)
 
 	if (rc >= 0)
 		return rc;
-	rc = cli_ask(self, url, output, &questions[unfinished],
+	rc = cli_ask(self, url, output, &statements[unfinished],
 		(struct span[]){cli_param_int(since_ms, since), cli_param(cluster)}, &rows);
 	if (rows)
 		print_table(rows, output != NULL);

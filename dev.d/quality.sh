@@ -72,7 +72,7 @@ dev_mutate() {
   (($#)) && shift
   [[ $count =~ ^[0-9]+$ ]] || die "mutate how many places of each file? a number, not $count"
   (($#)) || set -- policy/decide.c policy/match.c webhook/hold/hold_verdict.c \
-    webhook/hold/hold_question.c webhook/exchange_steps.c common/mask/mask_names.c common/mask/mask_walk.c
+    webhook/hold/hold_query.c webhook/exchange_steps.c common/mask/mask_names.c common/mask/mask_walk.c
   apt_install "Install what builds and runs Holdpoint" "${packages_build[@]}" "${packages_run[@]}" git
   cd "$root"
   "$root/test/mutation/mutate.sh" "$root/build/mutation" "$count" "$@"

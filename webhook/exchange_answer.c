@@ -64,7 +64,7 @@ void exchange_put_verdict(struct exchange *x)
 
 	if (x->verdict.kind == HOLD_ALLOW)
 		return;
-	hold_message_of(&x->question, &x->verdict, x->arena, &m);
+	hold_message_of(&x->query, &x->verdict, x->arena, &m);
 	exchange_deny(x, m.code, m.reason, m.text);
 	for (size_t i = 0; i < m.fact_count; i++)
 		answer_add_cause(x->answer, m.cause, m.facts[i].field, m.facts[i].text);

@@ -27,7 +27,7 @@ static void copy_texts(
 	struct copier *c, struct exchange *x, struct policy_match *matches, struct span *groups)
 {
 	struct policy_request *r = &x->request;
-	struct hold_question *q = &x->question;
+	struct hold_query *q = &x->query;
 	struct span *const texts[] = {&x->uid, &r->verb, &r->api_group, &r->version, &r->resource,
 		&r->subresource, &r->namespace_, &r->name, &r->path, &r->username, &q->reasons,
 		&q->change, &q->change_unseen, &q->change_brief, &q->rules, &q->max_repeats,
@@ -53,9 +53,9 @@ static void point_anew(struct exchange *x, const struct exchange *old, struct po
 	if (d->decisive)
 		d->decisive = matches + (old->decision.decisive - old->decision.matches);
 	d->matches = matches;
-	x->question.request = &x->request;
-	x->question.decision = d;
-	x->question.uid = x->uid;
+	x->query.request = &x->request;
+	x->query.decision = d;
+	x->query.uid = x->uid;
 }
 
 /* Of the verdict stays what the answer needs when nobody decides. */
@@ -142,7 +142,7 @@ struct exchange *exchange_compact(struct exchange *x)
 	struct exchange *small;
 
 	if (!x->compact)
-		hold_question_compress(&x->question, x->arena);
+		hold_query_compress(&x->query, x->arena);
 	small = copy_of(x); /* again, too: the verdict is new */
 	if (!small)
 		return NULL;

@@ -45,7 +45,7 @@ struct exchange {
 	char decision_id[37];
 
 	/* Of a request that is held. */
-	struct hold_question question;
+	struct hold_query query;
 	struct hold_verdict verdict;
 	uint64_t wait_until_us;		   /* CLOCK_MONOTONIC; 0: does not wait for a human */
 	uint64_t wait_began_us, waited_us; /* for a human: not part of the latency */

@@ -2,7 +2,7 @@
 /*
  * What happens to a request, step by step, in the order in which it happens; exchange_steps.h has
  * the table. A held request that is approved while it waits goes: read, decide, prepare the
- * question, queue for the database, ask the gate, wait for a human, queue and ask again, put the
+ * query, queue for the database, ask the gate, wait for a human, queue and ask again, put the
  * verdict into words, record, reply.
  */
 #include <assert.h>
@@ -156,7 +156,7 @@ static struct exchange *verdict_is(struct exchange *x, enum hold_verdict_kind ki
 static uint64_t wait_deadline(const struct exchange *x)
 {
 	struct span timeout = http_request_query(x->http, "timeout");
-	int64_t timeout_ms = DEFAULT_TIMEOUT_MS, wait_ms = x->question.terms.wait_ms;
+	int64_t timeout_ms = DEFAULT_TIMEOUT_MS, wait_ms = x->query.terms.wait_ms;
 
 	if (timeout.ptr && duration_parse_ms(timeout, &timeout_ms) != 0)
 		timeout_ms = DEFAULT_TIMEOUT_MS;
@@ -167,16 +167,15 @@ static uint64_t wait_deadline(const struct exchange *x)
 	return http_request_start_us(x->http) + (uint64_t)wait_ms * 1000;
 }
 
-static struct exchange *prepare_question(struct exchange *x)
+static struct exchange *prepare_query(struct exchange *x)
 {
 	struct hold_gate *gate = x->webhook->gate;
 	struct err e;
 
-	hold_question_init(
-		&x->question, &x->request, &x->decision, x->uid, policy_set_digest(x->set));
+	hold_query_init(&x->query, &x->request, &x->decision, x->uid, policy_set_digest(x->set));
 	if (hold_gate_is_over_rate(gate))
 		return verdict_is(x, HOLD_RATE);
-	if (hold_gate_prepare(gate, &x->question, x->arena, &e) != 0) {
+	if (hold_gate_prepare(gate, &x->query, x->arena, &e) != 0) {
 		hold_verdict_fail(&x->verdict, x->arena, e.msg);
 		return exchange_move(x, EXCHANGE_VERDICT);
 	}
@@ -272,7 +271,7 @@ static bool may_wait(const struct exchange *x)
 
 static struct exchange *ask_gate(struct exchange *x)
 {
-	hold_gate_ask(x->webhook->gate, x->conn, &x->question, x->arena, &x->verdict);
+	hold_gate_ask(x->webhook->gate, x->conn, &x->query, x->arena, &x->verdict);
 	x->conn = NULL;
 	return exchange_move(x, may_wait(x) ? EXCHANGE_WAIT : EXCHANGE_VERDICT);
 }

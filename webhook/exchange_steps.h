@@ -24,7 +24,7 @@
 	STEP(READ, "read", read_review, TO(DECIDE) | TO(MUTATE) | TO(REPLY) | TO(END))             \
 	STEP(DECIDE, "decide", decide, TO(NOTE) | TO(GATE) | TO(REVIEW) | TO(RECORD) | TO(REPLY))  \
 	STEP(MUTATE, "mutate", mutate, TO(REVIEW) | TO(RECORD) | TO(REPLY))                        \
-	STEP(GATE, "gate", prepare_question, TO(QUEUE) | TO(VERDICT))                              \
+	STEP(GATE, "gate", prepare_query, TO(QUEUE) | TO(VERDICT))                                 \
 	STEP(QUEUE, "queue", queue_for_database,                                                   \
 		TO(ASK) | TO(VERDICT) | TO(REVIEW_ASK) | TO(NOTE_PUT) | TO(GATE) | TO(RECORD))     \
 	STEP(ASK, "ask", ask_gate, TO(WAIT) | TO(VERDICT))                                         \

@@ -285,7 +285,7 @@ void guard_watch_report(struct pg_conn *conn, bool usable, void *arg)
 	pthread_mutex_unlock(&g->lock);
 }
 
-/* ---- the doctor's question ---- */
+/* ---- the doctor's probe ---- */
 
 bool guard_watch_is_probe(const struct policy_request *r)
 {

@@ -41,7 +41,7 @@ void guard_watch_asked(struct guard_watch *g, enum endpoint endpoint);
 void guard_watch_report(struct pg_conn *conn, bool usable, void *arg);
 
 /*
- * The question by which `holdpoint doctor` finds out whether an API server asks this webhook:
+ * The probe by which `holdpoint doctor` finds out whether an API server asks this webhook:
  * access to authorizerprobes in holdpoint.dev, which there are none of. Denied with who answers.
  */
 bool guard_watch_is_probe(const struct policy_request *r);

@@ -18,7 +18,7 @@ struct hold_wait;
 struct webhook {
 	const char *cluster;
 	struct policy_store *policies;
-	struct pg_pool *pool;	  /* for questions about holds */
+	struct pg_pool *pool;	  /* for queries about holds */
 	struct hold_turns *turns; /* at it */
 	struct recorder *recorder;
 	struct masker *masker;

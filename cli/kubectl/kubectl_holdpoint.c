@@ -168,7 +168,7 @@ static int print_decided(
 	return CLI_OK;
 }
 
-/* So says review_sentence() in the database; what counts at once needs no further question. */
+/* So says review_sentence() in the database; what counts at once needs no wait. */
 static bool must_be_confirmed(const struct kube_answer *answer)
 {
 	return answer->warnings.len > 0 &&

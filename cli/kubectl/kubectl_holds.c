@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kubectl holdpoint list|show: what waits for the user of the current kubeconfig. The question is a
+ * kubectl holdpoint list|show: what waits for the user of the current kubeconfig. The query is a
  * HoldReview that is created as a dry run, with `decision: List`; the webhook puts the answer into
  * its status.
  */
@@ -11,7 +11,7 @@
 #include "cli/holds.h"
 #include "cli/kubectl/kubectl_holdpoint.h"
 
-struct question {
+struct holds_query {
 	const struct command *self;
 	struct kube_options kube;
 	const char *output;
@@ -48,7 +48,7 @@ int kubectl_ask_holds(const struct command *self, const struct kube_config *conf
 	return CLI_OK;
 }
 
-static int ask(const struct question *q, struct kube_answer *ret, struct json_doc *ret_doc)
+static int ask(const struct holds_query *q, struct kube_answer *ret, struct json_doc *ret_doc)
 {
 	struct kube_config config;
 	int rc = kubectl_config(q->self, &q->kube, q->arena, &config);
@@ -59,7 +59,7 @@ static int ask(const struct question *q, struct kube_answer *ret, struct json_do
 }
 
 /* Who has approved, without the audit event that says so; "" for nobody. */
-static const char *unconfirmed_of(const struct question *q, const struct json_doc *d, json_ref h)
+static const char *unconfirmed_of(const struct holds_query *q, const struct json_doc *d, json_ref h)
 {
 	_cleanup_(buf_free) struct buf names = BUF_INIT(65536);
 	char *copy;
@@ -76,13 +76,14 @@ static const char *unconfirmed_of(const struct question *q, const struct json_do
 	return copy ? copy : "";
 }
 
-static int64_t number(const struct question *q, const struct json_doc *d, json_ref h, const char *p)
+static int64_t number(
+	const struct holds_query *q, const struct json_doc *d, json_ref h, const char *p)
 {
 	return strtoll(kubectl_field(d, h, p, q->arena), NULL, 10);
 }
 
 static void put_what_of(
-	const struct question *q, const struct json_doc *d, json_ref h, struct buf *out)
+	const struct holds_query *q, const struct json_doc *d, json_ref h, struct buf *out)
 {
 	holds_put_what(out, kubectl_field(d, h, "/operation", q->arena),
 		kubectl_field(d, h, "/resource", q->arena),
@@ -92,7 +93,8 @@ static void put_what_of(
 
 /* ---- list ---- */
 
-static void add_row(struct table *t, const struct question *q, const struct json_doc *d, json_ref h)
+static void add_row(
+	struct table *t, const struct holds_query *q, const struct json_doc *d, json_ref h)
 {
 	_cleanup_(buf_free) struct buf what = BUF_INIT(8192);
 	char text[24];
@@ -108,7 +110,7 @@ static void add_row(struct table *t, const struct question *q, const struct json
 	table_add(t, age_text(number(q, d, h, "/expiresInSeconds"), text), NULL);
 }
 
-static void print_list(const struct question *q, const struct json_doc *d)
+static void print_list(const struct holds_query *q, const struct json_doc *d)
 {
 	static const struct table_column columns[] = {{.title = "HOLD", .right = true},
 		{.title = "AGE", .right = true}, {.title = "REQUESTER", .shrinks = 1},
@@ -138,7 +140,7 @@ int kubectl_list(const struct command *self, int argc, char **argv)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 16, KUBECTL_ARENA_MAX);
 	_cleanup_(buf_free) struct buf more = BUF_INIT(8192);
-	struct question q = {.self = self, .arena = arena};
+	struct holds_query q = {.self = self, .arena = arena};
 	struct cli_hold_filter f = {0};
 	const char *states = NULL;
 	int64_t since_ms = 0, before = 0, limit = 0;
@@ -186,7 +188,7 @@ static void print_field(const char *title, const char *text)
 }
 
 /* Returns the exit code: a change that cannot be shown is an error. */
-static int print_change_of(const struct question *q, const struct json_doc *d, json_ref h)
+static int print_change_of(const struct holds_query *q, const struct json_doc *d, json_ref h)
 {
 	json_ref r = json_get_str(d, h, "change");
 	struct span change = json_string(d, r, q->arena);
@@ -200,7 +202,7 @@ static int print_change_of(const struct question *q, const struct json_doc *d, j
 		q->self, CLI_FAILED, "the change of hold %s cannot be shown: %s", q->hold, e.msg);
 }
 
-static int print_hold(const struct question *q, const struct json_doc *d, json_ref h)
+static int print_hold(const struct holds_query *q, const struct json_doc *d, json_ref h)
 {
 	static const struct {
 		const char *title, *pointer;
@@ -244,7 +246,7 @@ static int print_hold(const struct question *q, const struct json_doc *d, json_r
 int kubectl_show(const struct command *self, int argc, char **argv)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 16, KUBECTL_ARENA_MAX);
-	struct question q = {.self = self, .arena = arena};
+	struct holds_query q = {.self = self, .arena = arena};
 	const struct flag flags[] = {KUBECTL_FLAGS(q.kube, q.output), {0}};
 	_cleanup_(kube_answer_free) struct kube_answer answer = {0};
 	const char *id;

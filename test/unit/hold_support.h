@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rules, decisions and questions for the tests of webhook/hold. */
+/* Rules, decisions and queries for the tests of webhook/hold. */
 #pragma once
 
 #include <check.h>
 
-#include "webhook/hold/hold_question.h"
+#include "webhook/hold/hold_query.h"
 
 static const struct span hold_sre[] = {{"sre", 3}};
 static const struct span hold_others[] = {{"security", 8}, {"on \"call\"", 9}};

@@ -52,7 +52,7 @@ static struct exchange *step(struct exchange *x)
 	return exchange_step_fns[x->step](x);
 }
 
-/* At QUEUE, its question prepared. */
+/* At QUEUE, its query prepared. */
 static struct exchange *held_exchange(struct http_request *req)
 {
 	struct exchange *x = exchange_new(&webhook, req, ENDPOINT_VALIDATE);
@@ -106,13 +106,13 @@ static void runs_out_of_memory(struct http_request *req, void *userdata)
 	exchange_run(x);
 }
 
-/* The whole question before and after, in one text each. */
+/* The whole query before and after, in one text each. */
 static void put_params(struct buf *b, const struct exchange *x, struct arena *arena)
 {
-	struct span all[HOLD_QUESTION_PARAMS];
+	struct span all[HOLD_QUERY_PARAMS];
 
-	ck_assert_int_eq(hold_question_params(&x->question, "c1", arena, all), 0);
-	for (size_t i = 0; i < HOLD_QUESTION_PARAMS; i++)
+	ck_assert_int_eq(hold_query_params(&x->query, "c1", arena, all), 0);
+	for (size_t i = 0; i < HOLD_QUERY_PARAMS; i++)
 		buf_printf(b, "%zu=%.*s\n", i, SPAN_FMT(all[i]));
 }
 

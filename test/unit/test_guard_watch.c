@@ -125,7 +125,7 @@ START_TEST(guard_watch__misses_an_authorizer_that_never_asks)
 }
 END_TEST
 
-START_TEST(guard_watch__knows_the_doctors_question)
+START_TEST(guard_watch__knows_the_doctors_probe)
 {
 	_cleanup_(policy_set_unrefp) struct policy_set *set = load_or_fail(RULES(PODS));
 	_cleanup_(guard_watch_freep) struct guard_watch *g = watch_with(COVERAGE_UNKNOWN, false);
@@ -151,6 +151,6 @@ int main(void)
 	tcase_add_loop_test(t, guard_watch__refuses_what_nobody_asks_about, 0, ARRAY_LEN(starts));
 	tcase_add_test(t, guard_watch__counts_by_the_flag);
 	tcase_add_test(t, guard_watch__misses_an_authorizer_that_never_asks);
-	tcase_add_test(t, guard_watch__knows_the_doctors_question);
+	tcase_add_test(t, guard_watch__knows_the_doctors_probe);
 	return run_tests(t);
 }

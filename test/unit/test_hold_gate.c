@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The hold gate without its database: the parameters of its question, how the answer is read, and
+ * The hold gate without its database: the parameters of its query, how the answer is read, and
  * what there is to say when there is none.
  */
 #include "webhook/hold/hold_gate.h"
@@ -18,7 +18,7 @@ static struct masker *masker;
 static struct review review;
 static struct policy_match matches[ARRAY_LEN(hold_rules)];
 static struct policy_decision decision;
-static struct hold_question question;
+static struct hold_query query;
 static char *text;
 
 static void setup(void)
@@ -40,16 +40,16 @@ static void teardown(void)
 	free(text);
 }
 
-static void make_question(unsigned rules)
+static void make_query(unsigned rules)
 {
 	struct err e;
 
 	decision = hold_decision(rules, matches);
-	hold_question_init(&question, &review.request, &decision, review.uid, "sha256:abcd");
-	ck_assert_msg(hold_question_prepare(&question, "c1", masker, arena, &e) == 0, "%s", e.msg);
+	hold_query_init(&query, &review.request, &decision, review.uid, "sha256:abcd");
+	ck_assert_msg(hold_query_prepare(&query, "c1", masker, arena, &e) == 0, "%s", e.msg);
 }
 
-/* ---- the question ---- */
+/* ---- the query ---- */
 
 static const struct {
 	const char *argument, *expected; /* NULL: SQL NULL */
@@ -108,17 +108,17 @@ static size_t number_of(const char *argument)
 	const char *at;
 
 	snprintf(wanted, sizeof(wanted), "%s => $", argument);
-	at = strstr(hold_question_stmt.sql, wanted);
+	at = strstr(hold_query_stmt.sql, wanted);
 	ck_assert_msg(at != NULL, "no argument %s", argument);
 	return strtoul(at + strlen(wanted), NULL, 10) - 1;
 }
 
-START_TEST(hold_question__parameter)
+START_TEST(hold_query__parameter)
 {
-	struct span all[HOLD_QUESTION_PARAMS], got;
+	struct span all[HOLD_QUERY_PARAMS], got;
 
-	make_question(params[_i].rules);
-	ck_assert_int_eq(hold_question_params(&question, "c1", arena, all), 0);
+	make_query(params[_i].rules);
+	ck_assert_int_eq(hold_query_params(&query, "c1", arena, all), 0);
 	got = all[number_of(params[_i].argument)];
 	if (params[_i].expected)
 		ck_assert_str_eq(arena_strndup(arena, got.ptr, got.len), params[_i].expected);
@@ -127,38 +127,38 @@ START_TEST(hold_question__parameter)
 }
 END_TEST
 
-START_TEST(hold_question__each_argument_has_a_place_of_its_own)
+START_TEST(hold_query__each_argument_has_a_place_of_its_own)
 {
-	bool taken[HOLD_QUESTION_PARAMS] = {false};
-	const char *at = hold_question_stmt.sql;
+	bool taken[HOLD_QUERY_PARAMS] = {false};
+	const char *at = hold_query_stmt.sql;
 	size_t count = 0;
 
 	while ((at = strstr(at, " => $"))) {
 		size_t place = strtoul(at + 5, NULL, 10) - 1;
 
-		ck_assert_uint_lt(place, HOLD_QUESTION_PARAMS);
+		ck_assert_uint_lt(place, HOLD_QUERY_PARAMS);
 		ck_assert(!taken[place]);
 		taken[place] = true;
 		count++;
 		at++;
 	}
-	ck_assert_uint_eq(count, HOLD_QUESTION_PARAMS);
-	ck_assert_int_eq(hold_question_stmt.param_count, HOLD_QUESTION_PARAMS);
+	ck_assert_uint_eq(count, HOLD_QUERY_PARAMS);
+	ck_assert_int_eq(hold_query_stmt.param_count, HOLD_QUERY_PARAMS);
 }
 END_TEST
 
 /* Asked with NULL for its approvers, the database would let anybody approve. */
-START_TEST(hold_question__without_memory_for_a_parameter_is_not_asked)
+START_TEST(hold_query__without_memory_for_a_parameter_is_not_asked)
 {
-	struct span all[HOLD_QUESTION_PARAMS];
+	struct span all[HOLD_QUERY_PARAMS];
 
 	bool was_full = false, was_asked = false;
 
-	make_question(RULE_WINDOWS);
+	make_query(RULE_WINDOWS);
 	for (size_t room = 16; room < 16384; room += 16) {
 		_cleanup_(arena_freep) struct arena *small = arena_new(room, room);
 
-		if (hold_question_params(&question, "c1", small, all) != 0) {
+		if (hold_query_params(&query, "c1", small, all) != 0) {
 			was_full = true;
 			continue;
 		}
@@ -171,26 +171,26 @@ START_TEST(hold_question__without_memory_for_a_parameter_is_not_asked)
 }
 END_TEST
 
-START_TEST(hold_question__compressed_it_asks_the_same)
+START_TEST(hold_query__compressed_it_asks_the_same)
 {
-	struct span before[HOLD_QUESTION_PARAMS], after[HOLD_QUESTION_PARAMS];
+	struct span before[HOLD_QUERY_PARAMS], after[HOLD_QUERY_PARAMS];
 	size_t bytes;
 
-	make_question(RULE_DELETES);
-	ck_assert_int_eq(hold_question_params(&question, "c1", arena, before), 0);
-	bytes = question.change.len;
+	make_query(RULE_DELETES);
+	ck_assert_int_eq(hold_query_params(&query, "c1", arena, before), 0);
+	bytes = query.change.len;
 	for (int i = 0; i < 2; i++) {
-		hold_question_compress(&question, arena);
-		ck_assert_uint_eq(question.change_bytes, bytes);
-		ck_assert_uint_lt(question.change.len, bytes);
+		hold_query_compress(&query, arena);
+		ck_assert_uint_eq(query.change_bytes, bytes);
+		ck_assert_uint_lt(query.change.len, bytes);
 	}
-	ck_assert_int_eq(hold_question_params(&question, "c1", arena, after), 0);
-	for (size_t i = 0; i < HOLD_QUESTION_PARAMS; i++)
+	ck_assert_int_eq(hold_query_params(&query, "c1", arena, after), 0);
+	for (size_t i = 0; i < HOLD_QUERY_PARAMS; i++)
 		ck_assert(span_eq(before[i], after[i]));
 }
 END_TEST
 
-START_TEST(hold_question__more_rules_than_can_be_kept)
+START_TEST(hold_query__more_rules_than_can_be_kept)
 {
 	static struct policy_match many[4000];
 	struct err e;
@@ -202,8 +202,8 @@ START_TEST(hold_question__more_rules_than_can_be_kept)
 		.matches = many,
 		.decisive = many,
 		.match_count = ARRAY_LEN(many)};
-	hold_question_init(&question, &review.request, &decision, review.uid, "sha256:abcd");
-	ck_assert_int_eq(hold_question_prepare(&question, "c1", masker, arena, &e), -1);
+	hold_query_init(&query, &review.request, &decision, review.uid, "sha256:abcd");
+	ck_assert_int_eq(hold_query_prepare(&query, "c1", masker, arena, &e), -1);
 	ck_assert_str_eq(e.msg, "4000 rules hold it, which are too many to keep");
 }
 END_TEST
@@ -317,9 +317,9 @@ START_TEST(hold_gate__without_a_connection_nothing_passes)
 	struct err e;
 
 	decision = hold_decision(RULE_DELETES, matches);
-	hold_question_init(&question, &review.request, &decision, review.uid, "sha256:abcd");
-	ck_assert_int_eq(hold_gate_prepare(g, &question, arena, &e), 0);
-	hold_gate_ask(g, NULL, &question, arena, &v);
+	hold_query_init(&query, &review.request, &decision, review.uid, "sha256:abcd");
+	ck_assert_int_eq(hold_gate_prepare(g, &query, arena, &e), 0);
+	hold_gate_ask(g, NULL, &query, arena, &v);
 	ck_assert_int_eq(v.kind, HOLD_UNAVAILABLE);
 }
 END_TEST
@@ -329,11 +329,11 @@ int main(void)
 	TCase *t = tcase_create("hold_gate");
 
 	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_add_loop_test(t, hold_question__parameter, 0, ARRAY_LEN(params));
-	tcase_add_test(t, hold_question__each_argument_has_a_place_of_its_own);
-	tcase_add_test(t, hold_question__without_memory_for_a_parameter_is_not_asked);
-	tcase_add_test(t, hold_question__compressed_it_asks_the_same);
-	tcase_add_test(t, hold_question__more_rules_than_can_be_kept);
+	tcase_add_loop_test(t, hold_query__parameter, 0, ARRAY_LEN(params));
+	tcase_add_test(t, hold_query__each_argument_has_a_place_of_its_own);
+	tcase_add_test(t, hold_query__without_memory_for_a_parameter_is_not_asked);
+	tcase_add_test(t, hold_query__compressed_it_asks_the_same);
+	tcase_add_test(t, hold_query__more_rules_than_can_be_kept);
 	tcase_add_loop_test(t, hold_verdict__kind, 0, ARRAY_LEN(verdicts));
 	tcase_add_test(t, hold_verdict__columns_in_any_order);
 	tcase_add_test(t, hold_verdict__no_row_is_no_answer);

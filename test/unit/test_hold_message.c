@@ -177,10 +177,10 @@ START_TEST(hold_message__of_each_verdict)
 	struct policy_match matches[ARRAY_LEN(hold_rules)];
 	const struct policy_decision d = hold_decision(cases[_i].rules, matches);
 	const struct policy_request r = {.dry_run = cases[_i].dry_run};
-	struct hold_question q;
+	struct hold_query q;
 	struct hold_message m;
 
-	hold_question_init(&q, &r, &d, SPAN("uid"), "sha256:00");
+	hold_query_init(&q, &r, &d, SPAN("uid"), "sha256:00");
 	hold_message_of(&q, &cases[_i].verdict, arena, &m);
 	ck_assert_uint_eq(m.code, cases[_i].code);
 	ck_assert_str_eq(m.reason, cases[_i].reason);
@@ -201,13 +201,13 @@ START_TEST(hold_message__facts_beyond_the_maximum_are_left_out)
 	struct policy_decision d = {
 		.action = POLICY_HOLD, .matches = matches, .decisive = matches, .match_count = 20};
 	const struct policy_request r = {0};
-	struct hold_question q;
+	struct hold_query q;
 	struct hold_message m;
 
 	for (size_t i = 0; i < ARRAY_LEN(matches); i++)
 		matches[i] = (struct policy_match){
 			.rule = &hold_rules[0], .effective = POLICY_HOLD, .message = SPAN("m")};
-	hold_question_init(&q, &r, &d, SPAN("uid"), "sha256:00");
+	hold_query_init(&q, &r, &d, SPAN("uid"), "sha256:00");
 	hold_message_of(&q, &v, arena, &m);
 	ck_assert_uint_eq(m.fact_count, HOLD_FACTS_MAX);
 	ck_assert_str_eq(m.facts[0].field, "hold");
@@ -223,10 +223,10 @@ START_TEST(hold_message__without_memory)
 	const struct policy_decision d = hold_decision(RULE_DELETES, matches);
 	const struct hold_verdict v = {.kind = HOLD_DENIED, .id = 42};
 	const struct policy_request r = {0};
-	struct hold_question q;
+	struct hold_query q;
 	struct hold_message m;
 
-	hold_question_init(&q, &r, &d, SPAN("uid"), "sha256:00");
+	hold_query_init(&q, &r, &d, SPAN("uid"), "sha256:00");
 	while (arena_alloc(arena, 1))
 		;
 	hold_message_of(&q, &v, arena, &m);

@@ -83,13 +83,12 @@ bool hold_gate_is_over_rate(struct hold_gate *g)
 	return over;
 }
 
-int hold_gate_prepare(
-	struct hold_gate *g, struct hold_question *q, struct arena *arena, struct err *e)
+int hold_gate_prepare(struct hold_gate *g, struct hold_query *q, struct arena *arena, struct err *e)
 {
-	return hold_question_prepare(q, g->config.cluster, g->config.masker, arena, e);
+	return hold_query_prepare(q, g->config.cluster, g->config.masker, arena, e);
 }
 
-static void log_verdict(const struct hold_question *q, const struct hold_verdict *v)
+static void log_verdict(const struct hold_query *q, const struct hold_verdict *v)
 {
 	const struct policy_rule_info *rule = q->decision->decisive->rule;
 	const struct policy_request *r = q->request;
@@ -111,15 +110,15 @@ static enum pg_status ask(struct pg_conn *conn, const struct span *params, struc
 	enum pg_status status = PG_RETRY;
 
 	for (int i = 0; i < ATTEMPTS && status == PG_RETRY; i++)
-		status = pg_exec(conn, &hold_question_stmt, params, ret, ret_sqlstate, e);
+		status = pg_exec(conn, &hold_query_stmt, params, ret, ret_sqlstate, e);
 	return status;
 }
 
-void hold_gate_ask(struct hold_gate *g, struct pg_conn *conn, const struct hold_question *q,
+void hold_gate_ask(struct hold_gate *g, struct pg_conn *conn, const struct hold_query *q,
 	struct arena *arena, struct hold_verdict *ret)
 {
 	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
-	struct span params[HOLD_QUESTION_PARAMS];
+	struct span params[HOLD_QUERY_PARAMS];
 	enum pg_status status;
 	char sqlstate[6];
 	struct err e;
@@ -127,7 +126,7 @@ void hold_gate_ask(struct hold_gate *g, struct pg_conn *conn, const struct hold_
 	*ret = (struct hold_verdict){.kind = HOLD_UNAVAILABLE};
 	if (!conn)
 		return;
-	if (hold_question_params(q, g->config.cluster, arena, params) != 0) {
+	if (hold_query_params(q, g->config.cluster, arena, params) != 0) {
 		hold_verdict_fail(ret, arena, "the request needs more memory than it may use");
 		return;
 	}

@@ -11,7 +11,7 @@
 #define MESSAGE_MAX 6000
 
 struct words {
-	const struct hold_question *q;
+	const struct hold_query *q;
 	const struct hold_verdict *v;
 	struct arena *arena;
 	struct buf b;
@@ -328,8 +328,8 @@ static struct hold_message unanswered(struct words *w)
 	}
 }
 
-void hold_message_of(const struct hold_question *q, const struct hold_verdict *v,
-	struct arena *arena, struct hold_message *ret)
+void hold_message_of(const struct hold_query *q, const struct hold_verdict *v, struct arena *arena,
+	struct hold_message *ret)
 {
 	struct words w = {.q = q, .v = v, .arena = arena, .b = BUF_INIT(MESSAGE_MAX)};
 

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "webhook/hold/hold_question.h"
+#include "webhook/hold/hold_query.h"
 #include "webhook/hold/hold_verdict.h"
 
 #define HOLD_FACTS_MAX 12
@@ -29,5 +29,5 @@ struct hold_message {
 
 /* The words for a verdict other than HOLD_ALLOW. Everything in *ret lives as long as its sources.
  */
-void hold_message_of(const struct hold_question *q, const struct hold_verdict *v,
-	struct arena *arena, struct hold_message *ret);
+void hold_message_of(const struct hold_query *q, const struct hold_verdict *v, struct arena *arena,
+	struct hold_message *ret);

@@ -11,7 +11,7 @@
 
 #define BUCKETS 1024
 
-/* A question: waiting in the queue of its identity, or at the database. */
+/* A query: waiting in the queue of its identity, or at the database. */
 struct turn {
 	struct turn *next;
 	struct identity *identity;
@@ -39,11 +39,11 @@ enum { M_WAITING, M_REFUSED };
 
 static struct metric metrics[] = {
 	[M_WAITING] = {.name = "holdpoint_webhook_turns_waiting",
-		.help = "Questions that wait because their identity has its share at the database "
+		.help = "Queries that wait because their identity has its share at the database "
 			"already.",
 		.type = METRIC_GAUGE},
 	[M_REFUSED] = {.name = "holdpoint_webhook_turns_refused_total",
-		.help = "Questions refused because too many waited already, all together or of "
+		.help = "Queries refused because too many waited already, all together or of "
 			"their identity.",
 		.type = METRIC_COUNTER},
 	{.name = NULL},

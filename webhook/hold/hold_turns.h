@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whose turn it is at the database. Of the questions of one identity half of the connections are
+ * Whose turn it is at the database. Of the queries of one identity half of the connections are
  * busy at most, the others wait here: an identity that asks a thousand things at once, or whose
- * holds somebody has in hand (each question waits for them for a moment), keeps nobody else
+ * holds somebody has in hand (each query waits for them for a moment), keeps nobody else
  * waiting.
  */
 #pragma once
@@ -14,7 +14,7 @@ struct hold_turns;
 
 struct hold_turns_config {
 	struct pg_pool *pool;
-	unsigned at_once;	   /* questions of one identity at the database */
+	unsigned at_once;	   /* queries of one identity at the database */
 	unsigned max_waiting;	   /* here, all together */
 	unsigned max_waiting_each; /* of one identity */
 };
@@ -31,7 +31,7 @@ void hold_turns_free(struct hold_turns *t);
  */
 int hold_turns_submit(struct hold_turns *t, struct span who, pg_job_fn fn, void *arg) _must_check_;
 
-/* Questions that wait, here and for a connection. */
+/* Queries that wait, here and for a connection. */
 unsigned hold_turns_queued(struct hold_turns *t);
 
 struct metric *const *hold_turns_metrics(size_t *ret_count);

@@ -22,7 +22,7 @@
 #define SLICE	     (BUCKETS / 32) /* looked at every LISTEN_MS: the whole table in 1.6 s */
 #define RECONNECT_MS 500
 #define STATEMENT_MS 2000
-#define LOOK_MAX     2000 /* numbers in one question */
+#define LOOK_MAX     2000 /* numbers in one query */
 #define NOTIFY_MAX   64
 #define TRIM_EVERY   500 /* more that wait, and memory is given back */
 
@@ -246,7 +246,7 @@ static int add_to_look(struct hold_wait *w, struct pg_conn *conn, struct look *l
 	return 0;
 }
 
-/* Collects the numbers of one bucket under the lock; the questions are asked without it. */
+/* Collects the numbers of one bucket under the lock; the queries are run without it. */
 static size_t collect_bucket(struct hold_wait *w, size_t bucket, bool all, int64_t *ids, size_t max)
 {
 	size_t n = 0;
@@ -329,7 +329,7 @@ static void listen_on(struct hold_wait *w, struct pg_conn *conn, struct look *l)
 			rc = look_at(w, conn, l, false, 0, BUCKETS);
 		if (rc != 0 || monotonic_us() - looked_us < LISTEN_MS * 1000)
 			continue;
-		/* A slice at a time: one question about all would keep a notification waiting. */
+		/* A slice at a time: one query about all would keep a notification waiting. */
 		rc = look_at(w, conn, l, true, at, at + SLICE);
 		at = (at + SLICE) % BUCKETS;
 		looked_us = monotonic_us();

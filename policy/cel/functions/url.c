@@ -98,10 +98,10 @@ static bool parse(struct span s, struct url *u)
 		if ((unsigned char)s.ptr[i] < 0x20 || s.ptr[i] == 0x7f)
 			return false;
 	bool absolute = read_scheme(&s, &u->scheme);
-	const char *question = memchr(s.ptr, '?', s.len), *end = s.ptr + s.len;
-	if (question) {
-		u->query = upto(question + 1, end);
-		end = question;
+	const char *mark = memchr(s.ptr, '?', s.len), *end = s.ptr + s.len;
+	if (mark) {
+		u->query = upto(mark + 1, end);
+		end = mark;
 	}
 	if (s.ptr == end || *s.ptr != '/')
 		return absolute; /* mailto:somebody */

@@ -2,7 +2,7 @@
 /*
  * From a request and a decision that says Hold to the parameters of one SQL call, by name.
  */
-#include "webhook/hold/hold_question.h"
+#include "webhook/hold/hold_query.h"
 
 #include <lz4.h>
 
@@ -15,10 +15,10 @@
 #define RULES_MAX     ((size_t)256 << 10)
 #define COMPRESS_FROM 512
 
-void hold_question_init(struct hold_question *q, const struct policy_request *request,
+void hold_query_init(struct hold_query *q, const struct policy_request *request,
 	const struct policy_decision *decision, struct span uid, const char *policy_digest)
 {
-	*q = (struct hold_question){.request = request,
+	*q = (struct hold_query){.request = request,
 		.decision = decision,
 		.uid = uid,
 		.policy_digest = policy_digest};
@@ -36,7 +36,7 @@ static struct span kept(const struct buf *b, struct arena *arena)
 }
 
 /* What the rules say, free of secrets: a messageExpression may have quoted the object. */
-static int put_reasons(struct hold_question *q, const struct masker *m, struct arena *arena)
+static int put_reasons(struct hold_query *q, const struct masker *m, struct arena *arena)
 {
 	_cleanup_(buf_free) struct buf out = BUF_INIT(REASONS_MAX);
 	struct span said = policy_decision_reasons(q->decision, POLICY_HOLD, arena);
@@ -47,7 +47,7 @@ static int put_reasons(struct hold_question *q, const struct masker *m, struct a
 	return q->reasons.ptr ? 0 : -1;
 }
 
-static int put_change(struct hold_question *q, const struct masker *m, struct arena *arena)
+static int put_change(struct hold_query *q, const struct masker *m, struct arena *arena)
 {
 	struct hold_change c;
 
@@ -81,7 +81,7 @@ static void put_rule(struct buf *b, const struct policy_rule_info *rule)
 }
 
 /* When several rules hold the request: all of them, each with those whose approval it asks for. */
-static int put_rules(struct hold_question *q, struct arena *arena)
+static int put_rules(struct hold_query *q, struct arena *arena)
 {
 	_cleanup_(buf_free) struct buf b = BUF_INIT(RULES_MAX);
 	const struct policy_decision *d = q->decision;
@@ -125,7 +125,7 @@ static bool is_order(const struct policy_request *r)
  * order and a created object are asked about once (an apply that creates perhaps twice); kubectl
  * may try two protocols for one session; a write may meet conflicts.
  */
-static struct span repeats_of(const struct hold_question *q, struct arena *arena)
+static struct span repeats_of(const struct hold_query *q, struct arena *arena)
 {
 	const struct policy_request *r = q->request;
 	enum fingerprint_breadth breadth = fingerprint_breadth(r, arena);
@@ -156,7 +156,7 @@ static bool gives_out(const struct policy_request *r)
 }
 
 /* A Window for what one selector finds is none for what another does. */
-static void put_selectors(struct hold_question *q)
+static void put_selectors(struct hold_query *q)
 {
 	static const char *const names[] = {"fieldSelector", "labelSelector"};
 	const struct policy_request *r = q->request;
@@ -177,7 +177,7 @@ static void put_selectors(struct hold_question *q)
 		sha256_of(all.len > 0 ? all.ptr : "", all.len, q->selectors);
 }
 
-int hold_question_prepare(struct hold_question *q, const char *cluster, const struct masker *m,
+int hold_query_prepare(struct hold_query *q, const char *cluster, const struct masker *m,
 	struct arena *arena, struct err *e)
 {
 	if (fingerprint_of(q->request, span_of(cluster), arena, q->fingerprint, e) != 0)
@@ -195,7 +195,7 @@ int hold_question_prepare(struct hold_question *q, const char *cluster, const st
 
 /* ---- made small ---- */
 
-void hold_question_compress(struct hold_question *q, struct arena *arena)
+void hold_query_compress(struct hold_query *q, struct arena *arena)
 {
 	int len = (int)q->change.len; /* a few MiB at most, see hold_change.h */
 	int bound = LZ4_compressBound(len), n;
@@ -211,7 +211,7 @@ void hold_question_compress(struct hold_question *q, struct arena *arena)
 	q->change = (struct span){out, (size_t)n};
 }
 
-static struct span change_text(const struct hold_question *q, struct arena *arena)
+static struct span change_text(const struct hold_query *q, struct arena *arena)
 {
 	char *text;
 
@@ -282,16 +282,16 @@ static struct span yes_or_no(bool b)
 #define NAME_NEXT(number, name, must, value)  ", " #name " => $" #number
 
 /* clang-format off */
-const struct pg_stmt hold_question_stmt = {.name = "hold_find_or_create",
+const struct pg_stmt hold_query_stmt = {.name = "hold_find_or_create",
 	.sql = "SELECT verdict, hold_id, state, is_new, to_char(expires_at AT TIME ZONE 'UTC', "
 	       "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS expires, approvals, min_approvals, "
 	       "decided_by, decided_reason, approver_names, opens, unconfirmed "
 	       "FROM holdpoint.hold_find_or_create(" ARGUMENTS(NAME_FIRST, NAME_NEXT) ")",
-	.param_count = HOLD_QUESTION_PARAMS};
+	.param_count = HOLD_QUERY_PARAMS};
 /* clang-format on */
 
-int hold_question_params(const struct hold_question *q, const char *cluster, struct arena *a,
-	struct span ret[HOLD_QUESTION_PARAMS])
+int hold_query_params(const struct hold_query *q, const char *cluster, struct arena *a,
+	struct span ret[HOLD_QUERY_PARAMS])
 {
 	const struct policy_request *r = q->request;
 	const struct policy_rule_info *rule = q->decision->decisive->rule;
@@ -303,8 +303,8 @@ int hold_question_params(const struct hold_question *q, const char *cluster, str
 	const struct span values[] = {ARGUMENTS(VALUE, VALUE)};
 	const bool musts[] = {ARGUMENTS(MUST, MUST)};
 
-	_Static_assert(ARRAY_LEN(values) == HOLD_QUESTION_PARAMS, "one value a parameter");
-	for (size_t i = 0; i < HOLD_QUESTION_PARAMS; i++)
+	_Static_assert(ARRAY_LEN(values) == HOLD_QUERY_PARAMS, "one value a parameter");
+	for (size_t i = 0; i < HOLD_QUERY_PARAMS; i++)
 		if (musts[i] && !values[i].ptr)
 			return -1;
 	memcpy(ret, values, sizeof(values));

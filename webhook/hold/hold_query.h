@@ -10,9 +10,9 @@
 #include "common/pg/pg_pool.h"
 #include "policy/policy.h"
 
-#define HOLD_QUESTION_PARAMS 35
+#define HOLD_QUERY_PARAMS 35
 
-struct hold_question {
+struct hold_query {
 	const struct policy_request *request;
 	const struct policy_decision *decision;
 	struct span uid;
@@ -20,7 +20,7 @@ struct hold_question {
 	struct policy_hold terms; /* of all rules that hold it */
 	size_t rule_count;
 
-	/* hold_question_prepare()'s, in the arena. */
+	/* hold_query_prepare()'s, in the arena. */
 	uint8_t fingerprint[SHA256_LEN];
 	struct span reasons;	       /* what the rules say, masked */
 	struct span change;	       /* hold_change.h */
@@ -35,25 +35,25 @@ struct hold_question {
 };
 
 /*
- * A question about a request whose decision is POLICY_HOLD. request and decision stay the caller's;
- * of the request's document nothing is needed any more after hold_question_prepare().
+ * A query about a request whose decision is POLICY_HOLD. request and decision stay the caller's;
+ * of the request's document nothing is needed any more after hold_query_prepare().
  */
-void hold_question_init(struct hold_question *q, const struct policy_request *request,
+void hold_query_init(struct hold_query *q, const struct policy_request *request,
 	const struct policy_decision *decision, struct span uid, const char *policy_digest);
 
 /* Masks what people will see and takes the fingerprint. Errors: -1 when it is too large. */
-int hold_question_prepare(struct hold_question *q, const char *cluster, const struct masker *m,
+int hold_query_prepare(struct hold_query *q, const char *cluster, const struct masker *m,
 	struct arena *arena, struct err *e) _must_check_;
 
 /* Makes the largest part of it smaller, where that is worth it. */
-void hold_question_compress(struct hold_question *q, struct arena *arena);
+void hold_query_compress(struct hold_query *q, struct arena *arena);
 
 /* holdpoint.hold_find_or_create. Columns: those that hold_verdict_read() reads. */
-extern const struct pg_stmt hold_question_stmt;
+extern const struct pg_stmt hold_query_stmt;
 
 /*
  * The statement's parameters, in the arena. Errors: -1 when that is full; a parameter that is
  * missing must not be taken for one without a limit.
  */
-int hold_question_params(const struct hold_question *q, const char *cluster, struct arena *arena,
-	struct span ret[HOLD_QUESTION_PARAMS]) _must_check_;
+int hold_query_params(const struct hold_query *q, const char *cluster, struct arena *arena,
+	struct span ret[HOLD_QUERY_PARAMS]) _must_check_;
