@@ -236,7 +236,7 @@ START_TEST(exchange_steps__nobody_decides_while_it_waits)
 	ck_assert_ptr_nonnull(strstr(answer.body,
 		"\"message\":\"hold 42 waits for approval: nobody has decided yet\\nweb is deleted"
 		"\\nHeld by rule test/ask; may be approved by sre (0 of 1 approvals); expires "
-		"2026-01-02T03:04:05Z."));
+		"2026-01-02 03:04:05 UTC."));
 	ck_assert_ptr_nonnull(
 		strstr(answer.body, "\"warnings\":[\"test/noted: 'agent' deletes\"]"));
 	ck_assert_ptr_nonnull(
