@@ -105,6 +105,8 @@ enum batch_verdict batch_build(struct span body, const char *cluster, const char
 		return BATCH_OK;
 	case EVENT_LIST_REFUSED:
 		return BATCH_REFUSED;
+	case EVENT_LIST_TOO_LONG:
+		return BATCH_TOO_LONG;
 	case EVENT_LIST_STOPPED:
 		break;
 	}

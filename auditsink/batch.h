@@ -47,8 +47,9 @@ struct batch {
 
 enum batch_verdict {
 	BATCH_OK,
-	BATCH_REFUSED, /* no EventList */
-	BATCH_FAILED,  /* out of memory, or larger encoded than a batch may be */
+	BATCH_REFUSED,	/* no EventList */
+	BATCH_TOO_LONG, /* one of more events than are taken at once */
+	BATCH_FAILED,	/* out of memory, or larger encoded than a batch may be */
 };
 
 /*

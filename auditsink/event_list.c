@@ -14,6 +14,7 @@ struct list {
 	unsigned attempts;
 	bool is_kind, is_version, has_items;
 	bool cut; /* the list could not be followed to its end */
+	bool too_long;
 	struct err *e;
 };
 
@@ -186,11 +187,10 @@ static int read_element(struct list *l)
 	int rc;
 
 	if (l->position == EVENT_LIST_EVENTS_MAX) {
-		const char *from = l->p;
-
-		l->p = l->end;
-		l->cut = true;
-		return hand_out_broken(l, from, l->end, "too many events in one list");
+		err_set(l->e, "more than %d events in one list: send shorter ones",
+			EVENT_LIST_EVENTS_MAX);
+		l->too_long = true;
+		return 1;
 	}
 	if (json_read_value(l->p, (size_t)(l->end - l->p), &event_limits, l->arena, &d, &je) < 0)
 		return pass_broken(l, reason_of(&je));
@@ -336,6 +336,8 @@ enum event_list_verdict event_list_read(struct span body, struct arena *arena,
 	const char *rest;
 
 	arena_rewind(arena, mark);
+	if (l.too_long)
+		return EVENT_LIST_TOO_LONG;
 	if (rc > 0)
 		return EVENT_LIST_STOPPED;
 	if (rc == 0 && (!l.is_kind || !l.is_version))

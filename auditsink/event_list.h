@@ -12,7 +12,7 @@
 
 #include "common/json/json.h"
 
-/* API servers send 400 by default. What is more than this in one list is quarantined as a whole. */
+/* API servers send 400 by default. A list of more is refused as a whole. */
 #define EVENT_LIST_EVENTS_MAX 100000
 
 /* An event may nest this deep, and hold this many values: 80 MiB of tape, enough for 64 MiB of what
@@ -30,13 +30,15 @@ struct event_list_handler {
 
 enum event_list_verdict {
 	EVENT_LIST_OK,
-	EVENT_LIST_REFUSED, /* no EventList: what was handed out so far is not to be used */
-	EVENT_LIST_STOPPED, /* by a handler */
+	EVENT_LIST_REFUSED,  /* no EventList: what was handed out so far is not to be used */
+	EVENT_LIST_TOO_LONG, /* the same: more than EVENT_LIST_EVENTS_MAX events */
+	EVENT_LIST_STOPPED,  /* by a handler */
 };
 
 /*
  * Memory for one event at a time is taken from the arena and given back. position counts elements
- * from 0; it is -1 for what stands after the list. Errors: REFUSED fills e.
+ * from 0; it is -1 for what stands after the list. Errors: REFUSED and TOO_LONG
+ * fill e.
  */
 enum event_list_verdict event_list_read(struct span body, struct arena *arena,
 	const struct event_list_handler *handler, struct err *e) _must_check_;

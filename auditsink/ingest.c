@@ -121,7 +121,7 @@ static void batch_done(struct batch *b, enum write_status status)
 
 /* ---- workers ---- */
 
-static void refuse(const struct post *p, struct span body, const struct err *e)
+static void refuse(const struct post *p, struct span body, unsigned status, const struct err *e)
 {
 	_cleanup_(buf_free) struct buf digest = BUF_INIT(2 * SHA256_LEN);
 	uint8_t sha256[SHA256_LEN];
@@ -133,7 +133,7 @@ static void refuse(const struct post *p, struct span body, const struct err *e)
 	log_warn("audit_body_refused", LOG_SPAN("source", p->source),
 		LOG_SPAN("cluster", p->cluster), LOG_STR("error", e->msg),
 		LOG_INT("body_bytes", body.len), LOG_SPAN("sha256", buf_span(&digest)));
-	http_reply_error(p->req, 400, "%s", e->msg);
+	http_reply_error(p->req, status, "%s", e->msg);
 }
 
 static void handle(struct ingest *in, const struct post *p, struct event_scratch *scratch)
@@ -147,7 +147,10 @@ static void handle(struct ingest *in, const struct post *p, struct event_scratch
 	snprintf(source, sizeof(source), "%.*s", SPAN_FMT(p->source));
 	switch (batch_build(body, cluster, source, in->config.masker, scratch, &b, &e)) {
 	case BATCH_REFUSED:
-		refuse(p, body, &e);
+		refuse(p, body, 400, &e);
+		return;
+	case BATCH_TOO_LONG:
+		refuse(p, body, 413, &e);
 		return;
 	case BATCH_FAILED:
 		log_error("audit_body_failed", LOG_STR("source", source), LOG_STR("error", e.msg));

@@ -95,6 +95,9 @@ static enum MHD_Result read_header(void *arg, enum MHD_ValueKind kind, const cha
 	} else if (name_is(name, "content-type")) {
 		f->content_type = value;
 		h->content_types++;
+	} else if (name_is(name, "content-encoding")) {
+		if (value.len > 0 && !name_is(value, "identity"))
+			f->content_encoding = value;
 	} else if (name_is(name, "host")) {
 		h->hosts++;
 	}

@@ -189,6 +189,7 @@ bool http_head_shows_repairs(void);
 struct http_framing {
 	unsigned content_lengths, transfer_encodings;
 	struct span content_type;
+	struct span content_encoding; /* the last one that is not identity */
 	uint64_t length;
 	bool length_bad;
 	bool last; /* no other request may follow on the connection */

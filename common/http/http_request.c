@@ -127,6 +127,19 @@ static enum MHD_Result refuse_method(struct http_request *r)
 	return http_reply_queue(r);
 }
 
+/* RFC 9110, 8.4: what is not read is named, with what is instead. */
+static enum MHD_Result refuse_encoding(struct http_request *r, struct span encoding)
+{
+	const int shown = encoding.len < 40 ? (int)encoding.len : 40;
+
+	atomic_store(&r->state, REQ_HANDLING);
+	http_reply_error(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE,
+		"Content-Encoding %.*s is not read: send the body as it is", shown, encoding.ptr);
+	if (r->response)
+		MHD_add_response_header(r->response, MHD_HTTP_HEADER_ACCEPT_ENCODING, "identity");
+	return http_reply_queue(r);
+}
+
 /* Finds the route, or answers why there is none (then returns true). */
 static bool refused_by_route(struct http_request *r, const char *method,
 	const struct http_framing *f, enum MHD_Result *ret)
@@ -148,6 +161,8 @@ static bool refused_by_route(struct http_request *r, const char *method,
 	else if (r->route->content_type &&
 		 !content_type_fits(f->content_type, r->route->content_type))
 		*ret = refuse(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "wrong Content-Type");
+	else if (f->content_encoding.len > 0)
+		*ret = refuse_encoding(r, f->content_encoding);
 	else
 		return false;
 	return true;

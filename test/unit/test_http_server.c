@@ -36,6 +36,19 @@ static const struct {
 		"Content-Length: 2\r\n\r\n{}"},
 	{415, "wrong Content-Type",
 		"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"},
+	{415, "Content-Encoding gzip is not read",
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}"},
+	{415, "Content-Encoding br, gzip is not read",
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Content-Encoding: br, gzip\r\nContent-Length: 2\r\n\r\n{}"},
+	{415, "Content-Encoding zstd is not read",
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Content-Encoding: zstd\r\nContent-Encoding: identity\r\n"
+		"Content-Length: 2\r\n\r\n{}"},
+	{200, "{}",
+		"POST /echo HTTP/1.1\r\n" JSON_HEAD
+		"Content-Encoding: Identity\r\nContent-Length: 2\r\n\r\n{}"},
 	{413, "larger than 100000 bytes",
 		"POST /echo HTTP/1.1\r\n" JSON_HEAD "Content-Length: 100001\r\n\r\n"},
 	{413, "larger than 100000 bytes",
