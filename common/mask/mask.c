@@ -15,7 +15,8 @@
  *   mask_layers.c    JSON in a string, base64, gzip, hex, percent escapes;  mask_base64.c,
  *                    mask_utf16.c  what they spell
  *   mask_plain.c     where in a text a pattern may begin; the quick answer for most strings
- *   mask_text.c      patterns in free text;  mask_tokens.c  tokens with a known beginning
+ *   mask_text.c      patterns in free text;  mask_tokens.c  tokens of a known form
+ *   mask_formats.c   the table of those forms;  mask_pattern.c  reading and matching one
  *   mask_assign.c    name=value in free text;  mask_pair.c  where the value ends
  *   mask_words.c     what was masked in a request, in texts that quote it
  *   mask_exec.c      what a shell is told to do, word by word

@@ -20,7 +20,7 @@
 struct masker;
 
 /* Version of the rules; stored with each event. Raised whenever a rule changes. */
-#define MASK_RULES_VERSION 4
+#define MASK_RULES_VERSION 5
 
 /*
  * key_file: one key of at least 32 bytes, or several as "id: key" lines, of which the first makes
@@ -92,6 +92,8 @@ void mask_put_pseudonyms(const struct masker *m, struct span value, struct buf *
 
 /* The table of rules as Markdown, for the documentation. */
 void mask_put_rules_markdown(struct buf *out);
+/* The same of the forms of tokens. */
+void mask_put_formats_markdown(struct buf *out);
 
 /*
  * What --explain prints: which rule masked which JSON Pointer; "#" stands between the pointer of a

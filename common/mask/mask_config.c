@@ -11,6 +11,7 @@
  *	- {kind: Backup, path: /spec/targets/X/key}       # X: * for one segment, ** for any
  *	tokens:                      # recognised by their beginning, in any text
  *	- {prefix: acme_, min_length: 20}
+ *	- {form: 'acme\.[0-9a-f]{32}'}                   # see mask_pattern_internal.h
  *	exec_words: program-only     # keep-plain (default): see the rule command-word
  *
  * Anything that is not understood is an error that says the place: a rule that is silently not
@@ -34,7 +35,7 @@ struct source_path {
 };
 
 struct source_token {
-	struct yaml_str prefix;
+	struct yaml_str prefix, form;
 	struct yaml_int min_length;
 };
 
@@ -61,10 +62,8 @@ static const struct kind path_kind = {
 	.name = "a path", .size = sizeof(struct source_path), .fields = path_fields};
 
 static const struct field token_fields[] = {
-	{.name = "prefix",
-		.type = FIELD_STRING,
-		.offset = AT(source_token, prefix),
-		.required = true},
+	{.name = "prefix", .type = FIELD_STRING, .offset = AT(source_token, prefix)},
+	{.name = "form", .type = FIELD_STRING, .offset = AT(source_token, form)},
 	{.name = "min_length",
 		.type = FIELD_INT,
 		.offset = AT(source_token, min_length),
@@ -202,20 +201,42 @@ static void take_paths(struct reader *r, const struct yaml_list *list)
 	}
 }
 
+static void take_form(struct reader *r, const struct source_token *in, struct own_token *t)
+{
+	struct mask_step *steps = arena_calloc(r->config->arena, MASK_STEPS_MAX, sizeof *steps);
+	const char *text = text_of(r, &in->form), *wrong = "out of memory";
+
+	if (in->min_length.at)
+		errors_add_at(r->errors, in->form.at, "a form says itself how long the token is");
+	if (text && (!steps || mask_pattern_read(text, &t->form, steps, &wrong) < 0))
+		errors_add_at(r->errors, in->form.at, "%s", wrong);
+}
+
+static void take_prefix(struct reader *r, const struct source_token *in, struct own_token *t)
+{
+	t->prefix = text_of(r, &in->prefix);
+	if (t->prefix && in->prefix.s.len < 2)
+		errors_add_at(
+			r->errors, in->prefix.at, "a token needs a prefix of two or more bytes");
+	t->min_length = in->min_length.at ? (size_t)in->min_length.v : in->prefix.s.len + 8;
+}
+
 static void take_tokens(struct reader *r, const struct yaml_list *list)
 {
 	struct mask_config *c = r->config;
 	const struct source_token *items = list->items;
+	const struct node *at = list->at ? list->at->first : NULL;
 
 	c->tokens = items_of(r, list, sizeof *c->tokens);
-	for (size_t i = 0; c->tokens && i < list->count; i++) {
+	for (size_t i = 0; c->tokens && i < list->count; i++, at = at->next) {
 		struct own_token *t = &c->tokens[c->token_count++];
-		t->prefix = text_of(r, &items[i].prefix);
-		if (t->prefix && items[i].prefix.s.len < 2)
-			errors_add_at(r->errors, items[i].prefix.at,
-				"a token needs a prefix of two or more bytes");
-		t->min_length = items[i].min_length.at ? (size_t)items[i].min_length.v
-						       : items[i].prefix.s.len + 8;
+
+		if (!items[i].prefix.at == !items[i].form.at)
+			errors_add_at(r->errors, at, "say prefix or form");
+		else if (items[i].form.at)
+			take_form(r, &items[i], t);
+		else
+			take_prefix(r, &items[i], t);
 	}
 }
 

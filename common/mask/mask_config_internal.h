@@ -5,6 +5,7 @@
 
 #include "common/base/arena.h"
 #include "common/base/err.h"
+#include "common/mask/mask_pattern_internal.h"
 
 #define MASK_SEGMENTS_MAX 32
 
@@ -20,8 +21,9 @@ struct own_path {
 };
 
 struct own_token {
-	const char *prefix;
+	const char *prefix; /* NULL: a form */
 	size_t min_length;
+	struct mask_pattern form;
 };
 
 struct mask_config {

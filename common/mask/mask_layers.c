@@ -315,7 +315,8 @@ static int mask_percent(struct mask_frame *f, struct mask_where w, bool *ret_don
 	if (!afford(f->ctx, f->text.len))
 		return give_up(f, unaffordable(f->ctx), ret_done);
 	*ret_done = true;
-	if (mask_unescaped(f, w, ESCAPE_PERCENT) < 0)
+	/* In a token the sign is no escape. */
+	if (mask_scan_tokens(f) < 0 || mask_unescaped(f, w, ESCAPE_PERCENT) < 0)
 		return -1;
 	return plus ? mask_unescaped(f, w, ESCAPE_FORM) : 0;
 }

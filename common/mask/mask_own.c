@@ -78,17 +78,37 @@ bool mask_own_has_tokens(const struct mask_config *c)
 	return c->token_count > 0;
 }
 
-size_t mask_own_token(const struct mask_config *c, struct span text, size_t off)
+static size_t form_len(const struct own_token *t, struct span text, size_t off, size_t *ret_before)
+{
+	size_t n = mask_pattern_match(
+		&t->form, text.ptr, text.ptr + off, text.ptr + text.len, ret_before);
+
+	while (n > 0 && !t->form.whole && off - *ret_before + n < text.len &&
+		goes_on(text.ptr[off - *ret_before + n]))
+		n++;
+	return n;
+}
+
+static size_t prefix_len(const struct own_token *t, struct span text, size_t off)
+{
+	size_t n = strlen(t->prefix);
+
+	if (text.len - off < n || memcmp(text.ptr + off, t->prefix, n) != 0)
+		return 0;
+	while (off + n < text.len && goes_on(text.ptr[off + n]))
+		n++;
+	return n >= t->min_length ? n : 0;
+}
+
+size_t mask_own_token(const struct mask_config *c, struct span text, size_t off, size_t *ret_before)
 {
 	for (size_t i = 0; i < c->token_count; i++) {
 		const struct own_token *t = &c->tokens[i];
-		size_t n = strlen(t->prefix);
+		size_t n;
 
-		if (text.len - off < n || memcmp(text.ptr + off, t->prefix, n) != 0)
-			continue;
-		while (off + n < text.len && goes_on(text.ptr[off + n]))
-			n++;
-		if (n >= t->min_length)
+		*ret_before = 0;
+		n = t->prefix ? prefix_len(t, text, off) : form_len(t, text, off, ret_before);
+		if (n > 0)
 			return n;
 	}
 	return 0;

@@ -12,7 +12,9 @@
 #include "common/mask/mask_own_internal.h"
 #include "common/mask/mask_text_internal.h"
 
-static uint32_t pairs[65536 / 32]; /* a bit for each two bytes, in the order of this machine */
+/* A bit for each two bytes, in the order of this machine: those with which anything begins, and
+ * those with which something else than a known form of token does. */
+static uint32_t pairs[65536 / 32], others[65536 / 32];
 
 static inline unsigned pair_at(const char *p)
 {
@@ -22,11 +24,16 @@ static inline unsigned pair_at(const char *p)
 	return pair;
 }
 
-static inline unsigned is_marked(const char *p)
+static inline unsigned is_in_set(const uint32_t *set, const char *p)
 {
 	unsigned pair = pair_at(p);
 
-	return pairs[pair / 32] >> pair % 32 & 1;
+	return set[pair / 32] >> pair % 32 & 1;
+}
+
+static inline unsigned is_marked(const char *p)
+{
+	return is_in_set(pairs, p);
 }
 
 static void add_pair(char a, char b)
@@ -36,21 +43,28 @@ static void add_pair(char a, char b)
 	pairs[pair / 32] |= 1u << pair % 32;
 }
 
+static void add_other(char a, char b)
+{
+	unsigned pair = pair_at((const char[2]){a, b});
+
+	others[pair / 32] |= 1u << pair % 32;
+	add_pair(a, b);
+}
+
 void mask_plain_init(void)
 {
-	static const char *const others[] = {"ey", "LS", "H4", "--", "-p", "-u", "-e", "-E", "-a",
-		"-w", ":/", "Be", "be", "BE", "Ba", "ba", "BA", ";b", ".|", "In", " '", "ki", "Ki",
-		"KI", "@t", "@u", "d ", "s ", "e ", "h ", "n ", "y ", "w ", "',", "\",", "Pu", "jd",
-		":\\", "Un", "Du", "No"};
+	static const char *const first[] = {"ey", "LS", "H4", "ZX", "--", "-p", "-u", "-e", "-E",
+		"-a", "-w", ":/", "Be", "be", "BE", "Ba", "ba", "BA", ";b", ".|", "In", " '", "ki",
+		"Ki", "KI", "@t", "@u", "d ", "s ", "e ", "h ", "n ", "y ", "w ", "',", "\",", "Pu",
+		"jd", ":\\", "Un", "Du", "No"};
 
-	for (size_t i = 0; mask_token_prefix(i); i++)
-		add_pair(mask_token_prefix(i)[0], mask_token_prefix(i)[1]);
-	for (size_t i = 0; i < ARRAY_LEN(others); i++)
-		add_pair(others[i][0], others[i][1]);
+	mask_tokens_each_pair(add_pair);
+	for (size_t i = 0; i < ARRAY_LEN(first); i++)
+		add_other(first[i][0], first[i][1]);
 	for (int c = 0; c < 256; c++) {
-		add_pair((char)c, '=');
-		add_pair((char)c, ':');
-		add_pair((char)c, '>');
+		add_other((char)c, '=');
+		add_other((char)c, ':');
+		add_other((char)c, '>');
 	}
 }
 
@@ -95,7 +109,7 @@ static bool may_be_userinfo(const struct place *s)
 static bool may_be_option(const struct place *s)
 {
 	return s->p == s->begin || is_white(s->p[-1]) || is_quote(s->p[-1]) ||
-	       begins(s->p, s->end, SPAN("-----BEGIN "));
+	       begins(s->p, s->end, SPAN("-----BEGIN"));
 }
 
 static bool may_be_by_first(const struct place *s)
@@ -136,6 +150,8 @@ static bool may_be_by_first(const struct place *s)
 		return begins(p, end, SPAN("LS0t"));
 	case 'H':
 		return begins(p, end, SPAN("H4sI"));
+	case 'Z':
+		return begins(p, end, SPAN("ZXlK"));
 	default:
 		return false;
 	}
@@ -145,8 +161,10 @@ static bool may_be_by_first(const struct place *s)
 static bool may_be(const struct masker *m, const struct place *s)
 {
 	char second = s->p[1];
+	size_t before;
 
-	if (may_be_by_first(s) || mask_token_len(s->begin, s->p, s->end) > 0)
+	if (may_be_by_first(s) || (mask_token_may_be(s->p, s->end) &&
+					  mask_token_len(s->begin, s->p, s->end, &before) > 0))
 		return true;
 	if (second == '=' || second == ':' || second == '>' || second == ',')
 		return mask_is_separator(m, s->begin, s->p + 1, s->end);
@@ -177,6 +195,8 @@ size_t mask_next_place(const struct masker *m, struct span text, size_t at)
 		s.p = next_pair(s.p, s.end - 1);
 		if (s.p == s.end - 1)
 			return text.len;
+		if (!is_in_set(others, s.p) && !mask_token_may_be(s.p, s.end))
+			continue;
 		if (may_be(m, &s))
 			return (size_t)(s.p - text.ptr);
 	}

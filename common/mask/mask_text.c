@@ -16,7 +16,7 @@ struct scan {
 	/* The end of the run of base64 last looked at, and which beginnings in it were looked into:
 	 * a bit for each, and for each of the four ways to cut the bytes into groups. */
 	size_t base64_end;
-	uint16_t base64_tried;
+	uint32_t base64_tried;
 };
 
 static const char *scan_at(const struct scan *s)
@@ -42,9 +42,10 @@ static int masked(struct scan *s, size_t off, size_t len, enum mask_rule rule)
 
 static int scan_token(struct scan *s)
 {
-	size_t n = mask_token_len(s->f->text.ptr + s->begin, scan_at(s), scan_end(s));
+	size_t before = 0,
+	       n = mask_token_len(s->f->text.ptr + s->begin, scan_at(s), scan_end(s), &before);
 
-	return n > 0 ? masked(s, s->at, n, RULE_TEXT_TOKEN) : 0;
+	return n > 0 ? masked(s, s->at - before, n, RULE_TEXT_TOKEN) : 0;
 }
 
 /* What an editor or a terminal put between the parts of a token. */
@@ -62,18 +63,18 @@ static size_t base64_run_len(struct scan *s)
  * holds nothing new then, and is not decoded once for each place in it. */
 static bool base64_is_known(struct scan *s, size_t len, size_t beginning)
 {
-	uint16_t bit = (uint16_t)(1u << (len % 4 + 4 * beginning));
+	uint32_t bit = 1u << (len % 4 + 4 * beginning);
 	bool known = s->base64_tried & bit;
 
 	s->base64_tried |= bit;
 	return known;
 }
 
-/* Base64 of "{"…, of "---" (PEM) or of gzip, in the middle of a text. */
+/* Base64 of "{"…, of "---" (PEM), of gzip or of base64 of "{", in the middle of a text. */
 static int scan_base64(struct scan *s)
 {
 	static const struct span beginnings[] = {
-		SPAN("eyJ"), SPAN("eyA"), SPAN("LS0t"), SPAN("H4sI")};
+		SPAN("eyJ"), SPAN("eyA"), SPAN("LS0t"), SPAN("H4sI"), SPAN("ZXlK")};
 	const char *p = scan_at(s), *end = scan_end(s);
 	size_t n, count = s->f->edit_count, off = s->at, i = 0;
 
@@ -125,9 +126,9 @@ static int scan_pem(struct scan *s)
 	const char *head_end;
 
 	/* SSH2's have four dashes and a blank. */
-	if (!begins(p, end, SPAN("-----BEGIN ")) && !begins(p, end, SPAN("---- BEGIN ")))
+	if (!begins(p, end, SPAN("-----BEGIN")) && !begins(p, end, SPAN("---- BEGIN ")))
 		return 0;
-	head_end = find(p + 11, end, "----");
+	head_end = find(p + 10, end, "----");
 	stop = head_end ? head_end : end;
 	if (!find(p, stop, "PRIVATE KEY"))
 		return 0;
@@ -448,6 +449,7 @@ static int scan_here(struct scan *s)
 		['e'] = scan_base64,
 		['L'] = scan_base64,
 		['H'] = scan_base64,
+		['Z'] = scan_base64,
 	};
 	uint8_t c = (uint8_t)*scan_at(s), second = (uint8_t)scan_at(s)[1];
 	size_t at = s->at;
@@ -473,11 +475,25 @@ static int scan_own_tokens(struct mask_frame *f, size_t off, size_t len)
 	struct span text = {f->text.ptr, off + len};
 
 	for (size_t at = off; at < off + len;) {
-		size_t n = mask_own_token(f->ctx->m->config, text, at);
+		size_t before, n = mask_own_token(f->ctx->m->config, text, at, &before);
 
-		if (n > 0 && mask_range(f, at, n, RULE_OWN_TEXT) < 0)
+		if (n > 0 && mask_range(f, at - before, n, RULE_OWN_TEXT) < 0)
 			return -1;
-		at += n > 0 ? n : 1;
+		at += n > 0 ? n - before : 1;
+	}
+	return 0;
+}
+
+int mask_scan_tokens(struct mask_frame *f)
+{
+	struct scan s = {.f = f, .end = f->text.len};
+
+	while (s.at + 1 < s.end) {
+		size_t at = s.at;
+
+		if (mask_token_may_be(scan_at(&s), scan_end(&s)) && scan_token(&s) < 0)
+			return -1;
+		s.at += s.at == at;
 	}
 	return 0;
 }

@@ -17,6 +17,8 @@ bool mask_is_plain(const struct masker *m, struct span text);
 size_t mask_next_place(const struct masker *m, struct span text, size_t at);
 /* Masks what patterns find in f->text[off..off+len). */
 int mask_scan(struct mask_frame *f, size_t off, size_t len) _must_check_;
+/* The same for tokens of a known form alone, in the whole text of f. */
+int mask_scan_tokens(struct mask_frame *f) _must_check_;
 /* Length of the words with which a message introduces a value that it quotes ("Invalid value: ").
  */
 size_t mask_quoting_words(const char *p, const char *end);
@@ -40,10 +42,13 @@ size_t mask_tail_len(const char *p, const char *end, enum mask_tail tail);
 size_t mask_broken_jwt_len(const char *p, const char *end, size_t n);
 /* A JSON Web Token, also when it was broken into lines where there was no dot. */
 size_t mask_wrapped_jwt_len(const char *p, const char *end);
-/* Length of the token with a known beginning at p, 0 if none is there. p + 1 < end. */
-size_t mask_token_len(const char *begin, const char *p, const char *end);
-/* The known beginnings, by number; NULL behind the last one. */
-const char *mask_token_prefix(size_t i);
+/* Length of the token of a known form whose anchor is at p, 0 if none is there; *ret_before: how
+ * many bytes of it stand before p. p + 1 < end. */
+size_t mask_token_len(const char *begin, const char *p, const char *end, size_t *ret_before);
+/* Rules most places out by three bytes; p: a pair of mask_tokens_each_pair(). */
+bool mask_token_may_be(const char *p, const char *end);
+/* The first two bytes of each anchor. */
+void mask_tokens_each_pair(void (*pair)(char a, char b));
 
 /* Does a name stand before the separator (=, :, >) at sep that makes its value worth a look? */
 bool mask_is_separator(const struct masker *m, const char *begin, const char *sep, const char *end);

@@ -1,118 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tokens that can be told by their beginning, because whoever issues them gave them one, or by
- * their form: JSON Web Tokens, kubeadm's bootstrap tokens. How long they are; mask_text.c masks
- * them.
+ * Where a token of a known form stands (mask_formats.c), JSON Web Tokens, kubeadm's bootstrap
+ * tokens, and how long it is; mask_text.c masks them.
  */
 #include <assert.h>
 
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "common/mask/mask_bytes_internal.h"
+#include "common/mask/mask_formats_internal.h"
+#include "common/mask/mask_pattern_internal.h"
 #include "common/mask/mask_text_internal.h"
 
-struct token {
-	const char *prefix;
-	uint16_t tail_min;
-	uint8_t tail; /* which bytes go on after the prefix */
-	bool word;    /* short prefix: only at the beginning of a word */
-};
+static struct mask_pattern patterns[MASK_FORMATS_MAX];
+static struct mask_step steps[MASK_FORMATS_MAX * 8];
+static bool random_tail[MASK_FORMATS_MAX];
+/* Which bytes of its anchor a form is looked for by: from here two, or what is left of it. */
+static uint8_t marks[MASK_FORMATS_MAX];
 
-/* Tokens whose issuers gave them a recognisable beginning. */
-static const struct token tokens[] = {
-	/* GitHub, GitLab, Bitbucket, Atlassian */
-	{"ghp_", 20, TAIL_ALNUM, 0},
-	{"gho_", 20, TAIL_ALNUM, 0},
-	{"ghu_", 20, TAIL_ALNUM, 0},
-	{"ghs_", 20, TAIL_ALNUM, 0},
-	{"ghr_", 20, TAIL_ALNUM, 0},
-	{"github_pat_", 20, TAIL_URL, 0},
-	{"glpat-", 16, TAIL_URL, 0},
-	{"gldt-", 16, TAIL_URL, 0},
-	{"glrt-", 16, TAIL_URL, 0},
-	{"glcbt-", 16, TAIL_URL, 0},
-	{"glptt-", 16, TAIL_URL, 0},
-	{"glft-", 16, TAIL_URL, 0},
-	{"glsoat-", 16, TAIL_URL, 0},
-	{"gloas-", 16, TAIL_URL, 0},
-	{"ATATT3", 30, TAIL_URL, 0},
-	{"ATBB", 28, TAIL_ALNUM, 1},
-	/* clouds */
-	{"AKIA", 16, TAIL_UPPER, 0},
-	{"ASIA", 16, TAIL_UPPER, 0},
-	{"ABIA", 16, TAIL_UPPER, 0},
-	{"ACCA", 16, TAIL_UPPER, 0},
-	{"AIza", 30, TAIL_URL, 0},
-	{"ya29.", 20, TAIL_URL, 0},
-	{"GOCSPX-", 20, TAIL_URL, 0},
-	{"LTAI", 16, TAIL_ALNUM, 1},
-	{"dop_v1_", 30, TAIL_HEX, 0},
-	{"doo_v1_", 30, TAIL_HEX, 0},
-	{"dor_v1_", 30, TAIL_HEX, 0},
-	/* payments, chat, mail */
-	{"sk_live_", 10, TAIL_ALNUM, 0},
-	{"sk_test_", 10, TAIL_ALNUM, 0},
-	{"rk_live_", 10, TAIL_ALNUM, 0},
-	{"rk_test_", 10, TAIL_ALNUM, 0},
-	{"whsec_", 16, TAIL_BASE64, 0},
-	{"sq0atp-", 20, TAIL_URL, 0},
-	{"sq0csp-", 20, TAIL_URL, 0},
-	{"shpat_", 30, TAIL_HEX, 0},
-	{"shpss_", 30, TAIL_HEX, 0},
-	{"shppa_", 30, TAIL_HEX, 0},
-	{"xoxb-", 10, TAIL_URL, 0},
-	{"xoxp-", 10, TAIL_URL, 0},
-	{"xoxa-", 10, TAIL_URL, 0},
-	{"xoxr-", 10, TAIL_URL, 0},
-	{"xoxs-", 10, TAIL_URL, 0},
-	{"xoxe.", 10, TAIL_URL, 0},
-	{"xapp-", 10, TAIL_URL, 0},
-	{"hooks.slack.com/services/", 16, TAIL_BASE64, 0},
-	{"discord.com/api/webhooks/", 20, TAIL_BASE64, 0},
-	{"webhook.office.com/webhookb2/", 16, TAIL_URI, 0},
-	{"api.telegram.org/bot", 20, TAIL_URI, 0},
-	{"SG.", 30, TAIL_URL, 1},
-	{"key-", 32, TAIL_HEX, 1},
-	/* language models */
-	{"sk-ant-", 20, TAIL_URL, 0},
-	{"sk-proj-", 20, TAIL_URL, 0},
-	{"sk-", 32, TAIL_ALNUM, 1},
-	{"hf_", 30, TAIL_ALNUM, 1},
-	/* package registries */
-	{"npm_", 30, TAIL_ALNUM, 0},
-	{"pypi-", 30, TAIL_URL, 0},
-	{"rubygems_", 30, TAIL_HEX, 0},
-	{"dckr_pat_", 20, TAIL_URL, 0},
-	{"dckr_oat_", 20, TAIL_URL, 0},
-	/* hashes of passwords, as crypt(3) and htpasswd write them */
-	{"$2a$", 20, TAIL_CRYPT, 0},
-	{"$2b$", 20, TAIL_CRYPT, 0},
-	{"$2y$", 20, TAIL_CRYPT, 0},
-	{"$apr1$", 10, TAIL_CRYPT, 0},
-	{"$1$", 12, TAIL_CRYPT, 0},
-	{"$5$", 12, TAIL_CRYPT, 0},
-	{"$6$", 12, TAIL_CRYPT, 0},
-	{"$y$", 12, TAIL_CRYPT, 0},
-	{"$argon2", 20, TAIL_CRYPT, 0},
-	/* infrastructure */
-	{"hvs.", 20, TAIL_URL, 0},
-	{"hvb.", 20, TAIL_URL, 0},
-	{"hvr.", 20, TAIL_URL, 0},
-	{"glsa_", 30, TAIL_ALNUM, 0},
-	{"glc_", 30, TAIL_BASE64, 1},
-	{"tskey-", 16, TAIL_URL, 0},
-	{"pul-", 30, TAIL_HEX, 1},
-	{"dapi", 32, TAIL_HEX, 0},
-	{"NRAK-", 20, TAIL_ALNUM, 0},
-	{"PMAK-", 20, TAIL_URL, 0},
-	{"sntrys_", 30, TAIL_BASE64, 0},
-	{"lin_api_", 30, TAIL_ALNUM, 0},
-	{"AGE-SECRET-KEY-1", 40, TAIL_UPPER, 0},
-	{"K10", 60, TAIL_HEX, 1},
-};
-
-static uint8_t first_token[256];	      /* by hash of three bytes: index + 1 */
-static uint8_t next_token[ARRAY_LEN(tokens)]; /* the next one with that hash: index + 1 */
-static uint8_t prefix_len[ARRAY_LEN(tokens)];
-static uint8_t tails[256]; /* a bit for each enum mask_tail */
+static uint16_t first_token[4096];	      /* by hash of these two bytes: index + 1 */
+static uint16_t first_sign[256];	      /* by anchors of one byte: index + 1 */
+static uint16_t next_token[MASK_FORMATS_MAX]; /* the next one with that hash: index + 1 */
+static uint8_t tails[256];		      /* a bit for each enum mask_tail */
 
 static uint8_t tails_of(char c)
 {
@@ -128,34 +39,148 @@ static uint8_t tails_of(char c)
 	return ret;
 }
 
-/* Of the first three bytes, which every prefix has. */
-static inline size_t slot_of(const char *p)
+/* Of the first two bytes of an anchor. */
+static inline size_t slot_of(char a, char b)
 {
-	uint32_t three =
-		(uint32_t)(uint8_t)p[0] << 16 | (uint32_t)(uint8_t)p[1] << 8 | (uint8_t)p[2];
+	uint32_t two = (uint32_t)(uint8_t)a << 8 | (uint8_t)b;
 
-	return three * 0x9e3779b1u >> 24;
+	return two * 0x9e3779b1u >> 20;
+}
+
+/* A bit for each three bytes, by hash, with which a form begins at its anchor. */
+static uint32_t threes[65536 / 32];
+
+static inline unsigned three_at(const char *p)
+{
+	uint32_t three = (uint32_t)(uint8_t)p[0] << 16 | (uint32_t)(uint8_t)p[1] << 8 |
+			 (uint32_t)(uint8_t)p[2];
+
+	return three * 0x9e3779b1u >> 16;
+}
+
+static void add_three(const char *p)
+{
+	threes[three_at(p) / 32] |= 1u << three_at(p) % 32;
+}
+
+/* What an anchor leaves open of the three bytes that begin at its mark may be any of its next step.
+ */
+static void add_threes(const struct mask_pattern *p, uint8_t mark)
+{
+	size_t n = p->anchor_len - mark < 3 ? (size_t)(p->anchor_len - mark) : 3;
+	char three[3] = "";
+
+	memcpy(three, p->anchor + mark, n);
+	if (n == 3)
+		add_three(three);
+	for (int c = 0; c < 128 && n < 3; c++) {
+		if (p->count > p->before && !mask_step_has(&p->steps[p->before], (char)c))
+			continue;
+		three[n] = (char)c;
+		for (int d = 0; d < 256 && n == 1; d++) {
+			three[2] = (char)d;
+			add_three(three);
+		}
+		if (n == 2)
+			add_three(three);
+	}
+}
+
+bool mask_token_may_be(const char *p, const char *end)
+{
+	return end - p > 2 && (threes[three_at(p) / 32] >> three_at(p) % 32 & 1);
+}
+
+/* How often a byte stands in texts of Kubernetes, roughly. */
+static unsigned commonness(char c)
+{
+	static const char *const classes[] = {
+		"~$|%#!:=+_jqxz", "0123456789kvw", "fgybu", "hmdlp-./"};
+
+	if (is_upper(c))
+		return 2;
+	for (unsigned i = 0; i < ARRAY_LEN(classes); i++) {
+		if (is_in(c, classes[i]))
+			return i;
+	}
+	return 5;
+}
+
+/* The rarest two bytes of the anchor: the fewer places look like one, the faster are texts without.
+ */
+static uint8_t mark_of(const struct mask_pattern *p)
+{
+	unsigned least = UINT_MAX;
+	uint8_t ret = 0;
+
+	for (uint8_t i = 0; i + 1 < p->anchor_len; i++) {
+		unsigned n = commonness(p->anchor[i]) + commonness(p->anchor[i + 1]);
+
+		if (n < least) {
+			least = n;
+			ret = i;
+		}
+	}
+	return ret;
+}
+
+static void add_to(size_t i, uint16_t *first)
+{
+	next_token[i] = *first;
+	*first = (uint16_t)(i + 1);
+}
+
+/* The forms of the table; what cannot be read there is a mistake in it. */
+static size_t read_formats(void)
+{
+	size_t used = 0, i;
+
+	for (i = 0; mask_format(i); i++) {
+		const struct mask_format *f = mask_format(i);
+		const char *wrong = NULL;
+
+		assert(i < MASK_FORMATS_MAX && used + MASK_STEPS_MAX <= ARRAY_LEN(steps));
+		if (mask_pattern_read(f->form, &patterns[i], steps + used, &wrong) < 0) {
+			fprintf(stderr, "form %s: %s\n", f->name, wrong);
+			abort();
+		}
+		used += patterns[i].count;
+		random_tail[i] = f->random;
+	}
+	return i;
 }
 
 void mask_tokens_init(void)
 {
-	static_assert(ARRAY_LEN(tokens) < 255, "indices of tokens fit their bytes");
-	for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
-		uint8_t *first = &first_token[slot_of(tokens[i].prefix)];
+	size_t n = read_formats();
 
-		assert(strlen(tokens[i].prefix) >= 3);
+	for (size_t i = 0; i < n; i++) {
+		const struct mask_pattern *p = &patterns[i];
+		const char *two = p->anchor + (marks[i] = mark_of(p));
 
-		prefix_len[i] = (uint8_t)strlen(tokens[i].prefix);
-		next_token[i] = *first;
-		*first = (uint8_t)(i + 1);
+		add_to(i, p->anchor_len > 1 ? &first_token[slot_of(two[0], two[1])]
+					    : &first_sign[(uint8_t)two[0]]);
+		add_threes(p, marks[i]);
 	}
 	for (int c = 0; c < 256; c++)
 		tails[c] = tails_of((char)c);
 }
 
-const char *mask_token_prefix(size_t i)
+/* An anchor of one byte is looked for with each byte that may follow it. */
+void mask_tokens_each_pair(void (*pair)(char a, char b))
 {
-	return i < ARRAY_LEN(tokens) ? tokens[i].prefix : NULL;
+	for (size_t i = 0; mask_format(i); i++) {
+		const struct mask_pattern *p = &patterns[i];
+
+		if (p->anchor_len > 1) {
+			pair(p->anchor[marks[i]], p->anchor[marks[i] + 1]);
+			continue;
+		}
+		for (int c = '!'; c < 127; c++) {
+			if (mask_step_has(&p->steps[p->before], (char)c))
+				pair(p->anchor[0], (char)c);
+		}
+	}
 }
 
 size_t mask_tail_len(const char *p, const char *end, enum mask_tail tail)
@@ -167,22 +192,53 @@ size_t mask_tail_len(const char *p, const char *end, enum mask_tail tail)
 	return (size_t)(at - p);
 }
 
-size_t mask_token_len(const char *begin, const char *p, const char *end)
+/* How much behind a match of n bytes may still be a part of it. */
+static size_t rest_len(const struct mask_pattern *p, const char *at, const char *end)
 {
-	if (end - p < 3)
-		return 0;
-	for (size_t i = first_token[slot_of(p)]; i > 0; i = next_token[i - 1]) {
-		const struct token *t = &tokens[i - 1];
-		size_t n = prefix_len[i - 1];
+	const struct mask_step *last = p->count > p->before ? &p->steps[p->count - 1] : NULL;
+	const char *begin = at;
 
-		if (!begins(p, end, (struct span){t->prefix, n}))
-			continue;
-		if (t->word && p > begin && is_alnum(p[-1]))
-			continue;
-		if (mask_tail_len(p + n, end, t->tail) < t->tail_min)
-			continue;
-		/* What follows the form may still be a part of it. */
-		return n + mask_tail_len(p + n, end, t->tail >= TAIL_BASE64 ? t->tail : TAIL_URL);
+	if (p->whole)
+		return 0;
+	while (at < end &&
+		((tails[(uint8_t)*at] >> TAIL_URL & 1) || (last && mask_step_has(last, *at))))
+		at++;
+	return (size_t)(at - begin);
+}
+
+/* p: where the mark of the form's anchor is. */
+static size_t token_len(
+	size_t i, const char *begin, const char *p, const char *end, size_t *ret_before)
+{
+	const struct mask_pattern *pattern = &patterns[i];
+	const char *anchor = p - marks[i], *behind = anchor + pattern->anchor_len, *to;
+	size_t n = 0;
+
+	if (p - begin >= marks[i] && *anchor == *pattern->anchor)
+		n = mask_pattern_match(pattern, begin, anchor, end, ret_before);
+	if (n == 0)
+		return 0;
+	to = anchor - *ret_before + n;
+	n += rest_len(pattern, to, end);
+	if (random_tail[i] && !mask_looks_random((struct span){behind, (size_t)(to - behind)}))
+		return 0;
+	*ret_before += marks[i];
+	return n;
+}
+
+size_t mask_token_len(const char *begin, const char *p, const char *end, size_t *ret_before)
+{
+	size_t n;
+
+	for (size_t i = first_token[slot_of(p[0], p[1])]; i > 0; i = next_token[i - 1]) {
+		n = token_len(i - 1, begin, p, end, ret_before);
+		if (n > 0)
+			return n;
+	}
+	for (size_t i = first_sign[(uint8_t)*p]; i > 0; i = next_token[i - 1]) {
+		n = token_len(i - 1, begin, p, end, ret_before);
+		if (n > 0)
+			return n;
 	}
 	return 0;
 }

@@ -85,6 +85,7 @@ static const char config[] =
 	"- {resource: widgets, path: \"/**/inner\"}\n"
 	"tokens:\n"
 	"- {prefix: acme_, min_length: 20}\n"
+	"- {form: 'zz-[0-9]{3}\\.hunter2secret'}\n"
 	"exec_words: program-only\n";
 
 START_TEST(mask__own_rules)
@@ -107,6 +108,7 @@ START_TEST(mask__own_rules)
 		{GONE, "widgets", "{\"spec\":{\"a\":[{\"inner\":\"" S "\"}]}}"},
 		{GONE, "widgets", "{\"items\":[{\"spec\":{\"inner\":\"" S "\"}}]}"},
 		{GONE, "", "{\"x\":\"see acme_" S "0123\"}"},
+		{GONE, "", "{\"x\":\"see zz-123." S "\"}"},
 		{GONE, "pods/exec", "{\"command\":[\"ls\",\"" S "\"]}"},
 		{SAME, "", "{\"tokenizer\":\"standard\",\"a-token-review\":\"x\"}"},
 		{SAME, "", "{\"kind\":\"Other\",\"spec\":{\"targets\":[{\"where\":\"x\"}]}}"},
@@ -147,7 +149,12 @@ START_TEST(mask__bad_configuration)
 		{"paths: [{kind: X, path: " P10 P10 P10 "/a/b/c}]\n",
 			":1:25: a path has at most 32 segments; use **"},
 		{"tokens: [{prefix: a}]\n", ":1:19: a token needs a prefix of two or more bytes"},
-		{"tokens: [{min_length: 9}]\n", ":1:10: a token needs the field \"prefix\""},
+		{"tokens: [{min_length: 9}]\n", ":1:10: say prefix or form"},
+		{"tokens: [{prefix: abc, form: abc}]\n", ":1:10: say prefix or form"},
+		{"tokens: [{form: abc, min_length: 9}]\n",
+			":1:17: a form says itself how long the token is"},
+		{"tokens: [{form: '[0-9]{9}'}]\n",
+			":1:17: two bytes in a row, or a sign, must stand for themselves"},
 		{"tokens: [{prefix: abc, min_length: -1}]\n",
 			":1:36: min_length must be 1 to 4096, not -1"},
 		{"exec_words: maybe\n",
