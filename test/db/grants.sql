@@ -5,7 +5,7 @@ SELECT hold_id AS h FROM t.ask() \gset
 SELECT holdpoint.approve(:h) \g /dev/null
 UPDATE holdpoint.config SET denial_stands = '5 minutes';
 SELECT t.expect('ok', 'wh',
-  $$INSERT INTO holdpoint.decision (cluster, decision_id, time, endpoint, username, operation, action, allowed, outcome)
+  $$INSERT INTO holdpoint.decision (cluster, decision_id, time, endpoint, username, operation, action, allowed, answer)
   VALUES ('c1', gen_random_uuid(), now(), 'validate', 'agent', 'DELETE', 'Hold', false, 'denied')$$);
 SELECT t.expect('ok', 'wh',
   $$SELECT holdpoint.policy_loaded('c1', sha256('p'), 'kind: GuardrailPolicy', 'pod-1')$$);
@@ -22,10 +22,10 @@ FROM (VALUES
   ('42501', 'sink', $$INSERT INTO holdpoint.audit_quarantine (cluster, recorded_at, source, batch_sha256,
     position, size_bytes, sha256, reason) VALUES ('c1', '2020-01-01', 's', 'd', 1, 3, sha256('x'), 'r')$$),
   ('HP010', 'wh', $$INSERT INTO holdpoint.decision (recorded_at, cluster, decision_id, time, endpoint,
-    username, operation, action, allowed, outcome) VALUES ('2020-01-01', 'c1', gen_random_uuid(), now(),
+    username, operation, action, allowed, answer) VALUES ('2020-01-01', 'c1', gen_random_uuid(), now(),
     'validate', 'agent', 'DELETE', 'Hold', false, 'denied')$$),
   ('HP010', 'wh', $$INSERT INTO holdpoint.decision (recorded_at, cluster, decision_id, time, endpoint,
-    username, operation, action, allowed, outcome) VALUES (now() + interval '1 day', 'c1', gen_random_uuid(),
+    username, operation, action, allowed, answer) VALUES (now() + interval '1 day', 'c1', gen_random_uuid(),
     now(), 'validate', 'agent', 'DELETE', 'Hold', false, 'denied')$$)
 ) AS v(expected, login, statement);
 INSERT INTO holdpoint.audit_event (cluster, seq, recorded_at, source, stage, level, stage_timestamp,

@@ -12,7 +12,7 @@ INSERT INTO holdpoint.audit_batch (cluster, source, sha256, first_seq, events, q
   size_bytes, recorded_at)
 SELECT cluster, 's', sha256(seq::text::bytea), seq, 1, 0, 1, recorded_at FROM holdpoint.audit_event;
 INSERT INTO holdpoint.decision (cluster, recorded_at, decision_id, time, endpoint, username,
-  operation, action, allowed, outcome)
+  operation, action, allowed, answer)
 VALUES ('c1', now() - interval '400 days', gen_random_uuid(), now(), 'validate', 'agent', 'DELETE',
   'Deny', false, 'denied');
 SET session_replication_role = origin;

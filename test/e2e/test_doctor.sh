@@ -225,7 +225,7 @@ step_is "records"
 found audit-events FAIL 'no audit event of cluster elsewhere' --cluster elsewhere
 found authorizer FAIL 'calls this cluster e2e, not elsewhere' --cluster elsewhere --policy "$policy"
 sql "INSERT INTO holdpoint.decision (cluster, recorded_at, decision_id, time, endpoint, username,
-  operation, action, allowed, outcome) VALUES ('e2e', now() - interval '5 minutes', gen_random_uuid(),
+  operation, action, allowed, answer) VALUES ('e2e', now() - interval '5 minutes', gen_random_uuid(),
   now(), 'validate', 'agent', 'DELETE', 'Audit', true, 'allowed')" >/dev/null
 found audit-linked FAIL 'none of the last 1 decisions has an audit event'
 sql "ALTER TABLE holdpoint.decision DISABLE TRIGGER USER; DELETE FROM holdpoint.decision

@@ -86,7 +86,7 @@ for _ in 1 2 3 4 5 6 7 8; do
 done
 passes as agent -n prod auth can-i get configmaps/settings
 equals 0 "$(uses "$hold")" "uses after questions"
-eventually 20 sql_is 'asked: yes' "SELECT string_agg(DISTINCT outcome, ',') FROM holdpoint.decision
+eventually 20 sql_is 'asked: yes' "SELECT string_agg(DISTINCT answer, ',') FROM holdpoint.decision
   WHERE hold_id = $hold AND allowed"
 
 cli alice holds show "$hold" >"$e2e_dir/show"

@@ -21,7 +21,7 @@ enum { COLUMNS = 28 };
 static const char *const names[COLUMNS] = {"recorded_at", "cluster", "decision_id", "time",
 	"instance", "endpoint", "request_uid", "username", "groups", "operation", "api_group",
 	"api_version", "resource", "subresource", "namespace", "name", "policy", "rule", "rules",
-	"policy_digest", "action", "enforcement", "allowed", "outcome", "hold_id", "dry_run",
+	"policy_digest", "action", "enforcement", "allowed", "answer", "hold_id", "dry_run",
 	"latency_us", "message"};
 
 static const struct policy_rule_info deletes = {"agents", "deletes", POLICY_HOLD, POLICY_ENFORCE,
@@ -83,10 +83,10 @@ static const struct {
 	{"enforcement", "DryRun", {0}, {0}, &dry_run},
 	{"allowed", "f", {0}, {0}, &no_rule},
 	{"allowed", "t", {0}, {.allowed = true}, &no_rule},
-	{"outcome", "denied", {0}, {.endpoint = "validate"}, &no_rule},
-	{"outcome", "allowed", {0}, {.endpoint = "mutate", .allowed = true}, &no_rule},
-	{"outcome", "asked: no", {0}, {.endpoint = "authorize"}, &no_rule},
-	{"outcome", "asked: yes", {0}, {.endpoint = "authorize", .allowed = true}, &no_rule},
+	{"answer", "denied", {0}, {.endpoint = "validate"}, &no_rule},
+	{"answer", "allowed", {0}, {.endpoint = "mutate", .allowed = true}, &no_rule},
+	{"answer", "asked: no", {0}, {.endpoint = "authorize"}, &no_rule},
+	{"answer", "asked: yes", {0}, {.endpoint = "authorize", .allowed = true}, &no_rule},
 	{"hold_id", "\\N", {0}, {0}, &hold},
 	{"hold_id", "42", {0}, {.hold_id = 42}, &hold},
 	{"dry_run", "t", {.dry_run = true}, {0}, &no_rule},

@@ -14,7 +14,7 @@ const char decision_row_copy_sql[] =
 	"COPY holdpoint.decision (recorded_at, cluster, decision_id, time, instance, endpoint, "
 	"request_uid, username, groups, operation, api_group, api_version, resource, "
 	"subresource, namespace, name, policy, rule, rules, policy_digest, action, "
-	"enforcement, allowed, outcome, hold_id, dry_run, latency_us, message) FROM STDIN";
+	"enforcement, allowed, answer, hold_id, dry_run, latency_us, message) FROM STDIN";
 
 /* Text without what COPY gives a meaning to; NUL, which PostgreSQL cannot store, becomes '?'. */
 static void put_text(struct buf *b, struct span s)
@@ -162,7 +162,7 @@ static void put_what(struct buf *b, const struct decision_record *r)
 }
 
 /* Who asks /authorize may do so in anybody's name, and for the asking alone. */
-static const char *outcome_of(const struct decision_record *r)
+static const char *answer_of(const struct decision_record *r)
 {
 	if (strcmp(r->endpoint, endpoint_names[ENDPOINT_AUTHORIZE]) == 0)
 		return r->allowed ? "asked: yes" : "asked: no";
@@ -182,7 +182,7 @@ static void put_verdict(struct buf *b, const struct decision_record *r)
 	put_literal(b, action_name(r->decision));
 	put_literal(b, enforcement_name(r->decision));
 	put_literal(b, r->allowed ? "t" : "f");
-	put_literal(b, outcome_of(r));
+	put_literal(b, answer_of(r));
 	if (r->hold_id > 0)
 		buf_printf(b, "%lld\t", (long long)r->hold_id);
 	else
