@@ -4,12 +4,13 @@
 
 #include <stdio.h>
 
+#include "policy/registration.h"
+
 /* What a `wait` at authorization is cut to, with the file that holdpoint policy authorizer writes.
  */
-#define AUTHORIZE_WAIT_MS   (AUTHORIZER_TIMEOUT_S * 1000 - ANSWER_MARGIN_MS)
-#define MINOR_VIRTUAL	    37u
-#define REASONS		    (COVERAGE_NO_EFFECT + 1)
-#define REGISTRATION_EXEMPT "holdpoint-system", "kube-system", "kube-node-lease"
+#define AUTHORIZE_WAIT_MS (AUTHORIZER_TIMEOUT_S * 1000 - ANSWER_MARGIN_MS)
+#define MINOR_VIRTUAL	  37u
+#define REASONS		  (COVERAGE_NO_EFFECT + 1)
 
 const char *const coverage_reason_names[] = {[COVERAGE_NO_AUTHORIZER] = "authorizer",
 	[COVERAGE_SUBJECTS] = "subjects",
@@ -93,12 +94,10 @@ static bool is_namespace(const struct match *m, const struct resource_pattern *r
 
 static bool only_exempt_namespaces(const struct match *m)
 {
-	static const char *const exempt[] = {REGISTRATION_EXEMPT};
 	size_t left_out = 0;
 
 	for (size_t i = 0; i < m->namespaces.include.count; i++)
-		for (size_t k = 0; k < ARRAY_LEN(exempt); k++)
-			left_out += span_eq_str(m->namespaces.include.items[i].text, exempt[k]);
+		left_out += registration_exempts(m->namespaces.include.items[i].text);
 	return left_out > 0 && left_out == m->namespaces.include.count &&
 	       !all_resources(m, is_namespace);
 }

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "common/base/log.h"
+#include "policy/registration.h"
 
 #define ENDPOINTS	(ENDPOINT_AUTHORIZE + 1)
 #define PATIENCE_S	300  /* admission is asked, /authorize is not: then it is absent */
@@ -289,13 +290,13 @@ void guard_watch_report(struct pg_conn *conn, bool usable, void *arg)
 
 bool guard_watch_is_probe(const struct policy_request *r)
 {
-	return request_is_access(r) && span_eq_str(r->api_group, "holdpoint.dev") &&
-	       span_eq_str(r->resource, "authorizerprobes");
+	return request_is_access(r) && span_eq_str(r->api_group, REGISTRATION_PROBE_GROUP) &&
+	       span_eq_str(r->resource, REGISTRATION_PROBE_RESOURCE);
 }
 
 struct span guard_watch_probe_answer(
 	const struct guard_watch *g, const struct policy_set *set, struct arena *arena)
 {
-	return arena_printf(arena, "holdpoint-webhook answers: cluster=%s policies=%s",
-		g->config.cluster, policy_set_digest(set));
+	return arena_printf(arena, REGISTRATION_PROBE_ANSWER "%s policies=%s", g->config.cluster,
+		policy_set_digest(set));
 }

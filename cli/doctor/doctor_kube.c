@@ -6,16 +6,16 @@
 #include "cli/doctor/doctor_internal.h"
 #include "cli/kubectl/kubectl_holdpoint.h"
 #include "common/base/clock.h"
+#include "policy/registration.h"
 
 #define OLDEST_MINOR 20u /* that the end-to-end tests run with */
 #define REGISTRATION "/apis/admissionregistration.k8s.io/v1/"
 #define SAR_PATH     "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 #define PROBE                                                                                      \
-	"\"resourceAttributes\":{\"verb\":\"get\",\"group\":\"holdpoint.dev\",\"version\":"        \
-	"\"v1alpha1\","                                                                            \
-	"\"resource\":\"authorizerprobes\",\"subresource\":\"\",\"namespace\":\"\",\"name\":\"%"   \
+	"\"resourceAttributes\":{\"verb\":\"get\",\"group\":\"" REGISTRATION_PROBE_GROUP           \
+	"\",\"version\":\"v1alpha1\",\"resource\":\"" REGISTRATION_PROBE_RESOURCE                  \
+	"\",\"subresource\":\"\",\"namespace\":\"\",\"name\":\"%"                                  \
 	"llx\"}"
-#define ANSWER_MARK  "holdpoint-webhook answers: cluster="
 #define SUBJECTS_MAX 50u
 
 /* ---- asking ---- */
@@ -188,14 +188,14 @@ struct probing {
 /* What the webhook says when it is asked; NULL: somebody else answered. */
 static const char *own_answer(struct doctor *d, const struct json_doc *doc)
 {
-	return strstr(doctor_field(d, doc, JSON_ROOT, "/status/reason"), ANSWER_MARK);
+	return strstr(doctor_field(d, doc, JSON_ROOT, "/status/reason"), REGISTRATION_PROBE_ANSWER);
 }
 
 static void judge_answer(struct probing *p, const char *subject, const char *answer)
 {
 	struct doctor *d = p->d;
 	size_t len = strlen(d->options.cluster);
-	const char *cluster = answer ? answer + strlen(ANSWER_MARK) : NULL;
+	const char *cluster = answer ? answer + strlen(REGISTRATION_PROBE_ANSWER) : NULL;
 
 	if (!answer) {
 		p->missed++;

@@ -6,12 +6,9 @@
 #include <stdio.h>
 
 #include "cli/doctor/doctor_internal.h"
+#include "policy/registration.h"
 
-#define APPLY	     "kubectl apply -k DIR/registration (made by manifests/apiserver/render)"
-#define EXEMPT_COUNT 3u
-
-static const char *const exempt[EXEMPT_COUNT] = {
-	"holdpoint-system", "kube-system", "kube-node-lease"};
+#define APPLY "kubectl apply -k DIR/registration (made by manifests/apiserver/render)"
 
 enum kind { VALIDATE, NAMESPACES, MUTATE };
 
@@ -74,8 +71,8 @@ static bool has(struct doctor *d, enum kind kind)
 void doctor_check_registration(struct doctor *d)
 {
 	static const char *const without[] = {[VALIDATE] = "nothing is guarded at admission",
-		[NAMESPACES] = ("the Namespaces holdpoint-system, kube-system and kube-node-lease "
-				"themselves are deleted and relabelled unasked"),
+		[NAMESPACES] = ("the Namespaces " REGISTRATION_EXEMPT_TEXT
+				" themselves are deleted and relabelled unasked"),
 		[MUTATE] = "Mutate rules do nothing, and kubectl holdpoint list shows nothing"};
 	size_t missing = 0;
 
@@ -210,8 +207,8 @@ void doctor_check_timeouts(struct doctor *d)
 
 static bool is_exempt(const struct json_doc *doc, json_ref value)
 {
-	for (size_t i = 0; i < EXEMPT_COUNT; i++)
-		if (json_string_is(doc, value, span_of(exempt[i])))
+	for (size_t i = 0; i < REGISTRATION_EXEMPT_COUNT; i++)
+		if (json_string_is(doc, value, span_of(registration_exempt[i])))
 			return true;
 	return false;
 }
@@ -271,8 +268,7 @@ static void look_at_selectors(struct doctor *d, const struct webhook *w)
 	json_foreach (expression, w->doc, json_get_str(w->doc, namespaces, "matchExpressions"))
 		look_at_expression(d, w, expression);
 	if (d->count == before)
-		doctor_ok(d, "%s leaves out no more than %s, %s and %s", w->name, exempt[0],
-			exempt[1], exempt[2]);
+		doctor_ok(d, "%s leaves out no more than " REGISTRATION_EXEMPT_TEXT, w->name);
 }
 
 void doctor_check_selectors(struct doctor *d)
