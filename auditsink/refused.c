@@ -6,6 +6,7 @@
 
 #include "auditsink/store.h"
 #include "common/base/log.h"
+#include "common/pg/pg_fault.h"
 
 struct search {
 	struct pg_conn *c;

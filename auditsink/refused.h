@@ -11,7 +11,7 @@
 #pragma once
 
 #include "auditsink/batch.h"
-#include "common/pg/pg_pool.h"
+#include "common/pg/pg_conn.h"
 
 /* More events at fault in one batch than this: somebody must look at the database first. */
 #define REFUSED_EVENTS_MAX 1000

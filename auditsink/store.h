@@ -6,7 +6,7 @@
 #pragma once
 
 #include "auditsink/batch.h"
-#include "common/pg/pg_pool.h"
+#include "common/pg/pg_conn.h"
 
 /*
  * Stores a list of batches of one cluster in one transaction, and numbers their events. On PG_OK

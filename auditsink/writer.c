@@ -10,6 +10,7 @@
 #include "auditsink/store.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/pg/pg_fault.h"
 
 #define LANES_MAX	 256
 #define GROUP_EVENTS_MAX 20000

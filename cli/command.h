@@ -10,7 +10,7 @@
 
 #include "cli/common_flags.h"
 #include "common/base/buf.h"
-#include "common/pg/pg_pool.h"
+#include "common/pg/pg_conn.h"
 
 enum cli_exit {
 	CLI_OK = 0,

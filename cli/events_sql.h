@@ -2,7 +2,7 @@
 /* The statements of `holdpoint events`: the filters are the same in all; NULL means "any". */
 #pragma once
 
-#include "common/pg/pg_pool.h"
+#include "common/pg/pg_conn.h"
 
 enum event_shape { EVENT_AS_ROW, EVENT_AS_JSON, EVENT_AS_OCSF, EVENT_SHAPES };
 

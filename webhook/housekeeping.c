@@ -6,6 +6,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/pg/pg_fault.h"
 #include "webhook/guard_watch.h"
 #include "webhook/hold/authorize_note.h"
 #include "webhook/hold/holdreview_confirm.h"

@@ -4,7 +4,8 @@
  * one line. Knows nothing of pools or threads; everything here blocks, for as long as its settings
  * say, so it runs in worker threads and in the CLI only.
  */
-#include "common/pg/pg_pool.h"
+#include "common/pg/pg_conn.h"
+#include "common/pg/pg_fault.h"
 
 #include <errno.h>
 #include <libpq-fe.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the pool needs of a connection beyond common/pg/pg_pool.h. */
+/* What the pool needs of a connection beyond common/pg/pg_conn.h. */
 #pragma once
 
 #include <stdatomic.h>
 
-#include "common/pg/pg_pool.h"
+#include "common/pg/pg_conn.h"
 
 /* So much longer than a statement may run is waited for the server to say that it ended it. */
 #define PG_SILENCE_MARGIN_MS 250

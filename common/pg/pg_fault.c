@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SQLSTATEs (PostgreSQL documentation, appendix A) by what is at fault: see pg_pool.h. */
-#include "common/pg/pg_pool.h"
+/* SQLSTATEs (PostgreSQL documentation, appendix A) by what is at fault: see pg_fault.h. */
+#include "common/pg/pg_fault.h"
+
+#include "common/base/util.h"
 
 static const struct {
 	const char *prefix; /* of the code: all of it, or its class */

@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #include "common/pg/pg_conn_internal.h"
+#include "common/pg/pg_pool.h"
 
 enum {
 	POOL_UP,

@@ -3,7 +3,7 @@
 #include <libpq-fe.h>
 #include <stdlib.h>
 
-#include "common/pg/pg_pool.h"
+#include "common/pg/pg_result.h"
 
 static const PGresult *rows_of(const struct pg_result *r)
 {

@@ -9,7 +9,7 @@
 #include "common/base/clock.h"
 #include "common/base/crypto.h"
 #include "common/base/log.h"
-#include "common/pg/pg_pool.h"
+#include "common/pg/pg_conn.h"
 #include "support/run_tests.h"
 #include "webhook/record/recorder.h"
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <check.h>
+#include <stdlib.h>
 
-#include "common/pg/pg_pool.h"
+#include "common/base/util.h"
+#include "common/pg/pg_fault.h"
 
 static const struct {
 	enum pg_fault expected;

@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "common/pg/pg_pool.h"
+#include "common/pg/pg_conn.h"
 #include "policy/review/request.h"
 
 struct authorize_notes;

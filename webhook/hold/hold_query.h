@@ -7,7 +7,7 @@
 
 #include "common/base/crypto.h"
 #include "common/mask/mask.h"
-#include "common/pg/pg_pool.h"
+#include "common/pg/pg_conn.h"
 #include "policy/policy.h"
 
 #define HOLD_QUERY_PARAMS 35

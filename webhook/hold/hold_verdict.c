@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "common/base/utf8.h"
-#include "common/pg/pg_pool.h"
+#include "common/pg/pg_result.h"
 
 #define NAME_MAX_BYTES	 256
 #define REASON_MAX_BYTES 512

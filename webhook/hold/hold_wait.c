@@ -14,7 +14,7 @@
 #include "common/base/buf.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "common/pg/pg_pool.h"
+#include "common/pg/pg_conn.h"
 
 #define BUCKETS	     4096
 #define TICK_MS	     50		    /* deadlines are kept within it */

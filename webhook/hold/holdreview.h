@@ -17,7 +17,7 @@
  */
 #pragma once
 
-#include "common/pg/pg_pool.h"
+#include "common/pg/pg_conn.h"
 #include "policy/review/request.h"
 
 /* A HoldReview that is being created. */

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "common/base/metrics.h"
-#include "common/pg/pg_pool.h"
+#include "common/pg/pg_conn.h"
 
 /* Looks once. Any replica may, at any time; about once a second is worth it. Blocks; logs. */
 void holdreview_confirm(struct pg_conn *conn);

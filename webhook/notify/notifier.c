@@ -7,7 +7,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "common/pg/pg_pool.h"
+#include "common/pg/pg_conn.h"
 #include "common/pg/sql_text.h"
 #include "webhook/notify/notify_send.h"
 

@@ -13,6 +13,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/pg/pg_fault.h"
 #include "common/pg/pg_pool.h"
 #include "webhook/record/decision_row.h"
 
