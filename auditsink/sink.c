@@ -103,7 +103,7 @@ static struct metric *const *own_metrics(size_t *ret_count)
 }
 
 static const ops_metrics_fn all_metrics[] = {
-	own_metrics, mask_metrics, http_server_metrics, pg_pool_metrics, log_metrics, NULL};
+	own_metrics, mask_metrics, http_server_metrics, pg_pool_metrics, log_queue_metrics, NULL};
 
 /* Ready is who can acknowledge events: into the database, or into a spool with room. */
 static const char *not_ready(void *arg)

@@ -47,7 +47,7 @@ static void return_large_memory(void)
 static const ops_metrics_fn all_metrics[] = {exchange_metrics, hold_gate_metrics,
 	hold_turns_metrics, hold_wait_metrics, holdreview_metrics, notifier_metrics,
 	recorder_metrics, policy_store_metrics, guard_watch_metrics, http_server_metrics,
-	pg_pool_metrics, mask_metrics, log_metrics, NULL};
+	pg_pool_metrics, mask_metrics, log_queue_metrics, NULL};
 
 static const char *not_ready(void *arg)
 {

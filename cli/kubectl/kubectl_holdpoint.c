@@ -241,7 +241,7 @@ static int kubectl_approve(const struct command *self, int argc, char **argv)
 static int kubectl_deny(const struct command *self, int argc, char **argv)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 16, KUBECTL_ARENA_MAX);
-	struct kubectl_many m = {.self = self};
+	struct kubectl_user_denial m = {.self = self};
 	const struct flag flags[] = {KUBECTL_FLAGS(m.kube, m.output),
 		CLI_FLAG_REASON(m.reason, false), CLI_FLAGS_DENY_USER(m.filter, m.yes), {0}};
 	const char *ids[CLI_HOLDS_MAX];

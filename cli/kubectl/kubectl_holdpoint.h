@@ -41,15 +41,15 @@ void kubectl_put_number(struct buf *b, const char *key, int64_t value);
 void kubectl_put_filter(struct buf *b, const struct cli_hold_filter *f);
 void kubectl_put_since(struct buf *b, int64_t ms); /* so long ago */
 
-/* kubectl holdpoint deny --user: all of one requester (kubectl_many.c) */
-struct kubectl_many {
+/* kubectl holdpoint deny --user: all of one requester (kubectl_cancel.c) */
+struct kubectl_user_denial {
 	const struct command *self;
 	struct kube_options kube;
 	const char *output, *reason;
 	struct cli_hold_filter filter;
 	bool yes;
 };
-int kubectl_deny_user(const struct kubectl_many *m, struct arena *arena);
+int kubectl_deny_user(const struct kubectl_user_denial *m, struct arena *arena);
 /* kubectl holdpoint withdraw */
 int kubectl_withdraw(const struct command *self, int argc, char **argv);
 

@@ -165,7 +165,7 @@ static bool may_log(const char *event, uint64_t *ret_suppressed)
 	if (atomic_fetch_add(&r->count, 1) < LOG_EVENTS_PER_SECOND)
 		return true;
 	atomic_fetch_add(&r->suppressed, *ret_suppressed + 1);
-	log_count_suppressed();
+	log_queue_count_suppressed();
 	return false;
 }
 
@@ -217,7 +217,7 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 		return;
 	compose(&l, level, event, fields, suppressed);
 	if (!log_queue_add(l.text, l.len))
-		log_write_now(l.text, l.len);
+		log_queue_write_now(l.text, l.len);
 	errno = saved_errno;
 }
 
@@ -226,7 +226,7 @@ void log_write_at_once(enum log_level level, const char *event, const struct log
 	struct line l;
 
 	compose(&l, level, event, fields, 0);
-	log_write_now(l.text, l.len);
+	log_queue_write_now(l.text, l.len);
 }
 
 void log_set_level(enum log_level level)

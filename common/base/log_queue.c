@@ -38,7 +38,7 @@ static struct {
 	.more = PTHREAD_COND_INITIALIZER,
 	.less = PTHREAD_COND_INITIALIZER};
 
-struct metric *const *log_metrics(size_t *ret_count)
+struct metric *const *log_queue_metrics(size_t *ret_count)
 {
 	static struct metric *const tables[] = {metrics};
 
@@ -46,12 +46,12 @@ struct metric *const *log_metrics(size_t *ret_count)
 	return tables;
 }
 
-void log_count_suppressed(void)
+void log_queue_count_suppressed(void)
 {
 	metric_add(&metrics[M_SUPPRESSED], 1);
 }
 
-void log_write_now(const char *text, size_t len)
+void log_queue_write_now(const char *text, size_t len)
 {
 	while (len > 0) {
 		ssize_t n = write(STDERR_FILENO, text, len);
@@ -119,7 +119,7 @@ static void *write_lines(void *arg)
 
 	(void)arg;
 	while (next_line(line, &len, &dropped)) {
-		log_write_now(line, len);
+		log_queue_write_now(line, len);
 		if (dropped > 0)
 			log_write_at_once(LOG_LEVEL_ERROR, "log_lines_dropped",
 				(const struct log_field[]){LOG_INT("lines", dropped), {0}});

@@ -20,9 +20,10 @@ void log_queue_stop(unsigned timeout_ms);
  * stderr. */
 bool log_queue_add(const char *line, size_t len);
 
-/* To stderr, all of it, however long that takes. */
-void log_write_now(const char *text, size_t len);
+/* To stderr past the queue, all of it. Blocks for as long as that takes. Threads: any. */
+void log_queue_write_now(const char *text, size_t len);
 
-struct metric *const *log_metrics(size_t *ret_count);
-/* A line was left out, since its event is logged too often; see log.h. */
-void log_count_suppressed(void);
+struct metric *const *log_queue_metrics(size_t *ret_count);
+
+/* A line was left out, since its event is logged too often; see log.h. Threads: any. */
+void log_queue_count_suppressed(void);

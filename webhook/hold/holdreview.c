@@ -5,8 +5,8 @@
 #include "common/base/rfc3339.h"
 #include "common/json/json.h"
 #include "common/pg/sql_text.h"
+#include "webhook/hold/holdreview_cancel.h"
 #include "webhook/hold/holdreview_internal.h"
-#include "webhook/hold/holdreview_many.h"
 
 #define REASON_MAX 4096
 #define GROUPS_MAX 256
@@ -148,8 +148,8 @@ static void check_list(const struct holdreview *h, struct holdreview_reply *ret)
 bool holdreview_check(const struct holdreview *h, struct holdreview_reply *ret)
 {
 	struct wish w;
-	bool many = holdreview_is_many(h->request);
-	const char *wrong = many ? holdreview_many_wrong(h) : read_wish(h, &w);
+	bool cancel = holdreview_is_cancel(h->request);
+	const char *wrong = cancel ? holdreview_cancel_wrong(h) : read_wish(h, &w);
 
 	*ret = (struct holdreview_reply){0};
 	if (holdreview_is_list(h->request))
@@ -250,8 +250,8 @@ void holdreview_decide(
 		holdreview_refuse(ret, 503, "ServiceUnavailable",
 			SPAN("the decision could not be recorded: the database of Holdpoint is "
 			     "unreachable. Nothing was decided; try again"));
-	else if (holdreview_is_many(h->request))
-		holdreview_many_decide(h, conn, ret);
+	else if (holdreview_is_cancel(h->request))
+		holdreview_cancel_decide(h, conn, ret);
 	else if ((wrong = read_wish(h, &w))) /* was right before: the arena is full */
 		holdreview_refuse(ret, 422, "Invalid", span_of(wrong));
 	else

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "webhook/hold/holdreview_many.h"
+#include "webhook/hold/holdreview_cancel.h"
 
 #include "common/base/log.h"
 #include "common/json/json.h"
@@ -21,7 +21,7 @@ static bool is_withdrawal(const struct policy_request *q)
 		q->doc, json_get_str(q->doc, holdreview_spec(q), "decision"), SPAN("Withdraw"));
 }
 
-bool holdreview_is_many(const struct policy_request *q)
+bool holdreview_is_cancel(const struct policy_request *q)
 {
 	json_ref spec = holdreview_spec(q);
 
@@ -31,7 +31,7 @@ bool holdreview_is_many(const struct policy_request *q)
 			       q->doc, json_get_str(q->doc, spec, "decision"), SPAN("Deny")));
 }
 
-const char *holdreview_many_wrong(const struct holdreview *h)
+const char *holdreview_cancel_wrong(const struct holdreview *h)
 {
 	struct span hold, requester, reason;
 
@@ -48,7 +48,7 @@ const char *holdreview_many_wrong(const struct holdreview *h)
 	return NULL;
 }
 
-void holdreview_many_decide(
+void holdreview_cancel_decide(
 	const struct holdreview *h, struct pg_conn *conn, struct holdreview_reply *ret)
 {
 	const struct policy_request *q = h->request;
@@ -60,7 +60,7 @@ void holdreview_many_decide(
 	struct err e = {0};
 	enum pg_status status;
 
-	if (holdreview_many_wrong(h) || holdreview_read_text(h, "reason", &params[5]) != 0 ||
+	if (holdreview_cancel_wrong(h) || holdreview_read_text(h, "reason", &params[5]) != 0 ||
 		(takes_back && holdreview_read_number(h, "hold", &params[4]) != 0)) {
 		/* was right before: the arena is full */
 		holdreview_refuse(ret, 422, "Invalid", SPAN("spec is too large"));

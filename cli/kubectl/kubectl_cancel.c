@@ -35,8 +35,8 @@ static int create(const struct command *self, const struct kube_config *config, 
 
 /* ---- all of one requester ---- */
 
-static void print_waiting(
-	const struct kubectl_many *m, const struct json_doc *d, json_ref holds, struct arena *arena)
+static void print_waiting(const struct kubectl_user_denial *m, const struct json_doc *d,
+	json_ref holds, struct arena *arena)
 {
 	static const struct table_column columns[] = {{.title = "HOLD", .right = true},
 		{.title = "WHAT", .shrinks = 2}, {.title = "RULE", .shrinks = 1}};
@@ -64,7 +64,7 @@ static void print_waiting(
 
 /* 0: somebody has seen what it is about, and said yes. */
 static int confirm(
-	const struct kubectl_many *m, const struct kube_config *config, struct arena *arena)
+	const struct kubectl_user_denial *m, const struct kube_config *config, struct arena *arena)
 {
 	_cleanup_(buf_free) struct buf body = BUF_INIT(16384);
 	_cleanup_(kube_answer_free) struct kube_answer answer = {0};
@@ -90,7 +90,7 @@ static int confirm(
 	return holds_confirm(m->self, "Deny them all?");
 }
 
-int kubectl_deny_user(const struct kubectl_many *m, struct arena *arena)
+int kubectl_deny_user(const struct kubectl_user_denial *m, struct arena *arena)
 {
 	_cleanup_(buf_free) struct buf body = BUF_INIT(16384);
 	struct kube_config config;
