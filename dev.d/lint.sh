@@ -61,7 +61,7 @@ lint_migrations() {
   [[ -z $released ]] || (cd db && sha256sum --check --strict --quiet <<<"$released")
 }
 
-lint_tidy_sources() { sources '*.c' | grep -v '^test/fuzz/'; }
+lint_tidy_sources() { sources '*.c' '*.cc' | grep -v '^test/fuzz/'; }
 
 # Only what changed: a file whose preprocessed text was found clean under the same rules is not
 # looked at again. What was clean is remembered in ~/.cache/holdpoint/tidy.
