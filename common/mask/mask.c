@@ -7,6 +7,7 @@
  *   mask_rules.c     the table of rules and the documentation made from it
  *   mask_frame.c     texts under examination and the edits found in them
  *   mask_names.c     is this the name of a secret?  mask_fold.c  in letters that only look alike
+ *   mask_values.c    does the value look like one?
  *   mask_fields.c    field names of Kubernetes: which are structure, which are plain
  *   mask_walk.c      objects, lists, strings of a JSON tape
  *   mask_secret.c    Secrets, and messages about them

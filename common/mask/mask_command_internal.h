@@ -18,7 +18,9 @@ struct mask_command {
 	bool next_is_user;   /* --user user:password */
 	bool all;	     /* echo …: everything that follows */
 	bool names;	     /* rm, kubectl …: what follows are names of things */
-	bool table;	     /* DROP TABLE: a name follows */
+	bool table;	     /* DROP TABLE, --topic: a name follows */
+	bool vault;	     /* the program is vault: a token follows its `login` */
+	bool secret;	     /* auth …: a secret follows */
 	bool redirect;	     /* > and <: a file follows */
 	bool wants_program;  /* sudo, |, $( …: a program follows */
 	unsigned depth;	     /* of $( */

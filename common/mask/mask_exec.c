@@ -5,6 +5,7 @@
  * does: programs and their sub commands, options, paths, hosts, names of tables and objects where
  * the program takes such, and all that a shell obeys.
  */
+#include "common/mask/mask_base64_internal.h"
 #include "common/mask/mask_bytes_internal.h"
 #include "common/mask/mask_command_internal.h"
 #include "common/mask/mask_text_internal.h"
@@ -201,6 +202,34 @@ static bool is_name(struct span s, bool of_things)
 	return parts > 0;
 }
 
+/* web-7d4f9c6b8-x2k9p, as Deployments name their pods; pod/ may stand before it. */
+static bool is_pod_name(struct span s)
+{
+	size_t n = s.len, hash, base;
+
+	for (; n > 0 && s.ptr[n - 1] != '-'; n--)
+		if (!is_lower(s.ptr[n - 1]) && !is_digit(s.ptr[n - 1]))
+			return false;
+	if (s.len - n != 5 || n == 0)
+		return false;
+	for (hash = --n; hash > 0 && s.ptr[hash - 1] != '-'; hash--)
+		if (!is_lower(s.ptr[hash - 1]) && !is_digit(s.ptr[hash - 1]))
+			return false;
+	base = hash > 0 ? hash - 1 : 0;
+	return n - hash >= 8 && n - hash <= 10 && is_name((struct span){s.ptr, base}, true);
+}
+
+/* OrdersV2 */
+static bool is_camel(struct span s)
+{
+	size_t n = 0;
+
+	while (n < s.len && is_letter(s.ptr[n]))
+		n++;
+	return n >= 3 && n <= 24 && s.len - n <= 2 &&
+	       count_of((struct span){s.ptr + n, s.len - n}, is_digit) == s.len - n;
+}
+
 /* 10.0.0.1, 10.0.0.1:443 */
 static bool is_address(struct span s)
 {
@@ -268,6 +297,15 @@ static bool takes_names(struct span s)
 	return is_one_of(s, programs, ARRAY_LEN(programs));
 }
 
+/* Behind one of these the next word is one, as plain as it may be. */
+static bool asks_for_a_secret(const struct mask_command *c, struct span s)
+{
+	static const char *const verbs[] = {"auth", "authenticate", "passphrase", "passwd",
+		"password", "unlock", "unseal", "unwrap"};
+
+	return is_one_of(s, verbs, ARRAY_LEN(verbs)) || (c->vault && span_eq_str(s, "login"));
+}
+
 /* Behind one of these a secret stands, whatever the program. */
 static bool asks_for_words(struct span s)
 {
@@ -294,13 +332,23 @@ static bool runs_others(struct span s)
 	return is_one_of(s, programs, ARRAY_LEN(programs));
 }
 
+static bool names_a_thing(struct span s)
+{
+	static const char *const options[] = {"--bucket", "--collection", "--consumer",
+		"--container", "--database", "--db", "--deployment", "--group", "--index", "--job",
+		"--namespace", "--partition", "--pod", "--queue", "--stream", "--table", "--topic",
+		"--volume"};
+
+	return is_one_of(s, options, ARRAY_LEN(options));
+}
+
 /* What follows one of these is a name of a table or database. */
 static bool names_a_table(struct span s)
 {
 	static const char *const words[] = {"table", "from", "into", "update", "database", "schema",
 		"index", "view", "join", "truncate", "exists"};
 
-	return is_one_of(s, words, ARRAY_LEN(words));
+	return is_one_of(s, words, ARRAY_LEN(words)) || names_a_thing(s);
 }
 
 static struct span base_name(struct span s)
@@ -316,6 +364,8 @@ void mask_exec_program(struct mask_command *c, struct span word)
 
 	c->all |= writes_words(name);
 	c->names = takes_names(name);
+	c->vault = span_eq_str(name, "vault");
+	c->secret = false;
 	c->wants_program = runs_others(name);
 }
 
@@ -323,6 +373,8 @@ void mask_exec_program(struct mask_command *c, struct span word)
 static void note_word(struct mask_command *c, struct span word)
 {
 	c->table = names_a_table(word);
+	if (word.len == 0 || word.ptr[0] != '-')
+		c->secret = asks_for_a_secret(c, word);
 	if (asks_for_words(word))
 		c->names = false;
 	if (c->wants_program && word.len > 0 && word.ptr[0] != '-')
@@ -338,13 +390,45 @@ static bool splits_words(char c)
 	return (uint8_t)c <= ' ' || strchr("\"'`;|&()<>{}[],", c) != NULL;
 }
 
-static bool stays(const struct mask_command *c, struct span word)
+/* Base64 of a command, as it is piped into `base64 -d | sh`: whoever reads it must see what runs.
+ */
+static bool spells_code(struct mask_frame *f, struct span word)
+{
+	char bytes[MASK_BASE64_DECODED_MAX(1024)];
+	struct span text;
+
+	if (word.len > 1024 || !mask_may_be_base64(word) || !mask_base64_is_text(word))
+		return false;
+	text = mask_decode_base64(word, bytes);
+	return mask_is_code(text) && mask_is_plain(f->ctx->m, text);
+}
+
+/* +%Y-%m-%d */
+static bool is_date_format(struct span s)
+{
+	if (s.len < 3 || s.len > 40 || s.ptr[0] != '+' || s.ptr[1] != '%')
+		return false;
+	for (size_t i = 1; i < s.len; i++) {
+		if (is_digit(s.ptr[i]) ||
+			(is_letter(s.ptr[i]) && s.ptr[i - 1] != '%' && !is_in(s.ptr[i], "TZ")))
+			return false;
+	}
+	return true;
+}
+
+static bool stays(struct mask_frame *f, const struct mask_command *c, struct span word)
 {
 	if (is_variable(word) || is_punctuation(word) || is_assigned_name(word))
 		return true;
+	if (c->secret)
+		return is_option(word) || is_path(word);
+	if (c->all && !c->redirect && spells_code(f, word))
+		return true;
 	if (c->all && !c->redirect)
 		return is_option(word) && (word.len == 2 || word.ptr[1] == '-');
-	return mask_harmless_word(word) || is_address(word) ||
+	if ((c->names || c->table) && (is_pod_name(word) || is_camel(word)))
+		return true;
+	return mask_harmless_word(word) || is_address(word) || is_date_format(word) ||
 	       is_name(word, c->names || c->table || c->redirect) ||
 	       (c->names && is_long_option(word));
 }
@@ -408,7 +492,7 @@ static int judge_word(struct mask_frame *f, size_t off, size_t len, const struct
 	struct span word = {p, len};
 	size_t host = host_of(word);
 
-	if (stays(c, word))
+	if (stays(f, c, word))
 		return 0;
 	if (host > 0 && (!c->all || c->redirect))
 		return judge_url(f, off, len, host, c);

@@ -456,6 +456,19 @@ static const struct known known_fields[] = {
 	PLAIN("tokenRequests"),
 	PLAIN("tokenReviews"),
 
+	/* annotations of Ingress controllers: which Secret, not what is in it */
+	PLAIN("nginx.ingress.kubernetes.io/auth-secret"),
+	PLAIN("nginx.ingress.kubernetes.io/auth-tls-secret"),
+	PLAIN("nginx.ingress.kubernetes.io/proxy-ssl-secret"),
+	PLAIN("nginx.ingress.kubernetes.io/secure-verify-ca-secret"),
+	PLAIN("ingress.kubernetes.io/auth-secret"),
+	PLAIN("ingress.kubernetes.io/auth-tls-secret"),
+	PLAIN("haproxy-ingress.github.io/auth-secret"),
+	PLAIN("haproxy-ingress.github.io/auth-tls-secret"),
+	PLAIN("haproxy.org/auth-secret"),
+	PLAIN("traefik.ingress.kubernetes.io/auth-secret"),
+	SHAPE("encryptedData", CIPHERTEXT),
+
 	/* secrets by name */
 	STRONG("password"),
 	STRONG("token"),

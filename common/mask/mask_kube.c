@@ -6,6 +6,7 @@
  */
 #include "common/mask/mask_command_internal.h"
 #include "common/mask/mask_kube_internal.h"
+#include "common/mask/mask_own_internal.h"
 
 /* ---- patches ---- */
 
@@ -223,23 +224,41 @@ int mask_table(struct mask_frame *f, json_ref r, const struct mask_shape *s, str
 
 /* ---- users ---- */
 
-/* user.extra comes from authenticators: whatever is not known to be harmless may be a credential.
- */
+/* Who it was: Kubernetes' own, EKS (also behind sigs.k8s.io/aws-iam-authenticator/), AKS, Rancher,
+ * OpenShift. Or a name that the configuration keeps. */
+static bool identifies(struct mask_frame *f, struct span name)
+{
+	static const char *const kept[] = {"credential-id", "node-name", "node-uid", "pod-name",
+		"pod-uid", "arn", "canonicalarn", "principalid", "sessionname", "accesskeyid",
+		"oid", "upn", "tid", "username", "requesthost", "scopes.authorization.openshift.io",
+		"email", "groups"};
+	const struct mask_config *config = f->ctx->m->config;
+	const char *slash = memrchr(name.ptr, '/', name.len);
+	struct mask_name own = {0};
+
+	if (config && mask_own_name(config, name, &own))
+		return own.class == NAME_PLAIN;
+	if (slash)
+		name = (struct span){slash + 1, (size_t)(name.ptr + name.len - slash - 1)};
+	for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
+		if (name.len == strlen(kept[i]) && strncasecmp(name.ptr, kept[i], name.len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* user.extra comes from authenticators: whatever is not known to identify somebody may be a
+ * credential. */
 int mask_user_extra(struct mask_frame *f, json_ref r)
 {
-	static const char *const kept[] = {"authentication.kubernetes.io/credential-id",
-		"authentication.kubernetes.io/node-name", "authentication.kubernetes.io/node-uid",
-		"authentication.kubernetes.io/pod-name", "authentication.kubernetes.io/pod-uid"};
-
 	json_foreach_member (k, f->doc, r) {
 		struct span name = mask_string(f, k);
-		bool keep = false;
 		int ret = 0;
+		bool keep;
 
 		if (!name.ptr)
 			return -1;
-		for (size_t i = 0; i < ARRAY_LEN(kept); i++)
-			keep |= span_eq_str(name, kept[i]);
+		keep = identifies(f, name);
 		if (!keep && mask_key_text(f, k) < 0)
 			return -1;
 		if (keep)

@@ -20,40 +20,69 @@ struct words {
 };
 
 /* Anywhere in a name. Sorted by first letter for part_at(). */
-static const char *const strong_parts[] = {"accesskey", "accountkey", "adgangskode", "adminkey",
-	"aeskey", "apikey", "appkey", "authkey", "authorization", "basicauth", "bearer",
-	"clientkey", "connectionstring", "connstr", "contrase", "cookie", "credential",
-	"decryptionkey", "deploykey", "dockercfg", "dockerconfig", "encryptionkey", "encryptkey",
-	"fromliteral", "hasło", "heslo", "hmackey", "hostkey", "iddsa", "idecdsa", "ided25519",
-	"idrsa", "jsonwebkey", "jwt", "kennwort", "keytab", "kubeconfig", "licensekey", "lösenord",
-	"masterkey", "mnemonic", "motdepasse", "netrc", "parola", "passcode", "passphrase",
-	"passwd", "password", "passwort", "pgpass", "presharedkey", "privatekey", "privkey",
-	"recoverycode", "recoverykey", "rootkey", "salasana", "saskey", "secret", "securitykey",
-	"seedphrase", "senha", "serverkey", "serviceaccountjson", "serviceaccountkey", "sessionid",
-	"sessionkey", "sharedkey", "sifre", "signingkey", "signkey", "sshkey", "storagekey",
-	"tlskey", "token", "unsealkey", "wachtwoord", "şifre", "пароль", "パスワード", "密码",
-	"密碼", "비밀번호"};
+static const char *const strong_parts[] = {"accesscode", "accesskey", "accountkey", "accountpin",
+	"activationcode", "activationkey", "adgangskode", "adminkey", "aeskey", "aessecret",
+	"apikey", "appkey", "authcode", "authkey", "authorization", "backupcode", "backupkey",
+	"basicauth", "bearer", "cdkey", "certificatekey", "cipherkey", "clientkey",
+	"communitystring", "connectionstring", "connstr", "contrase", "contrasen", "cookie",
+	"credential", "cryptkey", "decryptionkey", "deploykey", "dockercfg", "dockerconfig",
+	"encryptionkey", "encryptkey", "erlangcookie", "fjalekalim", "fjalëkalim", "fromliteral",
+	"geheimnis", "hasło", "hemligt", "heslo", "hmackey", "hostkey", "iddsa", "idecdsa",
+	"ided25519", "idrsa", "ingestkey", "integrationkey", "invitekey", "jelszo", "jelszó",
+	"joinkey", "jsonwebkey", "jwt", "katasandi", "kennwort", "keytab", "kodeord", "kubeconfig",
+	"licencekey", "licensekey", "losenord", "lozinka", "lykilor", "lösenord", "masterkey",
+	"matkhau", "mnemonic", "motdepasse", "motpasse", "mậtkhẩu", "nenosiri", "netrc",
+	"networkkey", "otpcode", "palavrapasse", "parola", "parool", "pasahitz", "passcode",
+	"passkey", "passord", "passphrase", "passw0rd", "passwd", "password", "passwort", "passwrd",
+	"pgpass", "presharedkey", "privatekey", "privkey", "pswd", "recoverycode", "recoverykey",
+	"recoveryphrase", "recoveryword", "rocommunity", "rootkey", "rwcommunity", "salasana",
+	"saskey", "schluessel", "schlüssel", "secret", "securitycode", "securitykey", "seedphrase",
+	"seedword", "segredo", "senha", "serverkey", "serviceaccountjson", "serviceaccountkey",
+	"sessionid", "sessionkey", "sharedkey", "sifre", "signaturekey", "signingkey",
+	"signingsecret", "signkey", "slaptazod", "slaptažod", "snmpcommunity", "sshkey",
+	"storagekey", "streamkey", "tlskey", "token", "unlockcode", "unsealkey", "vaultkey",
+	"verificationcode", "wachtwoord", "webhookkey", "wepkey", "wpakey", "şifre", "κωδικ",
+	"ключдоступа", "лозинка", "парола", "пароль", "סיסמא", "סיסמה", "كلمةالسر", "كلمةالمرور",
+	"पासवर्ड", "รหัสผ่าน", "パスワード", "口令", "密码", "密碼", "暗証", "비밀번호", "암호"};
 
 /* As a word of its own. */
-static const char *const strong_words[] = {"auths", "cred", "creds", "dsn", "jks", "mfa", "otp",
-	"p12", "pass", "passw", "pat", "pfx", "pin", "psk", "pw", "pwd", "sas", "totp"};
+static const char *const strong_words[] = {"auths", "bindpw", "clave", "cred", "creds", "dsn",
+	"geslo", "haslo", "heslo", "jks", "mdp", "mfa", "otp", "p12", "parol", "pass", "passe",
+	"passes", "passphrases", "passw", "pat", "pfx", "pin", "psk", "psw", "pswrd", "pw", "pwd",
+	"pwds", "pword", "pwrd", "pws", "rootpw", "sandi", "sas", "totp", "upw"};
 
-static const char *const weak_words[] = {"auth", "encryption", "hmac", "key", "keys", "license",
-	"login", "nonce", "oauth", "private", "salt", "seed", "session", "sid", "sig", "signature",
-	"ssh", "webhook"};
+static const char *const weak_words[] = {"access", "ak", "api", "auth", "basic", "bearer", "chave",
+	"chiave", "cipher", "cle", "clef", "code", "codes", "community", "crypt", "crypto",
+	"decrypt", "encrypt", "encryption", "hmac", "hook", "hooks", "invite", "key", "keys",
+	"keystore", "klic", "klucz", "licence", "license", "login", "master", "nonce", "oauth",
+	"preshared", "private", "recovery", "salt", "schluessel", "seed", "seedwords", "session",
+	"sid", "sig", "signature", "sk", "sleutel", "ssh", "truststore", "unlock", "unseal",
+	"verification", "verifier", "wallet", "webhook", "webhooks", "ключ", "密钥", "钥匙",
+	"열쇠"};
 
 /* As the last word: the value only describes a secret or says where it is. */
-static const char *const describing_words[] = {"algorithm", "annotations", "at", "audience",
-	"audiences", "by", "class", "controller", "count", "date", "days", "dir", "directory",
-	"disabled", "duration", "enabled", "encoding", "endpoint", "expiration", "expires",
-	"expiry", "file", "filename", "files", "format", "generation", "host", "hours", "in",
-	"index", "interval", "issuer", "kind", "label", "labels", "length", "limit", "manager",
-	"method", "minutes", "mode", "mount", "mounts", "name", "names", "namespace", "operator",
-	"path", "paths", "period", "policy", "port", "prefix", "provider", "providers", "ref",
-	"reference", "references", "refs", "required", "reviews", "rotation", "rules", "schema",
-	"scope", "scopes", "seconds", "selector", "size", "state", "status", "store", "suffix",
-	"template", "time", "timeout", "timestamp", "ttl", "type", "uri", "url", "version",
-	"volume", "volumes"};
+static const char *const describing_words[] = {"age", "algorithm", "annotations", "at", "audience",
+	"audiences", "backend", "bits", "bucket", "budget", "burst", "by", "charset", "checksum",
+	"checksums", "class", "column", "complexity", "controller", "cost", "count", "counter",
+	"date", "days", "description", "dir", "directory", "disable", "disabled", "domain",
+	"driver", "duration", "enable", "enabled", "encoding", "endpoint", "engine", "exists",
+	"expiration", "expire", "expired", "expires", "expiry", "extractor", "factory", "failure",
+	"file", "filename", "files", "fill", "folder", "format", "found", "generation", "generator",
+	"grace", "handler", "handling", "header", "headers", "help", "helper", "hint", "history",
+	"host", "hours", "httponly", "in", "index", "interval", "issuer", "kind", "label", "labels",
+	"leeway", "len", "length", "lifetime", "limit", "loader", "location", "locations", "lookup",
+	"management", "manager", "maximum", "mechanism", "mechanisms", "method", "minimum",
+	"minutes", "mode", "mount", "mounts", "name", "names", "namespace", "operator", "optional",
+	"path", "paths", "pattern", "percent", "period", "permission", "permissions", "placeholder",
+	"plugin", "plugins", "policy", "port", "prefix", "present", "processor", "protocol",
+	"provider", "providers", "quota", "rate", "realm", "ref", "reference", "references", "refs",
+	"regex", "region", "registry", "renewal", "repository", "required", "retention", "retries",
+	"review", "reviewer", "reviews", "roles", "rotate", "rotated", "rotation", "rule", "rules",
+	"samesite", "schema", "scope", "scopes", "seconds", "secure", "selector", "site", "size",
+	"skew", "state", "status", "store", "strategy", "suffix", "support", "supported", "sync",
+	"syncer", "table", "template", "threshold", "time", "timeout", "timestamp", "title",
+	"total", "ttl", "ttlseconds", "type", "updated", "uri", "url", "usage", "valid", "validity",
+	"verified", "verify", "version", "volume", "volumes", "window"};
 
 /* Bytes beyond ASCII count as letters: names are written in all languages. */
 static bool is_name_letter(char c)
@@ -95,7 +124,7 @@ static void cut_into_words(struct span s, struct words *ret)
 /* The words of all three lists, by hash. */
 enum { WORD_STRONG = 1, WORD_WEAK = 2, WORD_DESCRIBING = 4 };
 
-#define WORD_SLOTS 512
+#define WORD_SLOTS 1024
 
 static struct {
 	const char *text;
@@ -156,6 +185,20 @@ static unsigned word_set(const char *word, size_t len)
 	return 0;
 }
 
+/* secretary, tokenizer, tokenBucket, passwordless: what follows the part takes its meaning. */
+static bool goes_on_harmless(const struct words *w, size_t at)
+{
+	static const char *const ends[] = {"ar", "iz", "is", "bucket", "less", "bird"};
+
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		size_t n = strlen(ends[i]);
+
+		if (w->len - at >= n && memcmp(w->text + at, ends[i], n) == 0)
+			return i >= 3 || !w->start[at];
+	}
+	return false;
+}
+
 static bool has_strong_part(const struct words *w)
 {
 	for (size_t at = 0; at + 1 < w->len; at++) {
@@ -170,7 +213,8 @@ static bool has_strong_part(const struct words *w)
 			const char *part = strong_parts[i];
 
 			if (part[1] == w->text[at + 1] && part_len[i] <= w->len - at &&
-				memcmp(w->text + at, part, part_len[i]) == 0)
+				memcmp(w->text + at, part, part_len[i]) == 0 &&
+				!goes_on_harmless(w, at + part_len[i]))
 				return true;
 		}
 	}
@@ -214,11 +258,12 @@ static bool has_strong_end(const struct words *w)
 {
 	size_t len = without_digits(w);
 
-	if (len == 0 || (w->text[len - 1] != 's' && w->text[len - 1] != 'd'))
+	if (len == 0 || !is_in(w->text[len - 1], "sdw"))
 		return false;
 	if (ends_in(w, SPAN("bypass")) || ends_in(w, SPAN("compass")))
 		return false;
-	return ends_in(w, SPAN("pass")) || ends_in(w, SPAN("pwd")) || ends_in(w, SPAN("creds"));
+	return ends_in(w, SPAN("pass")) || ends_in(w, SPAN("pwd")) || ends_in(w, SPAN("pw")) ||
+	       ends_in(w, SPAN("creds"));
 }
 
 /* max_tokens, prompt_tokens: language models count them. */
@@ -254,6 +299,104 @@ static struct span without_domain(struct span name)
 	return (struct span){slash + 1, name.len - before - 1};
 }
 
+/* Keys by which things are found, sorted, told apart; and public ones. */
+static const char *const finding_keys[] = {"annotation", "anon", "arrow", "artifact", "attribute",
+	"branch", "bucket", "build", "cache", "cluster", "column", "component", "composite",
+	"config", "correlation", "customer", "dedup", "deduplication", "dict", "dimension",
+	"document", "domain", "election", "entity", "entry", "event", "feature", "field", "file",
+	"filter", "flag", "foreign", "function", "group", "grouping", "hash", "header", "hot",
+	"i18n", "idempotency", "image", "index", "input", "issue", "item", "job", "join", "label",
+	"leader", "locale", "lock", "lookup", "map", "message", "meta", "metadata", "metric",
+	"module", "name", "natural", "node", "object", "order", "output", "page", "param",
+	"parameter", "partition", "path", "plan", "plugin", "prefix", "primary", "project",
+	"property", "pub", "public", "publishable", "queue", "range", "record", "redis", "ref",
+	"registry", "resource", "room", "route", "routing", "row", "schema", "search", "section",
+	"setting", "shard", "sharding", "site", "sort", "source", "space", "state", "step",
+	"subject", "surrogate", "tag", "taint", "target", "task", "template", "tenant",
+	"toleration", "topic", "topology", "trace", "tracking", "translation", "type", "unique",
+	"user", "value", "version", "workflow", "zone"};
+
+static bool is_finding_key(const char *word, size_t len)
+{
+	for (size_t i = 0; i < ARRAY_LEN(finding_keys); i++) {
+		if (strlen(finding_keys[i]) == len && memcmp(finding_keys[i], word, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* PARTITION_KEY finds something, OPENAI_KEY opens it; tlsKey may do either. */
+static enum name_class judge_key(const struct words *w, bool upper_case)
+{
+	size_t len = without_digits(w), at = w->last, before;
+
+	if (len < at + 3 || len - at > 4 || memcmp(w->text + at, "keys", len - at) != 0)
+		return NAME_WEAK;
+	if (at == 0)
+		return NAME_WEAK;
+	for (before = at - 1; !w->start[before];)
+		before--;
+	if (is_finding_key(w->text + before, at - before))
+		return NAME_PLAIN;
+	return upper_case ? NAME_STRONG : NAME_WEAK;
+}
+
+/* The name of an environment variable. */
+static bool is_upper_case(struct span name)
+{
+	bool upper = false;
+
+	for (size_t i = 0; i < name.len; i++) {
+		if (is_lower(name.ptr[i]) || (uint8_t)name.ptr[i] >= 0x80)
+			return false;
+		upper |= is_upper(name.ptr[i]);
+	}
+	return upper;
+}
+
+static bool ends_in_word(const struct words *w, struct span word)
+{
+	return w->last > 0 && without_digits(w) == w->last + word.len &&
+	       memcmp(w->text + w->last, word.ptr, word.len) == 0;
+}
+
+/* checksum/secrets, secretHash: of many, so that a change is seen. */
+static bool is_checksum(const struct words *w)
+{
+	return w->len >= 8 && memcmp(w->text, "checksum", 8) == 0;
+}
+
+/* SESSION_COOKIE_MAX_AGE: of a cookie only its value, and what signs it, is a secret. */
+static bool sets_cookie(const struct words *w)
+{
+	static const char *const kept[] = {
+		"secret", "password", "key", "value", "salt", "token", "sign"};
+	const char *at = memmem(w->text, w->len, "cookie", 6);
+	size_t from = at ? (size_t)(at - w->text) + 6 : 0;
+
+	if (!at || from >= w->len || w->text[from] == 's' || !w->start[from] ||
+		is_digit(w->text[from]))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
+		if (memmem(w->text, w->len, kept[i], strlen(kept[i])))
+			return false;
+	}
+	return true;
+}
+
+static enum name_class judge_weak(const struct words *w, unsigned sets, bool upper_case)
+{
+	if (ends_in_word(w, SPAN("key")) || ends_in_word(w, SPAN("keys")))
+		return judge_key(w, upper_case);
+	/* REDIS_AUTH, _auth of npm */
+	if (ends_in_word(w, SPAN("auth")) && upper_case)
+		return NAME_STRONG;
+	if (sets & WORD_WEAK)
+		return describes(w) ? NAME_PLAIN : NAME_WEAK;
+	/* restuserkey */
+	return ends_in(w, SPAN("key")) && w->len > 6 ? NAME_WEAK : NAME_PLAIN;
+}
+
 static enum name_class judge_plain(struct span name)
 {
 	struct words w;
@@ -264,8 +407,10 @@ static enum name_class judge_plain(struct span name)
 	cut_into_words(without_domain(name), &w);
 	sets = word_sets(&w);
 	if (has_strong_part(&w) || has_strong_end(&w) || (sets & WORD_STRONG))
-		return describes(&w) || counts_tokens(&w) ? NAME_PLAIN : NAME_STRONG;
-	return sets & WORD_WEAK ? NAME_WEAK : NAME_PLAIN;
+		return describes(&w) || counts_tokens(&w) || is_checksum(&w) || sets_cookie(&w)
+			       ? NAME_PLAIN
+			       : NAME_STRONG;
+	return judge_weak(&w, sets, is_upper_case(name));
 }
 
 static bool is_ascii(struct span s)
@@ -328,46 +473,4 @@ enum name_class mask_name_class(const struct masker *m, struct span name)
 	if (m->config && mask_own_name(m->config, name, &own))
 		return own.class;
 	return judge(name);
-}
-
-/* Shannon entropy in sixteenths of a bit for each byte; log2 is a line between powers of two. */
-static unsigned entropy16(struct span s)
-{
-	uint8_t count[256] = {0};
-	unsigned sum = 0, total = (unsigned)s.len;
-
-	for (size_t i = 0; i < s.len; i++)
-		count[(uint8_t)s.ptr[i]]++;
-	for (size_t i = 0; i < 256; i++) {
-		unsigned n = count[i], log = 0, ratio;
-
-		if (n == 0)
-			continue;
-		for (ratio = (total << 8) / n; ratio >= 512; ratio >>= 1)
-			log += 16;
-		log += (ratio - 256) / 16;
-		sum += n * log;
-	}
-	return sum / total;
-}
-
-bool mask_looks_random(struct span s)
-{
-	bool digit = false, letter = false;
-
-	if (s.len < 16 || s.len > 4096)
-		return false;
-	for (size_t i = 0; i < s.len; i++) {
-		char c = s.ptr[i];
-
-		if (is_digit(c))
-			digit = true;
-		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'z')
-			letter = true;
-		else if (!strchr("+/=_-.~", c) || c == '\0')
-			return false;
-	}
-	if (s.len > 255)
-		s.len = 255;
-	return digit && letter && entropy16(s) >= 52;
 }

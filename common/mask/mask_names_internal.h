@@ -8,7 +8,7 @@
 
 enum name_class {
 	NAME_PLAIN,
-	NAME_WEAK,   /* its value is masked when it looks random ("key", "auth", "hash") */
+	NAME_WEAK, /* its value is masked when it looks like a key or a password ("key", "auth") */
 	NAME_STRONG, /* its value is masked, and what is below it ("password", "token") */
 };
 
@@ -49,6 +49,7 @@ enum mask_field {
 	FIELD_OBJECT_REF,
 	FIELD_IMAGE,
 	FIELD_KTY,	  /* of a JSON Web Key */
+	FIELD_CIPHERTEXT, /* of a SealedSecret */
 	FIELD_SECRET_KEY, /* in resources that make Secrets: the name of a key */
 };
 
@@ -70,8 +71,16 @@ enum name_class mask_name_class(const struct masker *m, struct span name);
  */
 struct span mask_fold_name(struct span name, char *buf);
 
+/* ---- mask_values.c ---- */
 /* Letters and digits without any order, as keys are? */
 bool mask_looks_random(struct span s);
+/* A key, told from the names of things that look as random. */
+bool mask_looks_like_key(struct span s);
+/* A password as people think of them, beside a name that may mean one; and without a name. */
+bool mask_looks_like_password(struct span s);
+bool mask_is_password(struct span s);
+/* A switch, or where a secret is: no secret under any name. */
+bool mask_is_setting(struct span s);
 
 /* Table of known field names; NULL when the name is not in it. */
 const struct mask_name *mask_known_field(struct span name);

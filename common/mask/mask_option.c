@@ -16,7 +16,7 @@ char mask_password_option(struct span command)
 		const char *program;
 	} programs[] = {{'p', "mysql"}, {'p', "mariadb"}, {'p', "sshpass"}, {'p', "login"},
 		{'p', "mongo"}, {'p', "influx"}, {'p', "7z"}, {'a', "redis"}, {'w', "ldap"},
-		{'w', "slap"}};
+		{'p', "useradd"}, {'p', "usermod"}, {'w', "slap"}};
 
 	for (size_t i = 0; i < ARRAY_LEN(programs); i++) {
 		const char *name = programs[i].program;

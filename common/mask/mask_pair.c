@@ -339,10 +339,27 @@ static bool is_variable(struct span v)
 	return true;
 }
 
+/* "password: must be set", of a policy's message: what follows is about the value. */
+static bool is_said_of_it(struct span v)
+{
+	static const struct span begins[] = {SPAN("must "), SPAN("should "), SPAN("shall "),
+		SPAN("cannot "), SPAN("is required"), SPAN("is missing"), SPAN("is not "),
+		SPAN("not found"), SPAN("has to "), SPAN("needs to "), SPAN("may not "),
+		SPAN("Required value"), SPAN("Forbidden"), SPAN("too short"), SPAN("too long")};
+	bool said = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(begins); i++)
+		said |= begins_case(v.ptr, v.ptr + v.len, begins[i]);
+	for (size_t i = 0; said && i < v.len; i++) {
+		if (is_digit(v.ptr[i]) || v.ptr[i] == '=')
+			return false;
+	}
+	return said;
+}
+
 static bool is_nothing(struct span v)
 {
-	return mask_is_pseudonym(v) || span_eq_str(v, "true") || span_eq_str(v, "false") ||
-	       span_eq_str(v, "null") || is_variable(v);
+	return mask_is_pseudonym(v) || mask_is_setting(v) || is_variable(v) || is_said_of_it(v);
 }
 
 int pair_mask(
@@ -350,7 +367,8 @@ int pair_mask(
 {
 	struct span v = {p->text + p->value, p->value_end - p->value};
 
-	if (v.len == 0 || is_nothing(v) || (class == NAME_WEAK && !mask_looks_random(v)))
+	if (v.len == 0 || is_nothing(v) ||
+		(class == NAME_WEAK && !mask_looks_like_key(v) && !mask_looks_like_password(v)))
 		return 0;
 	if (mask_is_code(v))
 		return mask_code(f, p->value, v.len);

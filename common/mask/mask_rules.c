@@ -43,7 +43,8 @@ const struct mask_rule_info mask_rules[RULE_COUNT] = {
 		"Web Keys the private parts"},
 	[RULE_FIELD_RANDOM] = {"field-random",
 		"fields whose name may mean a secret: `key`, `auth`, `signature`, `session`, …",
-		"values of 16 characters and more that look random"},
+		"values that look like a key (16 characters and more without any order) or like a "
+		"password (letters of both cases, a digit and a sign in one word)"},
 	[RULE_NAMED_VALUE] = {"named-value",
 		"objects with a name beside a value: `env`, HTTP headers of probes, parameters, "
 		"`{name, value}`, `{key, value}`, `{k, v}`, `{path, content}`; also in YAML, XML "
@@ -59,7 +60,8 @@ const struct mask_rule_info mask_rules[RULE_COUNT] = {
 		"elements of sets (`v:\"…\"`) below a field whose name says secret"},
 	[RULE_USER_EXTRA] = {"user-extra",
 		"`extra` of users: events, impersonation, TokenReviews, CertificateSigningRequests",
-		"each value, unless it identifies a credential, node or pod"},
+		"each value, unless it identifies a user, credential, node or pod: of Kubernetes, "
+		"EKS, AKS, Rancher, OpenShift, or of a name that the configuration keeps"},
 	[RULE_COMMAND_OPTION] = {"command-option",
 		"command lines: `command`, `args`, scripts in a string",
 		"the word behind an option that says secret (`--password x`), `-p` of database "

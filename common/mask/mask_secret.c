@@ -80,6 +80,43 @@ static int mask_data_value(struct mask_frame *f, json_ref v)
 	return mask_node_as(f, v, decoded, RULE_SECRET_DATA);
 }
 
+/* Annotations of Secrets that say whose they are and what for. */
+static bool is_plain_annotation(struct span name)
+{
+	static const char *const begins[] = {"cert-manager.io/", "meta.helm.sh/",
+		"kubernetes.io/service-account.", "argocd.argoproj.io/tracking-id"};
+
+	for (size_t i = 0; i < ARRAY_LEN(begins); i++) {
+		size_t n = strlen(begins[i]);
+
+		if (name.len >= n && memcmp(name.ptr, begins[i], n) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int mask_annotations(struct mask_frame *f, json_ref v)
+{
+	if (json_type(f->doc, v) != JSON_OBJECT)
+		return mask_unless_harmless(f, v, RULE_SECRET_ANNOTATION);
+	json_foreach_member (k, f->doc, v) {
+		struct span name = mask_string(f, k);
+		int ret;
+
+		if (!name.ptr || mask_key_text(f, k) < 0)
+			return -1;
+		if (json_type(f->doc, k + 1) != JSON_STRING)
+			ret = mask_unless_harmless(f, k + 1, RULE_SECRET_ANNOTATION);
+		else if (is_plain_annotation(name))
+			ret = mask_string_value(f, k + 1, (struct mask_where){0});
+		else
+			ret = mask_node(f, k + 1, RULE_SECRET_ANNOTATION);
+		if (ret < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int mask_each(struct mask_frame *f, json_ref v, bool base64, enum mask_rule rule)
 {
 	if (json_type(f->doc, v) != JSON_OBJECT)
@@ -122,7 +159,7 @@ static int mask_secret_metadata(struct mask_frame *f, json_ref v, struct mask_wh
 		else if (name.field == FIELD_MANAGED_FIELDS)
 			ret = mask_managed_fields(f, k + 1, c);
 		else if (name.field == FIELD_ANNOTATIONS)
-			ret = mask_each(f, k + 1, false, RULE_SECRET_ANNOTATION);
+			ret = mask_annotations(f, k + 1);
 		else
 			ret = mask_unless_harmless(f, k + 1, RULE_SECRET_OTHER);
 		if (ret < 0)
@@ -185,6 +222,17 @@ int mask_secret(struct mask_frame *f, json_ref r, struct mask_where w)
 	return 0;
 }
 
+/* Secret "x" is invalid: data: Forbidden: field is immutable when `immutable` is set */
+static bool is_forbidden_change(struct span text)
+{
+	static const char end[] = "Forbidden: field is immutable when `immutable` is set";
+	const size_t n = sizeof(end) - 1;
+
+	return text.len > n && text.len < 400 && memcmp(text.ptr, "Secret \"", 8) == 0 &&
+	       memcmp(text.ptr + text.len - n, end, n) == 0 &&
+	       !memmem(text.ptr, text.len, "Invalid value", 13);
+}
+
 /* What the API server says about Secrets quotes only names in these messages. */
 int mask_secret_message(struct mask_frame *f, json_ref r)
 {
@@ -203,7 +251,7 @@ int mask_secret_message(struct mask_frame *f, json_ref r)
 			memcmp(text.ptr, kept[i], strlen(kept[i])) == 0;
 	for (size_t i = 0; i < ARRAY_LEN(quoting); i++)
 		keep &= !memmem(text.ptr, text.len, quoting[i], strlen(quoting[i]));
-	if (!keep)
+	if (!keep && !is_forbidden_change(text))
 		return mask_unless_harmless(f, r, RULE_SECRET_MESSAGE);
 	return mask_string_value(f, r, (struct mask_where){0});
 }

@@ -79,6 +79,10 @@ static int mask_parameter(struct uri *u, size_t off, size_t len)
 		return -1;
 	if (!u->proxy && span_eq_str(name.text, "command"))
 		return equals ? mask_escaped(u, value, value_len, true) : 0;
+	/* The API server's are base64 of JSON, and say where a list goes on. */
+	if (!u->proxy && span_eq_str(name.text, "continue") && equals &&
+		!begins(p + name_len + 1, p + len, SPAN("eyJ2Ijoi")))
+		return mask_value(u, value, value_len, RULE_URI_QUERY);
 	if (!u->proxy && is_known_parameter(name.text))
 		return equals ? mask_escaped(u, value, value_len, false) : 0;
 	/* "?hunter2" is a name only to us. */
@@ -106,6 +110,18 @@ static int mask_query(struct uri *u, size_t off, size_t end)
 	return 0;
 }
 
+/* v1, v2beta1 */
+static bool is_version(struct span s)
+{
+	if (s.len < 2 || s.len > 8 || s.ptr[0] != 'v' || !is_digit(s.ptr[1]))
+		return false;
+	for (size_t i = 1; i < s.len; i++) {
+		if (!is_digit(s.ptr[i]) && !is_in(s.ptr[i], "alphbet"))
+			return false;
+	}
+	return true;
+}
+
 static int mask_proxy_path(struct uri *u, size_t off, size_t end)
 {
 	while (off < end) {
@@ -113,6 +129,7 @@ static int mask_proxy_path(struct uri *u, size_t off, size_t end)
 		size_t len = slash ? (size_t)(slash - p) : end - off;
 
 		if (len > 0 && !mask_harmless_word((struct span){p, len}) &&
+			!is_version((struct span){p, len}) &&
 			mask_value(u, off, len, RULE_URI_PROXY_PATH) < 0)
 			return -1;
 		off += len + 1;

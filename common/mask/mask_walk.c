@@ -152,6 +152,11 @@ static bool is_harmless(struct span v)
 	return i == v.len - 1;
 }
 
+static bool goes_by_name(enum mask_rule rule)
+{
+	return rule == RULE_FIELD_NAME || rule == RULE_NAMED_VALUE || rule == RULE_PATCH_PATH;
+}
+
 int mask_unless_harmless(struct mask_frame *f, json_ref r, enum mask_rule rule)
 {
 	struct span v;
@@ -161,7 +166,9 @@ int mask_unless_harmless(struct mask_frame *f, json_ref r, enum mask_rule rule)
 		v = mask_string(f, r);
 		if (!v.ptr)
 			return -1;
-		return is_harmless(v) ? 0 : mask_node_as(f, r, v, rule);
+		if (is_harmless(v) || (goes_by_name(rule) && mask_is_setting(v)))
+			return 0;
+		return mask_node_as(f, r, v, rule);
 	case JSON_NUMBER:
 		return mask_node(f, r, rule);
 	case JSON_ARRAY:
@@ -246,7 +253,7 @@ static int walk_string(struct mask_frame *f, json_ref r, struct mask_where w)
 		return mask_unless_harmless(f, r, w.infected);
 	if (w.class == NAME_WEAK) {
 		v = mask_string(f, r);
-		if (!v.ptr || mask_looks_random(v))
+		if (!v.ptr || mask_looks_like_key(v) || mask_looks_like_password(v))
 			return mask_node(f, r, RULE_FIELD_RANDOM);
 	}
 	return mask_string_value(f, r, w);
@@ -332,6 +339,20 @@ static int walk_string_member(struct mask_frame *f, json_ref v, enum mask_field 
 	return 0;
 }
 
+/* What is sealed may be seen, whatever it is the value of. */
+static int walk_ciphertext(struct mask_frame *f, json_ref r)
+{
+	json_foreach_member (k, f->doc, r) {
+		int ret = json_type(f->doc, k + 1) == JSON_STRING
+				  ? mask_string_value(f, k + 1, (struct mask_where){0})
+				  : mask_unless_harmless(f, k + 1, RULE_SECRET_DATA);
+
+		if (ret < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int walk_member(struct mask_frame *f, json_ref k, struct mask_name name,
 	const struct mask_shape *s, struct mask_where w)
 {
@@ -371,6 +392,10 @@ static int walk_member(struct mask_frame *f, json_ref k, struct mask_name name,
 		c.flags |= w.flags & WHERE_TARGET;
 		if (type == JSON_ARRAY && list_of_secrets(f, s, w))
 			c.flags |= WHERE_SECRET;
+		break;
+	case FIELD_CIPHERTEXT:
+		if ((w.flags & WHERE_MAKER) && type == JSON_OBJECT)
+			return walk_ciphertext(f, v);
 		break;
 	case FIELD_DATA:
 	case FIELD_STRING_DATA:
