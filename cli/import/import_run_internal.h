@@ -41,6 +41,10 @@ void import_show_progress(
 /* Takes the line of progress away. */
 void import_end_progress(void);
 
+/* Opens a log and its records, both the caller's. Returns the exit code, the error was said. */
+int import_open(struct import *im, const char *path, struct import_source **ret_source,
+	struct import_records **ret_records);
+
 /* Reads all of a log; path "-" is standard input. Returns the exit code, the error was said. */
 int import_survey(struct import *im, const char *path, struct import_survey *ret);
 

@@ -234,11 +234,9 @@ int import_send(struct import *im, const char *path, const struct import_survey 
 	struct err e = {0};
 	int rc;
 
-	if (import_source_open(path, &source, &e) < 0)
-		return cli_error(im->self, CLI_FAILED, "%s: %s", path, e.msg);
-	records = import_records_new(source);
-	if (!records)
-		return cli_error(im->self, CLI_FAILED, "%s: out of memory", path);
+	rc = import_open(im, path, &source, &records);
+	if (rc != CLI_OK)
+		return rc;
 	s.records = records;
 	s.size = survey ? survey->end : 0;
 	if (survey && survey->log)

@@ -105,19 +105,27 @@ static int survey_records(struct import *im, const char *path, struct import_sou
 	}
 }
 
+int import_open(struct import *im, const char *path, struct import_source **ret_source,
+	struct import_records **ret_records)
+{
+	struct err e = {0};
+
+	if (import_source_open(path, ret_source, &e) < 0)
+		return cli_error(im->self, CLI_FAILED, "%s: %s", path, e.msg);
+	*ret_records = import_records_new(*ret_source);
+	return *ret_records ? CLI_OK : cli_error(im->self, CLI_FAILED, "%s: out of memory", path);
+}
+
 int import_survey(struct import *im, const char *path, struct import_survey *ret)
 {
 	_cleanup_(import_source_closep) struct import_source *source = NULL;
 	_cleanup_(import_records_freep) struct import_records *records = NULL;
-	struct err e = {0};
 	int rc;
 
 	*ret = (struct import_survey){0};
-	if (import_source_open(path, &source, &e) < 0)
-		return cli_error(im->self, CLI_FAILED, "%s: %s", path, e.msg);
-	records = import_records_new(source);
-	if (!records)
-		return cli_error(im->self, CLI_FAILED, "%s: out of memory", path);
+	rc = import_open(im, path, &source, &records);
+	if (rc != CLI_OK)
+		return rc;
 	if (im->state)
 		import_state_rewind(im->state);
 	rc = survey_records(im, path, source, records, ret);

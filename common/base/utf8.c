@@ -6,9 +6,7 @@
  * Unicode 15: the categories Cc, Cf, Zl, Zp, and the property Default_Ignorable_Code_Point, but for
  * U+FE0E and U+FE0F. In order, and neighbours joined.
  */
-static const struct {
-	uint32_t first, last;
-} harmful[] = {
+static const struct utf8_range harmful[] = {
 	{0x0000, 0x001f}, {0x007f, 0x009f}, {0x00ad, 0x00ad}, {0x034f, 0x034f}, {0x0600, 0x0605},
 	{0x061c, 0x061c}, {0x06dd, 0x06dd}, {0x070f, 0x070f}, {0x0890, 0x0891}, {0x08e2, 0x08e2},
 	{0x115f, 0x1160}, {0x17b4, 0x17b5}, {0x180b, 0x180f},
@@ -21,19 +19,24 @@ static const struct {
 	{0xe0000, 0xe0fff}, /* tags */
 };
 
-bool utf8_is_harmful(uint32_t cp)
+bool utf8_is_within(uint32_t cp, const struct utf8_range *ranges, size_t count)
 {
-	size_t low = 0, high = ARRAY_LEN(harmful);
+	size_t low = 0, high = count;
 
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 
-		if (cp > harmful[middle].last)
+		if (cp > ranges[middle].last)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low < ARRAY_LEN(harmful) && cp >= harmful[low].first;
+	return low < count && cp >= ranges[low].first;
+}
+
+bool utf8_is_harmful(uint32_t cp)
+{
+	return utf8_is_within(cp, harmful, ARRAY_LEN(harmful));
 }
 
 /* What stands for the character at p, of *ret_len bytes; NUL: it stands for itself. */

@@ -52,6 +52,12 @@ static inline size_t utf8_decode(const char *p, const char *end, uint32_t *ret)
 	return n;
 }
 
+struct utf8_range {
+	uint32_t first, last;
+};
+/* Is the code point in one of the ranges, which stand in order and apart? */
+bool utf8_is_within(uint32_t cp, const struct utf8_range *ranges, size_t count);
+
 /* Is all of it UTF-8? */
 bool utf8_valid(struct span s);
 

@@ -32,47 +32,27 @@ static void put_code_point(struct buf *out, uint32_t cp)
 	put_u(out, 0xdc00 + (cp & 0x3ff));
 }
 
-struct range {
-	uint32_t first, last;
-};
-
-/* In order. */
-static bool is_in(uint32_t cp, const struct range *ranges, size_t count)
-{
-	size_t low = 0, high = count;
-
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (cp > ranges[middle].last)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < count && cp >= ranges[low].first;
-}
-
 /* What looks like another text wherever it stands: spaces, marks that join a letter or strike it
  * out, signs like those between names, ASCII's letters in other shapes. */
 static bool is_double(uint32_t cp)
 {
-	static const struct range doubles[] = {{0xa0, 0xa0}, {0x300, 0x36f}, {0x1680, 0x1680},
+	static const struct utf8_range doubles[] = {{0xa0, 0xa0}, {0x300, 0x36f}, {0x1680, 0x1680},
 		{0x1ab0, 0x1aff}, {0x1dc0, 0x1dff}, {0x2000, 0x200a}, {0x2024, 0x2024},
 		{0x202f, 0x202f}, {0x2044, 0x2044}, {0x205f, 0x205f}, {0x20d0, 0x20ff},
 		{0x2215, 0x2215}, {0x2236, 0x2236}, {0x29f8, 0x29f8}, {0x3000, 0x3000},
 		{0xa789, 0xa789}, {0xfe20, 0xfe2f}, {0xff01, 0xff5e}, {0x1d400, 0x1d7ff}};
 
-	return cp >= 0xa0 && is_in(cp, doubles, ARRAY_LEN(doubles));
+	return cp >= 0xa0 && utf8_is_within(cp, doubles, ARRAY_LEN(doubles));
 }
 
 /* Letters of scripts in which some look as ASCII's do. */
 static bool is_lookalike(uint32_t cp)
 {
-	static const struct range alike[] = {{0x131, 0x131}, {0x17f, 0x17f}, {0x250, 0x2af},
+	static const struct utf8_range alike[] = {{0x131, 0x131}, {0x17f, 0x17f}, {0x250, 0x2af},
 		{0x370, 0x58f}, {0x13a0, 0x13ff}, {0x2c80, 0x2cff}, {0xa4d0, 0xa4ff},
 		{0xa640, 0xa69f}, {0xab70, 0xabbf}};
 
-	return cp > 0x7f && is_in(cp, alike, ARRAY_LEN(alike));
+	return cp > 0x7f && utf8_is_within(cp, alike, ARRAY_LEN(alike));
 }
 
 static bool is_hidden(uint32_t cp, enum look look)

@@ -293,13 +293,20 @@ static int scan_auth_scheme(struct scan *s)
 	return masked(s, (size_t)(t - s->f->text.ptr), n, RULE_TEXT_AUTH_SCHEME);
 }
 
-static int scan_piped_base64(struct scan *s)
+/* By a function of mask_text_internal.h that finds where what it masked ends. */
+static int scan_by(
+	struct scan *s, int (*find_end)(struct mask_frame *, size_t, size_t, size_t, size_t *))
 {
 	size_t next = s->at;
-	int ret = mask_piped_base64(s->f, s->begin, s->end, s->at, &next);
+	int ret = find_end(s->f, s->begin, s->end, s->at, &next);
 
 	s->at = next;
 	return ret;
+}
+
+static int scan_piped_base64(struct scan *s)
+{
+	return scan_by(s, mask_piped_base64);
 }
 
 /* "Bearer x", "basic x", or base64 -d. */
@@ -420,11 +427,7 @@ static int scan_separator(struct scan *s)
 
 static int scan_option(struct scan *s)
 {
-	size_t next = s->at;
-	int ret = mask_option(s->f, s->begin, s->end, s->at, &next);
-
-	s->at = next;
-	return ret;
+	return scan_by(s, mask_option);
 }
 
 /* A pattern may begin at s->at. Leaves s->at as it was when nothing was found. */

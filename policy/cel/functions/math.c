@@ -54,32 +54,34 @@ struct cel_value cel_fn_math_least(
 
 /* ---- doubles ---- */
 
+static struct cel_value of_double(struct cel_ev *ev, const struct cel_node *n,
+	const struct cel_value *a, uint32_t count, double (*f)(double))
+{
+	return a[0].kind == CEL_DOUBLE ? cel_double(f(a[0].d)) : cel_err_overload(ev, n, a, count);
+}
+
 struct cel_value cel_fn_math_ceil(
 	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
-	return a[0].kind == CEL_DOUBLE ? cel_double(ceil(a[0].d))
-				       : cel_err_overload(ev, n, a, count);
+	return of_double(ev, n, a, count, ceil);
 }
 
 struct cel_value cel_fn_math_floor(
 	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
-	return a[0].kind == CEL_DOUBLE ? cel_double(floor(a[0].d))
-				       : cel_err_overload(ev, n, a, count);
+	return of_double(ev, n, a, count, floor);
 }
 
 struct cel_value cel_fn_math_round(
 	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
-	return a[0].kind == CEL_DOUBLE ? cel_double(round(a[0].d))
-				       : cel_err_overload(ev, n, a, count);
+	return of_double(ev, n, a, count, round);
 }
 
 struct cel_value cel_fn_math_trunc(
 	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
-	return a[0].kind == CEL_DOUBLE ? cel_double(trunc(a[0].d))
-				       : cel_err_overload(ev, n, a, count);
+	return of_double(ev, n, a, count, trunc);
 }
 
 struct cel_value cel_fn_math_is_nan(
