@@ -3,6 +3,7 @@
 #include "cli/import/sink_client.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/base/clock.h"
@@ -21,6 +22,7 @@ struct sink_client {
 	char *token;			    /* or NULL */
 	size_t token_len;
 	int64_t patience_ms;
+	bool said_waiting;
 	struct buf answer;
 };
 
@@ -111,6 +113,12 @@ static enum post_status post_once(struct sink_client *c, struct span list, struc
 	status = http_client_send(c->http, &c->request, &c->answer, true, &answer, e);
 	*ret_wait_ms = answer.retry_after_s * 1000;
 	if (status != HTTP_CLIENT_ANSWERED) {
+		if (strstr(e->msg, "certificate required")) {
+			err_set(e,
+				"the sink asks for a client certificate, also of who has a token: "
+				"give --client-cert-file and --client-key-file");
+			return REFUSED;
+		}
 		err_prefix(e, "the sink cannot be reached");
 		/* A certificate that does not fit will not fit in a second either. */
 		return status == HTTP_CLIENT_UNREACHABLE ? TRY_AGAIN : REFUSED;
@@ -120,6 +128,16 @@ static enum post_status post_once(struct sink_client *c, struct span list, struc
 	err_set(e, "the sink answered %ld: %.*s", answer.status,
 		(int)(c->answer.len < 300 ? c->answer.len : 300), buf_span(&c->answer).ptr);
 	return answer.status == 429 || answer.status >= 500 ? TRY_AGAIN : REFUSED;
+}
+
+/* Once: minutes without a word look like a hang. */
+static void say_waiting(struct sink_client *c, const struct err *e)
+{
+	if (c->said_waiting)
+		return;
+	c->said_waiting = true;
+	fprintf(stderr, "%s; trying again for up to %lld s (--patience)\n", e->msg,
+		(long long)(c->patience_ms / 1000));
 }
 
 int sink_client_post(
@@ -137,6 +155,7 @@ int sink_client_post(
 			wait_ms = backoff_ms;
 		if (status == REFUSED || monotonic_ms() + wait_ms > deadline)
 			return -1;
+		say_waiting(c, e);
 		usleep((useconds_t)(wait_ms * 1000));
 		backoff_ms = backoff_ms * 2 < BACKOFF_MAX_MS ? backoff_ms * 2 : BACKOFF_MAX_MS;
 	}

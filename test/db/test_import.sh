@@ -158,9 +158,17 @@ daemon_stop sink
 for n in {1..500}; do event "away-$n" && printf '\n'; done >"$dir/away"
 import 1 "$dir/away" --patience 300ms
 grep -q 'the sink cannot be reached.*run the same command again' "$dir/out" || fail "no advice"
+grep -q 'the sink cannot be reached.*; trying again for up to [0-9]* s (--patience)$' "$dir/out" || fail "waits without a word"
 sink_start
 import 0 "$dir/away"
 equals $((lines + 1403)) "$(stored)" "events stored"
+
+at "a sink that asks for a certificate does not get a token alone, and import does not wait for that"
+(umask 077 && echo token >"$dir/token")
+event by-token >"$dir/by-token"
+if "$HOLDPOINT_BIN/holdpoint" import --sink "${stack_url[sink]}/audit/replay" --sink-ca-file "$stack_dir/certs/ca.crt" \
+  --bearer-token-file "$dir/token" --state-dir "$dir/state" "$dir/by-token" 2>"$dir/out"; then fail "a token was enough"; fi
+grep -q 'asks for a client certificate.*--client-cert-file' "$dir/out" || fail "no advice: $(<"$dir/out")"
 
 at "wrong flags and files are one line"
 import 1 "$dir/nowhere"
