@@ -14,7 +14,7 @@
  *   mask_kube.c      patches, Tables, user extras, admission requests
  *   mask_managed.c   managed fields
  *   mask_layers.c    JSON in a string, base64, gzip, hex, percent escapes;  mask_base64.c,
- *                    mask_utf16.c  what they spell
+ *                    mask_utf16.c  what they spell;  mask_packed.c  what is masked unopened
  *   mask_plain.c     where in a text a pattern may begin; the quick answer for most strings
  *   mask_text.c      patterns in free text;  mask_tokens.c  tokens of a known form
  *   mask_formats.c   the table of those forms;  mask_pattern.c  reading and matching one

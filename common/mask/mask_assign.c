@@ -220,7 +220,7 @@ static bool is_call(const struct masker *m, struct pair *p)
 	while (at < p->end && is_blank(p->text[at]))
 		at++;
 	return at < p->end && is_quote(p->text[at]) &&
-	       mask_name_class(m, pair_name(p)) == NAME_STRONG;
+	       mask_name_class(m, pair_name(p)) != NAME_PLAIN;
 }
 
 static int mask_call(struct mask_frame *f, struct pair *p, size_t *ret_end)
@@ -232,7 +232,7 @@ static int mask_call(struct mask_frame *f, struct pair *p, size_t *ret_end)
 	if (!pair_find_quoted_value(p))
 		return 0;
 	*ret_end = p->value_end;
-	return pair_mask(f, p, NAME_STRONG, RULE_TEXT_ASSIGNMENT);
+	return pair_mask(f, p, mask_name_class(f->ctx->m, pair_name(p)), RULE_TEXT_ASSIGNMENT);
 }
 
 #define ASSIGNED_BASE64_MIN 24
@@ -294,6 +294,10 @@ static bool find_element_name(struct pair *p)
 static bool judge_name(const struct masker *m, const struct pair *p, struct mask_name *ret)
 {
 	*ret = mask_name_of(m, pair_name(p));
+	/* Of a URL's query, not the field of a Status. */
+	if (span_eq_str(pair_name(p), "code") && p->name > p->begin &&
+		is_in(p->text[p->name - 1], "?&"))
+		ret->class = NAME_WEAK;
 	return ret->class != NAME_PLAIN || ret->field == FIELD_NAME;
 }
 

@@ -166,6 +166,8 @@ static int mask_decoded(struct mask_frame *child, struct mask_where w)
 	bool done = false;
 	int ret = 0;
 
+	if (mask_is_packed(child->text))
+		return mask_range(child, 0, child->text.len, RULE_ENCODED);
 	child->ctx->layers++;
 	if (is_gzip(child->text) || is_zlib(child->text))
 		ret = mask_compressed(child, w, &done);
@@ -212,8 +214,9 @@ static bool base64_is_plain(const struct masker *m, struct span s)
 	if (s.len > QUICK_BASE64_MAX)
 		return false;
 	decoded = mask_decode_base64(s, bytes);
-	return !is_gzip(decoded) && !is_zlib(decoded) && !mask_is_utf16(decoded) &&
-	       !mask_may_be_base64(trim_white(decoded)) && mask_is_plain(m, decoded);
+	return !is_gzip(decoded) && !is_zlib(decoded) && !mask_is_packed(decoded) &&
+	       !mask_is_utf16(decoded) && !mask_may_be_base64(trim_white(decoded)) &&
+	       mask_is_plain(m, decoded);
 }
 
 int mask_base64_run(struct mask_frame *f, size_t off, size_t len)
@@ -278,6 +281,27 @@ static int mask_hex(struct mask_frame *f, struct span s, struct mask_where w)
 	return mask_encoded(f, 0, f->text.len, (struct span){(char *)out, s.len / 2}, w);
 }
 
+/* ---- base32 ---- */
+
+static bool may_be_base32(struct span s)
+{
+	char bytes[16];
+
+	/* Its beginning rules nearly all other words in capitals out. */
+	return s.len >= 24 && mask_decode_base32((struct span){s.ptr, 24}, bytes).ptr;
+}
+
+static int mask_base32(struct mask_frame *f, struct span s, struct mask_where w)
+{
+	char *bytes = arena_alloc(f->ctx->arena, s.len);
+	struct span text;
+
+	if (!bytes)
+		return -1;
+	text = mask_decode_base32(s, bytes);
+	return text.ptr ? mask_encoded(f, 0, f->text.len, text, w) : 0;
+}
+
 /* ---- percent escapes ---- */
 
 static bool has_percent_escapes(struct span s)
@@ -329,6 +353,8 @@ bool mask_may_be_layered(const struct masker *m, struct span text)
 		return true;
 	if (mask_may_be_base64(s))
 		return !base64_is_plain(m, s);
+	if (may_be_base32(s))
+		return true;
 	if (may_be_hex(without_hex_sign(s)))
 		return hex_is_readable(without_hex_sign(s));
 	return has_percent_escapes(s);
@@ -349,6 +375,8 @@ static int look_into(struct mask_frame *f, struct mask_where w, bool *ret_done)
 		*ret_done = f->edit_count > count;
 		return 0;
 	}
+	if (may_be_base32(s))
+		return mask_base32(f, s, w);
 	if (may_be_hex(without_hex_sign(s)))
 		return mask_hex(f, without_hex_sign(s), w);
 	if (has_percent_escapes(s))

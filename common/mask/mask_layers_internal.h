@@ -15,3 +15,8 @@ int mask_base64_run(struct mask_frame *f, size_t off, size_t len) _must_check_;
  * is full. (mask_utf16.c) */
 bool mask_is_utf16(struct span s);
 struct span mask_from_utf16(struct span s, struct arena *arena);
+/* Decoded bytes that are a private key, or an archive that is not opened here? (mask_packed.c) */
+bool mask_is_packed(struct span s);
+/* The text that s spells in base32, written to bytes (room for as many as s has); absent when it
+ * spells none. */
+struct span mask_decode_base32(struct span s, char *bytes);

@@ -53,15 +53,17 @@ static void add_other(char a, char b)
 
 void mask_plain_init(void)
 {
-	static const char *const first[] = {"ey", "LS", "H4", "ZX", "--", "-p", "-u", "-e", "-E",
-		"-a", "-w", ":/", "Be", "be", "BE", "Ba", "ba", "BA", ";b", ".|", "In", " '", "ki",
-		"Ki", "KI", "@t", "@u", "d ", "s ", "e ", "h ", "n ", "y ", "w ", "',", "\",", "Pu",
-		"jd", ":\\", "Un", "Du", "No"};
+	static const char *const first[] = {"ey", "LS", "b3", "MI", "MH", "(\"", "('", "H4", "ZX",
+		"--", "-p", "-u", "-e", "-E", "-a", "-w", ":/", "Be", "be", "BE", "Ba", "ba", "BA",
+		";b", ".|", "In", " '", "ki", "Ki", "KI", "@t", "@u", "d ", "s ", "e ", "h ", "n ",
+		"y ", "w ", "',", "\",", "Pu", "jd", ":\\", "Un", "Du", "No"};
 
 	mask_tokens_each_pair(add_pair);
 	for (size_t i = 0; i < ARRAY_LEN(first); i++)
 		add_other(first[i][0], first[i][1]);
 	for (int c = 0; c < 256; c++) {
+		for (const char *sign = "!#$^"; *sign && is_alnum((char)c); sign++)
+			add_other((char)c, *sign);
 		add_other((char)c, '=');
 		add_other((char)c, ':');
 		add_other((char)c, '>');
@@ -103,13 +105,32 @@ static bool may_be_userinfo(const struct place *s)
 
 	if (!begins(s->p, s->end, SPAN("://")) && !begins(s->p, s->end, SPAN(":\\/\\/")))
 		return false;
-	return memchr(s->p, '@', left < MASK_LOOK_MAX ? left : MASK_LOOK_MAX);
+	left = left < MASK_LOOK_MAX ? left : MASK_LOOK_MAX;
+	return memchr(s->p, '@', left) || memmem(s->p, left, "hook", 4);
 }
 
 static bool may_be_option(const struct place *s)
 {
 	return s->p == s->begin || is_white(s->p[-1]) || is_quote(s->p[-1]) ||
 	       begins(s->p, s->end, SPAN("-----BEGIN"));
+}
+
+struct span mask_password_at(const char *begin, const char *p, const char *end)
+{
+	static const char signs[] = "!#$^_-";
+	const char *from = p, *to = p + 1;
+
+	while (from > begin && p - from < 64 && (is_alnum(from[-1]) || is_in(from[-1], signs)))
+		from--;
+	while (to < end && to - p < 64 && (is_alnum(*to) || is_in(*to, signs)))
+		to++;
+	if (from > begin && is_in(from[-1], "/\\^]}"))
+		from = to;
+	if (to < end && is_in(*to, "({/"))
+		from = to;
+	if (!mask_is_password((struct span){from, (size_t)(to - from)}))
+		from = to;
+	return (struct span){from, (size_t)(to - from)};
 }
 
 static bool may_be_by_first(const struct place *s)
@@ -138,6 +159,8 @@ static bool may_be_by_first(const struct place *s)
 		return begins(p, end, SPAN("jdbc:oracle:"));
 	case 'B':
 	case 'b':
+		if (begins(p, end, SPAN("b3BlbnNzaC1r")))
+			return true;
 		return end - p > 6 && (four_lower(p) == four_lower("bear") ||
 					      four_lower(p) == four_lower("basi") ||
 					      begins(p, end, SPAN("base64 -")));
@@ -152,6 +175,10 @@ static bool may_be_by_first(const struct place *s)
 		return begins(p, end, SPAN("H4sI"));
 	case 'Z':
 		return begins(p, end, SPAN("ZXlK"));
+	case 'M':
+		return begins(p, end, SPAN("MII")) || begins(p, end, SPAN("MHc"));
+	case '(':
+		return mask_is_decoder(s->begin, p);
 	default:
 		return false;
 	}
@@ -168,6 +195,8 @@ static bool may_be(const struct masker *m, const struct place *s)
 		return true;
 	if (second == '=' || second == ':' || second == '>' || second == ',')
 		return mask_is_separator(m, s->begin, s->p + 1, s->end);
+	if (is_in(second, "!#$^"))
+		return mask_password_at(s->begin, s->p, s->end).len > 0;
 	return (*s->p == ' ' && second == '\'') || (second == ' ' && ends_pass_word(s));
 }
 

@@ -90,7 +90,9 @@ const struct mask_rule_info mask_rules[RULE_COUNT] = {
 	[RULE_TEXT_USERINFO] = {"text-userinfo", "any text",
 		"the password in `scheme://user:password@host`, in `user:password@tcp(host)` and "
 		"in "
-		"`jdbc:oracle:thin:user/password@host`; a user without a password that is not a "
+		"`jdbc:oracle:thin:user/password@host`; what looks like a key in the path of a "
+		"hook "
+		"(`https://host/hooks/…`); a user without a password that is not a "
 		"plain name"},
 	[RULE_TEXT_ASSIGNMENT] = {"text-assignment",
 		"any text: shell, INI, YAML, headers, queries, DSNs, XML, SQL, JSON that does not "
@@ -100,6 +102,10 @@ const struct mask_rule_info mask_rules[RULE_COUNT] = {
 		"end of its word, quotes, line, element or block"},
 	[RULE_TEXT_AUTH_SCHEME] = {"text-auth-scheme", "any text",
 		"what follows `Bearer` and `Basic`"},
+	[RULE_TEXT_PASSWORD] = {"text-password", "any text",
+		"a word of 8 to 64 characters that looks as people are told to make passwords: "
+		"letters of both cases, a digit, and `!`, or `#`, `$`, `^` behind a digit and "
+		"before no letter"},
 	[RULE_TEXT_BOOTSTRAP_TOKEN] = {"text-bootstrap-token", "any text",
 		"bootstrap tokens (`abcdef.0123456789abcdef`)"},
 	[RULE_TEXT_SECRET_MANIFEST] = {"text-secret-manifest",
@@ -115,11 +121,14 @@ const struct mask_rule_info mask_rules[RULE_COUNT] = {
 		"messages that a policy makes of the request",
 		"each word that another rule masks in the request itself (its objects, its URI)"},
 	[RULE_ENCODED] = {"encoded",
-		"base64 (either alphabet), gzip, zlib, hex, in any string and in each other; "
+		"base64 (either alphabet), base32, gzip, zlib, hex, in any string and in each "
+		"other; "
 		"UTF-16 in them; in a text, base64 behind `NAME=` or PowerShell's "
-		"`-EncodedCommand`, or "
-		"piped into `base64 -d`",
-		"the whole encoded text, when any rule finds something in it"},
+		"`-EncodedCommand`, "
+		"piped into `base64 -d`, or an argument of `b64decode()`, `atob()` and the like",
+		"the whole encoded text, when any rule finds something in it, or when it is a "
+		"private key, a key store, or an archive that is not opened (bzip2, xz, zstd, lz4, "
+		"7-Zip, zip)"},
 	[RULE_OWN_NAME] = {"own-name", "configuration: `names`", "as field-name"},
 	[RULE_OWN_PATH] = {"own-path", "configuration: `paths`", "the whole value"},
 	[RULE_OWN_TEXT] = {"own-token", "configuration: `tokens`", "the token"},

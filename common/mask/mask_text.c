@@ -70,11 +70,12 @@ static bool base64_is_known(struct scan *s, size_t len, size_t beginning)
 	return known;
 }
 
-/* Base64 of "{"…, of "---" (PEM), of gzip or of base64 of "{", in the middle of a text. */
+/* Base64 of "{"…, of "---" (PEM), of gzip, of base64 of "{", of private keys without their
+ * head, in the middle of a text. */
 static int scan_base64(struct scan *s)
 {
-	static const struct span beginnings[] = {
-		SPAN("eyJ"), SPAN("eyA"), SPAN("LS0t"), SPAN("H4sI"), SPAN("ZXlK")};
+	static const struct span beginnings[] = {SPAN("eyJ"), SPAN("eyA"), SPAN("LS0t"),
+		SPAN("H4sI"), SPAN("ZXlK"), SPAN("b3BlbnNzaC1r"), SPAN("MII"), SPAN("MHc")};
 	const char *p = scan_at(s), *end = scan_end(s);
 	size_t n, count = s->f->edit_count, off = s->at, i = 0;
 
@@ -96,6 +97,50 @@ static int scan_base64(struct scan *s)
 	if (s->f->edit_count > count)
 		s->at = off + n;
 	return 0;
+}
+
+/* b64decode("…"), atob('…'), FromBase64String("…"): s->at is the bracket. */
+static int scan_decoder(struct scan *s)
+{
+	const char *text = s->f->text.ptr, *p = scan_at(s);
+	size_t off = s->at + 2, n, count = s->f->edit_count;
+
+	if (!mask_is_decoder(text + s->begin, p))
+		return 0;
+	n = mask_tail_len(text + off, scan_end(s), TAIL_BASE64);
+	if (n < 16)
+		return 0;
+	if (mask_base64_run(s->f, off, n) < 0)
+		return -1;
+	if (s->f->edit_count > count)
+		s->at = off + n;
+	return 0;
+}
+
+bool mask_is_decoder(const char *begin, const char *p)
+{
+	static const struct span names[] = {SPAN("b64decode"), SPAN("base64_decode"), SPAN("atob"),
+		SPAN("frombase64string"), SPAN("decode64"), SPAN("from_base64"),
+		SPAN("decodestring"), SPAN("urlsafe_b64decode"), SPAN("base64decode"),
+		SPAN("decodebase64"), SPAN("b64dec"), SPAN("un_base64"), SPAN("unbase64")};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if ((size_t)(p - begin) >= names[i].len &&
+			strncasecmp(p - names[i].len, names[i].ptr, names[i].len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Pa55word! stands in a text, no name beside it. */
+static int scan_password(struct scan *s)
+{
+	const char *p = scan_at(s);
+	struct span word = mask_password_at(s->f->text.ptr + s->begin, p, scan_end(s));
+
+	if (word.len == 0)
+		return 0;
+	return masked(s, (size_t)(word.ptr - s->f->text.ptr), word.len, RULE_TEXT_PASSWORD);
 }
 
 static int scan_data_uri(struct scan *s)
@@ -205,6 +250,31 @@ static bool plain_user(struct span user)
 	return user.len <= 16;
 }
 
+/* https://host/hooks/KEY: whoever knows where a hook is may use it. */
+static int scan_hook(struct scan *s, const char *p, const char *stop)
+{
+	const char *hook = p;
+	size_t n;
+
+	while ((hook = memmem(hook, (size_t)(stop - hook), "hook", 4))) {
+		hook += 4;
+		while (hook < stop && is_letter(*hook))
+			hook++;
+		while (hook < stop && *hook == '/') {
+			const char *part = ++hook;
+
+			while (hook < stop && !is_in(*hook, "/?#&"))
+				hook++;
+			n = (size_t)(hook - part);
+			if (mask_looks_like_key((struct span){part, n}) &&
+				mask_range(s->f, (size_t)(part - s->f->text.ptr), n,
+					RULE_TEXT_USERINFO) < 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
 /* scheme://user:password@host; a password may hold '/', '?' and '#' that nobody escaped. */
 static int scan_userinfo(struct scan *s)
 {
@@ -230,7 +300,7 @@ static int scan_userinfo(struct scan *s)
 		at = all_digits(port) ? NULL : memrchr(user, '@', (size_t)(stop - user));
 	}
 	if (!at || at == user)
-		return 0;
+		return scan_hook(s, user, stop);
 	if (colon && colon < at) {
 		struct span name = {user, (size_t)(colon - user)};
 		int ret = 0;
@@ -314,6 +384,9 @@ static int scan_b(struct scan *s)
 {
 	size_t at = s->at;
 	int ret = scan_auth_scheme(s);
+
+	if (ret == 0 && s->at == at && begins(scan_at(s), scan_end(s), SPAN("b3Bl")))
+		ret = scan_base64(s);
 
 	return ret == 0 && s->at == at ? scan_piped_base64(s) : ret;
 }
@@ -453,6 +526,8 @@ static int scan_here(struct scan *s)
 		['L'] = scan_base64,
 		['H'] = scan_base64,
 		['Z'] = scan_base64,
+		['M'] = scan_base64,
+		['('] = scan_decoder,
 	};
 	uint8_t c = (uint8_t)*scan_at(s), second = (uint8_t)scan_at(s)[1];
 	size_t at = s->at;
@@ -470,6 +545,8 @@ static int scan_here(struct scan *s)
 		ret = scan_separator(s);
 	if (ret == 0 && s->at == at && second == ' ')
 		ret = scan_separator(s);
+	if (ret == 0 && s->at == at && is_in((char)second, "!#$^"))
+		ret = scan_password(s);
 	return ret;
 }
 

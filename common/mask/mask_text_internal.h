@@ -22,6 +22,10 @@ int mask_scan_tokens(struct mask_frame *f) _must_check_;
 /* Length of the words with which a message introduces a value that it quotes ("Invalid value: ").
  */
 size_t mask_quoting_words(const char *p, const char *end);
+/* Does a function that decodes base64 stand before the bracket at p? */
+bool mask_is_decoder(const char *begin, const char *p);
+/* The password that the byte at p, before one of its signs, is a part of; of no length if none. */
+struct span mask_password_at(const char *begin, const char *p, const char *end);
 #define MASK_BOOTSTRAP_TOKEN_LEN 23
 /* Where the next bootstrap token (abcdef.0123456789abcdef) begins, or NULL. */
 const char *mask_find_bootstrap_token(const char *p, const char *end);

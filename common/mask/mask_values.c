@@ -130,10 +130,10 @@ bool mask_looks_like_password(struct span s)
 }
 
 /* The same without any name beside it: only the signs that stand in nothing else, and behind # $ ^
- * no letter (Class#method, Outer$Inner). */
+ * no letter (Class#method, Outer$Inner), and before them a digit (Ticket#1234). */
 bool mask_is_password(struct span s)
 {
-	bool sign = false;
+	bool sign = false, digit = false;
 
 	if (!mask_looks_like_password(s))
 		return false;
@@ -142,7 +142,12 @@ bool mask_is_password(struct span s)
 
 		if (is_in(c, "%&*?@~+=") || (sign && is_letter(c)))
 			return false;
-		sign |= is_in(c, "#$^");
+		if (is_in(c, "#$^")) {
+			sign = true;
+			if (!digit)
+				return false;
+		}
+		digit |= is_digit(c);
 	}
 	return sign || memchr(s.ptr, '!', s.len);
 }
