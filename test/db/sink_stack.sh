@@ -21,8 +21,9 @@ finish() {
   fi
   if ((!passed || rc)); then
     rc=1
-    note "failed at: ${at:-start}"
     tail -n 30 "$dir"/out "$stack_dir/sink.log" >&2 || true
+    note "failed at: ${at:-start}"
+    cat "$dir/why" >&2 2>/dev/null || true
   fi
   rm -rf "$dir"
   exit "$rc"
@@ -30,7 +31,7 @@ finish() {
 trap finish EXIT
 
 at() { at=$* && say "- $*"; }
-fail() { note "$*" && exit 1; }
+fail() { note "$*" && echo "$*" >>"$dir/why" && exit 1; }
 equals() { [[ $2 == "$1" ]] || fail "$3: expected '$1', got '$2'"; }
 sql() { psql -q -X -tA -v ON_ERROR_STOP=1 "$HOLDPOINT_TEST_DATABASE_URL" -c "$1"; }
 metric() { curl -fsS "${stack_plain[sink]}/metrics" | awk -v name="$1" '$1 == name {print $2}'; }

@@ -22,13 +22,14 @@ finish() {
   if grep -lE '(ERROR|WARNING): (Address|Leak|Thread)Sanitizer|runtime error:' "$stack_dir"/webhook.log*; then
     rc=1
   fi
-  ((rc)) && tail -n 40 "$stack_dir"/webhook.log* >&2
+  # The reason last: whoever prints only the end of this prints it.
+  ((rc)) && { tail -n 40 "$stack_dir"/webhook.log* && cat "$work"/why || true; } >&2
   rm -rf "$work"
   exit "$rc"
 }
 
 fail() {
-  printf 'FAILED: %s\n' "$*" >&2
+  printf 'FAILED: %s\n' "$*" | tee -a "$work/why" >&2
   exit 1
 }
 
