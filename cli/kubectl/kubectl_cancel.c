@@ -66,23 +66,16 @@ static void print_waiting(const struct kubectl_user_denial *m, const struct json
 static int confirm(
 	const struct kubectl_user_denial *m, const struct kube_config *config, struct arena *arena)
 {
-	_cleanup_(buf_free) struct buf body = BUF_INIT(16384);
+	_cleanup_(buf_free) struct buf more = BUF_INIT(16384);
 	_cleanup_(kube_answer_free) struct kube_answer answer = {0};
 	struct json_doc d = {0};
 	json_ref holds;
 	int rc;
 
-	buf_add_str(&body, REVIEW_OF("list") "\"List\"");
-	kubectl_put_filter(&body, &m->filter);
-	buf_add_str(&body, "}}");
-	rc = kubectl_request(
-		m->self, config, KUBECTL_REVIEWS_PATH "?dryRun=All", cli_text(&body), &answer);
+	kubectl_put_filter(&more, &m->filter);
+	rc = kubectl_ask_holds(m->self, config, NULL, cli_text(&more), arena, &answer, &d);
 	if (rc > 0)
 		return rc;
-	if (answer.status != 201)
-		return kubectl_explain(m->self, &answer, arena);
-	if (json_read(answer.body.ptr, answer.body.len, &kubectl_limits, arena, &d, NULL) < 0)
-		return cli_error(m->self, CLI_FAILED, "the API server's answer is not JSON");
 	holds = json_pointer_str(&d, JSON_ROOT, "/status/holds");
 	if (json_text(&d, holds).len <= strlen("[]"))
 		return cli_error(m->self, CLI_NO, "nothing of %s waits for you", m->filter.user);
