@@ -23,9 +23,10 @@ static void put_warning(struct buf *out, const struct coverage_gap *g)
 {
 	buf_printf(out, "%s:%u:%u: warning: rule \"%s\" %s: %.*s", g->file, g->line, g->column,
 		g->rule->rule,
-		g->never			  ? "is never asked about"
-		: g->reason == COVERAGE_NO_EFFECT ? "has a setting without effect"
-						  : "is not asked about in part",
+		g->never			     ? "is never asked about"
+		: g->reason == COVERAGE_NO_EFFECT    ? "has a setting without effect"
+		: g->reason == COVERAGE_NO_SUCH_NAME ? "has a name that there is not"
+						     : "is not asked about in part",
 		SPAN_FMT(g->what));
 }
 

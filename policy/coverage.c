@@ -16,6 +16,7 @@ const char *const coverage_reason_names[] = {[COVERAGE_NO_AUTHORIZER] = "authori
 	[COVERAGE_SUBJECTS] = "subjects",
 	[COVERAGE_NO_ADMISSION] = "admission",
 	[COVERAGE_REGISTRATION] = "registration",
+	[COVERAGE_NO_SUCH_NAME] = "name",
 	[COVERAGE_NO_EFFECT] = "effect",
 	NULL};
 
@@ -222,6 +223,20 @@ static void find_effects(struct finding *f, const struct rule *rule)
 				       "403"));
 }
 
+/* Returns whether the match can be asked about as far as its names go. */
+static bool find_wrong_names(
+	struct finding *f, const struct rule *rule, const struct match *m, bool *seen)
+{
+	bool all;
+	struct span what = coverage_wrong_name(m, f->arena, &all);
+
+	if (what.ptr && !*seen) {
+		*seen = true;
+		add(f, rule, COVERAGE_NO_SUCH_NAME, what);
+	}
+	return !all;
+}
+
 static void find_in_rule(struct finding *f, const struct rule *rule)
 {
 	size_t begin = f->count, unasked = 0;
@@ -230,9 +245,14 @@ static void find_in_rule(struct finding *f, const struct rule *rule)
 	for (size_t i = 0; i < rule->match_count; i++) {
 		const struct match *m = &rule->matches[i];
 		enum coverage_reason reason;
-		struct span what = match_is_access(m) ? authorization_gap(f, rule, m, &reason)
-						      : span_of(admission_gap(f, m, &reason));
+		struct span what;
 
+		if (!find_wrong_names(f, rule, m, &seen[COVERAGE_NO_SUCH_NAME])) {
+			unasked++;
+			continue;
+		}
+		what = match_is_access(m) ? authorization_gap(f, rule, m, &reason)
+					  : span_of(admission_gap(f, m, &reason));
 		if (!what.len)
 			continue;
 		unasked++;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Rules that are loaded and guard nothing: those that no API server ever asks about, by what is
- * known of the cluster. What API servers ask is
+ * known of the cluster, or since they misspell what they are about. What API servers ask is
  * - at authorization (verbs): only where an authorization webhook is configured, and only about
  *   whom its matchConditions let through;
  * - at admission (operations): never about admissionregistration.k8s.io, unless the webhook
@@ -33,6 +33,7 @@ enum coverage_reason {
 	COVERAGE_SUBJECTS,     /* outside of the matchConditions */
 	COVERAGE_NO_ADMISSION, /* admission webhooks are not asked about it */
 	COVERAGE_REGISTRATION, /* left out by the registration */
+	COVERAGE_NO_SUCH_NAME, /* no API server has such a resource */
 	COVERAGE_NO_EFFECT,    /* asked, but a setting of the rule does nothing there */
 };
 /* By enum coverage_reason, as labels: "authorizer", "subjects" …; NULL at the end. */

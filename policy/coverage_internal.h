@@ -9,5 +9,10 @@
  * is about; or with these attributes, a member of the spec. */
 void coverage_put_spec(
 	struct buf *out, const struct subject *s, const struct match *m, const char *attributes);
+/*
+ * What is wrong with a name of a resource or API group in m, where it is near to one that there is;
+ * absent: nothing. *ret_all: with each of its resources.
+ */
+struct span coverage_wrong_name(const struct match *m, struct arena *arena, bool *ret_all);
 /* "group ai-agents"; of NULL "everybody". Absent when the arena is full. */
 struct span coverage_subject_name(const struct subject *s, struct arena *arena);

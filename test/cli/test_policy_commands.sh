@@ -100,6 +100,9 @@ complains 'unasked.yaml:7:5: warning: rule "reads" has a setting without effect:
 complains 'unasked.yaml:11:5: warning: rule "webhooks" is never asked about: .*admissionregistration'
 complains '^note: 1 rule with verbs needs an API server that asks /authorize'
 run 3 check "$folder/unasked.yaml" --require-coverage
+sed 's/resources: \[pods\]/resources: [pod]/' "$folder/pods.yaml" >"$folder/pod.yaml"
+run 3 check "$folder/pod.yaml" --require-coverage
+complains 'is never asked about: API group "" has no resource "pod"; did you mean "pods"[?]$'
 run 3 check "$folder/unasked.yaml" --require-coverage --static-manifests --authorizer=absent
 complains 'rule "reads" is never asked about: no API server asks /authorize'
 run 3 check "$folder/unasked.yaml" --managed --static-manifests --require-coverage
