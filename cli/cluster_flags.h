@@ -21,7 +21,7 @@ struct cluster_flags {
 		.one_of = cluster_authorizers,                                                     \
 		.help = "whether the API servers ask /authorize: present, absent, or unknown"},    \
 		CLI_FLAG_TEXT("authorization-config", (f).authorization_config, "FILE",            \
-			"their AuthorizationConfiguration: whom do they ask about?"),              \
+			"their AuthorizationConfiguration: whom they ask about"),                  \
 		CLI_FLAG_SWITCH("managed", (f).managed,                                            \
 			"a cloud's control plane (EKS, GKE, AKS): no authorization webhook"),      \
 		CLI_FLAG_SWITCH("static-manifests", (f).static_manifests,                          \

@@ -202,7 +202,7 @@ void authorizer_put_config(struct buf *out, const struct policy_set *s,
 		"# --authorization-config, in place of --authorization-mode: an API server with "
 		"both "
 		"does not start.\n"
-		"# Made for the policies %s: make it anew when subjects change.\n"
+		"# Make it anew when subjects of the policies change; made for\n# %s.\n"
 		"# Holdpoint says \"denied\" or has no opinion; Node and RBAC, asked after it, "
 		"decide "
 		"what is allowed.\n"

@@ -201,8 +201,8 @@ const char *match_mismatch(
 	if (match_applies(m, r, action))
 		return NULL;
 	if (!(m->endpoints & ENDPOINT_BIT(r->endpoint)))
-		return match_is_access(m) ? "it has verbs: not asked at admission"
-					  : "it has operations: not asked at authorization";
+		return match_is_access(m) ? "has verbs: not asked at admission"
+					  : "has operations: not asked at authorization";
 	if (!verb_matches(m, r, r->verb))
 		return match_is_access(m) ? "another verb" : "another operation";
 	if (m->urls != is_path(r))
