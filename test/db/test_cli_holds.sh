@@ -76,6 +76,8 @@ expect 3 err . -- approve 9999 "${alice[@]}"
 expect 0 out "^hold $first .*approved" -- approve "$first" --reason CHG-1 "${alice[@]}"
 expect 3 err . -- approve "$first" "${alice[@]}"
 expect 0 out '"state": "denied"' -- deny "#$second" -r no -o json "${alice[@]}"
+expect 3 err 'not pending: denied [0-9]+ seconds? ago by alice \(The denial stands until [-0-9]+ [:0-9]+ UTC; after that' -- \
+  approve "$second" "${alice[@]}"
 expect 3 err . -- approve "$second" "${alice[@]}"
 expect 3 err '3 uses are more than the 1' -- approve "$third" --uses 3 "${alice[@]}"
 expect 0 out "hold $third" -- withdraw "$third" --reason 'not needed' "${alice[@]}"
