@@ -24,8 +24,7 @@ static enum pg_status begin_batch(
 {
 	static const struct pg_stmt stmt = {"audit_begin_batch",
 		"SELECT already_stored, first_seq FROM holdpoint.audit_begin_batch(p_cluster => "
-		"$1, "
-		"p_source => $2, p_sha256 => $3, p_events => $4, p_quarantined => $5, "
+		"$1, p_source => $2, p_sha256 => $3, p_events => $4, p_quarantined => $5, "
 		"p_size_bytes => $6, p_received_us => $7, p_oldest_us => $8, p_newest_us => $9, "
 		"p_late => $10, p_ahead => $11, p_truncated => $12)",
 		12};

@@ -157,8 +157,7 @@ static int check_applied(
 		if ((size_t)i >= all->count)
 			return err_set(e,
 				"the database has migration %s (%s), which this program does not "
-				"know: "
-				"use a newer holdpoint",
+				"know: use a newer holdpoint",
 				pg_result_str_of(rows, i, "version"), name);
 		if (pg_result_int_of(rows, i, "version") != i + 1 ||
 			hex_decode(pg_result_span_of(rows, i, "sha256"), sha256, SHA256_LEN) < 0 ||

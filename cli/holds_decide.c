@@ -26,8 +26,7 @@ static const struct pg_stmt of_user_stmt = {"of_user",
 	"SELECT h.id, h.operation, holdpoint.resource_name(h.api_group, h.resource, "
 	"h.subresource) AS resource, h.namespace, h.name, holdpoint.hold_rule_names(h) AS rules, "
 	"count(*) OVER () AS total FROM holdpoint.deny_user_preview(requester => $1, cluster => "
-	"$2, "
-	"namespace => $3, resource => $4, policy => $5, rule => $6) AS p(id) "
+	"$2, namespace => $3, resource => $4, policy => $5, rule => $6) AS p(id) "
 	"JOIN holdpoint.hold h USING (id) ORDER BY h.id LIMIT 20",
 	6};
 static const struct pg_stmt deny_user_stmt = {"deny_user",

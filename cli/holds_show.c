@@ -10,10 +10,8 @@
 
 static const struct pg_stmt hold_stmt = {"hold",
 	"SELECT h.state, h.cluster, h.requester || coalesce(', agent of ' || h.requester_owner, "
-	"'') "
-	"AS requester, array_to_string(h.unconfirmed, ', ') AS unconfirmed, "
-	"array_to_string(h.requester_groups, ', ') AS "
-	"groups, "
+	"'') AS requester, array_to_string(h.unconfirmed, ', ') AS unconfirmed, "
+	"array_to_string(h.requester_groups, ', ') AS groups, "
 	"h.operation, h.resource, h.namespace, h.name, h.rule_names, h.message, " SQL_MS(
 		"h.created_at") " AS created, "
 				"extract(epoch FROM clock_timestamp() - h.created_at)::bigint AS "
@@ -26,8 +24,7 @@ static const struct pg_stmt hold_stmt = {"hold",
 							"h.require_reason, h.opens, "
 							"coalesce(h.not_shown, '') AS not_shown, "
 							"h.uses, h.is_question, h.answered, "
-							"h.change, "
-							"h.change_unseen "
+							"h.change, h.change_unseen "
 							"FROM holdpoint.holds h WHERE h.id = "
 							"$1::bigint",
 	1};
@@ -36,8 +33,7 @@ static const struct pg_stmt hold_json = {"hold_json",
 	"SELECT (to_jsonb(h) - 'change' || jsonb_build_object('history', (SELECT coalesce("
 	"jsonb_agg(to_jsonb(e) - 'cluster' - 'hold_id' ORDER BY e.id), '[]') "
 	"FROM holdpoint.hold_event e WHERE e.cluster = h.cluster AND e.hold_id = h.id)))::text AS "
-	"hold, "
-	"h.change, h.change_unseen FROM holdpoint.holds h WHERE h.id = $1::bigint",
+	"hold, h.change, h.change_unseen FROM holdpoint.holds h WHERE h.id = $1::bigint",
 	1};
 static const struct pg_stmt history_stmt = {"history",
 	"SELECT " SQL_MS(

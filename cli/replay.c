@@ -45,8 +45,7 @@ static const struct pg_stmt events_stmt = {"replay",
 	1};
 static const struct pg_stmt json_stmt = {"replay_json",
 	"SELECT coalesce(json_agg(t), '[]') FROM (SELECT e.seq, e.stage_timestamp AS time, "
-	"e.stage, "
-	"e.audit_id, e.username, e.impersonated_user, e.verb, e.request_uri, e.api_group, "
+	"e.stage, e.audit_id, e.username, e.impersonated_user, e.verb, e.request_uri, e.api_group, "
 	"e.resource, e.subresource, e.namespace, e.name, e.code, e.decision, d.policy, d.rule, "
 	"h.id AS hold, h.state AS hold_state, h.decided_by, h.decided_reason, e.masked, "
 	"e.body::json AS event " EVENTS ") t",

@@ -200,12 +200,10 @@ void authorizer_put_config(struct buf *out, const struct policy_set *s,
 	out->failed |= expression.failed;
 	buf_printf(out,
 		"# --authorization-config, in place of --authorization-mode: an API server with "
-		"both "
-		"does not start.\n"
+		"both does not start.\n"
 		"# Make it anew when subjects of the policies change; made for\n# %s.\n"
 		"# Holdpoint says \"denied\" or has no opinion; Node and RBAC, asked after it, "
-		"decide "
-		"what is allowed.\n"
+		"decide what is allowed.\n"
 		"# Nothing is cached, so that an approval counts at once.\n"
 		"apiVersion: apiserver.config.k8s.io/%s\n"
 		"kind: AuthorizationConfiguration\n"

@@ -408,8 +408,7 @@ static void compile_match(struct compiler *c, const struct source_match *m, stru
 	if (m->operations.at && m->verbs.at)
 		errors_add_at(c->errors, m->verbs.at,
 			"operations (admission) and verbs (authorization) exclude each other: "
-			"write "
-			"two rules");
+			"write two rules");
 	else if (!m->operations.at && !m->verbs.at)
 		errors_add_at(c->errors, at,
 			"match needs \"operations\" (CREATE, UPDATE, DELETE, CONNECT) or "

@@ -169,10 +169,8 @@ static struct span authorization_gap(struct finding *f, const struct rule *rule,
 	if (f->facts->authorizer == COVERAGE_ABSENT)
 		return f->facts->managed
 			       ? SPAN("a managed control plane has no authorization webhook: "
-				      "reads, "
-				      "impersonation and what has verbs are not guarded there; "
-				      "take "
-				      "the right away with RBAC")
+				      "reads, impersonation and what has verbs are not guarded "
+				      "there; take the right away with RBAC")
 			       : SPAN("no API server asks /authorize: rules with verbs (reads, "
 				      "impersonation) guard nothing; see holdpoint policy "
 				      "authorizer");
@@ -219,8 +217,7 @@ static void find_effects(struct finding *f, const struct rule *rule)
 			: waits ? SPAN("at authorization a wait is cut to 1s (with timeout: 3s), "
 				       "before the API server gives up")
 				: SPAN("retry does nothing at authorization: the API server "
-				       "answers "
-				       "403"));
+				       "answers 403"));
 }
 
 /* Returns whether the match can be asked about as far as its names go. */

@@ -154,8 +154,7 @@ static const struct expression *compile(struct expressions *x, const struct node
 	if (endpoints == ENDPOINTS_AUTHORIZE && e->needs_object) {
 		errors_add_in(errors, at, start,
 			"object and oldObject do not exist in a rule with verbs: nothing is "
-			"written "
-			"at authorization");
+			"written at authorization");
 		return NULL;
 	}
 	return e;

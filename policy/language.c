@@ -78,21 +78,17 @@ static const struct field match_fields[] = {
 		.doc = "API versions; any when left out."},
 	{"resources", FIELD_STRINGS, AT(source_match, resources),
 		.doc = "Plural resource names. `pods` is pods without subresources, `pods/exec` "
-		       "one "
-		       "subresource, `pods/*` pods with all of them, `*` every resource without "
-		       "subresources, `*/scale` that subresource of every resource, `*/*` "
+		       "one subresource, `pods/*` pods with all of them, `*` every resource "
+		       "without subresources, `*/scale` that subresource of every resource, `*/*` "
 		       "everything."},
 	{"operations", FIELD_STRINGS, AT(source_match, operations),
 		.doc = "`CREATE`, `UPDATE`, `DELETE`, `CONNECT` or `*`: the rule works at "
-		       "admission. "
-		       "Excludes `verbs`."},
+		       "admission. Excludes `verbs`."},
 	{"verbs", FIELD_STRINGS, AT(source_match, verbs),
 		.doc = "`get`, `list`, `watch`, `impersonate` …, globs allowed: the rule works at "
 		       "authorization, before admission, and has no `object`. `impersonate` stands "
-		       "for "
-		       "`impersonate:MODE` and `impersonate-on:MODE:VERB` too (of a Hold rule only "
-		       "the "
-		       "former: a person is asked once). Excludes `operations`."},
+		       "for `impersonate:MODE` and `impersonate-on:MODE:VERB` too (of a Hold rule "
+		       "only the former: a person is asked once). Excludes `operations`."},
 	{"namespaces", FIELD_STRINGS, AT(source_match, namespaces),
 		.doc = "Globs; with `!` in front they exclude; `@NAME` is all namespaces of a "
 		       "GuardrailSet. Any when left out. A cluster-scoped "
@@ -121,8 +117,7 @@ static const struct kind match = {
 	.fields = match_fields,
 	.hints = match_hints,
 	.doc = "Which requests, in the form of an admission webhook's `rules` or of an RBAC rule. "
-	       "All "
-	       "fields that are given must match.",
+	       "All fields that are given must match.",
 };
 
 static const struct choice grants[] = {
@@ -172,8 +167,7 @@ static const struct field hold_fields[] = {
 		.doc = "With `grant: Window`: how many requests may pass; 0 is any number."},
 	{"allowWindow", FIELD_OBJECT, AT(source_hold, allow_window), .of = &allow_window,
 		.doc = "With `grant: Once`: an approver may open a Window all the same, up to "
-		       "this. "
-		       "Without it none can."},
+		       "this. Without it none can."},
 	{"scope", FIELD_ENUM, AT(source_hold, scope), .def = POLICY_SCOPE_OBJECT, .choices = scopes,
 		.doc = "How far a Window reaches. It is for the same verb (get, list and watch are "
 		       "one), group, resource and subresource in any case."},
@@ -196,8 +190,7 @@ static const struct kind hold = {
 static const struct field json_patch_fields[] = {
 	{"expression", FIELD_EXPRESSION, AT(source_json_patch, expression), .required = true,
 		.doc = "CEL that gives a list of `JSONPatch{op: …, path: …, value: …}` (or maps "
-		       "with "
-		       "these keys), as in MutatingAdmissionPolicy."},
+		       "with these keys), as in MutatingAdmissionPolicy."},
 	{NULL},
 };
 
@@ -211,8 +204,7 @@ static const struct kind json_patch = {
 static const struct field mutate_fields[] = {
 	{"mergePatch", FIELD_ANY, AT(source_mutate, merge_patch),
 		.doc = "An RFC 7396 merge patch; `{{ EXPRESSION }}` in its strings is CEL. A "
-		       "string "
-		       "that is nothing but one template takes the expression's type."},
+		       "string that is nothing but one template takes the expression's type."},
 	{"jsonPatch", FIELD_OBJECT, AT(source_mutate, json_patch), .of = &json_patch,
 		.doc = "An RFC 6902 patch computed by an expression."},
 	{NULL},
@@ -247,8 +239,7 @@ static const struct field rule_fields[] = {
 		.doc = "Lower-case letters, digits and `-`; unique in its policy."},
 	{"match", FIELD_OBJECTS, AT(source_rule, match), .of = &match,
 		.doc = "The rule concerns a request that matches any of these; the policy's "
-		       "`match` "
-		       "when left out."},
+		       "`match` when left out."},
 	{"when", FIELD_EXPRESSIONS, AT(source_rule, when),
 		.doc = "CEL conditions; the rule applies when all are true."},
 	{"action", FIELD_ENUM, AT(source_rule, action), .required = true,

@@ -46,11 +46,9 @@ void policy_reference_put(struct buf *out)
 	buf_add_str(out,
 		"# Policy reference\n\n"
 		"Generated from the code by `holdpoint policy reference`; [policy.md](policy.md) "
-		"is "
-		"the guide.\n\n"
+		"is the guide.\n\n"
 		"Unknown fields, wrong types, duplicate keys, anchors, aliases, tags and merge "
-		"keys "
-		"are errors. A file is at most 16 MiB, all files together 64 MiB and 100,000 "
+		"keys are errors. A file is at most 16 MiB, all files together 64 MiB and 100,000 "
 		"rules.\n\n"
 		"## Policy files\n");
 	schema_put_markdown(out, &language_policy);
@@ -64,8 +62,7 @@ void policy_reference_put(struct buf *out)
 		"`namespace`, `name`, of a list or watch with selectors `fieldSelector` and "
 		"`labelSelector` (`requirements`: `key`, `operator`, `values`); or `path` |\n"
 		"| `object` | the object that is written; null on DELETE | not there: an error "
-		"when "
-		"the policy is loaded |\n"
+		"when the policy is loaded |\n"
 		"| `oldObject` | the object as it was; null on CREATE | not there |\n"
 		"| `variables.NAME` | the policy's variables | those that use no object |\n"
 		"| `now` | the time of the request | the same |\n\n"

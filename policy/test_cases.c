@@ -84,8 +84,7 @@ static const struct field case_fields[] = {
 	{"name", FIELD_STRING, AT(source_case, name), .required = true, .doc = "What is tested."},
 	{"review", FIELD_STRING, AT(source_case, review),
 		.doc = "A JSON file with an AdmissionReview or a SubjectAccessReview, relative to "
-		       "the "
-		       "test file."},
+		       "the test file."},
 	{"request", FIELD_ANY, AT(source_case, request),
 		.doc = "An AdmissionRequest, merged (RFC 7396) into the file's `request`."},
 	{"access", FIELD_ANY, AT(source_case, access),

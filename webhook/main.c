@@ -309,8 +309,7 @@ int main(int argc, char **argv)
 	static struct parts parts;
 	const struct daemon d = {.name = PROGRAM,
 		.about = "Admission and authorization webhook: denies, holds until a human "
-			 "approves, "
-			 "records.",
+			 "approves, records.",
 		.flags = webhook_flags,
 		.options = &webhook_options.daemon,
 		.check = webhook_options_check,

@@ -208,8 +208,7 @@ static void judge(struct doctor *d, const struct client_config *c, SSL *ssl)
 	if (verdict != X509_V_OK && verdict != X509_V_ERR_CERT_HAS_EXPIRED)
 		doctor_fail(d, MEND_CA,
 			"%s: the caBundle does not vouch for the certificate that is served for "
-			"%s: "
-			"%s; nothing passes",
+			"%s: %s; nothing passes",
 			c->webhook, c->host, X509_verify_cert_error_string(verdict));
 	say_days(d, MEND_CERT, c->webhook, "the certificate that is served",
 		days_left(X509_get0_notAfter(cert)));

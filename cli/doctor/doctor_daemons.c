@@ -94,8 +94,7 @@ static void look_at(struct doctor *d, const char *url)
 		buf_str(&ready);
 		doctor_fail(d,
 			"read its log: kubectl -n holdpoint-system logs deploy/holdpoint-webhook, "
-			"or "
-			"deploy/holdpoint-auditsink",
+			"or deploy/holdpoint-auditsink",
 			"%s is not ready: %.*s", url,
 			(int)strcspn(ready.ptr ? ready.ptr : "", "\n"), ready.ptr ? ready.ptr : "");
 		return;

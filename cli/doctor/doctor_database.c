@@ -113,8 +113,7 @@ void doctor_check_roles(struct doctor *d)
 		bad++;
 		doctor_fail(d, doctor_text(d, "REVOKE all but one of them FROM \"%s\"", who),
 			"the login %s is in %s: whoever has a daemon's login could decide, or "
-			"change "
-			"the record",
+			"change the record",
 			who, what);
 	}
 	if (r && bad == 0)

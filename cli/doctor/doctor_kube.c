@@ -122,8 +122,7 @@ void doctor_check_api_server(struct doctor *d)
 	if (cloud)
 		doctor_warn(d, "take reading of secrets and impersonation from agents with RBAC",
 			"%s has no authorization webhook: rules with verbs guard nothing there, "
-			"and "
-			"the audit log is imported (docs/audit.md)",
+			"and the audit log is imported (docs/audit.md)",
 			cloud);
 	d->has_registration = !d->options.static_manifests &&
 			      load_list(d, "validatingwebhookconfigurations", &d->validating) &&
@@ -155,8 +154,7 @@ void doctor_check_admission(struct doctor *d)
 		else
 			doctor_fail(d, "kubectl apply -k DIR/registration",
 				"the API server does not ask the mutating webhook: a HoldReview "
-				"came "
-				"back without its answer");
+				"came back without its answer");
 		return;
 	}
 	if (!status)
@@ -202,11 +200,9 @@ static void judge_answer(struct probing *p, const char *subject, const char *ans
 		doctor_fail(d,
 			d->managed ? "take the rights away with RBAC"
 				   : "holdpoint policy authorizer POLICIES > authorization.yaml, "
-				     "on every "
-				     "control plane node",
+				     "on every control plane node",
 			"%s: the API server does not ask /authorize about them, so rules with "
-			"verbs "
-			"(reads, impersonation) do not guard",
+			"verbs (reads, impersonation) do not guard",
 			subject);
 		return;
 	}

@@ -321,8 +321,7 @@ void doctor_check_linked(struct doctor *d)
 			"see omitStages, levels and rules of the API server's audit policy "
 			"(manifests/apiserver/audit-policy.yaml)",
 			"none of the last %lld decisions has an audit event: what was decided is "
-			"not "
-			"confirmed by anybody else",
+			"not confirmed by anybody else",
 			(long long)decisions);
 	else if (linked * 10 < decisions * 9)
 		doctor_warn(d, "holdpoint sources",

@@ -134,8 +134,7 @@ static void look_at_rules(struct doctor *d, const struct webhook *w)
 	}
 	doctor_fail(d, APPLY,
 		"%s: no rule covers every operation, group, version and resource (\"*/*\"): what "
-		"it "
-		"leaves out passes unasked",
+		"it leaves out passes unasked",
 		w->name);
 }
 
@@ -155,8 +154,7 @@ static void look_at_failure_policy(struct doctor *d, const struct webhook *w)
 	else
 		doctor_fail(d, APPLY,
 			"%s has failurePolicy %s: whatever Holdpoint does not answer in time "
-			"passes "
-			"unguarded",
+			"passes unguarded",
 			w->name, policy);
 }
 
@@ -222,8 +220,7 @@ static void look_at_expression(struct doctor *d, const struct webhook *w, json_r
 	if (strcmp(key, "kubernetes.io/metadata.name") != 0) {
 		doctor_fail(d, APPLY,
 			"%s looks at the namespace label %s, which whoever may write Namespaces "
-			"can "
-			"set",
+			"can set",
 			w->name, key);
 		return;
 	}

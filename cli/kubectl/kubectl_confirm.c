@@ -57,8 +57,7 @@ static int say(const struct command *self, const char *hold, const struct review
 		return cli_error(self, CLI_NOT_YET,
 			"hold %s: your approval is written down and does not count yet: the API "
 			"server's audit event, which must confirm it, has not come within %lld s. "
-			"It "
-			"counts when it comes; look with: kubectl holdpoint show %s",
+			"It counts when it comes; look with: kubectl holdpoint show %s",
 			hold, (long long)waited_ms / 1000, hold);
 	if (!r->counted) {
 		utf8_put_printable(&why, span_of(r->why));

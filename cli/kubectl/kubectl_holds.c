@@ -267,8 +267,7 @@ int kubectl_show(const struct command *self, int argc, char **argv)
 	if (rc == CLI_OK && h == JSON_NONE)
 		rc = cli_error(self, CLI_NO,
 			"hold %s does not wait for you; what does: kubectl holdpoint list, what "
-			"you "
-			"asked for yourself: list --mine",
+			"you asked for yourself: list --mine",
 			q.hold);
 	else if (rc == CLI_OK && cli_wants_json(q.output))
 		rc = cli_print_json(self, json_text(&d, h));

@@ -11,22 +11,18 @@ const struct mask_rule_info mask_rules[RULE_COUNT] = {
 	[RULE_NONE] = {"none", "", ""},
 	[RULE_SECRET_DATA] = {"secret-data",
 		"Secrets, by resource or by `kind`, alone, in lists, in the rows of a Table, or in "
-		"any "
-		"text below; anything with `stringData`, or with `data` and a Secret's `type`; "
-		"`data` "
-		"of resources named after the Secret that they make (`ExternalSecret`, "
+		"any text below; anything with `stringData`, or with `data` and a Secret's `type`; "
+		"`data` of resources named after the Secret that they make (`ExternalSecret`, "
 		"`SealedSecret`, …)",
 		"each value of `data` and `stringData`; field names stay. The pseudonym of `data` "
-		"is "
-		"made of what its base64 spells, so it equals that of the same value in "
+		"is made of what its base64 spells, so it equals that of the same value in "
 		"`stringData`"},
 	[RULE_SECRET_ANNOTATION] = {"secret-annotation", "annotations of Secrets",
 		"each value; names stay"},
 	[RULE_SECRET_OTHER] = {"secret-other", "any other field of a Secret",
 		"the whole value. `kind`, `apiVersion`, `type`, `immutable` and of the metadata "
-		"name, "
-		"namespace, labels, uid, versions, timestamps, owners, finalizers and managed "
-		"fields stay"},
+		"name, namespace, labels, uid, versions, timestamps, owners, finalizers and "
+		"managed fields stay"},
 	[RULE_SECRET_PATCH] = {"secret-patch", "patches on Secrets",
 		"everything but `op`, `path` and `from`"},
 	[RULE_SECRET_MESSAGE] = {"secret-message", "messages of the API server about Secrets",
@@ -34,13 +30,10 @@ const struct mask_rule_info mask_rules[RULE_COUNT] = {
 		"(not found, already exists, is forbidden)"},
 	[RULE_FIELD_NAME] = {"field-name",
 		"fields, annotations, labels, ConfigMap keys of any resource whose name says "
-		"secret: "
-		"`password`, `DB_PASSWD`, `apiKey`, `client-secret`, `session_token`, …",
+		"secret: `password`, `DB_PASSWD`, `apiKey`, `client-secret`, `session_token`, …",
 		"strings and numbers in it and below it. References stay: names that end in "
-		"`Name`, `Ref`, "
-		"`File`, `Path`, `TTL` and the like, and `name`, `key`, `path` … below them. Of "
-		"JSON "
-		"Web Keys the private parts"},
+		"`Name`, `Ref`, `File`, `Path`, `TTL` and the like, and `name`, `key`, `path` … "
+		"below them. Of JSON Web Keys the private parts"},
 	[RULE_FIELD_RANDOM] = {"field-random",
 		"fields whose name may mean a secret: `key`, `auth`, `signature`, `session`, …",
 		"values that look like a key (16 characters and more without any order) or like a "
@@ -48,8 +41,7 @@ const struct mask_rule_info mask_rules[RULE_COUNT] = {
 	[RULE_NAMED_VALUE] = {"named-value",
 		"objects with a name beside a value: `env`, HTTP headers of probes, parameters, "
 		"`{name, value}`, `{key, value}`, `{k, v}`, `{path, content}`; also in YAML, XML "
-		"and "
-		"Go's notation in a string",
+		"and Go's notation in a string",
 		"the value, when the name says secret"},
 	[RULE_PATCH_PATH] = {"patch-path", "JSON patches on other resources, webhooks' patches too",
 		"the value, when the path says secret, or points to an environment variable's "
@@ -70,8 +62,7 @@ const struct mask_rule_info mask_rules[RULE_COUNT] = {
 	[RULE_COMMAND_WORD] = {"command-word",
 		"what is run with exec and attach: `command=` in URIs, PodExecOptions",
 		"every word that is not known to be harmless: the program, names of options, "
-		"paths, plain "
-		"words, small numbers and variables' names stay"},
+		"paths, plain words, small numbers and variables' names stay"},
 	[RULE_URI_QUERY] = {"uri-query", "queries of request URIs",
 		"values of all parameters that are not the API server's own; of proxy requests, "
 		"all"},
@@ -89,17 +80,14 @@ const struct mask_rule_info mask_rules[RULE_COUNT] = {
 		"them"},
 	[RULE_TEXT_USERINFO] = {"text-userinfo", "any text",
 		"the password in `scheme://user:password@host`, in `user:password@tcp(host)` and "
-		"in "
-		"`jdbc:oracle:thin:user/password@host`; what looks like a key in the path of a "
-		"hook "
-		"(`https://host/hooks/…`); a user without a password that is not a "
-		"plain name"},
+		"in `jdbc:oracle:thin:user/password@host`; what looks like a key in the path of a "
+		"hook (`https://host/hooks/…`); a user without a password that is not a plain "
+		"name"},
 	[RULE_TEXT_ASSIGNMENT] = {"text-assignment",
 		"any text: shell, INI, YAML, headers, queries, DSNs, XML, SQL, JSON that does not "
 		"parse",
 		"the value beside a name that says secret (also as the arguments of a call), to "
-		"the "
-		"end of its word, quotes, line, element or block"},
+		"the end of its word, quotes, line, element or block"},
 	[RULE_TEXT_AUTH_SCHEME] = {"text-auth-scheme", "any text",
 		"what follows `Bearer` and `Basic`"},
 	[RULE_TEXT_PASSWORD] = {"text-password", "any text",
@@ -122,10 +110,9 @@ const struct mask_rule_info mask_rules[RULE_COUNT] = {
 		"each word that another rule masks in the request itself (its objects, its URI)"},
 	[RULE_ENCODED] = {"encoded",
 		"base64 (either alphabet), base32, gzip, zlib, hex, in any string and in each "
-		"other; "
-		"UTF-16 in them; in a text, base64 behind `NAME=` or PowerShell's "
-		"`-EncodedCommand`, "
-		"piped into `base64 -d`, or an argument of `b64decode()`, `atob()` and the like",
+		"other; UTF-16 in them; in a text, base64 behind `NAME=` or PowerShell's "
+		"`-EncodedCommand`, piped into `base64 -d`, or an argument of `b64decode()`, "
+		"`atob()` and the like",
 		"the whole encoded text, when any rule finds something in it, or when it is a "
 		"private key, a key store, or an archive that is not opened (bzip2, xz, zstd, lz4, "
 		"7-Zip, zip)"},
