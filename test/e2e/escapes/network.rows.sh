@@ -135,3 +135,15 @@ DO
 row network/service-for-the-world-in-its-own-namespace held 'MS-TA9005' own <<'DO'
 obj v1 Service ext '"spec":{"type":"LoadBalancer","selector":{"app":"x"},"ports":[{"port":443}]}' | k create -f -
 DO
+
+row network/networkpolicy-leaves-pods-nobody held 'MITRE T1498' <<'DO'
+obj networking.k8s.io/v1 NetworkPolicy only '"spec":{"podSelector":{"matchLabels":{"app":"web"}},"ingress":[{"from":[{"podSelector":{"matchLabels":{"app":"nobody"}}}]}]}' | k create -f -
+DO
+
+row network/service-sends-to-pods-not-ready held 'own' <<'DO'
+k patch service web --type=merge -p '{"spec":{"publishNotReadyAddresses":true}}'
+DO
+
+row network/pod-says-it-is-one-of-a-statefulset held 'own' <<'DO'
+pod db-x | jq -c '.metadata.labels = {"statefulset.kubernetes.io/pod-name":"db-0"}' | k create -f -
+DO
