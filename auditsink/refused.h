@@ -19,7 +19,7 @@
 /*
  * PG_OK: the events at fault, if any are, are rows of quarantine now; the batch can be tried again.
  * PG_RETRY: the database refuses any event, or cannot say now. PG_REFUSED: too many are at fault.
- * The batch is unchanged but on PG_OK. ret_sqlstate: 6 bytes.
+ * The batch is unchanged but on PG_OK. ret_sqlstate: 6 bytes. Blocks.
  */
 enum pg_status refused_set_aside(
 	struct pg_conn *c, struct batch *b, char *ret_sqlstate, struct err *e) _must_check_;

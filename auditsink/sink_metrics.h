@@ -48,4 +48,5 @@ enum sink_result {
 	SINK_RESULT_COUNT,
 };
 
+/* By enum sink_metric. Threads: any, by the functions of metrics.h. */
 extern struct metric sink_metrics[];

@@ -8,7 +8,11 @@
 #include "common/base/metrics.h"
 #include "common/http/http_server.h"
 
-/* Handlers of POST /validate, /mutate and /authorize; userdata is the struct webhook. */
+/*
+ * Handlers of POST /validate, /mutate and /authorize; userdata is the struct webhook, which must
+ * outlive the server. Errors: none come back, a request that fails is denied with the reason.
+ * Threads: any. Never blocks: a request that must wait is suspended.
+ */
 void exchange_validate(struct http_request *req, void *userdata);
 void exchange_mutate(struct http_request *req, void *userdata);
 void exchange_authorize(struct http_request *req, void *userdata);

@@ -15,6 +15,10 @@ struct hold_gate;
 struct hold_turns;
 struct hold_wait;
 
+/*
+ * Ownership: main()'s, which makes the parts before the server starts and frees them after it
+ * ended. Threads: any may read it; what changes is atomic, and each part says what holds for it.
+ */
 struct webhook {
 	const char *cluster;
 	struct policy_store *policies;

@@ -47,6 +47,7 @@ struct flag {
  * ends the flags), at most max_args.
  * Errors: -1, one line that names the flag and the value and, where close, what may be meant.
  * Returns 1 when --help was given (nothing validated), else 0. Strings point into argv/environ.
+ * Threads: before there are others, as the environment is read.
  */
 int flags_parse(const struct flag *table, int argc, char **argv, const char **ret_args,
 	size_t max_args, size_t *ret_arg_count, struct err *e) _must_check_;

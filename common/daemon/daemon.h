@@ -66,5 +66,8 @@ struct daemon {
 	void *arg;
 };
 
-/* All of main(). Returns the exit code: 0, 1 (not started), 2 (flags). */
+/*
+ * All of main(). Returns the exit code: 0, 1 (not started), 2 (flags). Threads: the first, once; it
+ * calls each function of d itself.
+ */
 int daemon_main(const struct daemon *d, int argc, char **argv);

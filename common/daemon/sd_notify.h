@@ -7,8 +7,8 @@
 
 #include "common/base/util.h"
 
-/* "READY=1", "STOPPING=1", "WATCHDOG=1", lines apart. 1: sent; 0: nobody wants to know; -1: it
- * could not be sent. Never blocks. */
+/* Threads: any. "READY=1", "STOPPING=1", "WATCHDOG=1", lines apart. 1: sent; 0: nobody wants to
+ * know; -1: it could not be sent. Never blocks. */
 int sd_notify_send(const char *state);
 
 /* "RELOADING=1" with the time that systemd asks for. */

@@ -9,7 +9,8 @@
 #include "common/base/metrics.h"
 #include "common/pg/pg_conn.h"
 
-/* Looks once. Any replica may, at any time; about once a second is worth it. Blocks; logs. */
+/* Looks once. Any replica may, at any time; about once a second is worth it. Blocks; logs.
+ * Errors: are logged, and it looks again next time. */
 void holdreview_confirm(struct pg_conn *conn);
 
 struct metric *const *holdreview_metrics(size_t *ret_count);

@@ -13,7 +13,10 @@
 
 struct notifier;
 
-/* Reads the file and starts the worker. database_url and cluster must outlive it. */
+/*
+ * Reads the file and starts the worker, which has a connection of its own. database_url and cluster
+ * must outlive it. Errors: -1, what is wrong with the file. Threads: whoever opens it closes it.
+ */
 int notifier_open(const char *targets_file, const char *database_url, const char *cluster,
 	struct notifier **ret, struct err *e) _must_check_;
 /* Ends after the delivery under way. NULL is fine. Blocks. */

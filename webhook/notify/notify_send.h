@@ -15,7 +15,7 @@ enum notify_status {
 
 struct notify_sender;
 
-struct notify_sender *notify_sender_new(void);
+struct notify_sender *notify_sender_new(void); /* NULL: out of memory */
 void notify_sender_free(struct notify_sender *s);
 
 /* Errors: for what is not NOTIFY_DELIVERED, why; never the URL. Blocks. */
