@@ -40,12 +40,12 @@ commands() {
       else if (!dollars && line ~ /^(--[a-z]|\.\/dev |\.ci\/|holdpoint|kubectl |git |[a-z]+=|aws |gcloud |az |jq |\(cd |for |SELECT |CREATE |GRANT )/) begin(line)
       next
     }
-    /^    (openssl|holdpoint) / { begin(substr($0, 5)); next }
+    /^    (\(umask|holdpoint) / { begin(substr($0, 5)); next }
     {
       block = FNR
       for (rest = $0; match(rest, /`[^`]*`/); rest = substr(rest, RSTART + RLENGTH)) {
         text = substr(rest, RSTART + 1, RLENGTH - 2)
-        if (text ~ /^(holdpoint|kubectl|psql|openssl|\.\/dev|TZ=[A-Za-z\/]* holdpoint) [^ ]/ || text ~ /^(UPDATE|SELECT \*.*) holdpoint/)
+        if (text ~ /^(\(umask|holdpoint|kubectl|psql|\.\/dev|TZ=[A-Za-z\/]* holdpoint) [^ ]/ || text ~ /^(UPDATE|SELECT \*.*) holdpoint/)
           begin(text)
       }
     }' "$@")
@@ -205,7 +205,7 @@ try() {
     'CREATE '* | 'GRANT '* | 'SELECT '* | 'UPDATE '*) sql_of_page "$text" ;;
     '(cd db && '*) (cd "$work" && bash -c "$text") ;;
     'aws '* | 'gcloud '* | 'az '* | 'jq '*) run auditor 0 "$text" ;;
-    'openssl '*) (umask 077 && run alice 0 "$text") ;;
+    '(umask '*) run alice 0 "$text" ;;
     'holdpoint-auditsink '*) serves "$text" ;;
     'holdpoint holds watch'*) follows alice "$text" ;;
     'holdpoint events -f') follows auditor "$text" ;;
