@@ -264,7 +264,10 @@ int cli_connect(const struct command *c, const char *database_url, struct pg_con
 		return cli_error(c, CLI_USAGE,
 			"which database? Give --database-url or set HOLDPOINT_DATABASE_URL");
 	if (pg_conn_open(database_url ? database_url : "", "holdpoint", 0, ret, &e) < 0)
-		return cli_error(c, CLI_FAILED, "%s", e.msg);
+		return cli_error(c, CLI_FAILED,
+			"%s; does it run, and is it what --database-url or HOLDPOINT_DATABASE_URL "
+			"says?",
+			e.msg);
 	return 0;
 }
 
