@@ -18,6 +18,8 @@
  *   mask_plain.c     where in a text a pattern may begin; the quick answer for most strings
  *   mask_text.c      patterns in free text;  mask_tokens.c  tokens of a known form
  *   mask_formats.c   the table of those forms;  mask_pattern.c  reading and matching one
+ *   mask_idiom.c     commands and sentences with a secret behind a blank
+ *   mask_table.c     CSV, INSERT INTO: names far from the values
  *   mask_assign.c    name=value in free text;  mask_pair.c  where the value ends
  *   mask_words.c     what was masked in a request, in texts that quote it
  *   mask_exec.c      what a shell is told to do, word by word

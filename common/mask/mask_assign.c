@@ -194,9 +194,17 @@ static int mask_spaced_random(struct mask_frame *f, struct pair *p, size_t *ret_
 /* password "x" in messages, password x in netrc, requirepass x in redis.conf: sep is the blank. */
 static int mask_spaced(struct mask_frame *f, struct pair *p, size_t *ret_end)
 {
+	bool done;
+	int ret;
+
 	p->value = p->sep + 1;
 	if (!find_name(p) || p->closed_quote || p->value >= p->end)
 		return 0;
+	if (span_eq(pair_name(p), SPAN("vault")))
+		return mask_vault(f, p, ret_end);
+	ret = mask_idiom(f, p, ret_end, &done);
+	if (done || ret < 0)
+		return ret;
 	if (!is_pass_word(pair_name(p)))
 		return mask_spaced_random(f, p, ret_end);
 	if (!pair_find_quoted_value(p)) {
@@ -291,6 +299,45 @@ static bool find_element_name(struct pair *p)
 	return is_blank(p->text[p->name_end]) && p->name_end > p->name;
 }
 
+/* variable "password" { default = "x" } */
+static bool is_default_of_secret(const struct masker *m, const struct pair *p)
+{
+	size_t far = p->name - p->begin < 256 ? p->name - p->begin : 256;
+	const char *from = p->text + p->name - far, *brace = memrchr(from, '{', far), *name;
+
+	while (brace && brace > from && is_in(brace[-1], " \t\""))
+		brace--;
+	for (name = brace; name && name > from && is_name_byte(name[-1]);)
+		name--;
+	return name && name < brace && name > from && name[-1] == '"' &&
+	       mask_name_class(m, (struct span){name, (size_t)(brace - name)}) == NAME_STRONG;
+}
+
+/* <AdministratorPassword><Value>x */
+static bool is_value_of_secret(const struct masker *m, const struct pair *p)
+{
+	const char *end = p->text + p->name - 1, *name;
+
+	while (end > p->text + p->begin && is_white(end[-1]))
+		end--;
+	if (end == p->text + p->begin || *--end != '>')
+		return false;
+	for (name = end; name > p->text + p->begin && is_name_byte(name[-1]);)
+		name--;
+	return mask_name_class(m, (struct span){name, (size_t)(end - name)}) == NAME_STRONG;
+}
+
+/* What the name is of says secret. */
+static bool stands_in_secret(const struct masker *m, const struct pair *p)
+{
+	struct span name = pair_name(p);
+
+	if (p->text[p->sep] == '=' && span_eq(name, SPAN("default")))
+		return is_default_of_secret(m, p);
+	return p->text[p->sep] == '>' && p->name > p->begin && name.len == 5 &&
+	       strncasecmp(name.ptr, "value", 5) == 0 && is_value_of_secret(m, p);
+}
+
 static bool judge_name(const struct masker *m, const struct pair *p, struct mask_name *ret)
 {
 	*ret = mask_name_of(m, pair_name(p));
@@ -298,6 +345,8 @@ static bool judge_name(const struct masker *m, const struct pair *p, struct mask
 	if (span_eq_str(pair_name(p), "code") && p->name > p->begin &&
 		is_in(p->text[p->name - 1], "?&"))
 		ret->class = NAME_WEAK;
+	if (stands_in_secret(m, p))
+		ret->class = NAME_STRONG;
 	return ret->class != NAME_PLAIN || ret->field == FIELD_NAME;
 }
 

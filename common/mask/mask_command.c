@@ -39,7 +39,7 @@ static bool asks_for_secret(struct mask_frame *f, struct span word)
 static int user_word(struct mask_frame *f, size_t off)
 {
 	struct span word = {f->text.ptr + off, f->text.len - off};
-	size_t password = mask_user_password(word);
+	size_t password = mask_user_password(word, SPAN(""));
 
 	return mask_range(f, off + password, word.len - password, RULE_COMMAND_OPTION);
 }
@@ -54,7 +54,7 @@ static int short_option(struct mask_frame *f, struct mask_command *c, bool *ret_
 
 	c->next_is_user = mask_is_user_option(word);
 	*ret_done = true;
-	if (user && mask_user_password(word) < word.len)
+	if (user && mask_user_password(word, SPAN("")) < word.len)
 		return user_word(f, 0);
 	if (equals && name_len > 2 && mask_is_user_option((struct span){word.ptr, name_len}))
 		return user_word(f, name_len + 1);

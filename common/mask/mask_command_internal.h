@@ -35,8 +35,10 @@ char mask_password_option(struct span command);
 char mask_image_option(struct span image);
 /* Does a user, with a password perhaps, follow? -u, --user. */
 bool mask_is_user_option(struct span option);
-/* Where the password in "user:password" begins; word.len when there is none. */
-size_t mask_user_password(struct span word);
+/* Where the password in "user:password" begins, or as command wants it; word.len when there is
+ * none.
+ */
+size_t mask_user_password(struct span word, struct span command);
 /* The whole text is a URI; proxy_path: it is the part behind …/proxy. */
 int mask_uri(struct mask_frame *f, bool proxy_path) _must_check_;
 /* The same for a string on the tape. */

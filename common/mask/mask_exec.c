@@ -394,13 +394,15 @@ static bool splits_words(char c)
  */
 static bool spells_code(struct mask_frame *f, struct span word)
 {
+	struct mask_frame inside = {.ctx = f->ctx, .at = JSON_NONE};
 	char bytes[MASK_BASE64_DECODED_MAX(1024)];
 	struct span text;
 
 	if (word.len > 1024 || !mask_may_be_base64(word) || !mask_base64_is_text(word))
 		return false;
 	text = mask_decode_base64(word, bytes);
-	return mask_is_code(text) && mask_is_plain(f->ctx->m, text);
+	inside.text = text;
+	return mask_is_code(text) && mask_scan(&inside, 0, text.len) == 0 && inside.edit_count == 0;
 }
 
 /* +%Y-%m-%d */

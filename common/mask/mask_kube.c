@@ -4,6 +4,7 @@
  * the extras of a user, and admission requests. Secrets: mask_secret.c; managed fields:
  * mask_managed.c.
  */
+#include "common/mask/mask_bytes_internal.h"
 #include "common/mask/mask_command_internal.h"
 #include "common/mask/mask_kube_internal.h"
 #include "common/mask/mask_own_internal.h"
@@ -102,6 +103,19 @@ static int read_paths(struct mask_frame *f, json_ref op, struct path_says *ret)
 	return 0;
 }
 
+/* One word of a command line that may be the value of an option that a patch does not show. */
+static bool is_bare_argument(struct span word)
+{
+	bool digit = false;
+
+	for (size_t i = 0; i < word.len; i++) {
+		if (is_in(word.ptr[i], "-=:/. ") && (word.ptr[i] != '-' || i == 0))
+			return false;
+		digit |= is_digit(word.ptr[i]);
+	}
+	return word.len >= 8 && digit && !mask_harmless_word(word);
+}
+
 static int mask_patch_value(
 	struct mask_frame *f, json_ref v, struct path_says says, struct mask_where w)
 {
@@ -111,6 +125,12 @@ static int mask_patch_value(
 		return mask_unless_harmless(f, v, RULE_PATCH_PATH);
 	if (json_type(f->doc, v) == JSON_ARRAY && (says.where.flags & WHERE_COMMAND))
 		return mask_command_list(f, v, NULL, says.where);
+	if (json_type(f->doc, v) == JSON_STRING && (says.where.flags & WHERE_COMMAND)) {
+		struct span word = mask_string(f, v);
+
+		if (!word.ptr || is_bare_argument(word))
+			return mask_unless_harmless(f, v, RULE_PATCH_PATH);
+	}
 	says.where.flags = 0;
 	says.where.depth = (uint16_t)(w.depth + 1);
 	if (w.infected)

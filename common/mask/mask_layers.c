@@ -288,7 +288,8 @@ static bool may_be_base32(struct span s)
 	char bytes[16];
 
 	/* Its beginning rules nearly all other words in capitals out. */
-	return s.len >= 24 && mask_decode_base32((struct span){s.ptr, 24}, bytes).ptr;
+	return s.len >= 24 && is_upper(s.ptr[0]) &&
+	       mask_decode_base32((struct span){s.ptr, 24}, bytes).ptr;
 }
 
 static int mask_base32(struct mask_frame *f, struct span s, struct mask_where w)

@@ -384,17 +384,19 @@ static bool sets_cookie(const struct words *w)
 	return true;
 }
 
-static enum name_class judge_weak(const struct words *w, unsigned sets, bool upper_case)
+static enum name_class judge_weak(const struct words *w, unsigned sets, struct span name)
 {
-	if (ends_in_word(w, SPAN("key")) || ends_in_word(w, SPAN("keys")))
-		return judge_key(w, upper_case);
-	/* REDIS_AUTH, _auth of npm */
-	if (ends_in_word(w, SPAN("auth")) && upper_case)
-		return NAME_STRONG;
-	if (sets & WORD_WEAK)
+	if (sets & WORD_WEAK) {
+		if (ends_in_word(w, SPAN("key")) || ends_in_word(w, SPAN("keys")))
+			return judge_key(w, is_upper_case(name));
+		/* REDIS_AUTH, _auth of npm */
+		if ((ends_in_word(w, SPAN("auth")) && is_upper_case(name)) ||
+			span_eq(name, SPAN("_auth")))
+			return NAME_STRONG;
 		return describes(w) ? NAME_PLAIN : NAME_WEAK;
+	}
 	/* restuserkey */
-	return ends_in(w, SPAN("key")) && w->len > 6 ? NAME_WEAK : NAME_PLAIN;
+	return w->len > 6 && ends_in(w, SPAN("key")) ? NAME_WEAK : NAME_PLAIN;
 }
 
 static enum name_class judge_plain(struct span name)
@@ -410,7 +412,7 @@ static enum name_class judge_plain(struct span name)
 		return describes(&w) || counts_tokens(&w) || is_checksum(&w) || sets_cookie(&w)
 			       ? NAME_PLAIN
 			       : NAME_STRONG;
-	return judge_weak(&w, sets, is_upper_case(name));
+	return judge_weak(&w, sets, name);
 }
 
 static bool is_ascii(struct span s)

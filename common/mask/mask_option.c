@@ -16,7 +16,11 @@ char mask_password_option(struct span command)
 		const char *program;
 	} programs[] = {{'p', "mysql"}, {'p', "mariadb"}, {'p', "sshpass"}, {'p', "login"},
 		{'p', "mongo"}, {'p', "influx"}, {'p', "7z"}, {'a', "redis"}, {'w', "ldap"},
-		{'p', "useradd"}, {'p', "usermod"}, {'w', "slap"}};
+		{'p', "useradd"}, {'p', "usermod"}, {'P', "zip"}, {'P', "mosquitto"},
+		{'P', "sqlcmd"}, {'P', "ipmitool"}, {'c', "snmp"}, {'p', "cqlsh"},
+		{'p', "rabbitmqadmin"}, {'p', "psexec"}, {'t', "doctl"}, {'p', "bw login"},
+		{'p', "xfreerdp"}, {'P', "isql"}, {'p', "oc login"}, {'w', "dsconf"},
+		{'k', "openssl enc"}, {'P', "bcp"}, {'w', "slap"}};
 
 	for (size_t i = 0; i < ARRAY_LEN(programs); i++) {
 		const char *name = programs[i].program;
@@ -71,11 +75,27 @@ static int mask_word(struct mask_frame *f, struct pair *p, size_t *ret_end)
 	return pair_mask(f, p, NAME_STRONG, RULE_COMMAND_OPTION);
 }
 
-size_t mask_user_password(struct span word)
+/* smbclient -U user%password, lftp -u user,password */
+static char user_separator(struct span command)
 {
-	const char *colon = memchr(word.ptr, ':', word.len);
+	if (memmem(command.ptr, command.len, "lftp", 4))
+		return ',';
+	if (memmem(command.ptr, command.len, "smb", 3) ||
+		memmem(command.ptr, command.len, "rpc", 3) ||
+		memmem(command.ptr, command.len, "win", 3) ||
+		memmem(command.ptr, command.len, "net ", 4))
+		return '%';
+	return ':';
+}
+
+size_t mask_user_password(struct span word, struct span command)
+{
+	char sign = user_separator(command);
+	const char *colon = memchr(word.ptr, sign, word.len);
 	size_t digits = 0;
 
+	if (!colon && sign != ':')
+		colon = memchr(word.ptr, ':', word.len);
 	while (digits < word.len && (is_digit(word.ptr[digits]) || word.ptr[digits] == ':'))
 		digits++;
 	/* 1000:1000 is a user and a group */
@@ -89,7 +109,8 @@ static int mask_user_option(struct mask_frame *f, struct pair *p, size_t *ret_en
 		p->value++;
 	if (!pair_find_quoted_value(p))
 		p->value_end = pair_end_of_word(p, p->value, ";|&");
-	p->value += mask_user_password((struct span){p->text + p->value, p->value_end - p->value});
+	p->value += mask_user_password((struct span){p->text + p->value, p->value_end - p->value},
+		command_before(p, p->name));
 	if (p->value == p->value_end)
 		return 0;
 	*ret_end = p->value_end;
@@ -116,6 +137,31 @@ static bool find_piped(struct pair *p)
 	while (p->value_end > p->value && is_blank(p->text[p->value_end - 1]))
 		p->value_end--;
 	return p->value_end > p->value;
+}
+
+bool mask_takes_secret(const char *p, const char *end)
+{
+	static const char *const programs[] = {"chpasswd", "passwd", "sudo -S", "kinit",
+		"cryptsetup", "passphrase-fd", "pass stdin", "vault login", "--with-token",
+		"-stdin", "wpa_passphrase", "veracrypt", "--password-fd"};
+	const char *at = p + 1, *stop;
+
+	if (end - at > MASK_LOOK_MAX / 8)
+		end = at + MASK_LOOK_MAX / 8;
+	for (stop = at; stop < end && !is_end_of_line(*stop) && !is_in(*stop, ";|&"); stop++)
+		;
+	for (size_t i = 0; i < ARRAY_LEN(programs); i++) {
+		if (memmem(at, (size_t)(stop - at), programs[i], strlen(programs[i])))
+			return true;
+	}
+	return false;
+}
+
+int mask_piped_into(struct mask_frame *f, size_t begin, size_t end, size_t pipe)
+{
+	struct pair p = {.f = f, .text = f->text.ptr, .begin = begin, .end = end, .name = pipe + 1};
+
+	return find_piped(&p) ? pair_mask(f, &p, NAME_STRONG, RULE_COMMAND_OPTION) : 0;
 }
 
 /* echo password | tool --password-stdin */

@@ -40,6 +40,11 @@ bool pair_find_quoted_value(struct pair *p);
 /* The end of a shell word, quotes and escaped blanks included. stops: other bytes that end it, of
  * those that breaks_word() knows. */
 size_t pair_end_of_word(const struct pair *p, size_t at, const char *stops);
+/* The word before the blank at p->sep, p->name, is of a command or sentence in which a secret
+ * follows (mask_idiom.c). *ret_done: it was. */
+int mask_idiom(struct mask_frame *f, struct pair *p, size_t *ret_end, bool *ret_done) _must_check_;
+/* The values that a command of vault's writes; p->name is "vault". */
+int mask_vault(struct mask_frame *f, struct pair *p, size_t *ret_end) _must_check_;
 /* Masks the value, unless there is none, or it is one that holds no secret ("true", "$NAME"). class
  * is the name's. */
 int pair_mask(struct mask_frame *f, const struct pair *p, enum name_class class,

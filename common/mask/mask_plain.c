@@ -54,9 +54,10 @@ static void add_other(char a, char b)
 void mask_plain_init(void)
 {
 	static const char *const first[] = {"ey", "LS", "b3", "MI", "MH", "(\"", "('", "H4", "ZX",
-		"--", "-p", "-u", "-e", "-E", "-a", "-w", ":/", "Be", "be", "BE", "Ba", "ba", "BA",
+		"--", " -", "\n-", "\t-", "\"-", "'-", ":/", "Be", "be", "BE", "Ba", "ba", "BA",
 		";b", ".|", "In", " '", "ki", "Ki", "KI", "@t", "@u", "d ", "s ", "e ", "h ", "n ",
-		"y ", "w ", "',", "\",", "Pu", "jd", ":\\", "Un", "Du", "No"};
+		"y ", "w ", "t ", "g ", "r ", "l ", "| ", "/ ", "D ", "S ", "E ", "N ", "Y ", "T ",
+		"VA", "Va", "va", "oo", "',", "\",", "Pu", "jd", ":\\", "Un", "Du", "No"};
 
 	mask_tokens_each_pair(add_pair);
 	for (size_t i = 0; i < ARRAY_LEN(first); i++)
@@ -90,9 +91,17 @@ static bool ends_pass_word(const struct place *s)
 {
 	uint32_t end;
 
-	if (s->p - s->begin < 5)
+	if (s->p - s->begin < 3)
 		return false;
 	end = four_lower(s->p - 3);
+	if (end == four_lower("cret") || end == four_lower("-key") || end == four_lower("ikey") ||
+		end == four_lower("alue") || end == four_lower("send") ||
+		end == four_lower("ring") || end == four_lower("nity") ||
+		end == four_lower(" use") || end == four_lower("user") ||
+		end == four_lower("ault") || end == four_lower("plus") ||
+		end == four_lower(" set") || end == four_lower(" got") ||
+		end == four_lower("ound") || end == four_lower("eral"))
+		return true;
 	return end == four_lower("word") || end == four_lower("pass") ||
 	       end == four_lower("sswd") || end == four_lower("rase") ||
 	       end == four_lower("auth") || end == four_lower("ndpw") ||
@@ -106,13 +115,14 @@ static bool may_be_userinfo(const struct place *s)
 	if (!begins(s->p, s->end, SPAN("://")) && !begins(s->p, s->end, SPAN(":\\/\\/")))
 		return false;
 	left = left < MASK_LOOK_MAX ? left : MASK_LOOK_MAX;
-	return memchr(s->p, '@', left) || memmem(s->p, left, "hook", 4);
+	return memchr(s->p, '@', left);
 }
 
+/* A blank or quote, and a dash with a letter. */
 static bool may_be_option(const struct place *s)
 {
-	return s->p == s->begin || is_white(s->p[-1]) || is_quote(s->p[-1]) ||
-	       begins(s->p, s->end, SPAN("-----BEGIN"));
+	return s->end - s->p > 2 && (is_white(*s->p) || is_quote(*s->p)) &&
+	       (is_letter(s->p[2]) || s->p[2] == '-');
 }
 
 struct span mask_password_at(const char *begin, const char *p, const char *end)
@@ -133,13 +143,17 @@ struct span mask_password_at(const char *begin, const char *p, const char *end)
 	return (struct span){from, (size_t)(to - from)};
 }
 
-static bool may_be_by_first(const struct place *s)
+static bool may_be_by_first(const struct masker *m, const struct place *s)
 {
 	const char *p = s->p, *end = s->end;
 
 	switch (*p) {
 	case '-':
-		return may_be_option(s);
+		return s->p == s->begin || begins(p, end, SPAN("-----BEGIN"));
+	case '|':
+		return mask_takes_secret(p, end);
+	case '/':
+		return mask_after_login(s->begin, p);
 	case ':':
 		return may_be_userinfo(s);
 	case ';':
@@ -155,6 +169,12 @@ static bool may_be_by_first(const struct place *s)
 		return mask_quoting_words(p, end) > 0;
 	case 'P':
 		return begins(p, end, SPAN("PuTTY-User-Key-File-"));
+	case 'V':
+	case 'v':
+		return mask_is_insert(m, s->begin, p, end);
+	case 'o':
+		return p > s->begin && p[-1] == 'h' && begins(p, end, SPAN("ook")) &&
+		       mask_url_before(s->begin, p);
 	case 'j':
 		return begins(p, end, SPAN("jdbc:oracle:"));
 	case 'B':
@@ -190,12 +210,14 @@ static bool may_be(const struct masker *m, const struct place *s)
 	char second = s->p[1];
 	size_t before;
 
-	if (may_be_by_first(s) || (mask_token_may_be(s->p, s->end) &&
-					  mask_token_len(s->begin, s->p, s->end, &before) > 0))
+	if (may_be_by_first(m, s) || (mask_token_may_be(s->p, s->end) &&
+					     mask_token_len(s->begin, s->p, s->end, &before) > 0))
 		return true;
 	if (second == '=' || second == ':' || second == '>' || second == ',')
 		return mask_is_separator(m, s->begin, s->p + 1, s->end);
-	if (is_in(second, "!#$^"))
+	if (second == '-')
+		return may_be_option(s);
+	if (second == '!' || second == '#' || second == '$' || second == '^')
 		return mask_password_at(s->begin, s->p, s->end).len > 0;
 	return (*s->p == ' ' && second == '\'') || (second == ' ' && ends_pass_word(s));
 }
@@ -220,6 +242,8 @@ size_t mask_next_place(const struct masker *m, struct span text, size_t at)
 
 	if (at + 1 >= text.len)
 		return text.len;
+	if (at == 0 && text.ptr[0] == '-')
+		return 0;
 	for (;; s.p++) {
 		s.p = next_pair(s.p, s.end - 1);
 		if (s.p == s.end - 1)
@@ -249,6 +273,8 @@ bool mask_is_plain(const struct masker *m, struct span text)
 {
 	if (is_time(text) && !m->config)
 		return true;
+	if (memchr(text.ptr, '\n', text.len) && mask_has_secret_column(m, text))
+		return false;
 	return mask_next_place(m, text, 0) == text.len && !mask_may_be_layered(m, text) &&
 	       !mask_find_bootstrap_token(text.ptr, text.ptr + text.len) &&
 	       !(m->config && mask_own_has_tokens(m->config));

@@ -58,7 +58,10 @@ const struct mask_rule_info mask_rules[RULE_COUNT] = {
 		"command lines: `command`, `args`, scripts in a string",
 		"the word behind an option that says secret (`--password x`), `-p` of database "
 		"clients (named in `command`, `args` or `image`), the password of `-u` and `--user "
-		"user:password`, what `echo` pipes into `--password-stdin`"},
+		"user:password`, what `echo` pipes into `--password-stdin`, `chpasswd` and the "
+		"like; the words that `htpasswd -b`, `vault kv put`, `net use`, `mc alias set`, "
+		"`ConvertTo-SecureString`, `send` of expect and others take without a name; "
+		"\"password is x\", \"DB_PASSWORD has value x\" in sentences"},
 	[RULE_COMMAND_WORD] = {"command-word",
 		"what is run with exec and attach: `command=` in URIs, PodExecOptions",
 		"every word that is not known to be harmless: the program, names of options, "
@@ -87,7 +90,8 @@ const struct mask_rule_info mask_rules[RULE_COUNT] = {
 		"any text: shell, INI, YAML, headers, queries, DSNs, XML, SQL, JSON that does not "
 		"parse",
 		"the value beside a name that says secret (also as the arguments of a call), to "
-		"the end of its word, quotes, line, element or block"},
+		"the end of its word, quotes, line, element or block; columns of CSV and of INSERT "
+		"INTO whose name says secret"},
 	[RULE_TEXT_AUTH_SCHEME] = {"text-auth-scheme", "any text",
 		"what follows `Bearer` and `Basic`"},
 	[RULE_TEXT_PASSWORD] = {"text-password", "any text",

@@ -250,27 +250,37 @@ static bool plain_user(struct span user)
 	return user.len <= 16;
 }
 
-/* https://host/hooks/KEY: whoever knows where a hook is may use it. */
-static int scan_hook(struct scan *s, const char *p, const char *stop)
+bool mask_url_before(const char *begin, const char *p)
 {
-	const char *hook = p;
-	size_t n;
+	const char *from = p - begin < 256 ? begin : p - 256;
 
-	while ((hook = memmem(hook, (size_t)(stop - hook), "hook", 4))) {
-		hook += 4;
-		while (hook < stop && is_letter(*hook))
-			hook++;
-		while (hook < stop && *hook == '/') {
-			const char *part = ++hook;
+	for (; p > from && (uint8_t)p[-1] > ' ' && !is_quote(p[-1]); p--) {
+		if (p - from >= 3 && p[-1] == '/' && p[-2] == '/' && p[-3] == ':')
+			return true;
+	}
+	return false;
+}
 
-			while (hook < stop && !is_in(*hook, "/?#&"))
-				hook++;
-			n = (size_t)(hook - part);
-			if (mask_looks_like_key((struct span){part, n}) &&
-				mask_range(s->f, (size_t)(part - s->f->text.ptr), n,
-					RULE_TEXT_USERINFO) < 0)
-				return -1;
-		}
+/* https://host/hooks/KEY: whoever knows where a hook is may use it. s->at is the first o. */
+static int scan_hook(struct scan *s)
+{
+	const char *p = scan_at(s) + 3, *end = scan_end(s);
+
+	if (s->at == s->begin || !begins(scan_at(s) - 1, end, SPAN("hook")) ||
+		!mask_url_before(s->f->text.ptr + s->begin, scan_at(s)))
+		return 0;
+	while (p < end && is_letter(*p))
+		p++;
+	while (p < end && *p == '/') {
+		size_t n = 0;
+
+		p++;
+		while (p + n < end && (uint8_t)p[n] > ' ' && !is_in(p[n], "/?#&\"'`<>\\"))
+			n++;
+		if (mask_looks_like_key((struct span){p, n}) &&
+			masked(s, (size_t)(p - s->f->text.ptr), n, RULE_TEXT_USERINFO) < 0)
+			return -1;
+		p += n;
 	}
 	return 0;
 }
@@ -300,7 +310,7 @@ static int scan_userinfo(struct scan *s)
 		at = all_digits(port) ? NULL : memrchr(user, '@', (size_t)(stop - user));
 	}
 	if (!at || at == user)
-		return scan_hook(s, user, stop);
+		return 0;
 	if (colon && colon < at) {
 		struct span name = {user, (size_t)(colon - user)};
 		int ret = 0;
@@ -503,6 +513,45 @@ static int scan_option(struct scan *s)
 	return scan_by(s, mask_option);
 }
 
+static int scan_insert(struct scan *s)
+{
+	return scan_by(s, mask_insert);
+}
+
+/* A blank or a quote stands before the option. */
+static int scan_option_behind(struct scan *s)
+{
+	size_t at = s->at++, dash = s->at;
+	int ret = scan_option(s);
+
+	s->at = s->at > dash ? s->at : at;
+	return ret;
+}
+
+/* echo SECRET | chpasswd */
+static int scan_pipe(struct scan *s)
+{
+	if (!mask_takes_secret(scan_at(s), scan_end(s)))
+		return 0;
+	return mask_piped_into(s->f, s->begin, s->end, s->at);
+}
+
+/* "Log in with admin / SECRET" */
+static int scan_login(struct scan *s)
+{
+	struct span word = {scan_at(s) + 2, 0};
+
+	if (!mask_after_login(s->f->text.ptr + s->begin, scan_at(s)))
+		return 0;
+	while (word.ptr + word.len < scan_end(s) && (uint8_t)word.ptr[word.len] > ' ')
+		word.len++;
+	while (word.len > 0 && is_in(word.ptr[word.len - 1], ".,;:)\"'"))
+		word.len--;
+	if (!mask_is_no_prose(word))
+		return 0;
+	return masked(s, s->at + 2, word.len, RULE_TEXT_PASSWORD);
+}
+
 /* A pattern may begin at s->at. Leaves s->at as it was when nothing was found. */
 static int scan_here(struct scan *s)
 {
@@ -518,6 +567,7 @@ static int scan_here(struct scan *s)
 		['N'] = scan_refused_value,
 		['P'] = scan_putty,
 		['j'] = scan_oracle,
+		['o'] = scan_hook,
 		['B'] = scan_auth_scheme,
 		['b'] = scan_b,
 		['k'] = scan_manifest,
@@ -528,6 +578,10 @@ static int scan_here(struct scan *s)
 		['Z'] = scan_base64,
 		['M'] = scan_base64,
 		['('] = scan_decoder,
+		['|'] = scan_pipe,
+		['V'] = scan_insert,
+		['v'] = scan_insert,
+		['/'] = scan_login,
 	};
 	uint8_t c = (uint8_t)*scan_at(s), second = (uint8_t)scan_at(s)[1];
 	size_t at = s->at;
@@ -545,7 +599,10 @@ static int scan_here(struct scan *s)
 		ret = scan_separator(s);
 	if (ret == 0 && s->at == at && second == ' ')
 		ret = scan_separator(s);
-	if (ret == 0 && s->at == at && is_in((char)second, "!#$^"))
+	if (ret == 0 && s->at == at && second == '-' && (is_white((char)c) || is_quote((char)c)))
+		ret = scan_option_behind(s);
+	if (ret == 0 && s->at == at &&
+		(second == '!' || second == '#' || second == '$' || second == '^'))
 		ret = scan_password(s);
 	return ret;
 }
@@ -591,6 +648,8 @@ int mask_scan(struct mask_frame *f, size_t off, size_t len)
 		if (s.at == at)
 			s.at++;
 	}
+	if (memchr(text.ptr, '\n', text.len) && mask_csv(f, off, len) < 0)
+		return -1;
 	if (len >= MASK_BOOTSTRAP_TOKEN_LEN && scan_bootstrap_tokens(f, off, len) < 0)
 		return -1;
 	return f->ctx->m->config ? scan_own_tokens(f, off, len) : 0;

@@ -22,6 +22,14 @@ int mask_scan_tokens(struct mask_frame *f) _must_check_;
 /* Length of the words with which a message introduces a value that it quotes ("Invalid value: ").
  */
 size_t mask_quoting_words(const char *p, const char *end);
+/* CSV whose first line names a secret, INSERT INTO t (password) VALUES: mask_table.c. */
+bool mask_has_secret_column(const struct masker *m, struct span text);
+int mask_csv(struct mask_frame *f, size_t off, size_t len) _must_check_;
+bool mask_is_insert(const struct masker *m, const char *begin, const char *p, const char *end);
+int mask_insert(
+	struct mask_frame *f, size_t begin, size_t end, size_t off, size_t *ret_end) _must_check_;
+/* Does p stand behind :// in one word? */
+bool mask_url_before(const char *begin, const char *p);
 /* Does a function that decodes base64 stand before the bracket at p? */
 bool mask_is_decoder(const char *begin, const char *p);
 /* The password that the byte at p, before one of its signs, is a part of; of no length if none. */
@@ -49,8 +57,23 @@ size_t mask_wrapped_jwt_len(const char *p, const char *end);
 /* Length of the token of a known form whose anchor is at p, 0 if none is there; *ret_before: how
  * many bytes of it stand before p. p + 1 < end. */
 size_t mask_token_len(const char *begin, const char *p, const char *end, size_t *ret_before);
+/* A bit for each three bytes, by hash, with which a form begins at its mark. */
+extern uint32_t mask_threes[65536 / 32];
+
+static inline unsigned mask_three_at(const char *p)
+{
+	uint32_t three = (uint32_t)(uint8_t)p[0] << 16 | (uint32_t)(uint8_t)p[1] << 8 |
+			 (uint32_t)(uint8_t)p[2];
+
+	return three * 0x9e3779b1u >> 16;
+}
+
 /* Rules most places out by three bytes; p: a pair of mask_tokens_each_pair(). */
-bool mask_token_may_be(const char *p, const char *end);
+static inline bool mask_token_may_be(const char *p, const char *end)
+{
+	return end - p > 2 && (mask_threes[mask_three_at(p) / 32] >> mask_three_at(p) % 32 & 1);
+}
+
 /* The first two bytes of each anchor. */
 void mask_tokens_each_pair(void (*pair)(char a, char b));
 
@@ -62,6 +85,14 @@ int mask_assignment(
 /* " --name value" where text[off] is the first dash. */
 int mask_option(
 	struct mask_frame *f, size_t begin, size_t end, size_t off, size_t *ret_end) _must_check_;
+/* Does the program behind the '|' at p take a secret from its input? Then what echo or printf
+ * writes into it is masked. */
+bool mask_takes_secret(const char *p, const char *end);
+int mask_piped_into(struct mask_frame *f, size_t begin, size_t end, size_t pipe) _must_check_;
+/* Does p, the '/' behind the name of a user, stand where a sentence tells how to log in? */
+bool mask_after_login(const char *begin, const char *p);
+/* Has the word a digit, or a capital or sign in its middle? */
+bool mask_is_no_prose(struct span word);
 /* echo x | base64 -d at text[off]: the base64 that is written into it. */
 int mask_piped_base64(
 	struct mask_frame *f, size_t begin, size_t end, size_t off, size_t *ret_end) _must_check_;

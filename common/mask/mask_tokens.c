@@ -47,20 +47,11 @@ static inline size_t slot_of(char a, char b)
 	return two * 0x9e3779b1u >> 20;
 }
 
-/* A bit for each three bytes, by hash, with which a form begins at its anchor. */
-static uint32_t threes[65536 / 32];
-
-static inline unsigned three_at(const char *p)
-{
-	uint32_t three = (uint32_t)(uint8_t)p[0] << 16 | (uint32_t)(uint8_t)p[1] << 8 |
-			 (uint32_t)(uint8_t)p[2];
-
-	return three * 0x9e3779b1u >> 16;
-}
+uint32_t mask_threes[65536 / 32];
 
 static void add_three(const char *p)
 {
-	threes[three_at(p) / 32] |= 1u << three_at(p) % 32;
+	mask_threes[mask_three_at(p) / 32] |= 1u << mask_three_at(p) % 32;
 }
 
 /* What an anchor leaves open of the three bytes that begin at its mark may be any of its next step.
@@ -84,11 +75,6 @@ static void add_threes(const struct mask_pattern *p, uint8_t mark)
 		if (n == 2)
 			add_three(three);
 	}
-}
-
-bool mask_token_may_be(const char *p, const char *end)
-{
-	return end - p > 2 && (threes[three_at(p) / 32] >> three_at(p) % 32 & 1);
 }
 
 /* How often a byte stands in texts of Kubernetes, roughly. */

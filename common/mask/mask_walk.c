@@ -5,6 +5,7 @@
  * shape, or down again. What a strong name says holds for everything below it, except for fields
  * that only say where a secret is.
  */
+#include "common/mask/mask_bytes_internal.h"
 #include "common/mask/mask_command_internal.h"
 #include "common/mask/mask_kube_internal.h"
 #include "common/mask/mask_own_internal.h"
@@ -240,6 +241,26 @@ static bool may_be_code(enum mask_rule rule)
 	return rule == RULE_NAMED_VALUE || rule == RULE_FIELD_NAME;
 }
 
+static bool is_one_word(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if ((uint8_t)s.ptr[i] <= ' ' || is_in(s.ptr[i], "=:/"))
+			return false;
+	}
+	return s.len >= 3 && s.len <= 64;
+}
+
+/* Two lines of one word each, as OpenVPN and mount.cifs read them. */
+static bool is_user_and_password(struct span s)
+{
+	const char *stop;
+
+	s = trim_white(s);
+	stop = memchr(s.ptr, '\n', s.len);
+	return stop && is_one_word((struct span){s.ptr, (size_t)(stop - s.ptr)}) &&
+	       is_one_word((struct span){stop + 1, (size_t)(s.ptr + s.len - stop) - 1});
+}
+
 static int walk_string(struct mask_frame *f, json_ref r, struct mask_where w)
 {
 	struct span v;
@@ -253,6 +274,8 @@ static int walk_string(struct mask_frame *f, json_ref r, struct mask_where w)
 		return mask_unless_harmless(f, r, w.infected);
 	if (w.class == NAME_WEAK) {
 		v = mask_string(f, r);
+		if (v.ptr && is_user_and_password(v))
+			return mask_node(f, r, RULE_FIELD_RANDOM);
 		if (!v.ptr || mask_looks_like_key(v) || mask_looks_like_password(v))
 			return mask_node(f, r, RULE_FIELD_RANDOM);
 	}
