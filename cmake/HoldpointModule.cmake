@@ -51,9 +51,11 @@ function(holdpoint_module name)
 	target_include_directories(holdpoint_${target}_private INTERFACE ${private})
 endfunction()
 
-# holdpoint_program(NAME MODULE): MODULE/main.c linked with its module, installed to bin/.
-function(holdpoint_program name module)
-	add_executable(${name} ${CMAKE_SOURCE_DIR}/${module}/main.c)
-	target_link_libraries(${name} PRIVATE holdpoint_${module})
+# holdpoint_program(NAME FOLDER MODULE...): FOLDER/main.c linked with the modules, installed to bin/.
+function(holdpoint_program name folder)
+	list(TRANSFORM ARGN REPLACE "/" "_" OUTPUT_VARIABLE modules)
+	list(TRANSFORM modules PREPEND holdpoint_)
+	add_executable(${name} ${CMAKE_SOURCE_DIR}/${folder}/main.c)
+	target_link_libraries(${name} PRIVATE ${modules})
 	install(TARGETS ${name} RUNTIME DESTINATION bin)
 endfunction()
