@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of checks, and how what they find reaches a person; see doctor.h. */
-#include <stdarg.h>
-#include <stdio.h>
-
+/* The table of checks, and what is looked at; see doctor.h. */
 #include "cli/doctor/doctor_internal.h"
 #include "cli/table.h"
 
-#define FINDINGS_MAX	    1000u
 #define ARENA_MAX	    ((size_t)512 << 20)
 #define DATABASE_TIMEOUT_MS 30000
 #define KUBE_TIMEOUT_MS	    15000
-#define WIDTH		    100u
 
 enum needs { NOTHING, KUBE = 1, REGISTRATION = 2, DATABASE = 4 };
 
@@ -47,47 +42,6 @@ static const struct check {
 	{"floods", DATABASE, doctor_check_floods},
 	{"daemons", NOTHING, doctor_check_daemons},
 };
-
-static const char *const status_names[] = {[DOCTOR_OK] = "OK",
-	[DOCTOR_SKIPPED] = "SKIPPED",
-	[DOCTOR_WARN] = "WARN",
-	[DOCTOR_FAIL] = "FAIL"};
-
-/* ---- findings ---- */
-
-static const char *vtext(struct doctor *d, const char *fmt, va_list ap)
-{
-	char text[DOCTOR_TEXT_MAX];
-	const char *copy;
-
-	vsnprintf(text, sizeof(text), fmt, ap);
-	copy = arena_strndup(d->arena, text, strlen(text));
-	d->failed |= !copy;
-	return copy ? copy : "";
-}
-
-const char *doctor_text(struct doctor *d, const char *fmt, ...)
-{
-	const char *text;
-	va_list ap;
-
-	va_start(ap, fmt);
-	text = vtext(d, fmt, ap);
-	va_end(ap);
-	return text;
-}
-
-void doctor_say(struct doctor *d, enum doctor_status status, const char *mend, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (d->count == FINDINGS_MAX)
-		return;
-	va_start(ap, fmt);
-	d->findings[d->count++] = (struct doctor_finding){
-		.check = d->check, .status = status, .what = vtext(d, fmt, ap), .mend = mend};
-	va_end(ap);
-}
 
 /* ---- running ---- */
 
@@ -146,105 +100,6 @@ static void open_database(struct doctor *d)
 	}
 }
 
-/* ---- showing ---- */
-
-static enum doctor_status worst_of(const struct doctor *d)
-{
-	enum doctor_status worst = DOCTOR_OK;
-
-	for (size_t i = 0; i < d->count; i++)
-		if (d->findings[i].status > worst)
-			worst = d->findings[i].status;
-	return worst;
-}
-
-/* Text in lines, broken at spaces, those after the first behind `indent` spaces. */
-static void print_wrapped(const char *text, unsigned indent)
-{
-	unsigned column = indent;
-
-	while (*text) {
-		size_t len = strcspn(text, " "), gap = strspn(text + len, " ");
-		char word[DOCTOR_TEXT_MAX];
-
-		snprintf(word, sizeof(word), "%.*s", (int)len, text);
-		if (column > indent && column + 1 + len > WIDTH) {
-			printf("\n%*s", (int)indent, "");
-			column = indent;
-		} else if (column > indent) {
-			putchar(' ');
-			column++;
-		}
-		print_printable(stdout, word);
-		column += (unsigned)len;
-		text += len + gap;
-	}
-	putchar('\n');
-}
-
-static enum colour colour_of(enum doctor_status s)
-{
-	return s == DOCTOR_FAIL	  ? COLOUR_RED
-	       : s == DOCTOR_WARN ? COLOUR_YELLOW
-	       : s == DOCTOR_OK	  ? COLOUR_GREEN
-				  : COLOUR_DIM;
-}
-
-static void print_table(const struct doctor *d)
-{
-	bool first = true;
-
-	for (size_t i = 0; i < d->count; i++) {
-		const struct doctor_finding *f = &d->findings[i];
-
-		if (f->status < DOCTOR_WARN && !d->options.all)
-			continue;
-		if (first)
-			printf("%-20s%-9s%s\n", "CHECK", "STATUS", "WHAT");
-		first = false;
-		printf("%-20s%s%-9s%s", f->check, colour_on(colour_of(f->status), stdout),
-			status_names[f->status], colour_off(stdout));
-		print_wrapped(f->what, 29);
-		if (f->mend) {
-			printf("%*s→ ", 27, "");
-			print_wrapped(f->mend, 29);
-		}
-	}
-}
-
-/* Nothing found is not all looked at. */
-static void count_skipped(const struct doctor *d)
-{
-	size_t skipped = 0;
-
-	for (size_t i = 0; i < d->count; i++)
-		skipped += d->findings[i].status == DOCTOR_SKIPPED;
-	if (skipped > 0 && !d->options.all)
-		fprintf(stderr, "%zu check%s not made: --all says which, and why\n", skipped,
-			skipped == 1 ? " was" : "s were");
-}
-
-static int print_json(const struct doctor *d)
-{
-	_cleanup_(buf_free) struct buf out = BUF_INIT(16u << 20);
-
-	buf_printf(&out, "{\"status\":\"%s\",\"checks\":[", status_names[worst_of(d)]);
-	for (size_t i = 0; i < d->count; i++) {
-		const struct doctor_finding *f = &d->findings[i];
-
-		buf_printf(&out, "%s{\"check\":\"%s\",\"status\":\"%s\",\"what\":", i ? "," : "",
-			f->check, status_names[f->status]);
-		json_put_string(&out, span_of(f->what));
-		if (f->mend) {
-			buf_add_str(&out, ",\"mend\":");
-			json_put_string(&out, span_of(f->mend));
-		}
-		buf_add_char(&out, '}');
-	}
-	buf_add_str(&out, "]}");
-	return cli_print_json(d->self, span_of(cli_text(&out)));
-}
-
 /* -1: go on; else the exit code. */
 static int parse(const struct command *self, struct doctor_options *o, int argc, char **argv)
 {
@@ -300,14 +155,13 @@ static int look(struct doctor *d)
 	doctor_load_policies(d);
 	run_checks(d);
 	if (cli_wants_json(d->options.output)) {
-		rc = print_json(d);
+		rc = doctor_print_json(d);
 	} else {
-		print_table(d);
-		count_skipped(d);
+		doctor_print_table(d);
 	}
 	if (rc == CLI_OK && d->failed)
 		return cli_error(d->self, CLI_FAILED, "out of memory");
-	return rc == CLI_OK && worst_of(d) == DOCTOR_FAIL ? CLI_NO : rc;
+	return rc == CLI_OK && doctor_worst(d) == DOCTOR_FAIL ? CLI_NO : rc;
 }
 
 static int doctor_run(const struct command *self, int argc, char **argv)
@@ -318,7 +172,8 @@ static int doctor_run(const struct command *self, int argc, char **argv)
 	if (rc >= 0)
 		return rc;
 	d.arena = arena_new(1 << 16, ARENA_MAX);
-	d.findings = d.arena ? arena_calloc(d.arena, FINDINGS_MAX, sizeof(*d.findings)) : NULL;
+	d.findings =
+		d.arena ? arena_calloc(d.arena, DOCTOR_FINDINGS_MAX, sizeof(*d.findings)) : NULL;
 	rc = d.findings ? look(&d) : cli_error(self, CLI_FAILED, "out of memory");
 	policy_set_unref(d.set);
 	pg_conn_close(d.db);

@@ -66,6 +66,10 @@ struct doctor {
 
 typedef void (*doctor_check_fn)(struct doctor *d);
 
+/* ---- doctor_findings.c: what was found ---- */
+
+#define DOCTOR_FINDINGS_MAX 1000u
+
 /* mend: see there; a WARN or FAIL has one. The texts are printed as they are: they may come from a
  * cluster. */
 void doctor_say(struct doctor *d, enum doctor_status status, const char *mend, const char *fmt, ...)
@@ -77,6 +81,11 @@ void doctor_say(struct doctor *d, enum doctor_status status, const char *mend, c
 
 /* A text in the arena; "" when it is full. */
 const char *doctor_text(struct doctor *d, const char *fmt, ...) _printf_(2, 3);
+
+enum doctor_status doctor_worst(const struct doctor *d);
+/* For people, and for programs; the latter returns the exit code. */
+void doctor_print_table(const struct doctor *d);
+int doctor_print_json(const struct doctor *d);
 
 /* ---- doctor_kube.c: the API server ---- */
 
