@@ -39,6 +39,8 @@ const char *kubectl_field(
 void kubectl_put_member(struct buf *b, const char *key, const char *value);
 void kubectl_put_number(struct buf *b, const char *key, int64_t value);
 void kubectl_put_filter(struct buf *b, const struct cli_hold_filter *f);
+/* The time that lies so long ahead, or back when it is negative; 0: none. */
+void kubectl_put_time(struct buf *b, const char *key, int64_t ms);
 void kubectl_put_since(struct buf *b, int64_t ms); /* so long ago */
 
 /* kubectl holdpoint deny --user: all of one requester (kubectl_cancel.c) */
