@@ -47,6 +47,8 @@ approve_with_psql() {
   refused "$hold" as agent -n prod scale deployment checkout --replicas=0
   equals "$hold" "$(newest_hold)" "hold of the repeated request"
 
+  [[ $(cli alice holds show "$hold") == *"~ spec.replicas: 3 → 0"* ]] || fail "the change is not shown: $(cli alice holds show "$hold")"
+
   step_is "nobody approves who may not"
   if sql_as auditor "SELECT holdpoint.approve($hold, 'me')" 2>/dev/null; then fail "an auditor approved"; fi
   if sql_as webhook "SELECT holdpoint.approve($hold, 'me')" 2>/dev/null; then fail "the webhook approved"; fi

@@ -181,6 +181,15 @@ END_TEST
 static const struct {
 	const char *expected, *operation, *resource, *members;
 } shown_cases[] = {
+	/* A Scale to zero has no replicas; a Deployment without them is something else. */
+	{"How many, how long:\n~ spec.replicas: 3 → 0\n", "UPDATE", "deployments",
+		",\"subResource\":\"scale\",\"oldObject\":{\"spec\":{\"replicas\":3}},\"object\":{"
+		"\"spec\":{}}"},
+	{"How many, how long:\n~ spec.replicas: 0 → 2\n", "UPDATE", "deployments",
+		",\"subResource\":\"scale\",\"oldObject\":{\"spec\":{}},\"object\":{\"spec\":{"
+		"\"replicas\":2}}"},
+	{"How many, how long:\n- spec.replicas: 3\n", "UPDATE", "deployments",
+		",\"oldObject\":{\"spec\":{\"replicas\":3}},\"object\":{\"spec\":{}}"},
 	{"How many, how long:\n~ spec.replicas: 1 → 0\n", "UPDATE", "deployments",
 		",\"oldObject\":{\"spec\":{\"replicas\":1}},\"object\":{\"spec\":{\"replicas\":0}"
 		"}"},

@@ -15,6 +15,31 @@
 #define BRIEF_MAX    ((size_t)8 << 10)
 #define SELECTOR_MAX ((size_t)256 << 10)
 
+/*
+ * A Scale without spec.replicas has none: Kubernetes leaves the member out when it is 0, and who
+ * approves is to read "3 → 0".
+ */
+static int put_zero_replicas(struct side *side)
+{
+	const struct json_doc *d = &side->doc;
+	json_ref spec = json_get_str(d, JSON_ROOT, "spec");
+	struct span text = json_text(d, spec);
+	_cleanup_(buf_free) struct buf whole = BUF_INIT(MASKED_MAX);
+	size_t at;
+
+	if (json_type(d, spec) != JSON_OBJECT || json_get_str(d, spec, "replicas") != JSON_NONE)
+		return 0;
+	at = (size_t)(text.ptr + 1 - side->text.ptr);
+	buf_add_span(&whole, (struct span){side->text.ptr, at});
+	buf_add_str(&whole, d->nodes[spec].next > spec + 1 ? "\"replicas\":0," : "\"replicas\":0");
+	buf_add_span(&whole, (struct span){side->text.ptr + at, side->text.len - at});
+	if (whole.failed)
+		return -1;
+	buf_reset(&side->text);
+	buf_add_span(&side->text, buf_span(&whole));
+	return side->text.failed ? -1 : 1;
+}
+
 /* The masked object as a document of its own; its text stays in the side's buffer. */
 static int read_masked(struct view *v, json_ref object, struct side *side)
 {
@@ -23,11 +48,19 @@ static int read_masked(struct view *v, json_ref object, struct side *side)
 	const struct policy_request *r = v->r;
 	const struct mask_target target = {r->api_group, r->resource, r->subresource};
 	struct mask_result masked = {0};
+	int rc;
 
 	mask_object_keeping(v->m, r->doc, object, target, v->words, v->arena, &side->text, &masked);
 	if (side->text.failed)
 		return -1;
-	return json_read(side->text.ptr, side->text.len, &limits, v->arena, &side->doc, NULL);
+	if (json_read(side->text.ptr, side->text.len, &limits, v->arena, &side->doc, NULL) != 0)
+		return -1;
+	if (!span_eq_str(r->subresource, "scale"))
+		return 0;
+	rc = put_zero_replicas(side);
+	if (rc > 0)
+		rc = json_read(side->text.ptr, side->text.len, &limits, v->arena, &side->doc, NULL);
+	return rc;
 }
 
 static int compare(struct view *v)
