@@ -152,6 +152,27 @@ restart_exec_and_collections() {
 }
 
 # The API server asks again, since somebody else wrote in between; the first time it waited for us.
+# A key that ends in NUL is another key, which the API server stores: both are shown.
+keys_that_look_alike() {
+  local shown
+  step_is "keys that look alike: shown as what they are, by the command line and by kubectl"
+  held agent patch gate one --type=merge -p \
+    '{"spec":{"image":"evil.example/miner:1","image\u0000":"registry.corp/shop:1.4","im\u0430ge":"c"}}'
+  for shown in "$(cli alice holds show "$hold")" \
+    "$(KUBECONFIG=$cluster_dir/kube/sre.kubeconfig "$HOLDPOINT_BIN/kubectl-holdpoint" show "$hold")"; do
+    [[ $shown == *evil.example/miner:1* ]] || fail "what it is to be is not shown: $shown"
+    [[ $shown == *'image\u0000'* && $shown == *registry.corp/shop:1.4* ]] || fail "the other key is not shown: $shown"
+    [[ $shown == *'im\u0430ge'* ]] || fail "a Cyrillic letter looks like a Latin one: $shown"
+  done
+  shown=$(cli alice holds show "$hold" -o json)
+  [[ $shown == *'[\"im\u0430ge\"]'* ]] || fail "a Cyrillic letter looks like a Latin one: $shown"
+  equals 'registry.corp/shop:1.4' "$(jq -r '.. | objects | select(.path? == "spec[\"image\\u0000\"]") | .new' <<<"$shown")" "the key with NUL"
+  approve "$hold"
+  agent patch gate one --type=merge -p \
+    '{"spec":{"image":"evil.example/miner:1","image\u0000":"registry.corp/shop:1.4","im\u0430ge":"c"}}' >/dev/null
+  [[ $(as admin -n prod get gate one -o json) == *'"image\u0000"'* ]] || fail "the API server stored no such key"
+}
+
 write_conflict() {
   local waits
   step_is "wait: kubectl returns success when a person decides in time, over a write conflict too"
@@ -250,6 +271,7 @@ prepare
 manifests
 every_verb
 restart_exec_and_collections
+keys_that_look_alike
 write_conflict
 come_again
 dry_run
