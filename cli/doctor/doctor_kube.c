@@ -4,7 +4,7 @@
 #include <time.h>
 
 #include "cli/doctor/doctor_internal.h"
-#include "cli/kubectl/kubectl_holdpoint.h"
+#include "cli/kubectl/kubectl_review.h"
 #include "common/base/clock.h"
 #include "policy/registration.h"
 

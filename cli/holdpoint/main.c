@@ -3,7 +3,7 @@
 #include "cli/commands.h"
 #include "cli/doctor/doctor.h"
 #include "cli/import/import.h"
-#include "cli/kubectl/kubectl_holdpoint.h"
+#include "cli/kubectl/kubectl_review.h"
 
 /* One file under two names; kubectl finds its plugins by theirs. */
 static const struct cli_program programs[] = {

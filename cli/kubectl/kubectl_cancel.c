@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "cli/holds.h"
-#include "cli/kubectl/kubectl_holdpoint.h"
+#include "cli/kubectl/kubectl_review.h"
 
 #define REVIEW_OF(prefix)                                                                          \
 	"{\"apiVersion\":\"holdpoint.dev/v1alpha1\",\"kind\":\"HoldReview\",\"metadata\":{"        \

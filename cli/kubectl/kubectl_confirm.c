@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "cli/kubectl/kubectl_holdpoint.h"
+#include "cli/kubectl/kubectl_review.h"
 #include "common/base/clock.h"
 #include "common/base/utf8.h"
 

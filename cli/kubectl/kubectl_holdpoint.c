@@ -4,10 +4,9 @@
  * of the current kubeconfig. The API server says who that is, the webhook whether they may. What
  * waits for them: kubectl_holds.c.
  */
-#include "cli/kubectl/kubectl_holdpoint.h"
+#include "cli/kubectl/kubectl_review.h"
 
 #include <stdio.h>
-#include <time.h>
 
 #include "cli/commands.h"
 #include "cli/holds.h"

@@ -9,7 +9,7 @@
 
 #include "cli/change.h"
 #include "cli/holds.h"
-#include "cli/kubectl/kubectl_holdpoint.h"
+#include "cli/kubectl/kubectl_review.h"
 
 struct holds_query {
 	const struct command *self;

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "cli/holds.h"
-#include "cli/kubectl/kubectl_holdpoint.h"
+#include "cli/kubectl/kubectl_review.h"
 
 const struct json_limits kubectl_limits = {
 	.max_bytes = 16 << 20, .max_depth = 64, .max_nodes = 1 << 20};

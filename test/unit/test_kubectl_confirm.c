@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An approval that waits for the API server's audit event: how it is asked after, and ends. */
-#include "cli/kubectl/kubectl_holdpoint.h"
+#include "cli/kubectl/kubectl_review.h"
 
 #include "unit/kube_api_support.h"
 
