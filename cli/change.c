@@ -60,6 +60,8 @@ int change_print(FILE *out, struct span change, const char *unseen, struct err *
 		fputs("\nDo not approve what you cannot see. The stored text: -o json\n", out);
 		return rc;
 	}
+	if (text.len == 0)
+		fputs("None that is shown to Holdpoint.\n", out);
 	print_lines(out, buf_span(&text));
 	if (unseen && *unseen) {
 		fputs("NOT ALL IS SHOWN, and the approval covers all of it: ", out);

@@ -246,7 +246,9 @@ static int show(const struct command *self, struct pg_conn *conn, const char *id
 		return rc;
 	if (pg_result_rows(hold) == 0)
 		return cli_error(self, CLI_NO,
-			"no hold %s, or its approvers are groups that this login is not in", id);
+			"no hold %s, or its approvers are groups that this login is not in; what "
+			"waits: holdpoint holds",
+			id);
 	print_head(hold, id);
 	rc = show_change(self, hold, id);
 	print_history(history);
@@ -300,7 +302,9 @@ static int show_json(const struct command *self, struct pg_conn *conn, const cha
 		return rc;
 	if (pg_result_rows(row) == 0)
 		return cli_error(self, CLI_NO,
-			"no hold %s, or its approvers are groups that this login is not in", id);
+			"no hold %s, or its approvers are groups that this login is not in; what "
+			"waits: holdpoint holds",
+			id);
 	if (!arena)
 		return cli_error(self, CLI_FAILED, "out of memory");
 	shown = put_hold(&b, row, arena);

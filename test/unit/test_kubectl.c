@@ -53,6 +53,14 @@ START_TEST(kubectl__show_is_what_is_stored)
 }
 END_TEST
 
+START_TEST(kubectl__show_says_that_no_change_is_shown)
+{
+	answer_with("{\"operation\":\"get\"}", "null");
+	ck_assert_int_eq(run("show 42"), 0);
+	has("what can do most comes first):\nNone that is shown to Holdpoint.\n");
+}
+END_TEST
+
 START_TEST(kubectl__show_says_that_a_change_is_cut)
 {
 	answer_with("{\"operation\":\"CREATE\",\"object\":{}}", "\"data.a\\nx\"");
@@ -339,6 +347,7 @@ int main(void)
 	tcase_add_checked_fixture(t, kube_api_setup, kube_api_teardown);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, kubectl__show_is_what_is_stored);
+	tcase_add_test(t, kubectl__show_says_that_no_change_is_shown);
 	tcase_add_test(t, kubectl__show_says_that_a_change_is_cut);
 	tcase_add_loop_test(t, kubectl__show_never_guesses, 0, ARRAY_LEN(unshown));
 	tcase_add_test(t, kubectl__json_is_json_and_harmless);
