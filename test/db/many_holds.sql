@@ -133,6 +133,54 @@ FROM t.list('zoe', '{sre}', '{"requester": "many"}') AS one,
   LATERAL t.list('zoe', '{sre}', jsonb_build_object('requester', 'many', 'before',
     two#>'{holds,99,hold}')) AS three;
 
+-- What may be decided is listed for those who may decide here; one's own always.
+CREATE FUNCTION t.listing(who text, filter text) RETURNS text
+LANGUAGE sql
+AS $$
+  SELECT t.answer('wh', format('SELECT jsonb_array_length(holdpoint.list_as_kubernetes(''c1'', %L, '
+    '''{sre}'', ''u'', %L)->''holds'')', who, filter))
+$$;
+UPDATE holdpoint.config SET kubernetes_approvals = 'off';
+SELECT t.is('HP009', t.listing('zoe', '{"requester": "many"}'), 'off');
+SELECT t.is('HP009', t.listing('zoe', '{"mine": false}'), 'off, and it is said');
+SELECT t.is('100', t.listing('many', '{"mine": true}'), 'off, but their own');
+UPDATE holdpoint.config SET kubernetes_approvals = 'corroborated', kubernetes_approvers = 'mapped';
+SELECT t.is('HP009', t.listing('zoe', '{}'), 'not enrolled');
+SELECT holdpoint.map_approver('yan', 'yan@example.com') \g /dev/null
+SELECT t.is('100', t.listing('yan@example.com', '{"requester": "many"}'), 'enrolled');
+SELECT t.is('100', t.listing('many', '{"mine": true}'), 'not enrolled, but their own');
+UPDATE holdpoint.config SET kubernetes_approvers = DEFAULT;
+SELECT holdpoint.add_agent('robot', 'yan', 'robot@example.com') \g /dev/null
+SELECT t.is('HP003', t.listing('robot@example.com', '{}'), 'an agent decides nothing');
+SELECT t.is('0', t.listing('robot@example.com', '{"mine": true}'), 'but may look at its own');
+SELECT t.expect('42501', 'wh', $$SELECT holdpoint.list_some_holds('c1', 'zoe', '{sre}', 'u', '{}')$$,
+  'no way around');
+
+-- Refused in one line, without the way down to it.
+CREATE FUNCTION t.frames(login text, statement text) RETURNS text
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  context text;
+BEGIN
+  PERFORM set_config('session_authorization', login, true);
+  EXECUTE statement;
+  RETURN 'ok';
+EXCEPTION WHEN OTHERS THEN
+  GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
+  RETURN (SELECT string_agg(f[1], ' ') FROM regexp_matches(context, 'function (?:holdpoint\.)?(\w+)\(', 'g') AS f);
+END
+$$;
+SELECT t.is(v.expected, t.frames('alice', v.statement), v.statement)
+FROM (VALUES
+  ('deny_user', $$SELECT holdpoint.deny_user('alice')$$),
+  ('deny_user', $$SELECT holdpoint.deny_user('')$$),
+  ('deny_user_preview', $$SELECT * FROM holdpoint.deny_user_preview('')$$),
+  ('approve', $$SELECT holdpoint.approve(0)$$),
+  ('deny', $$SELECT holdpoint.deny(0)$$),
+  ('withdraw', $$SELECT holdpoint.withdraw(0)$$)
+) AS v(expected, statement);
+
 -- As many as are denied at once, shown as well as denied.
 UPDATE holdpoint.config SET max_pending_per_user = 2000;
 SELECT count(*) FROM generate_series(251, 1001) AS n,

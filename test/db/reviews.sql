@@ -119,7 +119,13 @@ FROM (VALUES
   (11, 'nothing pending {sue}', '{"cluster": "c2"}'),
   (12, 'nothing pending {sue}', '{"review": null}'),
   (13, 'nothing pending {sue}', '{"review": "1/other"}'),
-  (14, 'nothing pending {sue}', '{"stage": "RequestReceived"}')
+  (14, 'nothing pending {sue}', '{"stage": "RequestReceived"}'),
+  (15, 'sue approve refused (a dry run) pending {}', '{"uri": "/apis/holdpoint.dev/v1alpha1/holdreviews?%64ryRun=All"}'),
+  (16, 'sue approve refused (a dry run) pending {}', '{"uri": "/apis/holdpoint.dev/v1alpha1/holdreviews?x=1;dryRun=All"}'),
+  (17, 'sue approve refused (a dry run) pending {}', '{"uri": "/apis/holdpoint.dev/v1alpha1/holdreviews?pretty=x&dryRun=All"}'),
+  (18, 'sue approve refused (a dry run) pending {}', '{"uri": "/apis/holdpoint.dev/v1alpha1/holdreviews?dryRun"}'),
+  (19, 'sue approve confirmed approved {}',
+    '{"uri": "/apis/holdpoint.dev/v1alpha1/holdreviews?fieldManager=a%26dryRun%3DAll&fieldValidation=Strict"}')
 ) AS v(n, expected, event);
 SELECT t.is('create:agent review:sue refuse:holdpoint', t.steps(id), 'recorded') FROM holdpoint.hold
 WHERE name = 'no1';
