@@ -24,7 +24,7 @@ pg_login "$sockets" holdpoint "$passes" hook holdpoint_webhook
 deletion='{"operation":"DELETE","object":{"kind":"Deployment"}}'
 # hold NAME: asks for a delete of that deployment, prints the hold's number.
 hold() {
-  sql "$(as hook)" -v name="$1" -v change="${2:-$deletion}" <<'SQL'
+  sql "$(as hook)" -v name="$1" -v change="${2:-$deletion}" -v like="${3:-}" -v uses="${4:-}" <<'SQL'
 SELECT hold_id FROM holdpoint.hold_find_or_create(p_cluster => 'default',
   p_fingerprint => sha256(:'name'::bytea), p_username => 'claude-code@agents.example.com',
   p_groups => ARRAY['ai-agents'], p_operation => 'DELETE', p_api_group => 'apps',
@@ -33,7 +33,8 @@ SELECT hold_id FROM holdpoint.hold_find_or_create(p_cluster => 'default',
   p_policy_digest => NULL, p_message => 'deletes need a human', p_change => :'change',
   p_approvers => ARRAY['sre'], p_min_approvals => 1,
   p_require_reason => false, p_expires => '1 hour', p_grant => 'Once', p_window => NULL,
-  p_max_uses => NULL, p_dry_run => false, p_request_uid => 'uid-1');
+  p_max_uses => NULL, p_dry_run => false, p_request_uid => 'uid-1', p_scope => 'Namespace',
+  p_allow_window => nullif(:'like', '')::interval, p_allow_uses => nullif(:'uses', '')::int);
 SQL
 }
 first=$(hold checkout)
@@ -68,6 +69,22 @@ expect 0 out '"action": "create"' -- holds show "$third" -o json --database-url=
 hp holds -o json "${alice[@]}" >"$out"
 [[ $(sql "$admin" -v j="$(<"$out")" <<<"SELECT json_array_length(:'j')") == 3 ]] ||
   fail "holds -o json is not a list of three"
+
+# The like of it for a while: where the rule allows it, no longer and no wider than it says.
+wide=$(hold wide "$deletion" '30 minutes' 10)
+narrow=$(hold narrow "$deletion" '30 minutes' 10)
+expect 3 err "hold $third: it is for this one change; its rule allows nothing like it" -- \
+  approve "$third" --like "${alice[@]}"
+expect 3 err 'is longer than the' -- approve "$wide" --like --for 50m "${alice[@]}"
+expect 3 err '11 uses are more than the 10' -- approve "$wide" --like --uses 11 "${alice[@]}"
+expect 3 err '3 uses are more than the 1' -- approve "$wide" --uses 3 "${alice[@]}"
+expect 3 err 'would leave out what it was asked for' -- approve "$wide" --like --namespace dev "${alice[@]}"
+expect 0 out "^hold $wide approved: .*Opens: delete of deployments.apps in namespace prod.* 4 times" -- \
+  approve "$wide" --like --for 20m --uses 4 "${alice[@]}"
+expect 0 out '^Opens: .*in namespace prod.* 4 times' -- holds show "$wide" "${alice[@]}"
+expect 0 out "^hold $narrow approved: .*Opens: this one change" -- approve "$narrow" "${alice[@]}"
+expect 3 err 'not pending: approved' -- approve "$narrow" --like "${alice[@]}"
+sql "$admin" <<<"SELECT holdpoint.withdraw($wide)" >"$out" # what follows asks for holds of its own
 
 # Who may decide, and what comes back.
 expect 1 err 'permission denied' -- approve "$first" --database-url="$(as mallory)"
