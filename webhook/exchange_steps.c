@@ -51,8 +51,7 @@ static enum review_status read_body(struct exchange *x, struct review *r, struct
 		r->request.endpoint = x->endpoint;
 		return status;
 	}
-	return review_read_access(body, max, x->arena, r, e) == REVIEW_OK ? REVIEW_OK
-									  : REVIEW_MALFORMED;
+	return review_read_access(body, max, x->arena, r, e);
 }
 
 static struct exchange *read_review(struct exchange *x)

@@ -25,7 +25,7 @@
 enum review_status {
 	REVIEW_OK,
 	REVIEW_MALFORMED,   /* no answer is possible but HTTP 400 with the error */
-	REVIEW_UNDECIDABLE, /* uid is known, the rest makes no sense: to be denied with the error */
+	REVIEW_UNDECIDABLE, /* it can be answered, but not decided: to be denied with the error */
 };
 
 struct review {
@@ -41,8 +41,8 @@ struct review {
  * Limits: max_nodes bounds the values in it, the caller the bytes. e is set unless REVIEW_OK.
  *
  * review_read_admission(): REVIEW_UNDECIDABLE also for a text beyond the limits whose uid can still
- * be found. review_read_access(): never that, where such a review cannot be read no answer but an
- * error is safe.
+ * be found. review_read_access(): for a question without a verb alone (an HTTP OPTIONS); where such
+ * a review cannot be read no answer but an error is safe.
  */
 enum review_status review_read_admission(struct span body, uint32_t max_nodes, struct arena *arena,
 	struct review *ret, struct err *e);

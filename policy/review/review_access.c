@@ -52,8 +52,6 @@ static int read_spec(const struct fields *f, bool beta, struct policy_request *q
 				     "nonResourceAttributes");
 	if (is_there(f, resource) ? read_resource(f, resource, q) != 0 : read_path(f, path, q) != 0)
 		return -1;
-	if (q->verb.len == 0)
-		return err_set(f->e, "/spec: the verb is missing");
 	return 0;
 }
 
@@ -89,8 +87,15 @@ enum review_status review_take_access(struct review *review, struct arena *arena
 	}
 	if (read_envelope(review, e) != 0)
 		return REVIEW_MALFORMED;
-	return read_spec(&f, review->api_version == versions[1], q) == 0 ? REVIEW_OK
-									 : REVIEW_MALFORMED;
+	if (read_spec(&f, review->api_version == versions[1], q) != 0)
+		return REVIEW_MALFORMED;
+	if (q->verb.len == 0) {
+		/* An HTTP OPTIONS, which the API server may pass on to what it proxies. */
+		err_set(e, "it has no verb, as an HTTP OPTIONS has none, so that no rule can be "
+			   "about it; send another method");
+		return REVIEW_UNDECIDABLE;
+	}
+	return REVIEW_OK;
 }
 
 enum review_status review_read_access(struct span body, uint32_t max_nodes, struct arena *arena,

@@ -50,6 +50,11 @@ refused 'Forbidden.*secrets of production are not for agents' as agent -n prod g
 refused 'no - .*secrets of production are not for agents' as agent -n prod auth can-i get secret/db
 passes as agent -n prod auth can-i get configmaps
 
+step_is "what has no verb is denied to whom rules are about, and says so"
+equals 403 "$(request agent /api/v1/namespaces/prod/services/web:80/proxy/admin -X OPTIONS)" "OPTIONS, for the agent"
+grep -q 'it has no verb' "$e2e_dir/answer" || fail "the agent was told: $(<"$e2e_dir/answer")"
+[[ $(request sre /api/v1/namespaces/prod/services/web:80/proxy/admin -X OPTIONS) != 403 ]] || fail "OPTIONS, for a person"
+
 step_is "impersonation: what the API server asks is about constraints, and is held"
 passes as sre --as=bob@example.com --as-group=sre -n prod get configmaps
 refused "hold [0-9]+ waits for approval.*acting as somebody else" \

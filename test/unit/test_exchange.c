@@ -107,6 +107,11 @@ static const struct {
 		{"\"status\":{\"allowed\":false,\"denied\":true,\"reason\":\"secrets are not "
 		 "read\"}}"},
 		"/authorize", ACCESS("get"), false},
+	/* OPTIONS: no rule can be about it, and it may reach a proxied service */
+	{200,
+		{"\"status\":{\"allowed\":false,\"denied\":true,\"reason\":\"Holdpoint cannot "
+		 "decide on this request: it has no verb"},
+		"/authorize", ACCESS(""), false},
 	/* HoldReviews */
 	{200, {DENIED, "--client-ca-file", CODE(403)}, "/validate",
 		HOLDREVIEW("{\"decision\":\"Approve\",\"hold\":42}", ""), false},

@@ -174,7 +174,12 @@ static const struct {
 	{REVIEW_MALFORMED, "/spec: expected either",
 		ACCESS("v1", "{\"resourceAttributes\":{\"verb\":\"get\"},"
 			     "\"nonResourceAttributes\":{\"verb\":\"get\"}}")},
-	{REVIEW_MALFORMED, "verb is missing", ACCESS("v1", "{\"resourceAttributes\":{}}")},
+	{REVIEW_UNDECIDABLE, "no verb", ACCESS("v1", "{\"resourceAttributes\":{}}")},
+	{REVIEW_UNDECIDABLE, "no verb",
+		ACCESS("v1", "{\"resourceAttributes\":{\"verb\":\"\",\"resource\":\"pods\","
+			     "\"subresource\":\"proxy\"},\"user\":\"u\"}")},
+	{REVIEW_UNDECIDABLE, "no verb",
+		ACCESS("v1", "{\"nonResourceAttributes\":{\"path\":\"/logs\"}}")},
 	{REVIEW_MALFORMED, "/spec/resourceAttributes/namespace",
 		ACCESS("v1", "{\"resourceAttributes\":{\"verb\":\"get\",\"namespace\":3}}")},
 	{REVIEW_MALFORMED, "/spec/groups", ACCESS("v1", "{\"groups\":{}}")},
