@@ -196,7 +196,9 @@ static const struct weak_setting {
 		"holdpoint.map_approver"},
 	{"kubernetes_approvals", "direct", DOCTOR_WARN,
 		"an approval with kubectl counts before the API server's audit log confirms who "
-		"made it: safe only where impersonation is guarded at /authorize",
+		"made it: safe only where impersonation is guarded at /authorize; where /authorize "
+		"is "
+		"not asked about approvers it works as 'corroborated'",
 		"UPDATE holdpoint.config SET kubernetes_approvals = 'corroborated'"},
 	{"owner_approvals", "alone", DOCTOR_WARN,
 		"an agent's owner may approve what it asks for alone",
