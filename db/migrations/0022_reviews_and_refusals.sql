@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Lists for people follow the same settings as decisions; deny_user refuses in one line; a dry run is
+-- Lists for people follow the same settings as decisions; deny_user refuses in one line; what an
+-- approver narrows to has a name; a dry run is
 -- one however its query is written.
 
 SET LOCAL ROLE holdpoint_owner;
@@ -97,3 +98,40 @@ END
 $$;
 
 GRANT EXECUTE ON FUNCTION holdpoint.list_as_kubernetes TO holdpoint_webhook;
+
+-- Refuses what would open more than the hold says, and what cannot be said in words: no request is of
+-- an empty namespace and name. A clock may be a minute ahead of ours.
+CREATE OR REPLACE FUNCTION holdpoint.hold_check_narrowing(h holdpoint.hold, n holdpoint.narrowing)
+RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+DECLARE
+  longest interval := coalesce(h.chosen_window, h.window_length);
+BEGIN
+  IF n.until <= clock_timestamp() OR n.uses < 1 THEN
+    RAISE EXCEPTION 'hold %: nothing would be left of the approval; deny it instead', h.id
+      USING ERRCODE = 'HP008';
+  END IF;
+  IF n.namespace = '' OR n.name = '' THEN
+    RAISE EXCEPTION 'hold %: a namespace or name to narrow to must not be empty', h.id
+      USING ERRCODE = 'HP008';
+  END IF;
+  IF n.until > h.expires_at THEN
+    RAISE EXCEPTION 'hold %: until % is later than its end, %', h.id, n.until,
+      h.expires_at USING ERRCODE = 'HP008';
+  END IF;
+  IF n.until > clock_timestamp() + longest + interval '1 minute' THEN
+    RAISE EXCEPTION 'hold %: until % is longer than the % it opens at most', h.id, n.until,
+      holdpoint.duration_text(longest) USING ERRCODE = 'HP008';
+  END IF;
+  IF n.uses > coalesce(h.max_uses, CASE WHEN holdpoint.hold_is_window(h) THEN n.uses ELSE 1 END) THEN
+    RAISE EXCEPTION 'hold %: % uses are more than the % it allows', h.id, n.uses,
+      coalesce(h.max_uses, 1) USING ERRCODE = 'HP008';
+  END IF;
+  IF n.namespace <> coalesce(h.only_namespace, nullif(h.namespace, ''), n.namespace)
+    OR n.name <> coalesce(h.only_name, nullif(h.name, ''), n.name) THEN
+    RAISE EXCEPTION 'hold %: that would leave out what it was asked for', h.id
+      USING ERRCODE = 'HP008';
+  END IF;
+END
+$$;
