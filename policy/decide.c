@@ -50,6 +50,15 @@ static struct span shortened(struct span s)
 	return utf8_cut(s, SET_MAX_MESSAGE);
 }
 
+/* Nothing that a person could read: as little as an empty one. */
+static bool is_blank(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (!memchr(" \t\r\n\v\f", s.ptr[i], 6))
+			return false;
+	return true;
+}
+
 static int rule_message(const struct rule *rule, struct deciding *d, struct policy_match *m)
 {
 	struct span error, *ret = &m->message;
@@ -61,12 +70,13 @@ static int rule_message(const struct rule *rule, struct deciding *d, struct poli
 		return -1;
 	m->quotes = true;
 	if (rule->message_expression &&
-		evaluation_text(rule->message_expression, ev, ret, &error) == 0 && ret->len) {
+		evaluation_text(rule->message_expression, ev, ret, &error) == 0 &&
+		!is_blank(*ret)) {
 		*ret = shortened(*ret);
 		return 0;
 	}
 	if (!rule->message || evaluation_template_text(rule->message, ev, ret, &error) < 0 ||
-		!ret->len)
+		is_blank(*ret))
 		*ret = rule->default_message;
 	*ret = shortened(*ret);
 	return 0;

@@ -249,7 +249,8 @@ static const struct field rule_fields[] = {
 	{"message", FIELD_STRING, AT(source_rule, message),
 		.doc = "What the user is told; `{{ EXPRESSION }}` in it is CEL."},
 	{"messageExpression", FIELD_EXPRESSION, AT(source_rule, message_expression),
-		.doc = "CEL that gives the message; `message` is used when it fails."},
+		.doc = "CEL that gives the message; `message` is used when it fails or gives only "
+		       "blanks."},
 	{"hold", FIELD_OBJECT, AT(source_rule, hold), .of = &hold,
 		.doc = "Settings of a `Hold` rule."},
 	{"mutate", FIELD_OBJECT, AT(source_rule, mutate), .of = &mutate,
