@@ -245,7 +245,8 @@ try_client() {
 unknown_flag() { [[ ${HOLDPOINT_APISERVER:-stable} == stable ]] || fail "$where: kube-apiserver has no $1"; }
 
 prepare
-commands README.md docs/*.md
+pages=("$root"/docs/*.md)
+commands README.md "${pages[@]#"$root"/}"
 block='' count=0
 for file in "$work"/*.command; do
   number=$(basename "$file" .command)
