@@ -245,74 +245,87 @@ static int open_sink(
 	return CLI_OK;
 }
 
-static int run(const struct command *self, int argc, char **argv)
+struct options {
+	struct sink_client_config config;
+	const char *state_dir; /* NULL: the default */
+	bool check, skip_unreadable;
+	const char *paths[PATHS_MAX];
+	size_t count;
+};
+
+/* -1: go on; else the exit code. */
+static int parse(const struct command *self, int argc, char **argv, struct options *ret)
 {
-	struct sink_client_config config = {.patience_ms = 600000};
-	const char *paths[PATHS_MAX], *state_dir = NULL;
-	bool check = false, skip = false;
 	const struct flag flags[] = {
 		{.name = "sink",
 			.type = FLAG_STRING,
-			.value = &config.url,
+			.value = &ret->config.url,
 			.arg = "URL",
 			.help = "https://HOST:PORT/audit/CLUSTER of the sink; needed to send"},
 		{.name = "sink-ca-file",
 			.type = FLAG_STRING,
-			.value = &config.ca_file,
+			.value = &ret->config.ca_file,
 			.arg = "FILE",
 			.help = "CA of the sink's certificate"},
 		{.name = "client-cert-file",
 			.type = FLAG_STRING,
-			.value = &config.cert_file,
+			.value = &ret->config.cert_file,
 			.arg = "FILE",
 			.help = "certificate that the sink knows as a source"},
 		{.name = "client-key-file",
 			.type = FLAG_STRING,
-			.value = &config.key_file,
+			.value = &ret->config.key_file,
 			.arg = "FILE",
 			.help = "its private key"},
 		{.name = "bearer-token-file",
 			.type = FLAG_STRING,
-			.value = &config.token_file,
+			.value = &ret->config.token_file,
 			.arg = "FILE",
 			.help = "token that the sink knows"},
 		{.name = "patience",
 			.type = FLAG_DURATION_MS,
-			.value = &config.patience_ms,
+			.value = &ret->config.patience_ms,
 			.arg = "DURATION",
 			.min = 0,
 			.max = 86400000,
 			.help = "how long to go on trying while the sink takes nothing"},
 		{.name = "state-dir",
 			.type = FLAG_STRING,
-			.value = &state_dir,
+			.value = &ret->state_dir,
 			.arg = "DIR",
 			.help = "where it is kept how far each file got (default "
 				"~/.local/state/holdpoint)"},
 		{.name = "check",
 			.type = FLAG_BOOL,
-			.value = &check,
+			.value = &ret->check,
 			.help = "only read, and say what the logs hold; nothing is sent"},
 		{.name = "skip-unreadable",
 			.type = FLAG_BOOL,
-			.value = &skip,
+			.value = &ret->skip_unreadable,
 			.help = "send the rest of a log that holds records which cannot be read"},
 		{0}};
+	int rc = cli_parse(self, flags, argc, argv, 1, PATHS_MAX, ret->paths, &ret->count);
+
+	if (rc < 0 && !ret->check && !ret->config.url)
+		return cli_error(self, CLI_USAGE, "--sink is needed to send; --check only reads");
+	return rc;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+	struct options o = {.config = {.patience_ms = 600000}};
 	struct import im = {.self = self};
-	size_t count;
-	int rc = cli_parse(self, flags, argc, argv, 1, PATHS_MAX, paths, &count);
+	int rc = parse(self, argc, argv, &o);
 
 	if (rc >= 0)
 		return rc;
-	if (!check && !config.url)
-		return cli_error(self, CLI_USAGE, "--sink is needed to send; --check only reads");
-	im.skip_unreadable = skip;
+	im.skip_unreadable = o.skip_unreadable;
 	im.arena = arena_new(ARENA_FIRST, ARENA_MAX);
 	rc = im.arena ? CLI_OK : cli_error(self, CLI_FAILED, "out of memory");
-	if (rc == CLI_OK && !check)
-		rc = open_sink(&im, &config, state_dir);
+	if (rc == CLI_OK && !o.check)
+		rc = open_sink(&im, &o.config, o.state_dir);
 	if (rc == CLI_OK)
-		rc = import_paths(&im, paths, count);
+		rc = import_paths(&im, o.paths, o.count);
 	import_state_close(im.state);
 	sink_client_free(im.sink);
 	arena_free(im.arena);
