@@ -209,8 +209,6 @@ size_t mask_pattern_match(const struct mask_pattern *p, const char *begin, const
 	const char *from = at, *to = at + p->anchor_len;
 	size_t n;
 
-	if (p->word && p->before == 0 && at > begin && is_alnum(at[-1]))
-		return 0;
 	if (!begins(at, end, (struct span){p->anchor, p->anchor_len}))
 		return 0;
 	for (uint8_t i = p->before; i < p->count; i++) {

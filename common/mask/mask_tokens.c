@@ -200,7 +200,8 @@ static size_t token_len(
 	const char *anchor = p - marks[i], *behind = anchor + pattern->anchor_len, *to;
 	size_t n = 0;
 
-	if (p - begin >= marks[i] && *anchor == *pattern->anchor)
+	if (p - begin >= marks[i] && *anchor == *pattern->anchor &&
+		!(pattern->word && pattern->before == 0 && anchor > begin && is_alnum(anchor[-1])))
 		n = mask_pattern_match(pattern, begin, anchor, end, ret_before);
 	if (n == 0)
 		return 0;
