@@ -47,7 +47,7 @@ static bool read_set(struct reader *r, struct mask_step *s)
 			if (!read_byte(r, &to) || to < from)
 				return fail(r, "a range goes from the lower byte to the higher");
 		}
-		for (int c = from; c <= to; c++)
+		for (unsigned c = (uint8_t)from; c <= (uint8_t)to; c++)
 			add_byte(s, (char)c);
 	}
 	r->at++;
