@@ -14,7 +14,7 @@
 
 struct review {
 	char state[16], hold_state[16], approvals[16], min_approvals[16];
-	char why[512];
+	char why[512], opens[1024];
 	bool counted;
 };
 
@@ -44,6 +44,7 @@ static int ask(const struct command *self, const struct kube_config *config, con
 	keep(ret->approvals, sizeof(ret->approvals), &d, r, "/approvals", arena);
 	keep(ret->min_approvals, sizeof(ret->min_approvals), &d, r, "/minApprovals", arena);
 	keep(ret->why, sizeof(ret->why), &d, r, "/why", arena);
+	keep(ret->opens, sizeof(ret->opens), &d, r, "/opens", arena);
 	ret->counted = json_type(&d, json_get_str(&d, r, "counted")) == JSON_TRUE;
 	return CLI_OK;
 }
@@ -51,7 +52,7 @@ static int ask(const struct command *self, const struct kube_config *config, con
 static int say(const struct command *self, const char *hold, const struct review *r,
 	int64_t waited_ms, bool quiet)
 {
-	_cleanup_(buf_free) struct buf why = BUF_INIT(4096);
+	_cleanup_(buf_free) struct buf why = BUF_INIT(4096), opens = BUF_INIT(8192);
 
 	if (strcmp(r->state, "waiting") == 0 && !r->counted)
 		return cli_error(self, CLI_NOT_YET,
@@ -69,8 +70,11 @@ static int say(const struct command *self, const char *hold, const struct review
 	if (strcmp(r->hold_state, "pending") == 0)
 		printf("hold %s: your approval counts: %s of %s approvals\n", hold, r->approvals,
 			r->min_approvals);
-	else
-		printf("hold %s %s\n", hold, r->hold_state);
+	else {
+		utf8_put_printable(&opens, span_of(r->opens));
+		printf("hold %s %s%s%s\n", hold, r->hold_state, *r->opens ? ". Opens: " : "",
+			*r->opens ? cli_text(&opens) : "");
+	}
 	return CLI_OK;
 }
 

@@ -97,7 +97,7 @@ SELECT t.is('sue|sue|kubernetes|fine|wh|u1|sre|1|{}', concat_ws('|', e.who, e.pe
   e.database_user, e.request_uid, array_to_string(e.groups, ','), h.approvals, h.unconfirmed), 'as any approval')
 FROM holdpoint.hold_event e JOIN holdpoint.hold h ON h.id = e.hold_id
 WHERE e.hold_id = :h AND e.action = 'approve';
-SELECT t.is('true approved', (j->>'counted') || ' ' || (j->>'holdState'), 'and sue is told')
+SELECT t.is('true approved this one change', concat_ws(' ', j->>'counted', j->>'holdState', split_part(j->>'opens', ',', 1)), 'and sue is told')
 FROM (SELECT holdpoint.holds_as_kubernetes('c1', 'sue', '{sre}', 'q', :h)->'review' AS j) AS r;
 SELECT t.event(:h, 'u1') \g /dev/null
 SELECT t.is('nothing', t.confirm(), 'the event once more');

@@ -4,8 +4,20 @@
 # can hold; who may not is refused by the API server with the reason.
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "$0")/harness.sh"
-# shellcheck disable=SC2119 # no options
-e2e_begin
+policy=$(mktemp)
+cat >"$policy" <<'YAML'
+apiVersion: holdpoint.dev/v1alpha1
+kind: GuardrailPolicy
+metadata: {name: settings}
+spec:
+  rules:
+  - name: deletes
+    match: [{apiGroups: [""], resources: ["configmaps"], operations: ["DELETE"]}]
+    action: Hold
+    hold: {approvers: ["sre"], expires: 1h, allowWindow: {upTo: 30m, maxUses: 2}, scope: Namespace}
+YAML
+e2e_begin --policy "$root/test/e2e/policy.yaml" --policy "$policy"
+rm -f "$policy"
 
 # plugin WHO ARGUMENTS...: as kubectl finds it, in PATH.
 plugin() {
@@ -37,7 +49,7 @@ done
 step_is "approved by a person of the hold's group, the plain retry passes"
 held one
 passes plugin sre approve "$hold" --reason "stuck"
-[[ $output == *"waits for the API server's audit event"*"hold $hold approved" ]] || fail "approve said: $output"
+[[ $output == *"waits for the API server's audit event"*"hold $hold approved. Opens: this one change, until "* ]] || fail "approve said: $output"
 equals approved "$(state "$hold")" "state of hold $hold"
 equals "review:alice@example.com approve:alice@example.com" "$(sql "SELECT string_agg(action || ':' || who, ' '
   ORDER BY id) FROM holdpoint.hold_event WHERE hold_id = $hold AND action <> 'create'")" "its steps"
@@ -214,5 +226,22 @@ equals 10 "$(grep -cE ' (Approve|Deny) ' "$e2e_dir/list")" "decisions in the lis
 plugin sre reviews -o json | jq -e '.items | length == 11' >/dev/null || fail "reviews -o json"
 jq '.clusters[].cluster.server = "https://127.0.0.1:9"' "$e2e_dir/exec.kubeconfig" >"$e2e_dir/gone.kubeconfig"
 refused 'https://127.0.0.1:9' with gone approve "$hold"
+
+step_is "the like of it for a while, as often as the rule allows, where it allows it at all"
+for name in c1 c2 c3; do as admin -n prod create configmap "$name" >/dev/null; done
+refused 'An approval opens: this one change' as ci -n prod delete configmap c1
+hold=$(newest_hold)
+refused '3 uses are more than the 2' plugin sre approve "$hold" --like --uses 3
+refused 'longer than the' plugin sre approve "$hold" --like --for 50m
+passes plugin sre approve "$hold" --like --for 20m
+[[ $output == *"Opens: delete of configmaps in namespace prod"*"2 times"* ]] || fail "approve --like said: $output"
+cli alice holds show "$hold" >"$e2e_dir/show"
+grep -q '^Opens: .*delete of configmaps in namespace prod.* 2 times' "$e2e_dir/show" || fail "it opens: $(<"$e2e_dir/show")"
+passes as ci -n prod delete configmap c2
+passes as ci -n prod delete configmap c1
+refused 'waits for approval' as ci -n prod delete configmap c3
+printf '{"apiVersion":"holdpoint.dev/v1alpha1","kind":"HoldReview","metadata":{"generateName":"x-"},
+  "spec":{"hold":%s,"decision":"Approve","like":"yes"}}' "$(newest_hold)" >"$e2e_dir/like.json"
+refused 'spec.like' as sre create --validate=false -f "$e2e_dir/like.json"
 
 e2e_passed

@@ -180,6 +180,8 @@ START_TEST(kubectl__approve_and_deny)
 	sent("\"namespace\":\"prod\"");
 	sent("\"name\":\"web\"");
 	sent("\"uses\":2}}");
+	ck_assert_int_eq(run("approve 42 --like --for 20m"), 0);
+	sent("\"like\":true}}");
 	ck_assert_int_eq(run("deny 42 43"), 0);
 	has("hold 42: denied");
 	has("hold 43: denied");

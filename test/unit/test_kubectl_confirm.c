@@ -48,6 +48,9 @@ static const struct {
 } ends[] = {
 	{CLI_OK, "hold 42 approved\n",
 		REVIEW("\"state\":\"confirmed\",\"holdState\":\"approved\",\"counted\":true")},
+	{CLI_OK, "hold 42 approved. Opens: this one ?change\n",
+		REVIEW("\"state\":\"confirmed\",\"holdState\":\"approved\",\"counted\":true,"
+		       "\"opens\":\"this one \\u001bchange\"")},
 	{CLI_OK, "hold 42: your approval counts: 1 of 2 approvals\n",
 		REVIEW("\"state\":\"confirmed\",\"holdState\":\"pending\",\"counted\":true,"
 		       "\"approvals\":1,\"minApprovals\":2")},
