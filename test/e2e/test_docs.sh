@@ -14,7 +14,7 @@ e2e_begin --policy "$root/test/e2e/docs.yaml" --webhook-flag --client-name=kube-
 work=$e2e_dir/docs
 mkdir "$work"
 
-# commands FILE...: NNN.command, NNN.where, NNN.block and NNN.output in $work, one set a command. In
+# commands: of README.md and docs/*.md, NNN.command, NNN.where, NNN.block and NNN.output in $work, one set a command. In
 # blocks, lines with "$ ", or plain ones that begin as commands do; elsewhere what stands in backquotes.
 commands() {
   (cd "$root" && awk -v dir="$work" '
@@ -48,7 +48,7 @@ commands() {
         if (text ~ /^(\(umask|holdpoint|kubectl|psql|\.\/dev|TZ=[A-Za-z\/]* holdpoint) [^ ]/ || text ~ /^(UPDATE|SELECT \*.*) holdpoint/)
           begin(text)
       }
-    }' "$@")
+    }' README.md docs/*.md)
 }
 
 # What the commands find around them.
@@ -151,7 +151,7 @@ run() {
 # follows LOGIN TEXT: goes on until it is interrupted.
 follows() {
   local rc=0
-  output=$(as_login "$1" timeout --signal=INT 2 bash -c "exec $2" 2>&1 </dev/null) || rc=$?
+  output=$(as_login "$1" timeout --signal=INT --kill-after=20 2 bash -c "exec $2" 2>&1 </dev/null) || rc=$?
   [[ $rc == 124 || $rc == 130 || $rc == 0 ]] || fail "$where: exit $rc of $2"$'\n'"$output"
 }
 
@@ -245,8 +245,7 @@ try_client() {
 unknown_flag() { [[ ${HOLDPOINT_APISERVER:-stable} == stable ]] || fail "$where: kube-apiserver has no $1"; }
 
 prepare
-pages=("$root"/docs/*.md)
-commands README.md "${pages[@]#"$root"/}"
+commands
 block='' count=0
 for file in "$work"/*.command; do
   number=$(basename "$file" .command)
