@@ -196,8 +196,7 @@ END_TEST
 START_TEST(mask_formats__ordinary_texts_stay)
 {
 	static const char *const texts[] = {
-		"registry.example.com/a@sha256:"
-		"4b1dca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee",
+		"r.io/a@sha256:4b1dca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee",
 		"patches/pat.strategic.merge.yaml",
 		"s.configuration.of.a.controller",
 		"services.kubernetes.default.svc.cluster.local",
