@@ -44,7 +44,7 @@ lint_headers() {
   sources '*.h' | xargs -P "$(nproc)" -I{} sh -c '
     header=$1 && shift
     gcc -std=gnu17 -D_GNU_SOURCE -Wall -Werror -fsyntax-only "$@" \
-      "-DHOLDPOINT_FIXTURES=\"\"" -include "$header" -x c /dev/null ||
+      "-DHOLDPOINT_FIXTURES=\"\"" "-DHOLDPOINT_BIN=\"\"" -include "$header" -x c /dev/null ||
       { echo "$header does not compile alone" && exit 1; }' sh {} -I. -Itest $flags
 }
 
