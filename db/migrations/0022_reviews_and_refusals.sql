@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Lists for people follow the same settings as decisions; deny_user refuses in one line; what an
--- approver narrows to has a name; a dry run is
--- one however its query is written.
+-- approver narrows to has a name; a dry run is one however its query is written.
 
 SET LOCAL ROLE holdpoint_owner;
 SET LOCAL search_path = pg_catalog, holdpoint, pg_temp;
