@@ -133,32 +133,34 @@ static int import_log(struct import *im, const char *path)
 	return CLI_OK;
 }
 
-/* Standard input can be read once only: what cannot be read is left out, and said at the end. */
-static int import_stdin(struct import *im)
+/* What can be read once only, as a pipe: what cannot be read is left out, and said at the end. */
+static int import_stream(struct import *im, const char *path)
 {
-	const char *path = "standard input";
+	const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
 	struct import_survey survey;
 	struct import_sums sums = {0};
 	int rc;
 
 	if (!im->sink) {
-		rc = import_survey(im, "-", &survey);
+		rc = import_survey(im, path, &survey);
 		if (rc != CLI_OK)
 			return rc;
-		print_survey(path, &survey);
-		return judge(im, path, &survey);
+		print_survey(name, &survey);
+		return judge(im, name, &survey);
 	}
-	rc = import_send(im, "-", NULL, &sums);
+	rc = import_send(im, path, NULL, &sums);
 	add_sums(&im->total, &sums);
 	if (rc != CLI_OK)
 		return rc;
-	print_sums(path, &sums);
+	print_sums(name, &sums);
 	if (sums.unreadable > 0 && !im->skip_unreadable)
 		return cli_error(im->self, CLI_FAILED,
 			"%s: %" PRIu64
 			" record%s cannot be read; a file is refused before anything "
 			"of it is sent",
-			path, sums.unreadable, plural(sums.unreadable));
+			name, sums.unreadable, plural(sums.unreadable));
+	if (sums.others > 0 && sums.stored + sums.known + sums.spooled + sums.quarantined == 0)
+		return cli_error(im->self, CLI_FAILED, "%s: holds no audit event", name);
 	return CLI_OK;
 }
 
@@ -187,7 +189,8 @@ static int import_path(struct import *im, const char *path, uint64_t *logs)
 		one = CLI_OK;
 		if (f->fts_info == FTS_F || (f->fts_info == FTS_DEFAULT && f->fts_level == 0)) {
 			++*logs;
-			one = import_log(im, f->fts_path);
+			one = f->fts_info == FTS_F ? import_log(im, f->fts_path)
+						   : import_stream(im, f->fts_path);
 		} else if (f->fts_info == FTS_ERR || f->fts_info == FTS_NS ||
 			   f->fts_info == FTS_DNR) {
 			one = cli_error(im->self, CLI_FAILED, "%s: %s", f->fts_path,
@@ -218,7 +221,7 @@ static int import_paths(struct import *im, const char *const *paths, size_t coun
 	int rc = CLI_OK;
 
 	for (size_t i = 0; i < count; i++) {
-		int one = strcmp(paths[i], "-") == 0 ? import_stdin(im)
+		int one = strcmp(paths[i], "-") == 0 ? import_stream(im, "-")
 						     : import_path(im, paths[i], &logs);
 
 		rc = one != CLI_OK ? one : rc;

@@ -214,6 +214,9 @@ static int send_records(struct sending *s)
 		if (import_records_next(s->records, im->arena, &r, &e) < 0 ||
 			import_unwrap(&r, im->arena, &found, &e) < 0)
 			return cli_error(im->self, CLI_FAILED, "%s: %s", s->path, e.msg);
+		if (r.kind == IMPORT_END && s->survey)
+			return cli_error(im->self, CLI_FAILED,
+				"%s: became shorter while it was read", s->path);
 		if (r.kind == IMPORT_END)
 			break;
 		rc = send_record(s, &r, &found);

@@ -17,6 +17,7 @@ struct import_source {
 	int fd;
 	enum codec codec;
 	uint64_t size;
+	bool is_file;
 	bool ended;	/* the file is at its end */
 	bool in_member; /* a gzip member or zstd frame has begun and not ended */
 	z_stream gz;
@@ -83,7 +84,8 @@ int import_source_open(const char *path, struct import_source **ret, struct err 
 		return err_set_errno(e, EISDIR, "cannot be read");
 	if (begin_codec(s, e) < 0)
 		return -1;
-	s->size = s->codec == PLAIN && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+	s->is_file = S_ISREG(st.st_mode);
+	s->size = s->codec == PLAIN && s->is_file ? (uint64_t)st.st_size : 0;
 	*ret = TAKE_PTR(s);
 	return 0;
 }
@@ -183,9 +185,9 @@ ssize_t import_source_read(struct import_source *s, char *into, size_t room, str
 	}
 }
 
-bool import_source_is_compressed(const struct import_source *s)
+bool import_source_may_grow(const struct import_source *s)
 {
-	return s->codec != PLAIN;
+	return s->codec == PLAIN && s->is_file;
 }
 
 uint64_t import_source_size(const struct import_source *s)

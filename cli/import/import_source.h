@@ -24,7 +24,9 @@ DEFINE_CLEANUP(struct import_source *, import_source_close)
 ssize_t import_source_read(
 	struct import_source *s, char *into, size_t room, struct err *e) _must_check_;
 
-/* Who compressed a log was done with it: nothing will be appended. */
-bool import_source_is_compressed(const struct import_source *s);
+/* A file that somebody may still be writing. Not one that was compressed, nor a pipe: that has
+ * ended.
+ */
+bool import_source_may_grow(const struct import_source *s);
 /* Bytes of a plain regular file when it was opened, else 0. */
 uint64_t import_source_size(const struct import_source *s);

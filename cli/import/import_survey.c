@@ -33,12 +33,11 @@ void import_end_progress(void)
 
 /* A line at the end of a log that is written: all of it may not be there yet. */
 static bool is_unfinished(const struct import_record *r, const struct import_found *found,
-	const struct import_source *source, const char *path)
+	const struct import_source *source)
 {
 	bool cut = found->unreadable != NULL;
 
-	if (!r->ends_log || r->kind == IMPORT_JSON || import_source_is_compressed(source) ||
-		strcmp(path, "-") == 0)
+	if (!r->ends_log || r->kind == IMPORT_JSON || !import_source_may_grow(source))
 		return false;
 	for (size_t i = 0; i < found->count; i++)
 		cut |= found->events[i].cut;
@@ -93,7 +92,7 @@ static int survey_records(struct import *im, const char *path, struct import_sou
 			return cli_error(im->self, CLI_FAILED, "%s: %s", path, e.msg);
 		if (r.kind == IMPORT_END)
 			return CLI_OK;
-		if (is_unfinished(&r, &found, source, path)) {
+		if (is_unfinished(&r, &found, source)) {
 			ret->unfinished = r.to - r.from;
 			return CLI_OK;
 		}

@@ -153,6 +153,13 @@ at "standard input"
 event from-stdin | import 0 -
 equals $((lines + 903)) "$(stored)" "events stored"
 
+at "a pipe with a name, as a shell makes it"
+for n in {1..450}; do event "pipe-$n" && printf '\n'; done >"$dir/piped"
+import 0 <(cat "$dir/piped")
+equals 450 "$(sql "SELECT count(*) FROM holdpoint.audit_event WHERE audit_id LIKE 'pipe-%'")" "events of it"
+import 1 <(printf '{"kind":"Event","apiVersion":"v1","message":"pulled"}\n')
+lines=$((lines + 450))
+
 at "while the sink is away, import waits; then it gives up and says how to go on"
 daemon_stop sink
 for n in {1..500}; do event "away-$n" && printf '\n'; done >"$dir/away"
