@@ -378,20 +378,22 @@ static void stop_housekeeper(struct sink *s)
 void sink_leave(struct sink *s)
 {
 	s->leaving = true;
+	http_server_drain(s->server);
 }
 
 /*
- * Whoever answers requests must end before the server that they belong to: new posts are refused,
- * what was taken is stored or answered 503, then the listener goes.
+ * Whoever answers requests must end before the server that they belong to: new connections are
+ * refused, posts on those that there are taken until nobody has one under way; what is left then is
+ * stored or answered 503, and the server goes.
  */
 void sink_stop(struct sink *s)
 {
 	if (!s)
 		return;
-	s->ready = false;
 	pg_pool_hurry(s->pool);
 	if (s->server)
-		http_server_drain(s->server);
+		http_server_settle(s->server, (unsigned)s->config.shutdown_ms / 2);
+	s->ready = false;
 	stop_housekeeper(s);
 	ingest_free(s->ingest);
 	if (s->writer && !writer_drain(s->writer, (unsigned)s->config.shutdown_ms))

@@ -295,6 +295,7 @@ static void leave(void *arg)
 	struct parts *p = arg;
 
 	p->webhook.ready = false;
+	http_server_drain(p->api);
 }
 
 static void reload(void *arg)

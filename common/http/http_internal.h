@@ -4,7 +4,7 @@
  * http_lifetime.c (when requests and the server are freed), http_request.c (one exchange up to the
  * handler), http_head.c (headers), http_reply.c (answers, suspended requests), http_watchdog.c
  * (deadlines, clients that left, changed files), http_tls.c (certificates), http_transport.c (bytes
- * under TLS), http_listen.c, http_metrics.c.
+ * under TLS), http_listen.c, http_accept.c (new connections, until none is taken), http_metrics.c.
  *
  * Locking. Everything of a request belongs to libmicrohttpd's thread until http_suspend(), to the
  * worker until http_reply(), then to libmicrohttpd's thread again. http_server.conn_lock guards the
@@ -75,7 +75,7 @@ void http_conn_make_room(struct http_server *s);
 /* The socket is about to be closed: takes it off the list, and gives one reference back. */
 void http_conn_end(struct http_conn *c);
 void http_conn_unref(struct http_conn *c);
-/* From now on a request must arrive within the time for a body. */
+/* From now on a request must arrive, or an answer leave, within the time for a body. */
 void http_conn_set_deadline(struct http_conn *c);
 
 /* ---- http_handshake.c ---- */
@@ -135,10 +135,11 @@ struct http_server {
 	struct MHD_Daemon *mhd;
 	struct http_tls *tls;
 	struct http_watchdog *watchdog;
+	struct http_accept *accept; /* NULL: nothing is accepted any more */
 	char address[96];
-	_Atomic int refs;      /* the owner's, and each abandoned request's */
-	_Atomic bool draining; /* answers say Connection: close */
-	_Atomic bool stopping; /* no new connection is taken */
+	_Atomic int refs;	    /* the owner's, and each abandoned request's */
+	_Atomic bool draining;	    /* answers say Connection: close */
+	_Atomic int64_t drained_ms; /* since when (CLOCK_MONOTONIC) */
 	_Atomic size_t inflight_bytes;
 	_Atomic unsigned open;	    /* connections */
 	_Atomic unsigned active;    /* requests from their first line to their end */
@@ -199,11 +200,15 @@ struct http_framing {
 const char *http_head_read(struct MHD_Connection *mhd, const char *method, const char *url,
 	const char *version, struct http_framing *ret);
 
-/* ---- watchdog, listen ---- */
+/* ---- watchdog, listen, accept ---- */
 
 int http_watchdog_start(struct http_server *s, struct err *e);
 void http_watchdog_stop(struct http_server *s);
 int http_listen(const char *address, char *ret_bound, size_t cap, struct err *e);
+/* Accepts on listen_fd until http_accept_stop(), which closes it; after a failure it is not. */
+int http_accept_start(struct http_server *s, int listen_fd, struct err *e);
+/* Returns when everything that the kernel had accepted is in libmicrohttpd's hands. */
+void http_accept_stop(struct http_server *s);
 
 /* ---- counters, in http_metrics.c ---- */
 

@@ -52,6 +52,9 @@ enum MHD_Result http_reply_queue(struct http_request *r)
 	http_count_reply(r->server, r->status, monotonic_us() - r->start_us);
 	if (r->body_follows)
 		http_transport_expect_body(r->conn, r->arena);
+	/* A client that reads as slowly as it can is never inactive: libmicrohttpd would wait on.
+	 */
+	http_conn_set_deadline(r->conn);
 	enum MHD_Result rc = MHD_queue_response(r->mhd, r->status, response);
 	MHD_destroy_response(response);
 	return rc;

@@ -3,9 +3,10 @@
  * Start and end of a server. libmicrohttpd runs one epoll thread a core and calls into
  * http_request.c; http_watchdog.c watches over deadlines and files.
  *
- * Stopping, in this order: no new connections, wait for what runs, answer what is still suspended
- * with 503, let those answers out, cut what is left. libmicrohttpd aborts when it is stopped with a
- * suspended connection, so nothing may be suspended then.
+ * Stopping, in this order: each answer ends its connection, no new connections, wait for what runs
+ * and for who may be about to ask, answer what is still suspended with 503, let those answers out,
+ * end what is left. libmicrohttpd aborts when it is stopped with a suspended connection, so nothing
+ * may be suspended then.
  */
 #include "common/http/http_server.h"
 
@@ -13,13 +14,16 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/http/http_internal.h"
 
 #define THREADS_MAX	16
 #define LAST_ANSWERS_MS 1000 /* at stop, for what was answered last to go out */
+#define IDLE_GRACE_MS	1000 /* while draining, for a client that holds a connection to use it */
 #define OTHER_FILES	256  /* descriptors besides connections */
 #define PRIORITY	"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
@@ -27,16 +31,12 @@
 
 /*
  * MHD_AcceptPolicyCallback: libmicrohttpd's own limit is divided among its threads, which do not
- * get equally many. A server that stops takes none at all; MHD_quiesce_daemon() would be the call
- * for that, but it takes the listening socket out of the sets of threads that do the same, and
- * ends the process when they were faster.
+ * get equally many.
  */
 static enum MHD_Result on_accept(void *arg, const struct sockaddr *address, socklen_t len)
 {
 	const struct http_server *s = arg;
 	(void)address, (void)len;
-	if (atomic_load(&s->stopping))
-		return MHD_NO;
 	if (atomic_load(&s->open) < s->config.max_connections)
 		return MHD_YES;
 	http_count_refusal(s, HTTP_REFUSED_CONNECTIONS);
@@ -119,14 +119,14 @@ static void raise_file_limit(unsigned connections)
 			LOG_INT("wanted", wanted));
 }
 
-static int start_daemon(struct http_server *s, int fd, struct err *e)
+static int start_daemon(struct http_server *s, struct err *e)
 {
 	const struct http_server_config *c = &s->config;
 	const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG |
-			       MHD_ALLOW_SUSPEND_RESUME;
+			       MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
 	const unsigned threads = thread_count(c->threads);
 	const size_t head_bytes = c->max_head_bytes ? c->max_head_bytes : HTTP_HEAD_BYTES;
-	const struct MHD_OptionItem options[] = {{MHD_OPTION_LISTEN_SOCKET, fd, NULL},
+	const struct MHD_OptionItem options[] = {
 		{MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0, NULL},
 		{MHD_OPTION_CONNECTION_LIMIT, (intptr_t)c->max_connections * threads, NULL},
 		{MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
@@ -167,11 +167,12 @@ static int start(struct http_server *s, struct err *e)
 	int fd = http_listen(c->listen, s->address, sizeof(s->address), e);
 	if (fd < 0)
 		return -1;
-	if (start_daemon(s, fd, e) < 0) {
+	if (start_daemon(s, e) < 0 || http_watchdog_start(s, e) < 0 ||
+		http_accept_start(s, fd, e) < 0) {
 		close(fd);
 		return -1;
 	}
-	return http_watchdog_start(s, e);
+	return 0;
 }
 
 int http_server_start(
@@ -214,6 +215,9 @@ const char *http_server_address(const struct http_server *s)
 
 void http_server_drain(struct http_server *s)
 {
+	int64_t never = 0;
+
+	(void)atomic_compare_exchange_strong(&s->drained_ms, &never, monotonic_ms());
 	atomic_store(&s->draining, true);
 }
 
@@ -223,16 +227,42 @@ static void wait_for_zero(_Atomic unsigned *count, unsigned wait_ms)
 		usleep(2000);
 }
 
+/*
+ * As if their clients had ended them: libmicrohttpd answers what it can still read of each, takes
+ * leave and closes it. Who is in a handshake, a request or an answer is left alone.
+ */
+static void end_idle(struct http_server *s)
+{
+	pthread_mutex_lock(&s->conn_lock);
+	for (struct http_conn *c = s->conns; c; c = c->next)
+		if (!atomic_load(&c->busy) && atomic_load(&c->deadline_us) == 0)
+			shutdown(c->fd, SHUT_RD);
+	pthread_mutex_unlock(&s->conn_lock);
+}
+
+void http_server_settle(struct http_server *s, unsigned wait_ms)
+{
+	const int64_t until = monotonic_ms() + wait_ms;
+	int64_t grace_ends;
+
+	http_server_drain(s);
+	grace_ends = atomic_load(&s->drained_ms) + IDLE_GRACE_MS;
+	http_accept_stop(s);
+	while (atomic_load(&s->open) > 0 && monotonic_ms() < until) {
+		if (monotonic_ms() >= grace_ends)
+			end_idle(s);
+		usleep(2000);
+	}
+}
+
 static void stop_daemon(struct http_server *s, unsigned wait_ms)
 {
-	http_server_drain(s);
-	atomic_store(&s->stopping, true);
-	wait_for_zero(&s->active, wait_ms);
+	http_server_settle(s, wait_ms);
 	/* A worker that is just answering holds its request for a moment longer. */
 	while (http_abandon_suspended(s) > 0)
 		usleep(1000);
 	wait_for_zero(&s->active, LAST_ANSWERS_MS);
-	MHD_stop_daemon(s->mhd); /* closes the listening socket */
+	MHD_stop_daemon(s->mhd);
 }
 
 void http_server_stop(struct http_server *s, unsigned wait_ms)

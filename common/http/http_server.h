@@ -7,10 +7,10 @@
  * a worker, and the worker answers with http_reply() later, from any thread.
  *
  * Hostile input: a body limit (413 before it is read), a budget for all bytes in flight (503 with
- * Retry-After), a deadline for the body (the connection is cut), a limit on connections and
- * suspended requests; a head that two readers may read differently is 400 (http_head.c), and
- * nothing is read behind a chunked body; unknown path 404; wrong method 405 with Allow; wrong
- * content type 415. Errors are JSON:
+ * Retry-After), a deadline for the body and one for the answer (the connection is cut), a limit on
+ * connections and suspended requests; a head that two readers may read differently is 400
+ * (http_head.c), and nothing is read behind a chunked body; unknown path 404; wrong method 405 with
+ * Allow; wrong content type 415. Errors are JSON:
  * {"error":"…"}.
  */
 #pragma once
@@ -48,8 +48,9 @@ struct http_server_config {
 	size_t max_head_bytes; /* request line and headers, about; 0: HTTP_HEAD_BYTES */
 	size_t max_body_bytes;
 	size_t max_inflight_bytes; /* all bodies being read or handled */
-	unsigned body_deadline_ms; /* from the first byte of the request to the last of the body */
-	unsigned idle_timeout_s;   /* longer than the API server's 90 s: 120 */
+	/* From the first byte of the request to the last of its body; the same for the answer. */
+	unsigned body_deadline_ms;
+	unsigned idle_timeout_s; /* longer than the API server's 90 s: 120 */
 	const struct http_route *routes;
 	/*
 	 * Health and metrics, which anybody may reach: not counted among the requests. A connection
@@ -74,8 +75,15 @@ const char *http_server_address(const struct http_server *s);
 /* New requests are answered with Connection: close from now on; running ones go on. */
 void http_server_drain(struct http_server *s);
 
-/* Takes no new connection, waits up to wait_ms for running and suspended requests, then frees
- * everything. A request that is still suspended then is answered 503. NULL is fine. Blocks. */
+/*
+ * The first half of http_server_stop(), for who has to end something else in between: takes no new
+ * connection, waits up to wait_ms until there is none left, and ends those on which nothing was
+ * asked within a second of http_server_drain(). Blocks.
+ */
+void http_server_settle(struct http_server *s, unsigned wait_ms);
+
+/* Does the same, then ends all connections and frees everything. A request that is still suspended
+ * then is answered 503. NULL is fine. Blocks. */
 void http_server_stop(struct http_server *s, unsigned wait_ms);
 
 /* Its counters, for metrics_put(): connections, requests by code, refused, bytes in flight,

@@ -48,7 +48,8 @@ static void cut_late(struct http_server *s)
 		shutdown(c->fd, SHUT_RDWR);
 		http_count_refusal(s, HTTP_REFUSED_DEADLINE);
 		log_info("http_cut_at_deadline", LOG_STR("server", s->config.name),
-			LOG_STR("peer", c->peer));
+			LOG_STR("peer", c->peer),
+			LOG_STR("during", atomic_load(&c->busy) ? "answer" : "request"));
 	}
 	pthread_mutex_unlock(&s->conn_lock);
 }

@@ -154,17 +154,23 @@ static inline void wait_for_a_deadline(void)
 	close(fd);
 }
 
-static inline void wait_for_inflight_bytes(int64_t wanted)
+static inline int64_t inflight_bytes(void)
 {
 	size_t count;
 	struct metric *m = http_server_metrics(&count)[0];
-	const int64_t until = now_ms() + RAW_TIMEOUT_MS;
 
 	while (m->name && strcmp(m->name, "holdpoint_http_inflight_bytes") != 0)
 		m++;
-	while (atomic_load(&m->value[0]) < wanted && now_ms() < until)
+	return (int64_t)atomic_load(&m->value[0]);
+}
+
+static inline void wait_for_inflight_bytes(int64_t wanted)
+{
+	const int64_t until = now_ms() + RAW_TIMEOUT_MS;
+
+	while (inflight_bytes() < wanted && now_ms() < until)
 		usleep(1000);
-	ck_assert_int_ge(atomic_load(&m->value[0]), wanted);
+	ck_assert_int_ge(inflight_bytes(), wanted);
 }
 
 #define WAIT_REQUEST "POST /wait HTTP/1.1\r\n" JSON_HEAD "Content-Length: 4\r\n\r\n[42]"

@@ -293,6 +293,38 @@ START_TEST(http__a_slow_body_is_cut_at_the_deadline)
 }
 END_TEST
 
+/* Reads a byte now and then: never inactive, and never done. */
+START_TEST(http__a_client_that_reads_slowly_is_cut_at_the_deadline)
+{
+	const size_t len = (size_t)16 << 20;
+	struct http_server_config c = config();
+	const int small = 4096;
+	const char head[] = "POST /echo HTTP/1.1\r\n" JSON_HEAD "Content-Length: 16777216\r\n\r\n";
+	char *body = calloc(1, len), byte;
+	int64_t begin;
+	int fd;
+
+	teardown();
+	c.body_deadline_ms = 2000;
+	c.max_body_bytes = c.max_inflight_bytes = len;
+	start(&c);
+	fd = client();
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	raw_send_str(fd, head);
+	ck_assert_int_eq(raw_send(fd, body, len), 0);
+	wait_for_inflight_bytes((int64_t)len);
+	begin = now_ms();
+	while (inflight_bytes() > 0 && now_ms() - begin < RAW_TIMEOUT_MS) {
+		(void)recv(fd, &byte, 1, MSG_DONTWAIT);
+		usleep(20000);
+	}
+	ck_assert_int_eq(inflight_bytes(), 0);
+	ck_assert_int_ge(now_ms() - begin, 1500);
+	close(fd);
+	free(body);
+}
+END_TEST
+
 START_TEST(http__a_connection_without_a_request_is_cut_too)
 {
 	struct http_server_config c = config();
@@ -407,6 +439,7 @@ int main(void)
 	tcase_add_test(t, http__too_large_is_told_to_a_client_that_does_not_wait);
 	tcase_add_test(t, http__the_budget_of_bytes_in_flight);
 	tcase_add_test(t, http__a_slow_body_is_cut_at_the_deadline);
+	tcase_add_test(t, http__a_client_that_reads_slowly_is_cut_at_the_deadline);
 	tcase_add_test(t, http__a_connection_without_a_request_is_cut_too);
 	tcase_add_test(t, http__connections_are_limited);
 	tcase_add_loop_test(t, http__a_bad_listen_address, 0, ARRAY_LEN(bad_listens));
