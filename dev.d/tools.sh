@@ -14,14 +14,15 @@ dev_bench() {
 }
 
 dev_soak() {
-  [[ ${1:-} =~ ^(|outage|kills|[1-9][0-9]*)$ && ${2:-1} =~ ^[1-9][0-9]*$ ]] ||
-    die "soak: \"$*\" is neither MINUTES nor outage or kills [SECONDS]"
+  [[ ${1:-} =~ ^(|outage|kills|stops|[1-9][0-9]*)$ && ${2:-1} =~ ^[1-9][0-9]*$ ]] ||
+    die "soak: \"$*\" is neither MINUTES nor outage or kills [SECONDS] nor stops [COUNT]"
   apt_install "Install what builds and runs Holdpoint" "${packages_build[@]}" "${packages_run[@]}"
   build_preset release holdpoint holdpoint-webhook holdpoint-auditsink test/bench/all
   export HOLDPOINT_BIN=$root/build/release/bin
   case ${1:-} in
     outage) HOLDPOINT_OUTAGE_SECONDS=${2:-360} exec "$root/test/e2e/test_audit_outage.sh" ;;
     kills) HOLDPOINT_KILL_SECONDS=${2:-600} exec "$root/test/e2e/test_audit_kills.sh" ;;
+    stops) HOLDPOINT_STOPS=${2:-1000} exec "$root/test/e2e/test_stops.sh" ;;
     *) exec "$root/test/bench/soak.sh" "$@" ;;
   esac
 }
