@@ -251,7 +251,7 @@ static int start_database(struct sink *s, struct err *e)
 		.application_name = "holdpoint-auditsink",
 		.connections = (unsigned)s->config.database_connections,
 		.queue_max = POOL_QUEUE,
-		.statement_timeout_ms = (unsigned)s->config.database_timeout_ms,
+		.statement_timeout_ms = (unsigned)s->config.statement_timeout_ms,
 		.silence_ms = (unsigned)s->config.database_silence_ms,
 	};
 	struct partitions_job job = {.ok = false};
@@ -284,7 +284,7 @@ static int start_writer(struct sink *s, struct err *e)
 	if (writer_new(&config, &s->writer, e) < 0)
 		return -1;
 	return s->spool ? drainer_start(s->pool, s->spool, s->writer,
-				  (unsigned)s->config.database_timeout_ms, &s->drainer, e)
+				  (unsigned)s->config.statement_timeout_ms, &s->drainer, e)
 			: 0;
 }
 

@@ -19,7 +19,7 @@ struct sink_config {
 	const char *cluster;
 	const char *database_url;
 	int64_t database_connections;
-	int64_t database_timeout_ms, database_silence_ms;
+	int64_t statement_timeout_ms, database_silence_ms;
 	const char *spool_file; /* or NULL */
 	int64_t spool_max_bytes;
 	const char *mask_key_file, *mask_config;
