@@ -8,7 +8,7 @@ packages_build=(
   "libcurl4-openssl-dev|libcurl4-gnutls-dev" libpq-dev libyaml-dev libre2-dev libsqlite3-dev tzdata
   zlib1g-dev liblz4-dev libzstd-dev check
 )
-packages_run=(postgresql-15 openssl curl jq ca-certificates util-linux procps)
+packages_run=(postgresql-15 openssl curl jq ca-certificates util-linux procps iproute2)
 packages_cluster=() # see packages_for_cluster
 packages_fmt=(clang-format)
 packages_lint=(clang-format clang-tidy shellcheck git)
