@@ -218,7 +218,8 @@ static int read_envelope(const struct json_doc *d, struct review *review, struct
 }
 
 /*
- * The uid of a review that is too deep or has too many values. The API server writes it before the
+ * The uid of a review that is too deep, has too many values, or has something in its objects that
+ * is no JSON of ours (a key twice, bytes that are not UTF-8). The API server writes it before the
  * objects, so the text up to there is a small one: cut after it and closed, it can be read.
  */
 static int salvage_uid(struct span body, struct arena *arena, struct review *review)
@@ -260,10 +261,8 @@ enum review_status review_read_admission(struct span body, uint32_t max_nodes, s
 	struct json_error je;
 
 	if (review_begin(body, max_nodes, arena, ret, &je) != 0) {
-		bool known = je.limit && salvage_uid(body, arena, ret) == 0;
-
 		json_error_to_err(&je, e);
-		return known ? REVIEW_UNDECIDABLE : REVIEW_MALFORMED;
+		return salvage_uid(body, arena, ret) == 0 ? REVIEW_UNDECIDABLE : REVIEW_MALFORMED;
 	}
 	return review_take_admission(ret, arena, e);
 }

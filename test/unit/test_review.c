@@ -57,6 +57,20 @@ static const struct {
 	/* the uid is known: to be denied */
 	{REVIEW_UNDECIDABLE, "/request/operation is missing",
 		REVIEW("{" UID "," RESOURCE "," USER "}")},
+	{REVIEW_UNDECIDABLE, "duplicate key \"a\"",
+		REVIEW("{" UID ",\"object\":{\"a\":1,\"a\":2}}")},
+	{REVIEW_UNDECIDABLE, "not UTF-8", REVIEW("{" UID ",\"object\":{\"a\":\"\377\"}}")},
+	{REVIEW_UNDECIDABLE, "lone surrogate", REVIEW("{" UID ",\"object\":{\"a\":\"\\ud800\"}}")},
+	{REVIEW_UNDECIDABLE, "leading zero", REVIEW("{" UID ",\"object\":{\"a\":01}}")},
+	{REVIEW_UNDECIDABLE, "after the end", REVIEW("{" UID "}") " x"},
+	{REVIEW_UNDECIDABLE, "expected a value",
+		"{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/v1\","
+		"\"request\":{" UID ",\"object\":"},
+	/* what is wrong comes before the uid, or the uid after it */
+	{REVIEW_MALFORMED, "duplicate key \"a\"", REVIEW("{\"object\":{\"a\":1,\"a\":2}," UID "}")},
+	{REVIEW_MALFORMED, "duplicate key \"kind\"",
+		"{\"kind\":\"AdmissionReview\",\"kind\":\"AdmissionReview\",\"apiVersion\":"
+		"\"admission.k8s.io/v1\",\"request\":{" UID "}}"},
 	{REVIEW_UNDECIDABLE, "/request/operation: expected CREATE",
 		REVIEW("{" UID "," RESOURCE ",\"operation\":\"PATCH\"," USER "}")},
 	{REVIEW_UNDECIDABLE, "/request/operation", REVIEW("{" UID ",\"operation\":null}")},
