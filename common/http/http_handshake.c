@@ -96,8 +96,8 @@ static void failed(struct http_conn *c, gnutls_session_t session, int rc)
 		gnutls_alert_send_appropriate(session, rc);
 }
 
-/* One of ours: http_tls_adopt() and http_transport_adopt() gave it the same pointer twice. */
-static struct http_conn *conn_of(gnutls_session_t session)
+/* http_tls_adopt() and http_transport_adopt() gave one of ours the same pointer twice. */
+struct http_conn *http_conn_of(gnutls_session_t session)
 {
 	void *ours = gnutls_session_get_ptr(session);
 
@@ -129,7 +129,7 @@ int gnutls_handshake(gnutls_session_t session)
 	rc = fn(session);
 	if (rc >= 0 || !gnutls_error_is_fatal(rc))
 		return rc;
-	c = conn_of(session);
+	c = http_conn_of(session);
 	if (c && !c->handshake_failed && !has_left(rc)) {
 		c->handshake_failed = true;
 		/* With TLS 1.2, GnuTLS takes any alert instead of a certificate for "I have none".

@@ -80,6 +80,9 @@ void http_conn_set_deadline(struct http_conn *c);
 
 /* ---- http_handshake.c ---- */
 
+/* NULL: the session is none of our servers'. */
+struct http_conn *http_conn_of(gnutls_session_t session);
+
 /* Does the program's gnutls_handshake() stand before the library's? */
 bool http_handshake_is_watched(void);
 

@@ -205,7 +205,52 @@ START_TEST(http_tls__bursts_on_many_connections_do_not_mix)
 }
 END_TEST
 
-/* ---- rotation ---- */
+/* Sends bytes as they are, and reads until the server has ended the connection. */
+static void exchange(const char *request, char *into, size_t cap)
+{
+	CURL *c = client("client");
+	curl_socket_t fd;
+	size_t len = 0, n;
+	CURLcode rc;
+
+	curl_easy_setopt(c, CURLOPT_CONNECT_ONLY, 1L);
+	ck_assert_int_eq(curl_easy_perform(c), CURLE_OK);
+	ck_assert_int_eq(curl_easy_send(c, request, strlen(request), &n), CURLE_OK);
+	ck_assert_int_eq(curl_easy_getinfo(c, CURLINFO_ACTIVESOCKET, &fd), CURLE_OK);
+	do {
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+
+		rc = curl_easy_recv(c, into + len, cap - 1 - len, &n);
+		if (rc == CURLE_AGAIN)
+			ck_assert_int_gt(poll(&p, 1, RAW_TIMEOUT_MS), 0);
+		else if (rc == CURLE_OK)
+			len += n;
+	} while (rc == CURLE_AGAIN || (rc == CURLE_OK && n > 0));
+	into[len] = 0;
+	curl_easy_cleanup(c);
+}
+
+/* What libmicrohttpd refuses by itself, it would answer with two heads. */
+static const struct {
+	const char *begins, *request;
+} refused[] = {
+	{"HTTP/1.1 400 ", "POST /who HTTP/1.1\r\nHost: x\r\nContent-Length: 2x\r\n\r\n{}"},
+	{"HTTP/1.1 400 ", "POST /who HTTP/1.1\r\nHost: x\r\nContent-Length: -2\r\n\r\n{}"},
+	{"HTTP/1.1 413 ",
+		"POST /who HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n{}"},
+	{"HTTP/1.1 400 ", "POST /who HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"},
+};
+
+START_TEST(http_tls__an_answer_has_one_head)
+{
+	char got[4096];
+
+	exchange(refused[_i].request, got, sizeof(got));
+	ck_assert_msg(strncmp(got, refused[_i].begins, strlen(refused[_i].begins)) == 0, "%s", got);
+	ck_assert_msg(strstr(got + 1, "HTTP/1.1 ") == NULL, "%s", got);
+	ck_assert_msg(strstr(got, "\r\n\r\n<html>") != NULL, "%s", got);
+}
+END_TEST
 
 int main(void)
 {
@@ -216,5 +261,6 @@ int main(void)
 	tcase_add_test(t, http_tls__a_handshake_that_hangs_is_cut);
 	tcase_add_loop_test(t, http_tls__bursts_are_answered_whole, 0, ARRAY_LEN(bursts));
 	tcase_add_test(t, http_tls__bursts_on_many_connections_do_not_mix);
+	tcase_add_loop_test(t, http_tls__an_answer_has_one_head, 0, ARRAY_LEN(refused));
 	return run_tls_tests(t);
 }
