@@ -20,17 +20,75 @@
 #include "common/base/log.h"
 #include "common/http/http_internal.h"
 
-#define ROUND_MAX    64	 /* between two looks whether to stop */
-#define PAUSE_MS     100 /* without descriptors or memory for one more */
-#define SETTLE_MS    20	 /* without another connection: the queue is empty */
-#define LAST_ONES_MS 1000
-#define SYN	     0x02 /* among the flags, in byte 13 of a TCP header */
+#define ROUND_MAX     64  /* between two looks whether to stop */
+#define PAUSE_MS      100 /* without descriptors or memory for one more */
+#define ROOM_MS	      100 /* for a connection that was cut to be gone */
+#define ON_THE_WAY_MS 5000
+#define SETTLE_MS     20 /* without another connection: the queue is empty */
+#define LAST_ONES_MS  1000
+#define SYN	      0x02 /* among the flags, in byte 13 of a TCP header */
 
 struct http_accept {
 	struct http_server *server;
 	pthread_t thread;
 	int listen_fd, stop_fd;
 };
+
+/* ---- how many ---- */
+
+/*
+ * libmicrohttpd's own limit is divided among its threads, which do not get equally many. Its
+ * threads see a connection some time after it was accepted: those on the way count, too, or a burst
+ * would pass the limit.
+ */
+unsigned http_accept_count(const struct http_server *s)
+{
+	return atomic_load(&s->open) + atomic_load(&s->on_the_way);
+}
+
+static bool is_full(const struct http_server *s)
+{
+	return http_accept_count(s) >= s->config.max_connections;
+}
+
+/* On a side listener the oldest makes room, which takes its thread a moment. */
+static bool make_room(struct http_server *s)
+{
+	const int64_t until = monotonic_ms() + ROOM_MS;
+
+	if (s->config.side_listener)
+		http_conn_make_room(s);
+	while (is_full(s)) {
+		if (!s->config.side_listener || monotonic_ms() >= until)
+			return false;
+		usleep(1000);
+	}
+	return true;
+}
+
+void http_accept_arrived(struct http_server *s)
+{
+	unsigned n = atomic_load(&s->on_the_way);
+
+	while (n > 0 && !atomic_compare_exchange_weak(&s->on_the_way, &n, n - 1))
+		;
+}
+
+static void hand_over(
+	struct http_server *s, int fd, const struct sockaddr_storage *from, socklen_t len)
+{
+	if (!make_room(s)) {
+		http_count_refusal(s, HTTP_REFUSED_CONNECTIONS);
+		close(fd);
+		return;
+	}
+	atomic_fetch_add(&s->on_the_way, 1);
+	/* Closes it where it cannot be served. */
+	if (MHD_add_connection(s->mhd, fd, (const struct sockaddr *)from, len) != MHD_YES)
+		http_accept_arrived(s);
+}
+
+/* ---- the thread ---- */
 
 /* False: there is none now, or none can be taken. */
 static bool accept_one(struct http_accept *a)
@@ -41,8 +99,7 @@ static bool accept_one(struct http_accept *a)
 		accept4(a->listen_fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd >= 0) {
-		/* Closes it where it cannot be served, as on_accept() counts. */
-		(void)MHD_add_connection(a->server->mhd, fd, (struct sockaddr *)&from, len);
+		hand_over(a->server, fd, &from, len);
 		return true;
 	}
 	/* A client that has left already is no reason to stop. */
@@ -108,8 +165,17 @@ static void *accept_main(void *arg)
 	struct pollfd fds[] = {
 		{.fd = a->stop_fd, .events = POLLIN}, {.fd = a->listen_fd, .events = POLLIN}};
 
-	while (poll(fds, ARRAY_LEN(fds), -1) < 0 || !fds[0].revents)
-		accept_some(a);
+	for (;;) {
+		int n = poll(fds, ARRAY_LEN(fds), ON_THE_WAY_MS);
+
+		if (fds[0].revents)
+			break;
+		/* libmicrohttpd had no memory for what has not arrived by now, and closed it. */
+		if (n == 0)
+			atomic_store(&a->server->on_the_way, 0);
+		else
+			accept_some(a);
+	}
 	accept_last_ones(a);
 	return NULL;
 }

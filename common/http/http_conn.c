@@ -74,7 +74,7 @@ void http_conn_make_room(struct http_server *s)
 	struct http_conn *oldest = NULL, *idle = NULL, *chosen;
 
 	pthread_mutex_lock(&s->conn_lock);
-	if (atomic_load(&s->open) + reserve > s->config.max_connections) {
+	if (http_accept_count(s) + reserve > s->config.max_connections) {
 		for (struct http_conn *c = s->conns; c; c = c->next) { /* the newest is first */
 			if (c->cut)
 				continue;

@@ -144,9 +144,10 @@ struct http_server {
 	_Atomic bool draining;	    /* answers say Connection: close */
 	_Atomic int64_t drained_ms; /* since when (CLOCK_MONOTONIC) */
 	_Atomic size_t inflight_bytes;
-	_Atomic unsigned open;	    /* connections */
-	_Atomic unsigned active;    /* requests from their first line to their end */
-	_Atomic unsigned suspended; /* not yet resumed */
+	_Atomic unsigned open;	     /* connections */
+	_Atomic unsigned on_the_way; /* connections that were accepted and are not open yet */
+	_Atomic unsigned active;     /* requests from their first line to their end */
+	_Atomic unsigned suspended;  /* not yet resumed */
 	pthread_mutex_t conn_lock;
 	struct http_conn *conns;
 	pthread_mutex_t suspended_lock;
@@ -212,6 +213,10 @@ int http_listen(const char *address, char *ret_bound, size_t cap, struct err *e)
 int http_accept_start(struct http_server *s, int listen_fd, struct err *e);
 /* Returns when everything that the kernel had accepted is in libmicrohttpd's hands. */
 void http_accept_stop(struct http_server *s);
+/* Connections: those that are open, and those that libmicrohttpd's threads have not seen yet. */
+unsigned http_accept_count(const struct http_server *s);
+/* libmicrohttpd has told of a connection that was accepted: it is no longer on the way. */
+void http_accept_arrived(struct http_server *s);
 
 /* ---- counters, in http_metrics.c ---- */
 

@@ -29,20 +29,6 @@
 
 /* ---- connections ---- */
 
-/*
- * MHD_AcceptPolicyCallback: libmicrohttpd's own limit is divided among its threads, which do not
- * get equally many.
- */
-static enum MHD_Result on_accept(void *arg, const struct sockaddr *address, socklen_t len)
-{
-	const struct http_server *s = arg;
-	(void)address, (void)len;
-	if (atomic_load(&s->open) < s->config.max_connections)
-		return MHD_YES;
-	http_count_refusal(s, HTTP_REFUSED_CONNECTIONS);
-	return MHD_NO;
-}
-
 static void end_connection(struct http_conn *c)
 {
 	http_transport_end(c);
@@ -63,8 +49,7 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
 	}
 	struct http_conn *c = http_conn_new(s, mhd);
 	*context = c;
-	if (s->config.side_listener)
-		http_conn_make_room(s);
+	http_accept_arrived(s);
 	if (!s->tls)
 		return;
 	gnutls_session_t session =
@@ -140,12 +125,12 @@ static int start_daemon(struct http_server *s, struct err *e)
 
 	/* The certificate callback is not understood within an array. */
 	if (s->tls)
-		s->mhd = MHD_start_daemon(flags | MHD_USE_TLS, 0, on_accept, s, http_request_step,
-			s, MHD_OPTION_EXTERNAL_LOGGER, log_library, s, MHD_OPTION_ARRAY, options,
+		s->mhd = MHD_start_daemon(flags | MHD_USE_TLS, 0, NULL, NULL, http_request_step, s,
+			MHD_OPTION_EXTERNAL_LOGGER, log_library, s, MHD_OPTION_ARRAY, options,
 			MHD_OPTION_HTTPS_CERT_CALLBACK, no_certificate, MHD_OPTION_HTTPS_PRIORITIES,
 			PRIORITY, MHD_OPTION_END);
 	else
-		s->mhd = MHD_start_daemon(flags, 0, on_accept, s, http_request_step, s,
+		s->mhd = MHD_start_daemon(flags, 0, NULL, NULL, http_request_step, s,
 			MHD_OPTION_EXTERNAL_LOGGER, log_library, s, MHD_OPTION_ARRAY, options,
 			MHD_OPTION_END);
 	if (!s->mhd)
@@ -248,7 +233,7 @@ void http_server_settle(struct http_server *s, unsigned wait_ms)
 	http_server_drain(s);
 	grace_ends = atomic_load(&s->drained_ms) + IDLE_GRACE_MS;
 	http_accept_stop(s);
-	while (atomic_load(&s->open) > 0 && monotonic_ms() < until) {
+	while (http_accept_count(s) > 0 && monotonic_ms() < until) {
 		if (monotonic_ms() >= grace_ends)
 			end_idle(s);
 		usleep(2000);

@@ -348,15 +348,20 @@ START_TEST(http__a_connection_without_a_request_is_cut_too)
 }
 END_TEST
 
+/* One after the other, and all at once, when libmicrohttpd has not seen the first of them yet. */
 START_TEST(http__connections_are_limited)
 {
+	const bool at_once = _i == 1;
 	struct http_server_config c = config();
-	int fds[12], open = 0;
+	int fds[40], open = 0;
 	teardown();
 	c.max_connections = 8;
 	start(&c);
-	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+	for (size_t i = 0; at_once && i < ARRAY_LEN(fds); i++)
 		fds[i] = client();
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+		if (!at_once)
+			fds[i] = client();
 		raw_send_str(
 			fds[i], "POST /echo HTTP/1.1\r\n" JSON_HEAD "Content-Length: 2\r\n\r\n{}");
 		raw_read(fds[i], &answer);
@@ -441,7 +446,7 @@ int main(void)
 	tcase_add_test(t, http__a_slow_body_is_cut_at_the_deadline);
 	tcase_add_test(t, http__a_client_that_reads_slowly_is_cut_at_the_deadline);
 	tcase_add_test(t, http__a_connection_without_a_request_is_cut_too);
-	tcase_add_test(t, http__connections_are_limited);
+	tcase_add_loop_test(t, http__connections_are_limited, 0, 2);
 	tcase_add_loop_test(t, http__a_bad_listen_address, 0, ARRAY_LEN(bad_listens));
 	tcase_add_test(t, http__address_in_use);
 	tcase_add_test(t, http__counters);
