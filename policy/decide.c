@@ -7,6 +7,8 @@
 
 #include "common/base/utf8.h"
 
+#define MAX_MESSAGES ((size_t)4 << 20) /* of one policy on one request, in bytes */
+
 /* What an action comes to under a policy's enforcement. */
 static enum policy_action turned_down(enum policy_action a, enum policy_enforcement e)
 {
@@ -18,17 +20,25 @@ static enum policy_action turned_down(enum policy_action a, enum policy_enforcem
 struct evaluation *deciding_evaluation(struct deciding *d)
 {
 	if (!d->evaluation)
-		d->evaluation = evaluation_new(d->request, d->arena);
-	if (!d->evaluation || evaluation_enter(d->evaluation, d->policy->expressions) < 0)
+		d->evaluation = evaluation_new(d->request, d->limits, d->arena);
+	if (!d->evaluation)
 		return NULL;
-	return d->evaluation;
+	const struct evaluation_policy p = {
+		d->policy->expressions, d->policy->name, d->policy->enforcement == POLICY_ENFORCE};
+	if (d->entered != d->policy) {
+		d->entered = d->policy;
+		d->mark = arena_mark(d->arena);
+		d->reserved = arena_reserved(d->arena);
+	}
+	return evaluation_enter(d->evaluation, &p) == 0 ? d->evaluation : NULL;
 }
 
-enum verdict deciding_test(const struct rule *rule, struct evaluation *ev, struct span *ret_error)
+enum verdict deciding_test(
+	const struct rule *rule, struct evaluation *ev, struct evaluation_error *ret_error)
 {
 	enum verdict all = VERDICT_TRUE;
 	for (size_t i = 0; i < rule->when_count; i++) {
-		struct span error = {0};
+		struct evaluation_error error = {0};
 		switch (evaluation_test(rule->when[i], ev, &error)) {
 		case VERDICT_FALSE:
 			return VERDICT_FALSE;
@@ -82,13 +92,20 @@ static int rule_message(const struct rule *rule, struct deciding *d, struct poli
 	return 0;
 }
 
-int deciding_add_failed(const struct rule *rule, struct deciding *d, struct span error)
+bool deciding_is_unfinished(const struct deciding *d)
+{
+	return d->evaluation && evaluation_is_unfinished(d->evaluation);
+}
+
+int deciding_add_failed(
+	const struct rule *rule, struct deciding *d, const struct evaluation_error *error)
 {
 	const struct policy *p = rule->policy;
 	struct policy_match *m = &d->matches[d->match_count++];
-	*m = (struct policy_match){.rule = &rule->info, .quotes = true, .error = true};
+	*m = (struct policy_match){
+		.rule = &rule->info, .quotes = true, .error = true, .limit = error->limit};
 	m->message = arena_printf(d->arena, "rule %s of policy %s could not be evaluated: %.*s",
-		rule->info.rule, p->name, SPAN_FMT(error));
+		rule->info.rule, p->name, SPAN_FMT(error->text));
 	if (!m->message.ptr)
 		return -1;
 	utf8_blank_harmful((char *)m->message.ptr, m->message.len); /* errors quote values */
@@ -112,10 +129,50 @@ int deciding_add(const struct rule *rule, struct deciding *d)
 	return rule_message(rule, d, m);
 }
 
+static int move_messages(struct deciding *d, struct buf *texts)
+{
+	size_t at = 0;
+
+	arena_rewind(d->arena, d->mark);
+	evaluation_forget(d->evaluation);
+	char *copy = arena_strndup(d->arena, buf_span(texts).ptr, texts->len);
+	for (size_t i = d->first_match; copy && i < d->match_count; i++) {
+		if (!d->matches[i].quotes)
+			continue;
+		d->matches[i].message.ptr = copy + at;
+		at += d->matches[i].message.len;
+	}
+	return copy ? 0 : -1;
+}
+
+int deciding_give_back(struct deciding *d)
+{
+	_cleanup_(buf_free) struct buf texts = BUF_INIT(MAX_MESSAGES);
+
+	if (!d->entered || arena_reserved(d->arena) <= d->reserved)
+		return 0;
+	for (size_t i = d->first_match; i < d->match_count; i++)
+		if (d->matches[i].quotes)
+			buf_add_span(&texts, d->matches[i].message);
+	d->entered = NULL;
+	return texts.failed ? -1 : move_messages(d, &texts);
+}
+
+/* What took all the memory makes room for saying so, and for the rules that follow. */
+static int add_failed(const struct rule *rule, struct deciding *d, struct evaluation_error *error)
+{
+	if (error->limit == POLICY_LIMIT_MEMORY) {
+		error->text = SPAN("it needs more memory than one request may use");
+		if (deciding_give_back(d) < 0)
+			return -1;
+	}
+	return deciding_add_failed(rule, d, error);
+}
+
 static int apply_rule(const struct rule *rule, struct deciding *d)
 {
 	enum verdict verdict = VERDICT_TRUE;
-	struct span error = {0};
+	struct evaluation_error error = {0};
 	if (rule->when_count) {
 		struct evaluation *ev = deciding_evaluation(d);
 		if (!ev)
@@ -125,7 +182,7 @@ static int apply_rule(const struct rule *rule, struct deciding *d)
 	if (verdict == VERDICT_FALSE)
 		return 0;
 	if (verdict == VERDICT_ERROR)
-		return deciding_add_failed(rule, d, error);
+		return add_failed(rule, d, &error);
 	d->exempt = rule->info.action == POLICY_ALLOW;
 	return deciding_add(rule, d);
 }
@@ -136,6 +193,7 @@ bool deciding_enter(struct deciding *d, const struct rule *rule)
 		d->policy = rule->policy;
 		d->concerned = policy_concerns(d->policy, d->request);
 		d->exempt = false;
+		d->first_match = d->match_count;
 	}
 	return d->concerned;
 }
@@ -152,6 +210,8 @@ static bool rule_applies(const struct rule *rule, struct deciding *d)
 
 static int look_at_rule(const struct rule *rule, struct deciding *d)
 {
+	if (rule->policy != d->policy && deciding_give_back(d) < 0)
+		return -1;
 	if (!deciding_enter(d, rule))
 		return 0;
 	if (rule->record_only) {
@@ -208,17 +268,27 @@ void deciding_finish(const struct deciding *d, struct policy_decision *ret)
 	}
 }
 
-int policy_decide(const struct policy_set *s, const struct policy_request *r, struct arena *arena,
-	struct policy_decision *ret)
+int policy_decide_within(const struct policy_set *s, const struct policy_request *r,
+	const struct policy_limits *limits, struct arena *arena, struct policy_decision *ret)
 {
 	struct deciding d;
 	const uint32_t *ids;
 	size_t count;
 	if (deciding_start(&d, s, r, arena, &ids, &count) < 0)
 		return -1;
-	for (size_t i = 0; i < count; i++)
+	d.limits = limits;
+	for (size_t i = 0; i < count; i++) {
 		if (look_at_rule(s->rules[ids[i]], &d) < 0)
 			return -1;
+		if (deciding_is_unfinished(&d))
+			return POLICY_UNFINISHED;
+	}
 	deciding_finish(&d, ret);
 	return 0;
+}
+
+int policy_decide(const struct policy_set *s, const struct policy_request *r, struct arena *arena,
+	struct policy_decision *ret)
+{
+	return policy_decide_within(s, r, NULL, arena, ret);
 }

@@ -7,15 +7,21 @@
 struct deciding {
 	const struct policy_request *request;
 	struct arena *arena;
-	struct evaluation *evaluation; /* made when the first expression needs it */
-	const struct policy *policy;   /* the one whose rules are being looked at */
-	bool concerned;		       /* is the request one of its subjects'? */
-	bool exempt;		       /* an Allow rule of it matched */
-	const struct match *looked_at; /* matches that rules share are compared once, … */
-	bool applies;		       /* … with this result */
+	const struct policy_limits *limits; /* or NULL */
+	struct evaluation *evaluation;	    /* made when the first expression needs it */
+	const struct policy *policy;	    /* the one whose rules are being looked at */
+	bool concerned;			    /* is the request one of its subjects'? */
+	bool exempt;			    /* an Allow rule of it matched */
+	const struct match *looked_at;	    /* matches that rules share are compared once, … */
+	bool applies;			    /* … with this result */
 	struct policy_match *matches;
 	size_t match_count;
 	bool record_all;
+
+	/* The arena before the policy's first expression; what its rules said is from there on. */
+	const struct policy *entered;
+	struct arena_mark mark;
+	size_t reserved, first_match;
 };
 
 /* Finds the rules that may concern r. -1: the arena is full, here and below. */
@@ -23,12 +29,21 @@ int deciding_start(struct deciding *d, const struct policy_set *s, const struct 
 	struct arena *arena, const uint32_t **ret_ids, size_t *ret_count) _must_check_;
 /* Goes on to a rule, and to its policy when that is another one: does that concern the request? */
 bool deciding_enter(struct deciding *d, const struct rule *rule);
+/*
+ * Before the next policy: gives the arena back what the expressions of the one before took beyond
+ * its first chunk, so that none takes another's memory. The messages of matches move. Not where
+ * something else of theirs is needed, as an object that was changed.
+ */
+int deciding_give_back(struct deciding *d) _must_check_;
 /* The evaluation, with the current policy's variables. NULL when the arena is full. */
 struct evaluation *deciding_evaluation(struct deciding *d);
 void deciding_finish(const struct deciding *d, struct policy_decision *ret);
 
 /* All conditions: one that is false settles it, even after one that failed. */
-enum verdict deciding_test(const struct rule *rule, struct evaluation *ev, struct span *ret_error);
+enum verdict deciding_test(
+	const struct rule *rule, struct evaluation *ev, struct evaluation_error *ret_error);
 int deciding_add(const struct rule *rule, struct deciding *d) _must_check_;
-int deciding_add_failed(
-	const struct rule *rule, struct deciding *d, struct span error) _must_check_;
+int deciding_add_failed(const struct rule *rule, struct deciding *d,
+	const struct evaluation_error *error) _must_check_;
+/* The limits' cost did not suffice. */
+bool deciding_is_unfinished(const struct deciding *d);

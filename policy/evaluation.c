@@ -6,6 +6,7 @@
  */
 #include "policy/evaluation_internal.h"
 #include "policy/expression_parts_internal.h"
+#include "policy/spending_internal.h"
 
 #include "common/base/utf8.h"
 
@@ -14,9 +15,10 @@
 struct evaluation {
 	const struct policy_request *request;
 	struct arena *arena;
-	const struct expressions *policy;
+	struct evaluation_policy policy;
 	const struct json_doc *object; /* instead of the request's, or NULL */
 	struct cel_run run;
+	struct spending spending;
 	struct cel_activation activation;
 	struct cel_value common[SLOT_VARIABLES]; /* kept from policy to policy */
 };
@@ -137,24 +139,27 @@ static struct cel_value resolve(struct cel_run *run, uint32_t slot, void *ctx)
 			ev->common[slot] = common_value(ev, slot);
 		return ev->common[slot];
 	}
-	const struct variable *v = &ev->policy->variables[slot - SLOT_VARIABLES];
-	return cel_eval(v->expression->program, &ev->activation, run);
+	const struct variable *v = &ev->policy.expressions->variables[slot - SLOT_VARIABLES];
+	(void)run; /* is ev->run */
+	return evaluation_value(v->expression, ev);
 }
 
-struct evaluation *evaluation_new(const struct policy_request *r, struct arena *arena)
+struct evaluation *evaluation_new(
+	const struct policy_request *r, const struct policy_limits *limits, struct arena *arena)
 {
 	struct evaluation *ev = arena_calloc(arena, 1, sizeof *ev);
 	if (!ev)
 		return NULL;
 	ev->request = r;
 	ev->arena = arena;
-	ev->run = cel_run(arena, CEL_DEFAULT_BUDGET);
+	ev->run = cel_run(arena, 0);
+	spending_begin(&ev->spending, limits);
 	return ev;
 }
 
 static int reset_variables(struct evaluation *ev)
 {
-	uint32_t count = SLOT_VARIABLES + (uint32_t)ev->policy->variable_count;
+	uint32_t count = SLOT_VARIABLES + (uint32_t)ev->policy.expressions->variable_count;
 	struct cel_value *slots = ev->activation.slots;
 	if (!slots || ev->activation.slot_count < count) {
 		slots = arena_calloc(ev->arena, count, sizeof *slots);
@@ -166,19 +171,32 @@ static int reset_variables(struct evaluation *ev)
 	return 0;
 }
 
-int evaluation_enter(struct evaluation *ev, const struct expressions *x)
+int evaluation_enter(struct evaluation *ev, const struct evaluation_policy *p)
 {
-	if (ev->policy == x)
+	if (ev->policy.expressions == p->expressions)
 		return 0;
-	ev->policy = x;
+	ev->policy = *p;
+	spending_enter(&ev->spending, &ev->run, p);
 	return reset_variables(ev);
+}
+
+void evaluation_forget(struct evaluation *ev)
+{
+	memset(ev->common, 0, sizeof ev->common);
+	ev->activation = (struct cel_activation){0};
+	ev->policy = (struct evaluation_policy){0};
+}
+
+bool evaluation_is_unfinished(const struct evaluation *ev)
+{
+	return ev->spending.unfinished;
 }
 
 int evaluation_replace_object(struct evaluation *ev, const struct json_doc *object)
 {
 	ev->object = object;
 	ev->common[SLOT_OBJECT] = (struct cel_value){0};
-	return ev->policy ? reset_variables(ev) : 0;
+	return ev->policy.expressions ? reset_variables(ev) : 0;
 }
 
 /* ---- evaluating ---- */
@@ -187,7 +205,11 @@ int evaluation_replace_object(struct evaluation *ev, const struct json_doc *obje
 static struct span error_text(const struct expression *e, struct evaluation *ev, struct cel_value v)
 {
 	uint32_t line, column;
-	struct span message = cel_error_message(v, ev->arena);
+	struct span message = {0};
+	if (cel_error_is_limit(v))
+		message = spending_message(&ev->spending, ev->policy.name, ev->arena);
+	if (!message.ptr)
+		message = cel_error_message(v, ev->arena);
 	cel_error_position(v, &line, &column);
 	line = e->at->line + e->at->block + (line ? line - 1 : 0);
 	struct span text = arena_printf(ev->arena, "%.*s (line %u)", SPAN_FMT(message), line);
@@ -196,19 +218,23 @@ static struct span error_text(const struct expression *e, struct evaluation *ev,
 
 struct cel_value evaluation_value(const struct expression *e, struct evaluation *ev)
 {
-	return cel_eval(e->program, &ev->activation, &ev->run);
+	const uint64_t outer = spending_give(&ev->spending, &ev->run);
+	struct cel_value v = cel_eval(e->program, &ev->activation, &ev->run);
+	spending_take_back(&ev->spending, &ev->run, cel_error_is_limit(v), outer);
+	return v;
 }
 
 enum verdict evaluation_test(
-	const struct expression *e, struct evaluation *ev, struct span *ret_error)
+	const struct expression *e, struct evaluation *ev, struct evaluation_error *ret_error)
 {
 	struct cel_value v = evaluation_value(e, ev);
 	if (v.kind == CEL_BOOL)
 		return v.b ? VERDICT_TRUE : VERDICT_FALSE;
-	*ret_error = v.kind == CEL_ERROR
-			     ? error_text(e, ev, v)
-			     : arena_printf(ev->arena, "a condition must be true or false, not %s",
-				       cel_type_name(v));
+	ret_error->text = v.kind == CEL_ERROR ? error_text(e, ev, v)
+					      : arena_printf(ev->arena,
+							"a condition must be true or false, not %s",
+							cel_type_name(v));
+	ret_error->limit = cel_error_is_limit(v) ? ev->spending.limit : POLICY_LIMIT_NONE;
 	return VERDICT_ERROR;
 }
 
@@ -306,5 +332,9 @@ struct cel_value evaluation_template_value(const struct template *t, struct eval
 
 void evaluation_explain(struct buf *out, const struct expression *e, struct evaluation *ev)
 {
+	struct spending kept = ev->spending; /* explaining costs the policy nothing */
+	const uint64_t outer = spending_give(&ev->spending, &ev->run);
 	cel_explain(out, e->program, &ev->activation, &ev->run);
+	spending_take_back(&ev->spending, &ev->run, false, outer);
+	ev->spending = kept;
 }

@@ -6,20 +6,39 @@
 #pragma once
 
 #include "policy/expression_internal.h"
+#include "policy/policy.h"
 
-/* In the arena; NULL when it is full. r must live as long. */
-struct evaluation *evaluation_new(const struct policy_request *r, struct arena *arena);
-/* Whose variables are meant from now on; forgets those of the policy before. */
-int evaluation_enter(struct evaluation *ev, const struct expressions *x) _must_check_;
+/* In the arena; NULL when it is full. r must live as long. limits: NULL for none. */
+struct evaluation *evaluation_new(
+	const struct policy_request *r, const struct policy_limits *limits, struct arena *arena);
+
+/* A policy as its expressions see it. */
+struct evaluation_policy {
+	const struct expressions *expressions;
+	const char *name;
+	bool enforces;
+};
+
+/* Whose variables and budget are meant from now on; forgets the variables of the one before. */
+int evaluation_enter(struct evaluation *ev, const struct evaluation_policy *p) _must_check_;
+/* The arena was rewound to where it was before evaluation_enter(): forgets what lay beyond. */
+void evaluation_forget(struct evaluation *ev);
+/* The cost of the limits did not suffice: nothing that came out is of use. */
+bool evaluation_is_unfinished(const struct evaluation *ev);
 /* Makes `object` this document instead of the request's, and forgets the variables: for mutation.
  */
 int evaluation_replace_object(struct evaluation *ev, const struct json_doc *object) _must_check_;
 
 enum verdict { VERDICT_FALSE, VERDICT_TRUE, VERDICT_ERROR };
 
-/* Errors: VERDICT_ERROR, *ret_error says what and where in the file. */
+struct evaluation_error {
+	struct span text;	 /* what, and where in the file */
+	enum policy_limit limit; /* NONE: it was something else */
+};
+
+/* Errors: VERDICT_ERROR. */
 enum verdict evaluation_test(
-	const struct expression *e, struct evaluation *ev, struct span *ret_error);
+	const struct expression *e, struct evaluation *ev, struct evaluation_error *ret_error);
 /* The value, or a CEL_ERROR. */
 struct cel_value evaluation_value(const struct expression *e, struct evaluation *ev);
 /* A string's text. -1 when it cannot be computed; *ret_error says why. */

@@ -27,7 +27,9 @@ static int explain_condition(const struct expression *e, struct deciding *d, str
 	static const char *const verdicts[] = {
 		[VERDICT_FALSE] = "false", [VERDICT_TRUE] = "true", [VERDICT_ERROR] = "error"};
 	_cleanup_(buf_free) struct buf values = BUF_INIT(4u << 20);
-	enum verdict verdict = evaluation_test(e, ev, &ret->values);
+	struct evaluation_error error = {0};
+	enum verdict verdict = evaluation_test(e, ev, &error);
+	ret->values = error.text;
 	ret->source = expression_source(e);
 	ret->verdict = verdicts[verdict];
 	if (verdict == VERDICT_ERROR)

@@ -20,7 +20,7 @@ struct mutating {
 /* ---- one rule ---- */
 
 /* Of objects and patches alike. */
-static const struct json_limits limits = {
+static const struct json_limits document_limits = {
 	.max_bytes = EDIT_MAX_BYTES, .max_depth = EDIT_MAX_DEPTH, .max_nodes = 1u << 20};
 
 /* A patch that was written here, as a document in the arena. */
@@ -30,7 +30,7 @@ static int read_patch(const struct buf *text, struct arena *a, struct json_doc *
 	char *copy = text->failed ? NULL : arena_strndup(a, buf_span(text).ptr, text->len);
 	if (!copy)
 		return err_set(e, "the patch needs too much memory");
-	if (json_read(copy, text->len, &limits, a, ret, &je) < 0)
+	if (json_read(copy, text->len, &document_limits, a, ret, &je) < 0)
 		return json_error_to_err(&je, e);
 	return 0;
 }
@@ -144,7 +144,7 @@ static int check_settled(
 	struct mutating *m, const struct rule *rule, struct evaluation *ev, struct err *e)
 {
 	const struct json_doc *again;
-	struct span unused;
+	struct evaluation_error unused;
 	if (evaluation_replace_object(ev, m->object) < 0)
 		return err_set(e, "the request needs too much memory");
 	if (deciding_test(rule, ev, &unused) != VERDICT_TRUE)
@@ -160,15 +160,16 @@ static int check_settled(
 
 static int fail_rule(struct mutating *m, const struct rule *rule, const struct err *e)
 {
-	struct span text = {arena_strndup(m->d.arena, e->msg, strlen(e->msg)), strlen(e->msg)};
-	return text.ptr ? deciding_add_failed(rule, &m->d, text) : -1;
+	struct evaluation_error error = {
+		.text = {arena_strndup(m->d.arena, e->msg, strlen(e->msg)), strlen(e->msg)}};
+	return error.text.ptr ? deciding_add_failed(rule, &m->d, &error) : -1;
 }
 
 static int mutate_by(struct mutating *m, const struct rule *rule)
 {
 	struct evaluation *ev = deciding_evaluation(&m->d);
 	const struct json_doc *before = m->object, *after;
-	struct span error;
+	struct evaluation_error error;
 	struct err e;
 	if (!ev || evaluation_replace_object(ev, m->object) < 0)
 		return -1;
@@ -176,7 +177,7 @@ static int mutate_by(struct mutating *m, const struct rule *rule)
 	if (verdict == VERDICT_FALSE)
 		return 0;
 	if (verdict == VERDICT_ERROR)
-		return deciding_add_failed(rule, &m->d, error);
+		return deciding_add_failed(rule, &m->d, &error);
 	int rc = change_object(m, rule, ev, &after, &e);
 	if (rc < 0)
 		return fail_rule(m, rule, &e);
@@ -197,7 +198,7 @@ static int mutate_by(struct mutating *m, const struct rule *rule)
 static int exempt_by(struct mutating *m, const struct rule *rule)
 {
 	struct evaluation *ev = deciding_evaluation(&m->d);
-	struct span unused;
+	struct evaluation_error unused;
 	if (!ev || evaluation_replace_object(ev, m->object) < 0)
 		return -1;
 	m->d.exempt = deciding_test(rule, ev, &unused) == VERDICT_TRUE;
@@ -221,7 +222,7 @@ static const struct json_doc *object_alone(const struct policy_request *r, struc
 {
 	struct json_doc *d = arena_alloc(a, sizeof *d);
 	struct span text = json_text(r->doc, r->object);
-	if (!d || json_read(text.ptr, text.len, &limits, a, d, NULL) < 0)
+	if (!d || json_read(text.ptr, text.len, &document_limits, a, d, NULL) < 0)
 		return NULL;
 	return d;
 }
@@ -238,8 +239,8 @@ static int put_patch(const struct json_doc *before, const struct json_doc *after
 	return 0;
 }
 
-int policy_mutate(const struct policy_set *s, const struct policy_request *r, struct arena *arena,
-	struct policy_mutation *ret)
+int policy_mutate_within(const struct policy_set *s, const struct policy_request *r,
+	const struct policy_limits *limits, struct arena *arena, struct policy_mutation *ret)
 {
 	struct mutating m = {0};
 	const uint32_t *ids;
@@ -249,13 +250,22 @@ int policy_mutate(const struct policy_set *s, const struct policy_request *r, st
 		return 0;
 	if (deciding_start(&m.d, s, r, arena, &ids, &count) < 0)
 		return -1;
+	m.d.limits = limits;
 	const struct json_doc *before = NULL;
 	for (size_t i = 0; i < count; i++) {
 		if (!before && !(before = m.object = object_alone(r, arena)))
 			return -1;
 		if (look_at_rule(&m, s->rules[ids[i]]) < 0)
 			return -1;
+		if (deciding_is_unfinished(&m.d))
+			return POLICY_UNFINISHED;
 	}
 	deciding_finish(&m.d, &ret->decision);
 	return m.changed ? put_patch(before, m.object, arena, &ret->patch) : 0;
+}
+
+int policy_mutate(const struct policy_set *s, const struct policy_request *r, struct arena *arena,
+	struct policy_mutation *ret)
+{
+	return policy_mutate_within(s, r, NULL, arena, ret);
 }

@@ -91,6 +91,15 @@ struct policy_rule_info {
 	const struct policy_hold *hold; /* NULL unless action is POLICY_HOLD */
 };
 
+/* What a rule that could not be evaluated ran into. */
+enum policy_limit {
+	POLICY_LIMIT_NONE,
+	POLICY_LIMIT_EXPRESSION, /* POLICY_EXPRESSION_BUDGET */
+	POLICY_LIMIT_POLICY,	 /* POLICY_BUDGET */
+	POLICY_LIMIT_TIME,	 /* policy_limits.until_us */
+	POLICY_LIMIT_MEMORY,	 /* the arena's size, or how deep things nest */
+};
+
 struct policy_match {
 	const struct policy_rule_info *rule;
 	enum policy_action effective; /* after enforcement: Warn and DryRun turn it down */
@@ -98,6 +107,7 @@ struct policy_match {
 	bool error;		      /* the rule could not be evaluated; message says why */
 	bool ignored;		      /* … and failurePolicy: Ignore let it pass */
 	bool quotes;		      /* the message was made of the request */
+	enum policy_limit limit;      /* of an error, if it was one */
 };
 
 struct policy_decision {
@@ -109,10 +119,33 @@ struct policy_decision {
 };
 
 /*
+ * What an expression, and all expressions of one policy on one request, may cost: as in Kubernetes
+ * (PerCallLimit and RuntimeCELCostBudget, k8s.io/apiserver/pkg/apis/cel). A unit is about ten
+ * nanoseconds. Each policy has a budget and memory of its own, so that none can spend another's.
+ */
+#define POLICY_EXPRESSION_BUDGET 1000000u
+#define POLICY_BUDGET		 10000000u
+
+struct policy_limits {
+	/* Of all policies together. What costs more is left unfinished. 0: any. */
+	uint64_t cost;
+	/* CLOCK_MONOTONIC: what is not evaluated by then cannot be. Policies that do not enforce
+	 * have half the time from now to then, so that enough is left for those that do. 0: any. */
+	uint64_t until_us;
+};
+
+/* The limits' cost did not suffice: to be done again, with more of it, where there is time. */
+#define POLICY_UNFINISHED 1
+
+/*
  * Decides a request. Everything in *ret points into the arena or the set.
  * Errors: -1 only when the arena is full; the caller must then deny.
  */
 int policy_decide(const struct policy_set *s, const struct policy_request *r, struct arena *arena,
+	struct policy_decision *ret) _must_check_;
+/* The same within limits: POLICY_UNFINISHED, too, and then *ret means nothing. */
+int policy_decide_within(const struct policy_set *s, const struct policy_request *r,
+	const struct policy_limits *limits, struct arena *arena,
 	struct policy_decision *ret) _must_check_;
 
 /*
@@ -142,6 +175,10 @@ struct policy_mutation {
  * the set. Errors: -1 only when the arena is full; the caller must then deny.
  */
 int policy_mutate(const struct policy_set *s, const struct policy_request *r, struct arena *arena,
+	struct policy_mutation *ret) _must_check_;
+/* The same within limits: POLICY_UNFINISHED, too, and then *ret means nothing. */
+int policy_mutate_within(const struct policy_set *s, const struct policy_request *r,
+	const struct policy_limits *limits, struct arena *arena,
 	struct policy_mutation *ret) _must_check_;
 /* Is there any Mutate rule at all? */
 bool policy_set_mutates(const struct policy_set *s);

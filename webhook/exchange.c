@@ -25,6 +25,9 @@ static const char *const step_names[] = {
 		[EXCHANGE_END] = NULL,
 };
 
+/* In the order of enum policy_limit, but for its first. */
+static const char *const limit_labels[] = {"expression", "policy", "time", "memory", NULL};
+
 /* In the order of enum policy_action. */
 static const char *const action_labels[] = {"none", "allow", "audit", "warn", "hold", "deny",
 	"mutate", [EXCHANGE_ACTION_ERROR] = "error", NULL};
@@ -54,6 +57,12 @@ static struct metric metrics[] = {
 			"counted.",
 		.type = METRIC_HISTOGRAM,
 		.histogram = &latency},
+	[EXCHANGE_LIMITS] = {.name = "holdpoint_webhook_policy_limits_total",
+		.help = "Rules that could not be evaluated, by what they ran into: the budget of "
+			"an expression or of a policy, --decision-timeout, or memory.",
+		.type = METRIC_COUNTER,
+		.label = "limit",
+		.label_values = limit_labels},
 	[EXCHANGE_TOO_LARGE_TO_WAIT] = {.name = "holdpoint_webhook_too_large_to_wait_total",
 		.help = "Requests that did not wait for a human because of --max-waiting-bytes.",
 		.type = METRIC_COUNTER},
@@ -62,7 +71,8 @@ static struct metric metrics[] = {
 		.type = METRIC_GAUGE},
 	[M_REQUESTS] = {.name = "holdpoint_webhook_requests",
 		.help = "Requests that are being worked on or wait, by the step that they are at: "
-			"queue is for PostgreSQL, wait for a human, record for the decision's "
+			"later is for --decision-threads, queue for PostgreSQL, wait for a human, "
+			"record for the decision's "
 			"record.",
 		.type = METRIC_GAUGE,
 		.label = "step",

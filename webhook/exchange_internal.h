@@ -37,8 +37,10 @@ struct exchange {
 	bool compact;	    /* stands in a block of its own; its arena was given back */
 	size_t large_bytes; /* of the block, counted in webhook->waiting_bytes */
 
-	struct policy_set *set; /* a reference of its own, from DECIDE or MUTATE on */
-	struct span uid;	/* raw JSON text; absent at /authorize */
+	int64_t call_timeout_ms; /* what is left of it is the API server's patience; 0: not read */
+	uint64_t decide_by_us;	 /* of a long decision (CLOCK_MONOTONIC); 0: it is not one */
+	struct policy_set *set;	 /* a reference of its own, from DECIDE or MUTATE on */
+	struct span uid;	 /* raw JSON text; absent at /authorize */
 	const char *api_version;
 	struct policy_request request; /* without its document when compact */
 	struct policy_decision decision;
@@ -82,6 +84,20 @@ int exchange_suspend(struct exchange *x) _must_check_;
 typedef struct exchange *(*exchange_step_fn)(struct exchange *x);
 extern const exchange_step_fn exchange_step_fns[];
 
+/* ---- exchange_decide.c ---- */
+
+/* The steps: what the policies say, and to say it later, where nobody waits for this thread. */
+struct exchange *exchange_decide_step(struct exchange *x);
+struct exchange *exchange_mutate_step(struct exchange *x);
+struct exchange *exchange_decide_later(struct exchange *x);
+/* The one to begin with. */
+enum exchange_step exchange_first_of_deciding(const struct exchange *x);
+/* How long the API server waits for the answer. Before the request is suspended, the first time. */
+int64_t exchange_call_timeout_ms(struct exchange *x);
+/* Denies what cannot be decided on, without a record: there is no decision. */
+struct exchange *exchange_refuse(
+	struct exchange *x, unsigned code, const char *reason, struct span message);
+
 /* ---- exchange_quotes.c ---- */
 
 /*
@@ -124,6 +140,7 @@ enum exchange_metric {
 	EXCHANGE_ALLOWED,
 	EXCHANGE_DENIED,
 	EXCHANGE_LATENCY,
+	EXCHANGE_LIMITS, /* by enum policy_limit less one */
 	EXCHANGE_TOO_LARGE_TO_WAIT,
 	EXCHANGE_WAITING_BYTES
 };

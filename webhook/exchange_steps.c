@@ -8,26 +8,14 @@
 #include <assert.h>
 
 #include "common/base/clock.h"
-#include "common/base/flags.h"
 #include "common/base/log.h"
 #include "webhook/exchange_internal.h"
-#include "webhook/guard_watch.h"
 #include "webhook/hold/hold_turns.h"
 #include "webhook/hold/hold_wait.h"
 #include "webhook/hold/holdreview_list.h"
 
-#define DEFAULT_TIMEOUT_MS   10000
 #define COMPACT_ABOVE	     64 /* that wait for the database */
 #define RECORDED_MESSAGE_MAX ((size_t)1 << 20)
-
-/* Denies what cannot be decided on, without a record: there is no decision. */
-static struct exchange *refuse(
-	struct exchange *x, unsigned code, const char *reason, struct span message)
-{
-	exchange_count(EXCHANGE_DECISIONS, EXCHANGE_ACTION_ERROR);
-	exchange_deny(x, code, reason, message);
-	return exchange_move(x, EXCHANGE_REPLY);
-}
 
 /* ---- read ---- */
 
@@ -71,76 +59,10 @@ static struct exchange *read_review(struct exchange *x)
 	if (exchange_begin_answer(x) != 0)
 		return exchange_move(x, EXCHANGE_REPLY);
 	if (status == REVIEW_UNDECIDABLE)
-		return refuse(x, 400, "BadRequest",
+		return exchange_refuse(x, 400, "BadRequest",
 			arena_printf(
 				x->arena, "Holdpoint cannot decide on this request: %s", e.msg));
-	return exchange_move(x, x->endpoint == ENDPOINT_MUTATE ? EXCHANGE_MUTATE : EXCHANGE_DECIDE);
-}
-
-/* ---- decide ---- */
-
-static struct exchange *refuse_undecided(struct exchange *x)
-{
-	x->decision = (struct policy_decision){0};
-	return refuse(x, 500, "InternalError",
-		SPAN("Holdpoint cannot decide: the policies need more memory for this request "
-		     "than one request may use"));
-}
-
-/* Not a decision on anything: without a record. */
-static struct exchange *answer_probe(struct exchange *x)
-{
-	exchange_deny(
-		x, 403, "Forbidden", guard_watch_probe_answer(x->webhook->guard, x->set, x->arena));
-	return exchange_move(x, EXCHANGE_REPLY);
-}
-
-static struct exchange *decide(struct exchange *x)
-{
-	x->set = policy_store_get(x->webhook->policies);
-	if (x->webhook->guard && guard_watch_is_probe(&x->request))
-		return answer_probe(x);
-	if (policy_decide(x->set, &x->request, x->arena, &x->decision) != 0)
-		return refuse_undecided(x);
-	exchange_clean_messages(x);
-	if (x->decision.action != POLICY_DENY && x->webhook->notes &&
-		authorize_notes_wants(x->webhook->notes, &x->request, x->arena, &x->note))
-		return exchange_move(x, EXCHANGE_NOTE);
-	if (x->decision.action == POLICY_HOLD)
-		return exchange_move(x, EXCHANGE_GATE);
-	if (x->decision.action == POLICY_DENY)
-		exchange_put_denial(x);
-	else if (holdreview_is(&x->request))
-		return exchange_move(x, EXCHANGE_REVIEW);
-	return exchange_move(x, EXCHANGE_RECORD);
-}
-
-/* Denying is /validate's work, which sees the object in its last form. */
-static struct exchange *mutate(struct exchange *x)
-{
-	const struct policy_request *q = &x->request;
-	struct policy_mutation m = {0};
-
-	x->set = policy_store_get(x->webhook->policies);
-	if (q->dry_run && holdreview_is_list(q))
-		return exchange_move(x, EXCHANGE_REVIEW);
-	if (!policy_set_mutates(x->set) || q->operation == OPERATION_DELETE ||
-		q->object == JSON_NONE)
-		return exchange_move(x, EXCHANGE_RECORD);
-	if (policy_mutate(x->set, q, x->arena, &m) != 0)
-		return refuse_undecided(x);
-	x->decision = m.decision;
-	if (m.decision.action == POLICY_NONE && m.decision.match_count > 0) {
-		x->decision.action = POLICY_MUTATE;
-		x->decision.decisive = &m.decision.matches[0];
-	}
-	exchange_clean_messages(x);
-	/* What the API server would refuse, and what cannot be changed anyway. */
-	if (m.decision.action == POLICY_DENY)
-		exchange_put_denial(x);
-	else if (m.patch.len > 0)
-		x->answer->patch = m.patch;
-	return exchange_move(x, EXCHANGE_RECORD);
+	return exchange_move(x, exchange_first_of_deciding(x));
 }
 
 /* ---- the hold gate: prepare, queue, ask ---- */
@@ -152,13 +74,11 @@ static struct exchange *verdict_is(struct exchange *x, enum hold_verdict_kind ki
 }
 
 /* When the request must be answered at the latest, or 0: it does not wait for a human. */
-static uint64_t wait_deadline(const struct exchange *x)
+static uint64_t wait_deadline(struct exchange *x)
 {
-	struct span timeout = http_request_query(x->http, "timeout");
-	int64_t timeout_ms = DEFAULT_TIMEOUT_MS, wait_ms = x->query.terms.wait_ms;
+	int64_t wait_ms = x->query.terms.wait_ms;
+	const int64_t timeout_ms = exchange_call_timeout_ms(x);
 
-	if (timeout.ptr && duration_parse_ms(timeout, &timeout_ms) != 0)
-		timeout_ms = DEFAULT_TIMEOUT_MS;
 	if (wait_ms > timeout_ms - ANSWER_MARGIN_MS)
 		wait_ms = timeout_ms - ANSWER_MARGIN_MS;
 	if (wait_ms <= 0 || x->request.dry_run)

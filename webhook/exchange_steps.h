@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The life of one request, as one table: each step, what /metrics calls it, the function that does
- * it (exchange_steps.c), and which steps may follow. exchange_move() sees to it.
+ * it (exchange_steps.c, exchange_decide.c), and which steps may follow. exchange_move() sees to it.
  *
  *   READ ──▶ DECIDE ─────────────────────────────────────────────────▶ RECORD ──▶ REPLY ──▶ END
  *     │        ├──▶ GATE ──▶ QUEUE ──▶ ASK ──────────▶ VERDICT ───────────▲
@@ -12,18 +12,25 @@
  *     └──▶ MUTATE ────────────────────────────────────────────────────────▲
  *              └──▶ REVIEW (from DECIDE too) ──▶ QUEUE ──▶ REVIEW_ASK ────┘
  *
+ * A decision that takes long goes from DECIDE or MUTATE to LATER, and from there back, once, on
+ * another thread; that on a large request goes there first.
+ *
  * Whatever cannot be gone on with leaves earlier: to VERDICT where it concerns a hold, to RECORD or
  * REPLY where not.
  *
- * QUEUE, WAIT and RECORD hand the request over: to the pool of the database, to whoever waits for
- * people, to the recorder. These bring it back with exchange_resume().
+ * LATER, QUEUE, WAIT and RECORD hand the request over: to the threads for long decisions, to the
+ * pool of the database, to whoever waits for people, to the recorder. These bring it back with
+ * exchange_resume().
  */
 #pragma once
 
 #define EXCHANGE_STEPS(STEP)                                                                       \
-	STEP(READ, "read", read_review, TO(DECIDE) | TO(MUTATE) | TO(REPLY) | TO(END))             \
-	STEP(DECIDE, "decide", decide, TO(NOTE) | TO(GATE) | TO(REVIEW) | TO(RECORD) | TO(REPLY))  \
-	STEP(MUTATE, "mutate", mutate, TO(REVIEW) | TO(RECORD) | TO(REPLY))                        \
+	STEP(READ, "read", read_review, TO(DECIDE) | TO(MUTATE) | TO(LATER) | TO(REPLY) | TO(END)) \
+	STEP(LATER, "later", exchange_decide_later, TO(DECIDE) | TO(MUTATE) | TO(REPLY))           \
+	STEP(DECIDE, "decide", exchange_decide_step,                                               \
+		TO(LATER) | TO(NOTE) | TO(GATE) | TO(REVIEW) | TO(RECORD) | TO(REPLY))             \
+	STEP(MUTATE, "mutate", exchange_mutate_step,                                               \
+		TO(LATER) | TO(REVIEW) | TO(RECORD) | TO(REPLY))                                   \
 	STEP(GATE, "gate", prepare_query, TO(QUEUE) | TO(VERDICT))                                 \
 	STEP(QUEUE, "queue", queue_for_database,                                                   \
 		TO(ASK) | TO(VERDICT) | TO(REVIEW_ASK) | TO(NOTE_PUT) | TO(GATE) | TO(RECORD))     \

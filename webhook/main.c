@@ -20,6 +20,7 @@
 #include "webhook/hold/hold_wait.h"
 #include "webhook/hold/holdreview_confirm.h"
 #include "webhook/housekeeping.h"
+#include "webhook/long_decisions.h"
 #include "webhook/notify/notifier.h"
 #include "webhook/options.h"
 #include "webhook/webhook.h"
@@ -45,9 +46,9 @@ static void return_large_memory(void)
 }
 
 static const ops_metrics_fn all_metrics[] = {exchange_metrics, hold_gate_metrics,
-	hold_turns_metrics, hold_wait_metrics, holdreview_metrics, notifier_metrics,
-	recorder_metrics, policy_store_metrics, guard_watch_metrics, http_server_metrics,
-	pg_pool_metrics, mask_metrics, log_queue_metrics, NULL};
+	hold_turns_metrics, hold_wait_metrics, long_decisions_metrics, holdreview_metrics,
+	notifier_metrics, recorder_metrics, policy_store_metrics, guard_watch_metrics,
+	http_server_metrics, pg_pool_metrics, mask_metrics, log_queue_metrics, NULL};
 
 static const char *not_ready(void *arg)
 {
@@ -162,6 +163,16 @@ static int start_gate(struct webhook *w, struct err *e)
 	return w->gate ? 0 : err_set(e, "out of memory");
 }
 
+static int start_long_decisions(struct webhook *w, struct err *e)
+{
+	const struct long_decisions_config config = {
+		.threads = (unsigned)webhook_options.decision_threads,
+		.max_waiting = (unsigned)webhook_options.decision_queue};
+
+	w->decision_timeout_us = (uint64_t)webhook_options.decision_timeout_ms * 1000;
+	return long_decisions_open(&config, &w->long_decisions, e);
+}
+
 /* What the database is told of the flags that protect. */
 static void describe_settings(struct parts *p)
 {
@@ -240,7 +251,8 @@ static int start(void *arg, struct err *e)
 	if (start_ops(p, e) != 0 ||
 		masker_new(webhook_options.mask_key_file, webhook_options.mask_config, &w->masker,
 			e) != 0 ||
-		start_gate(w, e) != 0 || start_guard(p, e) != 0 || start_database(p, e) != 0 ||
+		start_gate(w, e) != 0 || start_guard(p, e) != 0 ||
+		start_long_decisions(w, e) != 0 || start_database(p, e) != 0 ||
 		start_policies(p, e) != 0 || start_api(p, e) != 0)
 		return -1;
 	if (!w->caller_is_verified)
@@ -277,6 +289,7 @@ static void stop(void *arg)
 	housekeeping_stop(p->housekeeping);
 	notifier_close(p->notifier);
 	http_server_stop(p->api, wait_ms);
+	long_decisions_close(w->long_decisions);
 	policy_store_close(w->policies);
 	pg_pool_close(w->pool);
 	hold_turns_free(w->turns);

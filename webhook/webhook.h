@@ -14,6 +14,7 @@ struct guard_watch;
 struct hold_gate;
 struct hold_turns;
 struct hold_wait;
+struct long_decisions;
 
 /*
  * Ownership: main()'s, which makes the parts before the server starts and frees them after it
@@ -31,8 +32,10 @@ struct webhook {
 		*notes;		   /* NULL: nothing is noted, no approval with kubectl is direct */
 	struct guard_watch *guard; /* NULL: nobody wants to know whether the guard is asked */
 	struct hold_wait *wait;
-	uint32_t max_nodes;	  /* values in one review */
-	size_t max_waiting_bytes; /* of large changes of requests that wait; 0: any */
+	struct long_decisions *long_decisions;
+	uint64_t decision_timeout_us; /* of a long one, from when it is known to be one */
+	uint32_t max_nodes;	      /* values in one review */
+	size_t max_waiting_bytes;     /* of large changes of requests that wait; 0: any */
 	_Atomic size_t waiting_bytes;
 	bool require_evidence;		 /* what cannot be recorded is denied */
 	bool caller_is_verified;	 /* a client CA is configured */

@@ -256,7 +256,10 @@ struct cel_activation {
 /* One request's evaluation: the arena and what is left of the limits. */
 struct cel_run {
 	struct arena *arena;
-	uint64_t cost_left; /* about one a node evaluated and one every eight bytes worked on */
+	uint64_t cost_left;  /* about one a node evaluated and one every eight bytes worked on */
+	uint64_t cost_later; /* more of it, slice by slice, as long as it is not until_us */
+	uint64_t until_us;   /* CLOCK_MONOTONIC; 0: any time */
+	bool late;	     /* it was until_us: nothing is evaluated any more */
 	uint32_t depth_left;
 	struct cel_activation *activation; /* the one in use; set by cel_eval() */
 };
@@ -268,12 +271,20 @@ static inline struct cel_run cel_run(struct arena *a, uint64_t budget)
 	return (struct cel_run){.arena = a, .cost_left = budget, .depth_left = 16};
 }
 
+/* Gives a run its budget anew. Where it has until_us, the clock is looked at before each slice. */
+void cel_run_allow(struct cel_run *run, uint64_t budget);
+/* What is left of it. */
+static inline uint64_t cel_run_left(const struct cel_run *run)
+{
+	return run->cost_left + run->cost_later;
+}
+
 /*
  * The expression's value, or a value of kind CEL_ERROR. Everything it points to is in the arena,
  * in the program, or in what the activation supplied.
- * Limits: the run's budget, the arena's size, programs nested 16 deep by resolvers. All of them end
- * as errors (cel_error_is_limit()). Regular expressions take memory beside the arena, which RE2
- * bounds. Blocks: never, but for the first use of a time zone, which reads a file of
+ * Limits: the run's budget and time, the arena's size, programs nested 16 deep by resolvers. All of
+ * them end as errors (cel_error_is_limit()). Regular expressions take memory beside the arena,
+ * which RE2 bounds. Blocks: never, but for the first use of a time zone, which reads a file of
  * /usr/share/zoneinfo.
  */
 struct cel_value cel_eval(

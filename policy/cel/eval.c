@@ -210,7 +210,7 @@ static inline struct cel_value eval_equality(
 		return cel_bool((a.n == b.n && memcmp(a.s, b.s, a.n) == 0) == wanted);
 	int eq = cel_eq(ev, a, b, 0);
 	if (unlikely(eq < 0))
-		return ev->run->cost_left == 0 ? cel_err_cost() : cel_err_depth();
+		return cel_run_left(ev->run) == 0 ? cel_err_cost() : cel_err_depth();
 	return cel_bool((eq == 1) == wanted);
 }
 

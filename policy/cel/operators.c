@@ -240,7 +240,7 @@ struct cel_value cel_fn_not(
 
 static struct cel_value too_much(struct cel_ev *ev)
 {
-	return ev->run->cost_left == 0 ? cel_err_cost() : cel_err_depth();
+	return cel_run_left(ev->run) == 0 ? cel_err_cost() : cel_err_depth();
 }
 
 struct cel_value cel_fn_eq(

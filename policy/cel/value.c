@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "common/base/clock.h"
 #include "policy/cel/compiler_internal.h"
 
 static const struct cel_err_info cost_error = {.code = CEL_E_LIMIT,
@@ -17,6 +18,43 @@ static const struct cel_err_info memory_error = {.code = CEL_E_LIMIT,
 		sizeof "the evaluation needs more memory than it may" - 1}};
 static const struct cel_err_info depth_error = {.code = CEL_E_LIMIT,
 	.text = {"the evaluation nests too deep", sizeof "the evaluation nests too deep" - 1}};
+
+/* ---- the budget ---- */
+
+#define SLICE 8192u /* some tens of microseconds */
+
+static bool is_over(struct cel_run *run)
+{
+	if (!run->late && run->until_us)
+		run->late = (uint64_t)monotonic_us() >= run->until_us;
+	return run->late;
+}
+
+void cel_run_allow(struct cel_run *run, uint64_t budget)
+{
+	run->cost_later = 0;
+	run->cost_left = budget;
+	if (run->until_us == 0)
+		return;
+	run->cost_left = 0;
+	if (!is_over(run))
+		run->cost_later = budget;
+}
+
+bool cel_charge_later(struct cel_run *run, uint64_t cost)
+{
+	const uint64_t left = cel_run_left(run);
+
+	if (left < cost || is_over(run)) {
+		run->cost_left = run->cost_later = 0;
+		return false;
+	}
+	run->cost_left = left - cost < SLICE ? left - cost : SLICE;
+	run->cost_later = left - cost - run->cost_left;
+	return true;
+}
+
+/* ---- errors ---- */
 
 static struct cel_value error_value(const struct cel_err_info *info)
 {
@@ -208,7 +246,7 @@ char *cel_string_room(struct cel_ev *ev, size_t len)
 
 struct cel_value cel_err_room(struct cel_ev *ev)
 {
-	return ev->run->cost_left == 0 ? cel_err_cost() : cel_err_memory();
+	return cel_run_left(ev->run) == 0 ? cel_err_cost() : cel_err_memory();
 }
 
 struct cel_value cel_string_from(struct cel_ev *ev, struct buf *b)

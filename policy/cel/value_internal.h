@@ -73,13 +73,14 @@ struct cel_value cel_err_room(struct cel_ev *ev);
 struct cel_value cel_type_value(const char *name);
 const char *cel_kind_name(unsigned kind, unsigned rep);
 
+/* When the slice is used up: the same out of the next one. */
+bool cel_charge_later(struct cel_run *run, uint64_t cost);
+
 /* Takes cost off the budget; false when it is used up: return cel_err_cost(). */
 static inline bool cel_charge(struct cel_ev *ev, uint64_t cost)
 {
-	if (unlikely(ev->run->cost_left < cost)) {
-		ev->run->cost_left = 0;
-		return false;
-	}
+	if (unlikely(ev->run->cost_left < cost))
+		return cel_charge_later(ev->run, cost);
 	ev->run->cost_left -= cost;
 	return true;
 }

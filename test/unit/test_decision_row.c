@@ -29,8 +29,8 @@ static const struct policy_rule_info deletes = {"agents", "deletes", POLICY_HOLD
 				     watched = {
 					     "prod", "watched", POLICY_DENY, POLICY_DRY_RUN, NULL};
 static const struct policy_match held[] = {
-	{&watched, POLICY_AUDIT, SPAN("w"), false, false, false},
-	{&deletes, POLICY_HOLD, SPAN("m"), false, false, false},
+	{.rule = &watched, .effective = POLICY_AUDIT, .message = SPAN("w")},
+	{.rule = &deletes, .effective = POLICY_HOLD, .message = SPAN("m")},
 };
 static const struct policy_decision
 	no_rule = {.action = POLICY_NONE},

@@ -12,6 +12,7 @@
 #include "webhook/exchange_internal.h"
 #include "webhook/hold/hold_turns.h"
 #include "webhook/hold/hold_wait.h"
+#include "webhook/long_decisions.h"
 
 /* Nobody listens there. */
 #define NO_DATABASE "postgresql://nobody@127.0.0.1:1/none?connect_timeout=1"
@@ -53,6 +54,7 @@ static inline void webhook_start(const char *policy, const struct http_route *ro
 		.body_deadline_ms = 5000,
 		.idle_timeout_s = 30,
 		.routes = routes};
+	const struct long_decisions_config long_decisions = {.threads = 2, .max_waiting = 16};
 	struct hold_gate_config gate = {.cluster = "c1"};
 	struct hold_turns_config turns = {
 		.at_once = 1, .max_waiting = 100, .max_waiting_each = 100};
@@ -64,6 +66,7 @@ static inline void webhook_start(const char *policy, const struct http_route *ro
 	webhook.cluster = "c1";
 	webhook.max_nodes = 100000;
 	webhook.retry_after_s = 2;
+	webhook.decision_timeout_us = 10000000;
 	ck_assert_msg(masker_new(NULL, NULL, &webhook.masker, &e) == 0, "%s", e.msg);
 	gate.masker = webhook.masker;
 	webhook.gate = hold_gate_new(&gate);
@@ -75,6 +78,7 @@ static inline void webhook_start(const char *policy, const struct http_route *ro
 	ck_assert_msg(
 		recorder_open(&records, &webhook.recorder, &e) == 0 &&
 			hold_wait_open(NO_DATABASE, 10, &webhook.wait, &e) == 0 &&
+			long_decisions_open(&long_decisions, &webhook.long_decisions, &e) == 0 &&
 			policy_store_open(policy_paths, 1, NULL, &webhook.policies, &e) == 0 &&
 			http_server_start(&http, &server, &e) == 0,
 		"%s", e.msg);
@@ -85,6 +89,7 @@ static inline void webhook_stop(void)
 	http_server_drain(server);
 	hold_wait_stop(webhook.wait);
 	http_server_stop(server, 5000);
+	long_decisions_close(webhook.long_decisions);
 	policy_store_close(webhook.policies);
 	pg_pool_close(webhook.pool);
 	hold_turns_free(webhook.turns);

@@ -5,7 +5,7 @@
 
 static struct cel_value too_much(struct cel_ev *ev)
 {
-	return ev->run->cost_left == 0 ? cel_err_cost() : cel_err_depth();
+	return cel_run_left(ev->run) == 0 ? cel_err_cost() : cel_err_depth();
 }
 
 /* The elements as an array, without copying where they are one already; NULL: cel_err_room(). */
