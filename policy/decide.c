@@ -88,13 +88,9 @@ static int rule_message(const struct rule *rule, struct deciding *d, struct poli
 	if (!rule->message || evaluation_template_text(rule->message, ev, ret, &error) < 0 ||
 		is_blank(*ret))
 		*ret = rule->default_message;
+	d->unfinished = evaluation_is_unfinished(ev);
 	*ret = shortened(*ret);
 	return 0;
-}
-
-bool deciding_is_unfinished(const struct deciding *d)
-{
-	return d->evaluation && evaluation_is_unfinished(d->evaluation);
 }
 
 int deciding_add_failed(
@@ -129,6 +125,12 @@ int deciding_add(const struct rule *rule, struct deciding *d)
 	return rule_message(rule, d, m);
 }
 
+/* More than what the arena had: another chunk. */
+static bool took_much(const struct deciding *d)
+{
+	return d->entered && arena_reserved(d->arena) > d->reserved;
+}
+
 static int move_messages(struct deciding *d, struct buf *texts)
 {
 	size_t at = 0;
@@ -149,7 +151,7 @@ int deciding_give_back(struct deciding *d)
 {
 	_cleanup_(buf_free) struct buf texts = BUF_INIT(MAX_MESSAGES);
 
-	if (!d->entered || arena_reserved(d->arena) <= d->reserved)
+	if (!took_much(d))
 		return 0;
 	for (size_t i = d->first_match; i < d->match_count; i++)
 		if (d->matches[i].quotes)
@@ -161,6 +163,7 @@ int deciding_give_back(struct deciding *d)
 /* What took all the memory makes room for saying so, and for the rules that follow. */
 static int add_failed(const struct rule *rule, struct deciding *d, struct evaluation_error *error)
 {
+	d->unfinished = evaluation_is_unfinished(d->evaluation);
 	if (error->limit == POLICY_LIMIT_MEMORY) {
 		error->text = SPAN("it needs more memory than one request may use");
 		if (deciding_give_back(d) < 0)
@@ -210,7 +213,7 @@ static bool rule_applies(const struct rule *rule, struct deciding *d)
 
 static int look_at_rule(const struct rule *rule, struct deciding *d)
 {
-	if (rule->policy != d->policy && deciding_give_back(d) < 0)
+	if (rule->policy != d->policy && took_much(d) && deciding_give_back(d) < 0)
 		return -1;
 	if (!deciding_enter(d, rule))
 		return 0;
@@ -280,7 +283,7 @@ int policy_decide_within(const struct policy_set *s, const struct policy_request
 	for (size_t i = 0; i < count; i++) {
 		if (look_at_rule(s->rules[ids[i]], &d) < 0)
 			return -1;
-		if (deciding_is_unfinished(&d))
+		if (d.unfinished)
 			return POLICY_UNFINISHED;
 	}
 	deciding_finish(&d, ret);

@@ -17,6 +17,7 @@ struct deciding {
 	struct policy_match *matches;
 	size_t match_count;
 	bool record_all;
+	bool unfinished; /* the limits' cost did not suffice */
 
 	/* The arena before the policy's first expression; what its rules said is from there on. */
 	const struct policy *entered;
@@ -45,5 +46,3 @@ enum verdict deciding_test(
 int deciding_add(const struct rule *rule, struct deciding *d) _must_check_;
 int deciding_add_failed(const struct rule *rule, struct deciding *d,
 	const struct evaluation_error *error) _must_check_;
-/* The limits' cost did not suffice. */
-bool deciding_is_unfinished(const struct deciding *d);

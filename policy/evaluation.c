@@ -153,7 +153,7 @@ struct evaluation *evaluation_new(
 	ev->request = r;
 	ev->arena = arena;
 	ev->run = cel_run(arena, 0);
-	spending_begin(&ev->spending, limits);
+	spending_begin(&ev->spending, &ev->run, limits);
 	return ev;
 }
 

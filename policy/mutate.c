@@ -257,7 +257,7 @@ int policy_mutate_within(const struct policy_set *s, const struct policy_request
 			return -1;
 		if (look_at_rule(&m, s->rules[ids[i]]) < 0)
 			return -1;
-		if (deciding_is_unfinished(&m.d))
+		if (m.d.evaluation && evaluation_is_unfinished(m.d.evaluation))
 			return POLICY_UNFINISHED;
 	}
 	deciding_finish(&m.d, &ret->decision);

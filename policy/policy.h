@@ -127,7 +127,8 @@ struct policy_decision {
 #define POLICY_BUDGET		 10000000u
 
 struct policy_limits {
-	/* Of all policies together. What costs more is left unfinished. 0: any. */
+	/* Of all policies together. What costs more, or may take ten times as long, is left
+	 * unfinished. 0: any. */
 	uint64_t cost;
 	/* CLOCK_MONOTONIC: what is not evaluated by then cannot be. Policies that do not enforce
 	 * have half the time from now to then, so that enough is left for those that do. 0: any. */

@@ -8,13 +8,18 @@
 
 #include "common/base/clock.h"
 
-void spending_begin(struct spending *s, const struct policy_limits *limits)
+/* How much longer than usual a request's steps may take before it is seen, at worst. */
+#define WORST 10
+
+void spending_begin(struct spending *s, struct cel_run *run, const struct policy_limits *limits)
 {
 	*s = (struct spending){.request_left = UINT64_MAX};
 	if (!limits)
 		return;
-	if (limits->cost)
+	if (limits->cost) {
 		s->request_left = limits->cost;
+		run->patience = limits->cost * WORST;
+	}
 	if (limits->until_us) {
 		const uint64_t now = (uint64_t)monotonic_us();
 
@@ -47,35 +52,6 @@ void spending_enter(struct spending *s, struct cel_run *run, const struct evalua
 	cel_run_allow(run, 0);
 }
 
-/* Settles what the expression at hand has used until now, and says what it has left. */
-static uint64_t settle(struct spending *s, const struct cel_run *run)
-{
-	const uint64_t left = cel_run_left(run), used = s->given - left;
-
-	s->policy_left -= used;
-	s->request_left -= used;
-	s->given = left;
-	return left;
-}
-
-static void give(struct spending *s, struct cel_run *run, uint64_t wanted)
-{
-	if (wanted > s->policy_left)
-		wanted = s->policy_left;
-	if (wanted > s->request_left)
-		wanted = s->request_left;
-	cel_run_allow(run, wanted);
-	s->given = cel_run_left(run);
-}
-
-uint64_t spending_give(struct spending *s, struct cel_run *run)
-{
-	const uint64_t outer = settle(s, run);
-
-	give(s, run, POLICY_EXPRESSION_BUDGET);
-	return outer;
-}
-
 static enum policy_limit limit_hit(const struct spending *s, const struct cel_run *run)
 {
 	if (run->late)
@@ -85,14 +61,12 @@ static enum policy_limit limit_hit(const struct spending *s, const struct cel_ru
 	return s->policy_left == 0 ? POLICY_LIMIT_POLICY : POLICY_LIMIT_EXPRESSION;
 }
 
-void spending_take_back(struct spending *s, struct cel_run *run, bool hit_limit, uint64_t outer)
+void spending_hit_limit(struct spending *s, const struct cel_run *run)
 {
-	(void)settle(s, run);
-	if (hit_limit && s->request_left == 0 && !run->late)
+	if ((s->request_left == 0 || run->impatient) && !run->late)
 		s->unfinished = true;
-	if (hit_limit && s->limit == POLICY_LIMIT_NONE)
+	if (s->limit == POLICY_LIMIT_NONE)
 		s->limit = limit_hit(s, run);
-	give(s, run, outer);
 }
 
 struct span spending_message(const struct spending *s, const char *policy, struct arena *a)

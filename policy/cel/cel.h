@@ -260,6 +260,10 @@ struct cel_run {
 	uint64_t cost_later; /* more of it, slice by slice, as long as it is not until_us */
 	uint64_t until_us;   /* CLOCK_MONOTONIC; 0: any time */
 	bool late;	     /* it was until_us: nothing is evaluated any more */
+	/* What steps that cannot be interrupted may cost at worst, all together; and whether one
+	 * was not begun for that reason. */
+	uint64_t patience;
+	bool impatient;
 	uint32_t depth_left;
 	struct cel_activation *activation; /* the one in use; set by cel_eval() */
 };
@@ -268,11 +272,19 @@ struct cel_run {
 
 static inline struct cel_run cel_run(struct arena *a, uint64_t budget)
 {
-	return (struct cel_run){.arena = a, .cost_left = budget, .depth_left = 16};
+	return (struct cel_run){
+		.arena = a, .cost_left = budget, .depth_left = 16, .patience = UINT64_MAX};
 }
 
+void cel_run_allow_slices(struct cel_run *run, uint64_t budget);
 /* Gives a run its budget anew. Where it has until_us, the clock is looked at before each slice. */
-void cel_run_allow(struct cel_run *run, uint64_t budget);
+static inline void cel_run_allow(struct cel_run *run, uint64_t budget)
+{
+	run->cost_later = 0;
+	run->cost_left = budget;
+	if (run->until_us)
+		cel_run_allow_slices(run, budget);
+}
 /* What is left of it. */
 static inline uint64_t cel_run_left(const struct cel_run *run)
 {

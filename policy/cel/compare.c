@@ -56,6 +56,9 @@ int cel_eq(struct cel_ev *ev, struct cel_value a, struct cel_value b, unsigned d
 			return 0;
 		return cel_charge(ev, a.n / 8) ? a.n == 0 || memcmp(a.s, b.s, a.n) == 0 : -1;
 	}
+	if (a.kind == CEL_BYTES && b.kind == CEL_BYTES &&
+		(a.n != b.n || !cel_charge(ev, a.n / TEXT_COMPARED_A_UNIT)))
+		return a.n != b.n ? 0 : -1;
 	if (cel_order(a, b, &order))
 		return order == 0;
 	if (a.kind != b.kind)

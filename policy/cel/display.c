@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "common/base/crypto.h"
+#include "common/base/utf8.h"
 #include "policy/cel/program_internal.h"
 
 struct writer {
@@ -48,7 +49,7 @@ static void put_string_literal(struct buf *out, struct span s)
 	char quote = memchr(s.ptr ? s.ptr : "", '\'', s.len) ? '"' : '\'';
 
 	buf_add_char(out, quote);
-	for (size_t i = 0; s.ptr && i < s.len; i++) {
+	for (size_t i = 0; s.ptr && i < s.len && !out->failed; i++) {
 		unsigned char c = (unsigned char)s.ptr[i];
 		if (c == '\\' || c == (unsigned char)quote)
 			buf_printf(out, "\\%c", c);
@@ -149,7 +150,10 @@ void cel_put_display_in(struct buf *out, struct cel_value v, size_t max, struct 
 {
 	struct buf text = BUF_IN_ARENA(a, max + 4096);
 	struct writer w = {&text, a};
+	const bool is_text = v.kind == CEL_STRING || v.kind == CEL_BYTES;
 
+	if (is_text && v.n > max) /* writing the rest would be for nothing */
+		v.n = (uint32_t)utf8_cut(cel_span(v), max + 1).len;
 	put_display(&w, v, 0);
 	size_t len = text.len;
 	if (len > max) {

@@ -261,44 +261,58 @@ struct cel_value cel_fn_ne(
 	return eq < 0 ? too_much(ev) : cel_bool(eq != 1);
 }
 
+/* Orders what < and its like compare; false: *ret is why not. */
+static bool ordered(struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a,
+	uint32_t count, int *ret_order, struct cel_value *ret)
+{
+	const bool text = a[0].kind == CEL_STRING || a[0].kind == CEL_BYTES;
+
+	if (text && !cel_charge(ev, a[0].n / TEXT_COMPARED_A_UNIT)) {
+		*ret = cel_err_cost();
+		return false;
+	}
+	if (cel_order(a[0], a[1], ret_order))
+		return true;
+	*ret = cel_err_overload(ev, n, a, count);
+	return false;
+}
+
 struct cel_value cel_fn_lt(
 	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
+	struct cel_value error;
 	int order;
 
-	if (!cel_order(a[0], a[1], &order))
-		return cel_err_overload(ev, n, a, count);
-	return cel_bool(order == -1);
+	return ordered(ev, n, a, count, &order, &error) ? cel_bool(order == -1) : error;
 }
 
 struct cel_value cel_fn_le(
 	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
+	struct cel_value error;
 	int order;
 
-	if (!cel_order(a[0], a[1], &order))
-		return cel_err_overload(ev, n, a, count);
-	return cel_bool(order == -1 || order == 0);
+	return ordered(ev, n, a, count, &order, &error) ? cel_bool(order == -1 || order == 0)
+							: error;
 }
 
 struct cel_value cel_fn_gt(
 	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
+	struct cel_value error;
 	int order;
 
-	if (!cel_order(a[0], a[1], &order))
-		return cel_err_overload(ev, n, a, count);
-	return cel_bool(order == 1);
+	return ordered(ev, n, a, count, &order, &error) ? cel_bool(order == 1) : error;
 }
 
 struct cel_value cel_fn_ge(
 	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
+	struct cel_value error;
 	int order;
 
-	if (!cel_order(a[0], a[1], &order))
-		return cel_err_overload(ev, n, a, count);
-	return cel_bool(order == 1 || order == 0);
+	return ordered(ev, n, a, count, &order, &error) ? cel_bool(order == 1 || order == 0)
+							: error;
 }
 
 struct cel_value cel_fn_in(
@@ -307,7 +321,7 @@ struct cel_value cel_fn_in(
 	struct cel_value v;
 
 	if (a[1].kind == CEL_MAP) {
-		if (!cel_charge(ev, cel_size(a[1]) / 32))
+		if (!cel_charge(ev, cel_size(a[1]) / 4))
 			return cel_err_cost();
 		return cel_bool(cel_map_find(a[1], a[0], &v, ev->run->arena));
 	}

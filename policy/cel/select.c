@@ -35,7 +35,7 @@ static inline bool charge_search(struct cel_ev *ev, struct cel_value of)
 	if (of.rep != CEL_REP_JSON)
 		return true;
 	uint32_t count = ((const struct json_doc *)of.p)->nodes[of.n].count;
-	return likely(count <= LARGE_OBJECT) || cel_charge(ev, count / LARGE_OBJECT);
+	return likely(count <= LARGE_OBJECT) || cel_charge(ev, count / 4);
 }
 
 /* 1 and *ret, 0: not there, -1: *ret is the error. */

@@ -30,15 +30,24 @@ static bool is_over(struct cel_run *run)
 	return run->late;
 }
 
-void cel_run_allow(struct cel_run *run, uint64_t budget)
+void cel_run_allow_slices(struct cel_run *run, uint64_t budget)
 {
-	run->cost_later = 0;
-	run->cost_left = budget;
-	if (run->until_us == 0)
-		return;
 	run->cost_left = 0;
-	if (!is_over(run))
-		run->cost_later = budget;
+	run->cost_later = is_over(run) ? 0 : budget;
+}
+
+bool cel_may_take(struct cel_ev *ev, uint64_t worst)
+{
+	struct cel_run *run = ev->run;
+
+	if (run->patience == UINT64_MAX)
+		return true;
+	run->impatient = run->patience < worst;
+	if (run->impatient)
+		run->cost_left = run->cost_later = 0;
+	else
+		run->patience -= worst;
+	return !run->impatient;
 }
 
 bool cel_charge_later(struct cel_run *run, uint64_t cost)

@@ -85,6 +85,11 @@ static inline bool cel_charge(struct cel_ev *ev, uint64_t cost)
 	return true;
 }
 struct cel_value cel_err_cost(void);
+/* Before a step that may turn out to cost so much, which is charged afterwards: the same. */
+bool cel_may_take(struct cel_ev *ev, uint64_t worst);
+
+/* How many bytes memcmp() looks at for a cost of one. */
+#define TEXT_COMPARED_A_UNIT 64
 
 static inline bool cel_is_error(struct cel_value v)
 {

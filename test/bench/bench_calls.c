@@ -219,6 +219,8 @@ int main(int argc, char **argv)
 		calls.requests[calls.request_count++] = r;
 		longest = r.len > longest ? r.len : longest;
 	}
+	if (longest == 0)
+		die("there is nothing to send");
 	for (unsigned i = 0; i < n; i++) {
 		callers[i] = (struct caller){
 			.first = i, .keeps = i % 2 == 0, .request = malloc(longest)};

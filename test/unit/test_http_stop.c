@@ -147,7 +147,7 @@ START_TEST(http_stop__waits_for_who_is_about_to_ask)
 		; /* it has not begun to stop yet */
 	ck_assert_int_eq(answer.status, 200);
 	ck_assert(raw_is_closed(idle));
-	raw_send_str(begun, ECHO + ECHO_CUT_AT);
+	raw_send_str(begun, &ECHO[ECHO_CUT_AT]);
 	raw_read(begun, &answer);
 	ck_assert_int_eq(answer.status, 200);
 	ck_assert(raw_has_header(&answer, "Connection: close"));

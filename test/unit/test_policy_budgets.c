@@ -241,7 +241,7 @@ START_TEST(policy_budgets__of_time_are_shared)
 	struct spending s;
 	struct span said;
 
-	spending_begin(&s, &limits);
+	spending_begin(&s, &run, &limits);
 	spending_enter(&s, &run, &(struct evaluation_policy){NULL, "trial", false});
 	ck_assert_uint_ge(run.until_us, now + 1800000000u);
 	ck_assert_uint_lt(run.until_us, limits.until_us);

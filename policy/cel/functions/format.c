@@ -214,6 +214,8 @@ static bool put_hex(struct formatter *f, struct cel_value v, char clause)
 
 	if (v.kind != CEL_STRING && v.kind != CEL_BYTES)
 		return put_integer(f, v, 16, clause);
+	if (!cel_charge(f->ev, v.n))
+		return fail(f, cel_err_cost(), "x");
 	for (uint32_t i = 0; i < v.n; i++) {
 		unsigned char c = (unsigned char)v.s[i];
 		buf_add_char(&f->out, digits[c >> 4]);

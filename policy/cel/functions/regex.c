@@ -1,13 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Regular expressions, by RE2: whatever the pattern and the text, the time grows with both at most,
- * and it is charged.
+ * Regular expressions, by RE2: whatever the pattern and the text, the time grows with both at most.
+ * Mostly it grows with the text alone, and so is the charge; what a pattern takes that makes RE2
+ * work with sets of states instead is seen afterwards, and charged then.
  */
+#include <time.h>
+
 #include "common/base/utf8.h"
 #include "policy/cel/functions/lists_internal.h"
 #include "policy/cel/functions/regex_re2_internal.h"
 
 #define PATTERN_MAX 4096
+
+#define NS_A_UNIT    10
+#define WORST_STEPS  4 /* a unit: of a byte at an instruction, each two or three nanoseconds */
+#define WORST_MAX    UINT64_C(100000000) /* of one search; not to be interrupted: a second or two */
+#define MEASURE_FROM 20000		 /* what may take longer is looked at by the clock, … */
+#define COMPILING    50000		 /* … as is compiling a pattern that is no constant */
 
 /* ---- compiling ---- */
 
@@ -38,6 +47,26 @@ static void prepared_free(void *made)
 
 const struct cel_preparation cel_prepare_pattern = {prepare, prepared_free};
 
+/* ---- charging ---- */
+
+/* CPU time of this thread: others that run do not make it dearer. */
+static uint64_t cpu_ns(void)
+{
+	struct timespec t;
+
+	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) != 0)
+		return 0;
+	return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+}
+
+/* What was used since, beyond what has been charged for it. */
+static bool charge_rest(struct cel_ev *ev, uint64_t since_ns, uint64_t charged)
+{
+	const uint64_t used = (cpu_ns() - since_ns) / NS_A_UNIT;
+
+	return used <= charged || cel_charge(ev, used - charged);
+}
+
 /* ---- matching ---- */
 
 /* One search: pattern and subject. */
@@ -52,6 +81,21 @@ struct search {
 	size_t at[2 * CEL_RE2_PAIRS_MAX]; /* start and end of each */
 	struct cel_value error;
 };
+
+/* A pattern that is no constant: q->own, or NULL and e. False: q->error. */
+static bool compile_now(struct search *q, struct span pattern, struct err *e)
+{
+	const uint64_t since = cpu_ns(), cost = 100 + (uint64_t)pattern.len * 8;
+
+	q->error = cel_err_cost();
+	if (!cel_may_take(q->ev, COMPILING) || !cel_charge(q->ev, cost))
+		return false;
+	q->own = compile(pattern, e);
+	if (charge_rest(q->ev, since, cost))
+		return true;
+	cel_re2_free(TAKE_PTR(q->own));
+	return false;
+}
 
 static bool begin(struct search *q, struct cel_ev *ev, const struct cel_node *n,
 	const struct cel_value *a, uint32_t count, unsigned pairs)
@@ -70,12 +114,8 @@ static bool begin(struct search *q, struct cel_ev *ev, const struct cel_node *n,
 	}
 	if (n->prepared)
 		return true;
-	/* compiling costs far more than reading the pattern */
-	if (!cel_charge(ev, 100 + (uint64_t)a[1].n * 8)) {
-		q->error = cel_err_cost();
+	if (!compile_now(q, cel_span(a[1]), &e))
 		return false;
-	}
-	q->own = compile(cel_span(a[1]), &e);
 	q->re = q->own;
 	if (!q->re)
 		q->error = cel_err_fmt(ev, n, "%s", e.msg);
@@ -89,23 +129,43 @@ static struct cel_value end(struct search *q, struct cel_value v)
 	return v;
 }
 
-/*
- * 1 found, 0 not, -1 q->error. The charge is Kubernetes': a tenth of the text times a quarter of
- * the pattern, for in the worst case each character meets each state.
- */
+/* Of so much text. As Kubernetes', a tenth of it times a quarter of the pattern, and four more. */
+static uint64_t cost_of(const struct search *q, size_t text)
+{
+	return 4 + text / 4 + (text / 10) * (q->pattern_len / 4);
+}
+
+/* Whether a search in so much text may begin at all; else q->error. */
+static bool may_search(struct search *q, size_t text, uint64_t worst)
+{
+	q->error = cel_err_cost();
+	if (worst > WORST_MAX) {
+		q->error = cel_err_fmt(q->ev, q->n,
+			"a text of %zu bytes is too long for a pattern of %u instructions", text,
+			cel_re2_instructions(q->re));
+		return false;
+	}
+	return cel_may_take(q->ev, worst) && cel_charge(q->ev, 4);
+}
+
+/* 1 found, 0 not, -1 q->error. Charged is the text up to the end of what was found. */
 static int search(struct search *q, size_t from)
 {
-	const uint64_t left = q->s.len - from;
+	const size_t left = q->s.len - from;
+	const uint64_t worst = (uint64_t)left * cel_re2_instructions(q->re) / WORST_STEPS;
+	const bool measured = worst > MEASURE_FROM;
+	uint64_t since, cost;
 	int found;
 
-	if (!cel_charge(q->ev, 4 + left / 4 + (left / 10) * (q->pattern_len / 4))) {
-		q->error = cel_err_cost();
+	if (!may_search(q, left, worst))
 		return -1;
-	}
+	since = measured ? cpu_ns() : 0;
 	found = cel_re2_search(q->re, q->s.ptr, q->s.len, from, q->at, q->pairs);
-	if (found < 0)
-		q->error = cel_err_memory();
-	return found;
+	cost = cost_of(q, found == 1 && q->pairs > 0 ? q->at[1] - from : left) - 4;
+	if (found >= 0 && cel_charge(q->ev, cost) && (!measured || charge_rest(q->ev, since, cost)))
+		return found;
+	q->error = found < 0 ? cel_err_memory() : cel_err_cost();
+	return -1;
 }
 
 struct cel_value cel_fn_matches(

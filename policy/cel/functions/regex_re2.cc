@@ -105,6 +105,13 @@ unsigned cel_re2_groups(const struct cel_re2 *re)
 	return static_cast<unsigned>(re->re.NumberOfCapturingGroups());
 }
 
+unsigned cel_re2_instructions(const struct cel_re2 *re)
+{
+	const int forward = re->re.ProgramSize(), backward = re->re.ReverseProgramSize();
+
+	return static_cast<unsigned>(std::max({forward, backward, 1}));
+}
+
 int cel_re2_search(const struct cel_re2 *re, const char *text, size_t len, size_t from, size_t *at,
 	unsigned pairs)
 {

@@ -19,6 +19,9 @@ struct cel_re2 *cel_re2_new(const char *pattern, size_t len, char *error, size_t
 void cel_re2_free(struct cel_re2 *re); /* NULL is fine */
 unsigned cel_re2_groups(const struct cel_re2 *re);
 
+/* Instructions of the pattern. In the worst case each byte of a text meets each of them. */
+unsigned cel_re2_instructions(const struct cel_re2 *re);
+
 #define CEL_RE2_PAIRS_MAX 10
 
 /*

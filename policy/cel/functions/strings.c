@@ -56,6 +56,8 @@ struct cel_value cel_fn_starts_with(
 {
 	if (!strings(a, count))
 		return cel_err_overload(ev, n, a, count);
+	if (!cel_charge(ev, a[1].n / TEXT_COMPARED_A_UNIT))
+		return cel_err_cost();
 	return cel_bool(a[1].n <= a[0].n && (a[1].n == 0 || memcmp(a[0].s, a[1].s, a[1].n) == 0));
 }
 
@@ -64,6 +66,8 @@ struct cel_value cel_fn_ends_with(
 {
 	if (!strings(a, count))
 		return cel_err_overload(ev, n, a, count);
+	if (!cel_charge(ev, a[1].n / TEXT_COMPARED_A_UNIT))
+		return cel_err_cost();
 	return cel_bool(a[1].n <= a[0].n &&
 			(a[1].n == 0 || memcmp(a[0].s + (a[0].n - a[1].n), a[1].s, a[1].n) == 0));
 }
