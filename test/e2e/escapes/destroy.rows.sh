@@ -348,3 +348,59 @@ DO
 row destroy/namespace-kept-by-a-finalizer held 'own' <<'DO'
 obj v1 ConfigMap forever '"data":{"a":"1"}' | jq -c '.metadata.finalizers = ["example.com/forever"]' | k create -f -
 DO
+
+row destroy/autoscaler-with-a-behaviour-of-the-old-api held 'own' <<'DO'
+obj autoscaling/v1 HorizontalPodAutoscaler slow '"spec":{"minReplicas":2,"maxReplicas":5,"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"web"}}' | jq -c '.metadata.annotations = {"autoscaling.alpha.kubernetes.io/behavior": "{\"ScaleUp\":{\"SelectPolicy\":\"Disabled\",\"Policies\":[{\"Type\":\"Pods\",\"Value\":1,\"PeriodSeconds\":60}]}}"}' | k create -f -
+DO
+
+row destroy/autoscaler-that-may-go-down-to-one held 'own' <<'DO'
+obj "$HPA" HorizontalPodAutoscaler web '"spec":{"minReplicas":10,"maxReplicas":20,"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"web"}}' | k create -f - >/dev/null
+k patch hpa web --type=merge -p '{"spec":{"minReplicas":1}}'
+DO
+
+row destroy/budget-of-more-than-there-are held 'own' <<'DO'
+obj "$PDB" PodDisruptionBudget web '"spec":{"minAvailable":1000,"selector":{"matchLabels":{"app":"web"}}}' | k create -f -
+DO
+
+row destroy/budget-for-all-that-lack-a-label held 'own' <<'DO'
+obj "$PDB" PodDisruptionBudget all '"spec":{"minAvailable":1,"selector":{"matchExpressions":[{"key":"nope","operator":"DoesNotExist"}]}}' | k create -f -
+DO
+
+row destroy/pod-with-the-hash-of-a-replicaset held 'own' <<'DO'
+pod more | jq -c '.metadata.labels = {"app": "web", "pod-template-hash": "5d4f"}' | k create -f -
+DO
+
+row destroy/pod-that-keeps-all-jobs-away held 'scheduling reference' <<'DO'
+pod alone '"affinity":{"podAntiAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":[{"namespaces":["prod"],"labelSelector":{"matchExpressions":[{"key":"job-name","operator":"Exists"}]},"topologyKey":"kubernetes.io/os"}]}}' | k create -f -
+DO
+
+row destroy/limits-that-fill-a-node held 'own' <<'DO'
+load Deployment big '' '"resources":{"limits":{"cpu":"500"}}' | k create -f -
+DO
+
+row destroy/labelled-as-somebody-elses-to-prune held 'Argo CD resource tracking' <<'DO'
+k label deployment web app.kubernetes.io/instance=gone
+DO
+
+row destroy/adopted-by-a-release held 'Helm' <<'DO'
+k annotate configmap cfg meta.helm.sh/release-name=mine meta.helm.sh/release-namespace="$NS"
+DO
+
+row destroy/what-keeps-it-is-taken-away held 'Helm' <<'DO'
+adm annotate configmap cfg helm.sh/resource-policy=keep >/dev/null
+k annotate configmap cfg helm.sh/resource-policy-
+DO
+
+row destroy/replicaset-leaves-its-deployment held 'own' <<'DO'
+adm patch rs rs1 --type=merge -p '{"metadata":{"labels":{"app":"rs1"},"ownerReferences":[{"apiVersion":"apps/v1","kind":"Deployment","name":"d","uid":"11111111-1111-1111-1111-111111111111","controller":true}]}}' >/dev/null
+k label rs rs1 app-
+DO
+
+row destroy/quota-of-its-own-namespace held 'own' own <<'DO'
+adm create quota q --hard=pods=10 >/dev/null
+k delete quota q
+DO
+
+row destroy/owner-of-a-claim-in-its-own-namespace held 'own' own <<'DO'
+k patch pvc data --type=merge -p '{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"gone","uid":"11111111-1111-1111-1111-111111111111"}]}}'
+DO

@@ -155,3 +155,7 @@ DO
 row guard/namespace-that-catches-a-domain held 'DNS search paths (ndots)' <<'DO'
 reach k create ns com
 DO
+
+row guard/machine-of-an-aggregated-server-stopped held 'KubeVirt' <<'DO'
+reach api PUT "/apis/subresources.vm.example.com/v1/namespaces/$NS/virtualmachines/vm/stop" application/json '{}'
+DO

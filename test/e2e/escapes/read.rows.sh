@@ -231,3 +231,15 @@ DO
 row read/console-of-an-aggregated-server held 'KubeVirt subresources' <<'DO'
 reach api GET "/apis/subresources.kubevirt.io/v1/namespaces/$NS/virtualmachineinstances/vm/vnc"
 DO
+
+row read/secrets-of-an-aggregated-server held 'OpenShift image API' <<'DO'
+reach api GET "/apis/image.example.com/v1/namespaces/$NS/imagestreams/app/secrets"
+DO
+
+row read/credentials-of-another-cluster held 'Gardener, Rancher' <<'DO'
+reach api POST "/apis/core.garden.example.com/v1beta1/namespaces/$NS/shoots/prod/adminkubeconfig" application/json '{}'
+DO
+
+row read/claims-to-come-with-the-data-of-others held 'Trident' <<'DO'
+load StatefulSet copy | jq -c '.spec.volumeClaimTemplates = [{metadata: {name: "d", annotations: {"trident.netapp.io/cloneFromPVC": "prod"}}, spec: {accessModes: ["ReadWriteOnce"], resources: {requests: {storage: "1Gi"}}}}]' | k create -f -
+DO

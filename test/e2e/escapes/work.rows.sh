@@ -239,3 +239,42 @@ row work/diff-of-a-role passes 'kubectl diff' <<'DO'
 k create role r --verb=get --resource=pods --dry-run=client -o json >"$T.json"
 k apply --dry-run=server -f "$T.json"
 DO
+
+row work/job-from-a-cronjob passes 'kubectl create job --from' 1.21 <<'DO'
+k create job now --from=cronjob/backup
+DO
+
+row work/ingress-path-with-a-star passes 'everyday work' <<'DO'
+k create ingress app '--rule=app.example.com/api/*=web:80'
+DO
+
+row work/one-on-each-node passes 'everyday work' <<'DO'
+load Deployment app '"affinity":{"podAntiAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":[{"labelSelector":{"matchLabels":{"app":"app"}},"topologyKey":"kubernetes.io/hostname"}]}}' | k create -f -
+DO
+
+row work/limits-and-requests passes 'everyday work' <<'DO'
+load Deployment app '' '"resources":{"requests":{"cpu":"100m","memory":"64Mi"},"limits":{"memory":"2Gi","ephemeral-storage":"1Gi"}}' | k create -f -
+DO
+
+row work/whats-wrong-with-a-rollout passes 'everyday work' <<'DO'
+k rollout status deployment/web --watch=false
+k describe deployment web >/dev/null
+k get rs,pods,endpoints,events >/dev/null
+reach k logs deployment/web
+DO
+
+row work/tidy-up-its-own passes 'everyday work' own <<'DO'
+k delete configmap cfg
+k delete secret db
+k delete job job1 --wait=false
+k delete cronjob backup
+k delete service svc
+DO
+
+row work/replaced-manifest passes 'everyday work' <<'DO'
+k get deployment web -o json | jq '.spec.template.spec.containers[0].image = "busybox:4"' | k replace -f -
+DO
+
+row work/budget-for-half passes 'everyday work' <<'DO'
+obj "$PDB" PodDisruptionBudget half '"spec":{"minAvailable":"50%","selector":{"matchLabels":{"app":"half"}}}' | k create -f -
+DO
