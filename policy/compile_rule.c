@@ -89,6 +89,7 @@ static void compile_hold(struct compiler *c, const struct source_rule *s, struct
 		.wait_ms = h->wait.v,
 		.retry = h->retry.v,
 		.require_reason = h->require_reason.v,
+		.dry_run = (enum policy_dry_run)h->dry_run.v,
 	};
 	r->info.hold = &r->hold;
 }

@@ -64,6 +64,8 @@ static void tighten(struct policy_hold *all, const struct policy_hold *rule)
 	all->like_uses = (unsigned)lesser_limit(all->like_uses, h->like_uses);
 	all->retry |= h->retry;
 	all->require_reason |= h->require_reason;
+	if (h->dry_run > all->dry_run)
+		all->dry_run = h->dry_run;
 }
 
 struct policy_hold policy_decision_hold(const struct policy_decision *d, size_t *ret_count)

@@ -136,6 +136,17 @@ static const struct choice scopes[] = {
 	{NULL},
 };
 
+static const struct choice dry_runs[] = {
+	{"Allow", POLICY_DRY_RUN_ALLOW,
+		"It passes, with a warning that the request itself would be held: `kubectl diff` "
+		"and "
+		"GitOps tools ask so. Not where the answer is what is held (a Secret, a token)."},
+	{"Deny", POLICY_DRY_RUN_DENY,
+		"It is denied, saying that the request itself would be held, until there is an "
+		"approval."},
+	{NULL},
+};
+
 static const struct field allow_window_fields[] = {
 	{"upTo", FIELD_DURATION, AT(source_allow_window, up_to), .required = true, .min = 1000,
 		.max = 30 * DAY_MS, .doc = "How long at most; an approver may choose less."},
@@ -177,6 +188,8 @@ static const struct field hold_fields[] = {
 		.doc = "Deny with status 429, so that clients repeat the request by themselves."},
 	{"requireReason", FIELD_BOOL, AT(source_hold, require_reason),
 		.doc = "The approver must give a reason."},
+	{"dryRun", FIELD_ENUM, AT(source_hold, dry_run), .def = POLICY_DRY_RUN_ALLOW,
+		.choices = dry_runs, .doc = "What becomes of a dry run of such a request."},
 	{NULL},
 };
 

@@ -39,7 +39,7 @@ struct source_allow_window {
 struct source_hold {
 	struct yaml_list approvers;
 	struct yaml_int min_approvals, expires, grant, window, max_uses, scope, wait, retry,
-		require_reason;
+		require_reason, dry_run;
 	struct yaml_object allow_window; /* struct source_allow_window */
 };
 

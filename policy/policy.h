@@ -62,6 +62,9 @@ enum policy_grant { POLICY_GRANT_ONCE, POLICY_GRANT_WINDOW };
 enum policy_scope { POLICY_SCOPE_OBJECT, POLICY_SCOPE_NAMESPACE, POLICY_SCOPE_CLUSTER };
 const char *policy_scope_name(enum policy_scope s);
 
+/* What becomes of a dry run that a Hold rule is about, strictest last. */
+enum policy_dry_run { POLICY_DRY_RUN_ALLOW, POLICY_DRY_RUN_DENY };
+
 /* An answer must be back so long before the API server gives up. */
 #define ANSWER_MARGIN_MS 2000
 
@@ -80,6 +83,7 @@ struct policy_hold {
 	int64_t wait_ms;	 /* cut to the call's timeout less ANSWER_MARGIN_MS */
 	bool retry;		 /* answer 429 so that the client repeats by itself */
 	bool require_reason;	 /* the approver must give one */
+	enum policy_dry_run dry_run;
 };
 
 /* What callers may know about a rule. Lives as long as its set. */

@@ -73,6 +73,23 @@ void exchange_put_verdict(struct exchange *x)
 	warn(x, m.warning);
 }
 
+/* kubectl shows a warning in one line, and cuts it. */
+static struct span dry_run_warning(const struct exchange *x)
+{
+	const struct policy_match *m = x->decision.decisive;
+
+	return arena_printf(x->arena,
+		"Holdpoint: the request itself would be held for approval (%s/%s): %.*s",
+		m->rule->policy, m->rule->rule, SPAN_FMT(m->message));
+}
+
+void exchange_put_no_need(struct exchange *x)
+{
+	hold_gate_count(x->verdict.kind);
+	if (x->verdict.kind == HOLD_DRY_RUN)
+		warn(x, dry_run_warning(x));
+}
+
 void exchange_put_review(struct exchange *x, const struct holdreview_reply *r)
 {
 	if (r->code != 0) {
@@ -100,6 +117,10 @@ void exchange_put_unrecorded(struct exchange *x)
 
 static const char *decision_name(const struct exchange *x)
 {
+	if (x->verdict.kind == HOLD_NO_CHANGE)
+		return "NoChange";
+	if (x->verdict.kind == HOLD_DRY_RUN)
+		return "DryRun";
 	if (x->decision.action == POLICY_HOLD && x->answer->allowed)
 		return "Approved";
 	if (x->decision.action == POLICY_NONE && !x->answer->allowed)

@@ -9,6 +9,7 @@
 #include "common/base/log.h"
 #include "webhook/exchange_internal.h"
 #include "webhook/guard_watch.h"
+#include "webhook/hold/hold_need.h"
 #include "webhook/hold/holdreview_list.h"
 #include "webhook/long_decisions.h"
 
@@ -130,14 +131,22 @@ static void tell_of_limits(struct exchange *x)
 	}
 }
 
+static bool needs_approval(struct exchange *x)
+{
+	x->verdict.kind = hold_need(&x->request, &x->decision, x->arena);
+	return x->verdict.kind == HOLD_NOT_ASKED;
+}
+
 static struct exchange *go_on_after_decision(struct exchange *x)
 {
 	if (x->decision.action != POLICY_DENY && x->webhook->notes &&
 		authorize_notes_wants(x->webhook->notes, &x->request, x->arena, &x->note))
 		return exchange_move(x, EXCHANGE_NOTE);
-	if (x->decision.action == POLICY_HOLD)
+	if (x->decision.action == POLICY_HOLD && needs_approval(x))
 		return exchange_move(x, EXCHANGE_GATE);
-	if (x->decision.action == POLICY_DENY)
+	if (x->decision.action == POLICY_HOLD)
+		exchange_put_no_need(x);
+	else if (x->decision.action == POLICY_DENY)
 		exchange_put_denial(x);
 	else if (holdreview_is(&x->request))
 		return exchange_move(x, EXCHANGE_REVIEW);

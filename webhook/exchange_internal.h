@@ -125,6 +125,8 @@ void exchange_deny(struct exchange *x, unsigned code, const char *reason, struct
 /* The Deny rules' reasons. */
 void exchange_put_denial(struct exchange *x);
 void exchange_put_verdict(struct exchange *x);
+/* Of a hold for which no approval is needed. */
+void exchange_put_no_need(struct exchange *x);
 void exchange_put_review(struct exchange *x, const struct holdreview_reply *r);
 /* What the record, the audit event and a person reading them know the decision by; warnings. */
 void exchange_annotate(struct exchange *x);

@@ -10,6 +10,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "webhook/exchange_internal.h"
+#include "webhook/hold/hold_need.h"
 #include "webhook/hold/hold_turns.h"
 #include "webhook/hold/hold_wait.h"
 #include "webhook/hold/holdreview_list.h"
@@ -307,6 +308,8 @@ static struct decision_record record_of(struct exchange *x)
 	struct span said =
 		x->answer->allowed ? m ? m->message : (struct span){0} : x->answer->message;
 
+	if (x->answer->allowed && hold_need_text(x->verdict.kind).ptr)
+		said = hold_need_text(x->verdict.kind);
 	return (struct decision_record){.decision_id = x->decision_id,
 		.endpoint = endpoint_names[x->endpoint],
 		.request_uid = x->uid,

@@ -83,7 +83,7 @@ false | 003 | .request.oldObject.spec.replicas = 6 | .request.oldObject.spec.rep
 false | 003 | .request.oldObject.metadata.uid = "a" | .request.oldObject.metadata.uid = "b"
 true  | 005 | .request.object.spec.replicas = 9 | .request.object.spec.replicas = 9 | .request.object.metadata.generation = 99 | .request.object.metadata.resourceVersion = "9"
 false | 005 | .request.object.spec.replicas = 7 | .request.object.spec.replicas = 7 | .request.oldObject.metadata.uid = "b"
-false | 064 | . | .request.dryRun = true | .request.name = "x"
+true  | 064 | . | .request.dryRun = true | .request.name = "x"
 true  | 064 | .request.name = "e" | .request.name = "e" | .request.dryRun = true
 false | 034 | .request.name = "t" | .request.name = "t" | .request.dryRun = true
 true  | 021 | .request.name = "p" | .request.name = "p" | .request.dryRun = true
@@ -144,9 +144,19 @@ for verb in create update patch delete get; do
   equals "$([[ $verb == get ]] && echo passes || echo denied)" "$(access "$verb" prod api services proxy)" "$verb"
 done
 
+say "- what changes nothing needs no approval, and is on record"
+scale=$(cd test/fixtures/admission && echo v1.36/003-*)
+holds=$(sql "SELECT count(*) FROM holdpoint.hold")
+ask /validate "$(review "$scale" '.request.name = "same" | .request.oldObject = .request.object')"
+equals true "$(field .response.allowed "$answer")" "the same object again"
+equals NoChange "$(field .response.auditAnnotations.decision "$answer")" "its annotation"
+equals "$holds" "$(sql "SELECT count(*) FROM holdpoint.hold")" "holds"
+eventually 15 sql_is 'Hold allowed passed: it changes nothing, so that there is nothing to approve' \
+  "SELECT action || ' ' || answer || ' ' || message FROM holdpoint.decision WHERE name = 'same'"
+
 say "- two rules hold one change: both are told, both must be satisfied"
 secret=v1.36/072-validate-delete-secrets.json
-ask /validate "$(review "$secret" '.request.dryRun = true')"
+ask /validate "$(review "$secret" '.request.dryRun = true')" # the answer would be the Secret
 matches 'Held by rules all/deletes, all/secrets; must be approved by security \(0/1\) and sre \(0/1\)' \
   "$(field .response.status.message "$answer")" "a dry run's message"
 ask /validate "$(review "$secret")"

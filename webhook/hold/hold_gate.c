@@ -17,7 +17,7 @@ struct hold_gate {
 };
 
 static const char *const verdict_names[] = {"not_asked", "allow", "held", "denied", "limit",
-	"paused", "in_hand", "rate", "busy", "unavailable", "failed", NULL};
+	"paused", "in_hand", "rate", "busy", "unavailable", "failed", "no_change", "dry_run", NULL};
 
 enum { M_HOLDS, M_CREATED };
 

@@ -9,6 +9,7 @@
 #include "common/pg/sql_text.h"
 #include "policy/review/fingerprint.h"
 #include "webhook/hold/hold_change.h"
+#include "webhook/hold/hold_need.h"
 
 #define GROUPS_MAX    256
 #define REASONS_MAX   ((size_t)16 << 10)
@@ -101,24 +102,6 @@ static int put_rules(struct hold_query *q, struct arena *arena)
 
 /* ---- what it does each time ---- */
 
-static bool is_resource(const struct policy_request *r, const char *group, const char *resource)
-{
-	return span_eq_str(r->api_group, group) && span_eq_str(r->resource, resource);
-}
-
-/* A certificate is issued. */
-static bool is_csr_approval(const struct policy_request *r)
-{
-	return is_resource(r, "certificates.k8s.io", "certificatesigningrequests") &&
-	       span_eq(r->subresource, SPAN("approval"));
-}
-
-/* Posted to a subresource: an order to do something (a token, an eviction), not an object. */
-static bool is_order(const struct policy_request *r)
-{
-	return r->operation == OPERATION_CREATE && r->subresource.len > 0;
-}
-
 /*
  * How often the request may repeat itself after it has passed: as often as the API server may ask
  * about one request and no more, since each of these has an effect of its own. An authorizer, an
@@ -130,7 +113,7 @@ static struct span repeats_of(const struct hold_query *q, struct arena *arena)
 	const struct policy_request *r = q->request;
 	enum fingerprint_breadth breadth = fingerprint_breadth(r, arena);
 
-	if (request_is_access(r) || is_order(r) || is_csr_approval(r) ||
+	if (request_is_access(r) || hold_is_order(r) || hold_is_csr_approval(r) ||
 		breadth == FINGERPRINT_ANY_NAME ||
 		(r->operation == OPERATION_CONNECT && span_eq(r->subresource, SPAN("proxy"))))
 		return SPAN("0");
@@ -138,21 +121,6 @@ static struct span repeats_of(const struct hold_query *q, struct arena *arena)
 		breadth == FINGERPRINT_ANY_TRY)
 		return SPAN("1");
 	return (struct span){0};
-}
-
-/*
- * Is the answer itself what is held, so that a dry run would give it out any number of times? Some
- * API servers issue tokens for a dry run; a write of a Secret answers with the Secret.
- */
-static bool gives_out(const struct policy_request *r)
-{
-	if (request_is_access(r))
-		return false;
-	if (is_order(r))
-		return !span_eq(r->subresource, SPAN("eviction")) &&
-		       !span_eq(r->subresource, SPAN("binding"));
-	return r->operation == OPERATION_CONNECT || is_csr_approval(r) ||
-	       (r->operation != OPERATION_CREATE && is_resource(r, "", "secrets"));
 }
 
 /* A Window for what one selector finds is none for what another does. */
@@ -188,7 +156,7 @@ int hold_query_prepare(struct hold_query *q, const char *cluster, const struct m
 		return err_set(
 			e, "the change needs more memory to be shown than one request may use");
 	q->max_repeats = repeats_of(q, arena);
-	q->gives_out = gives_out(q->request);
+	q->gives_out = hold_gives_out(q->request);
 	put_selectors(q);
 	return 0;
 }

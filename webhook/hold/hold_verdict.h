@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the hold gate says of a request: the answer of holdpoint.hold_find_or_create, or why there
- * is none. Every kind but HOLD_ALLOW is a denial.
+ * is none. Every kind is a denial but HOLD_ALLOW, HOLD_NO_CHANGE and HOLD_DRY_RUN.
  */
 #pragma once
 
@@ -21,6 +21,8 @@ enum hold_verdict_kind {
 	HOLD_BUSY,	  /* no room to wait for the database */
 	HOLD_UNAVAILABLE, /* PostgreSQL is away */
 	HOLD_FAILED,	  /* the gate could not do its work: `error` says why */
+	HOLD_NO_CHANGE,	  /* not asked: it changes nothing (hold_need.h) */
+	HOLD_DRY_RUN,	  /* not asked: it is a dry run */
 };
 
 struct hold_verdict {
