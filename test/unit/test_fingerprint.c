@@ -529,6 +529,18 @@ END_TEST
 	"\"object\":{\"spec\":{\"ephemeralContainers\":[{\"name\":\"debugger-bbbbb\"},"            \
 	"{\"name\":\"" name "\",\"image\":\"" image "\"}]}}}}"
 
+#define DEBUG_POD(name, spec)                                                                      \
+	"{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/v1\",\"request\":{"       \
+	"\"uid\":\"u\",\"resource\":{\"group\":\"\",\"version\":\"v1\",\"resource\":\"pods\"},"    \
+	"\"name\":\"" name "\",\"namespace\":\"n\",\"operation\":\"CREATE\",\"userInfo\":{"        \
+	"\"username\":\"agent\"},\"object\":{\"metadata\":{\"name\":\"" name "\"},\"spec\":{" spec \
+	"}}}}"
+#define COPY(debugger, image)                                                                      \
+	DEBUG_POD("p1-debug", "\"containers\":[{\"name\":\"app\"},{\"name\":\"" debugger           \
+			      "\",\"image\":\"" image "\"}]")
+#define ON_NODE(name, node)                                                                        \
+	DEBUG_POD(name, "\"nodeName\":\"" node "\",\"containers\":[{\"name\":\"debugger\"}]")
+
 #define RESTART(before)                                                                            \
 	HEAD "\"oldObject\":{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{" before       \
 	     "}}}}},"                                                                              \
@@ -546,6 +558,10 @@ static const struct {
 	{FINGERPRINT_EXACT, "v1.36/003", NULL},	   /* scale */
 	{FINGERPRINT_ANY_TRY, NULL, DEBUG("debugger-xz249", "busybox")},
 	{FINGERPRINT_EXACT, NULL, DEBUG("mine", "busybox")},
+	{FINGERPRINT_ANY_TRY, NULL, COPY("debugger-xz249", "busybox")},
+	{FINGERPRINT_EXACT, NULL, COPY("debugger", "busybox")},
+	{FINGERPRINT_ANY_NAME, NULL, ON_NODE("node-debugger-n1-xz249", "n1")},
+	{FINGERPRINT_EXACT, NULL, ON_NODE("node-debugger-n1-xz249", "n2")},
 	{FINGERPRINT_ANY_TRY, NULL, RESTART("")},
 	{FINGERPRINT_ANY_TRY, NULL, RESTART(MOMENT("2026-01-01T00:00:00Z"))},
 	{FINGERPRINT_EXACT, NULL, RESTART(MOMENT("2026-11-23T00:00:00Z"))},
@@ -579,6 +595,38 @@ START_TEST(fingerprint__generated_debug_container)
 	free(b);
 	free(c);
 	free(d);
+}
+END_TEST
+
+static const struct {
+	bool same;
+	const char *one, *two;
+} debugging[] = {
+	{true, COPY("debugger-xz249", "busybox"), COPY("debugger-ccccc", "busybox")},
+	{false, COPY("debugger-xz249", "busybox"), COPY("debugger-ccccc", "evil")},
+	{false, COPY("debugger-xz249", "busybox"), COPY("debugger", "busybox")},
+	{false, COPY("debugger-xz249", "busybox"), COPY("debugger-aaaaa", "busybox")},
+	{false,
+		DEBUG_POD("p", "\"containers\":[{\"name\":\"debugger-xz249\"},{\"name\":\"debugger-"
+			       "ccccc\"}]"),
+		DEBUG_POD("p", "\"containers\":[{\"name\":\"debugger-xz249\"},{\"name\":\"debugger-"
+			       "bbbbb\"}]")},
+	{false, DEBUG_POD("p", "\"initContainers\":[{\"name\":\"debugger-xz249\"}]"),
+		DEBUG_POD("p", "\"initContainers\":[{\"name\":\"debugger-ccccc\"}]")},
+	{true, ON_NODE("node-debugger-n1-xz249", "n1"), ON_NODE("node-debugger-n1-ccccc", "n1")},
+	{false, ON_NODE("node-debugger-n1-xz249", "n1"), ON_NODE("node-debugger-n2-xz249", "n2")},
+	{false, ON_NODE("node-debugger-n1-xz249", "n2"), ON_NODE("node-debugger-n1-ccccc", "n2")},
+	{false, ON_NODE("node-debugger--xz249", ""), ON_NODE("node-debugger--ccccc", "")},
+	{false, ON_NODE("other-debugger-n1-xz249", "n1"), ON_NODE("other-debugger-n1-ccccc", "n1")},
+};
+
+START_TEST(fingerprint__pods_that_kubectl_debug_makes)
+{
+	char *one = canonical_of(debugging[_i].one), *two = canonical_of(debugging[_i].two);
+
+	ck_assert_msg((strcmp(one, two) == 0) == debugging[_i].same, "%s\n%s", one, two);
+	free(one);
+	free(two);
 }
 END_TEST
 
@@ -683,6 +731,7 @@ int main(void)
 	tcase_add_loop_test(
 		t, fingerprint__knows_for_how_many_requests_it_stands, 0, ARRAY_LEN(breadths));
 	tcase_add_test(t, fingerprint__generated_debug_container);
+	tcase_add_loop_test(t, fingerprint__pods_that_kubectl_debug_makes, 0, ARRAY_LEN(debugging));
 	tcase_add_loop_test(t, fingerprint__questions_at_authorization, 0, ARRAY_LEN(asked));
 	tcase_add_test(t, fingerprint__fields_are_delimited);
 	tcase_add_test(t, fingerprint__full_arena_is_an_error);
