@@ -98,9 +98,16 @@ static struct edit_value *run_json_patch(
 	if (read_operations(list, a, patch, e) < 0)
 		return NULL;
 	json_foreach (operation, patch, JSON_ROOT) {
-		if (edit_apply(&v, patch, operation, a, e) < 0)
+		int rc = edit_apply(&v, patch, operation, a, e);
+		if (rc < 0)
 			return NULL;
+		if (rc == EDIT_TEST_FALSE) { /* as in MutatingAdmissionPolicy: no change at all */
+			v = edit_of(m->object, JSON_ROOT, a);
+			break;
+		}
 	}
+	if (!v)
+		err_set(e, "the patch needs too much memory");
 	return v;
 }
 

@@ -265,31 +265,39 @@ static int take(struct edit_value *root, struct span path, bool remove, struct e
 	return 0;
 }
 
+/* Also of a member that is not there, of an object that is: as Kubernetes' library does. */
 static int replace(
 	struct edit_value **root, const struct operation *o, struct arena *a, struct err *e)
 {
 	struct place p;
-	if (find_place(*root, o->path, false, a, &p, e) < 0)
+	if (find_place(*root, o->path, true, a, &p, e) < 0)
 		return -1;
+	if (p.parent && p.parent->form != FORM_OBJECT && !*p.at)
+		return not_there(e, o->path);
 	struct edit_value *value = edit_of(o->patch, o->value, a);
 	if (!value)
 		return no_memory(e);
-	if (p.parent)
+	if (p.parent && *p.at) {
 		(*p.at)->value = value;
-	else
-		*root = value;
-	return 0;
+		return 0;
+	}
+	return add(root, o->path, value, a, e);
 }
 
 static int test(struct edit_value *root, const struct operation *o, struct arena *a, struct err *e)
 {
-	struct edit_value *v;
+	struct edit_value *v = root;
 	struct json_doc d;
-	if (take(root, o->path, false, &v, a, e) < 0 || edit_finish(v, a, &d, e) < 0)
+	struct place p;
+	if (find_place(root, o->path, true, a, &p, e) < 0)
 		return -1;
-	if (!json_same(&d, JSON_ROOT, o->patch, o->value))
-		return err_set(e, "the test of path \"%.*s\" failed", SPAN_FMT(o->path));
-	return 0;
+	if (p.parent && !*p.at)
+		return json_type(o->patch, o->value) == JSON_NULL ? 0 : EDIT_TEST_FALSE;
+	if (p.parent)
+		v = (*p.at)->value;
+	if (edit_finish(v, a, &d, e) < 0)
+		return -1;
+	return json_same(&d, JSON_ROOT, o->patch, o->value) ? 0 : EDIT_TEST_FALSE;
 }
 
 /* A copy that shares nothing which could be changed later. */
@@ -347,7 +355,7 @@ int edit_apply(struct edit_value **root, const struct json_doc *patch, json_ref 
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)
 		if (span_eq_str(o.op, known[i])) {
 			int rc = run(root, &o, a, e);
-			return rc < 0 ? err_prefix(e, "%s", known[i]) : 0;
+			return rc < 0 ? err_prefix(e, "%s", known[i]) : rc;
 		}
 	return err_set(e, "\"%.*s\" is no patch operation", SPAN_FMT(o.op));
 }

@@ -25,9 +25,14 @@ struct edit_value *edit_of(const struct json_doc *d, json_ref ref, struct arena 
 struct edit_value *edit_merge(struct edit_value *target, const struct json_doc *patch, json_ref at,
 	struct arena *a, struct err *e);
 
+/* A test operation that is not so: then nothing of its patch is to be applied. */
+#define EDIT_TEST_FALSE 1
+
 /*
  * One operation of RFC 6902: an object with op, path and, as op asks, value or from. *root is
- * replaced when the path is "". Errors: -1, saying which part is wrong or not there.
+ * replaced when the path is "". As in Kubernetes, replace adds a member that is not there, and a
+ * member that is not there tests as null. EDIT_TEST_FALSE, or for errors -1, saying which part is
+ * wrong or not there.
  */
 int edit_apply(struct edit_value **root, const struct json_doc *patch, json_ref operation,
 	struct arena *a, struct err *e) _must_check_;

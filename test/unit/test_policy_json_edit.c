@@ -64,6 +64,8 @@ END_TEST
 
 /* ---- RFC 6902, appendix A, and what must be refused ---- */
 
+#define TEST_FALSE "a test that is not so"
+
 static const struct {
 	const char *expected; /* NULL: refused */
 	const char *target, *operation;
@@ -85,7 +87,14 @@ static const struct {
 	{"{\"a\":[1,{\"b\":2}],\"c\":{\"b\":2}}", "{\"a\":[1,{\"b\":2}]}",
 		"{\"op\":\"copy\",\"from\":\"/a/1\",\"path\":\"/c\"}"},
 	{"{\"a\":1}", "{\"a\":1}", "{\"op\":\"test\",\"path\":\"/a\",\"value\":1.0e0}"},
-	{NULL, "{\"a\":1}", "{\"op\":\"test\",\"path\":\"/a\",\"value\":\"1\"}"},
+	{TEST_FALSE, "{\"a\":1}", "{\"op\":\"test\",\"path\":\"/a\",\"value\":\"1\"}"},
+	{TEST_FALSE, "{\"a\":1}", "{\"op\":\"test\",\"path\":\"/b\",\"value\":1}"},
+	{TEST_FALSE, "[1]", "{\"op\":\"test\",\"path\":\"/0\",\"value\":null}"},
+	{TEST_FALSE, "[1]", "{\"op\":\"test\",\"path\":\"\",\"value\":[]}"},
+	{"{\"a\":1}", "{\"a\":1}", "{\"op\":\"test\",\"path\":\"/b\",\"value\":null}"},
+	{NULL, "{\"a\":1}", "{\"op\":\"test\",\"path\":\"/b/c\",\"value\":null}"},
+	{NULL, "{\"a\":1}", "{\"op\":\"test\",\"path\":\"/a/b\",\"value\":null}"},
+	{NULL, "{}", "{\"op\":\"test\",\"path\":\"/a\"}"},
 	{"{\"foo\":[\"bar\",[\"abc\"]]}", "{\"foo\":[\"bar\"]}",
 		"{\"op\":\"add\",\"path\":\"/foo/-\",\"value\":[\"abc\"]}"},
 	{"{\"/\":9,\"~1\":11}", "{\"/\":9,\"~1\":10}",
@@ -95,7 +104,13 @@ static const struct {
 	{"{\"\":1}", "{}", "{\"op\":\"add\",\"path\":\"/\",\"value\":1}"},
 	{NULL, "{}", "{\"op\":\"add\",\"path\":\"/a/b\",\"value\":1}"},
 	{NULL, "{}", "{\"op\":\"remove\",\"path\":\"/a\"}"},
-	{NULL, "{}", "{\"op\":\"replace\",\"path\":\"/a\",\"value\":1}"},
+	{"{\"a\":1}", "{}", "{\"op\":\"replace\",\"path\":\"/a\",\"value\":1}"},
+	{"{\"m\":{\"a\":1}}", "{\"m\":{}}", "{\"op\":\"replace\",\"path\":\"/m/a\",\"value\":1}"},
+	{"[2]", "[1]", "{\"op\":\"replace\",\"path\":\"/0\",\"value\":2}"},
+	{"2", "[1]", "{\"op\":\"replace\",\"path\":\"\",\"value\":2}"},
+	{NULL, "[1]", "{\"op\":\"replace\",\"path\":\"/1\",\"value\":2}"},
+	{NULL, "[1]", "{\"op\":\"replace\",\"path\":\"/-\",\"value\":2}"},
+	{NULL, "{}", "{\"op\":\"replace\",\"path\":\"/a/b\",\"value\":1}"},
 	{NULL, "[1]", "{\"op\":\"add\",\"path\":\"/2\",\"value\":1}"},
 	{NULL, "[1]", "{\"op\":\"add\",\"path\":\"/01\",\"value\":1}"},
 	{NULL, "[1]", "{\"op\":\"add\",\"path\":\"/x\",\"value\":1}"},
@@ -120,6 +135,10 @@ START_TEST(json_edit__operations_as_in_rfc_6902)
 	if (!operations[_i].expected) {
 		ck_assert_int_eq(rc, -1);
 		ck_assert_str_ne(e.msg, "");
+		return;
+	}
+	if (strcmp(operations[_i].expected, TEST_FALSE) == 0) {
+		ck_assert_int_eq(rc, EDIT_TEST_FALSE);
 		return;
 	}
 	ck_assert_msg(rc == 0, "%s", e.msg);

@@ -71,6 +71,7 @@ cel_call cel_fn_list_slice;
 cel_call cel_fn_list_sort;
 cel_call cel_fn_list_first;
 cel_call cel_fn_list_last;
+cel_call cel_fn_list_includes;
 cel_call cel_fn_list_is_sorted;
 cel_call cel_fn_list_sum;
 cel_call cel_fn_list_min;

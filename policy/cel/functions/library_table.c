@@ -210,6 +210,8 @@ static const struct cel_function functions[] = {
 		"The first element, if there is one."},
 	{"Lists", "last", CEL_ME, "(list(A)) -> optional(A)", cel_fn_list_last,
 		"The last element, if there is one."},
+	{"Lists", "includes", CEL_ME, "(list(A), A) -> bool", cel_fn_list_includes,
+		"Whether an element is equal; as `x in list`."},
 	{"Lists", "isSorted", CEL_ME, "(list(A)) -> bool", cel_fn_list_is_sorted,
 		"Whether the elements are in order."},
 	{"Lists", "sum", CEL_ME, "(list(A)) -> A", cel_fn_list_sum,

@@ -208,6 +208,15 @@ struct cel_value cel_fn_list_last(
 	return optional_at(ev, a[0], (uint64_t)cel_size(a[0]) - 1);
 }
 
+struct cel_value cel_fn_list_includes(
+	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
+{
+	const struct cel_value swapped[2] = {a[1], a[0]};
+
+	return a[0].kind == CEL_LIST ? cel_fn_in(ev, n, swapped, 2)
+				     : cel_err_overload(ev, n, a, count);
+}
+
 struct cel_value cel_fn_list_is_sorted(
 	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
