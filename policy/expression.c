@@ -111,13 +111,41 @@ static size_t offset_of(struct span s, uint32_t line, uint32_t column)
 	return at + (column ? column - 1 : 0);
 }
 
+/* What authors of other policies write, and how it is said here. */
+static const char *hint_for(const char *message)
+{
+	static const struct {
+		const char *message, *hint;
+	} hints[] = {
+		{"unknown variable 'namespaceObject'",
+			"; Holdpoint does not read Namespaces: name them under match.namespaces"},
+		{"unknown variable 'params'",
+			"; there are no parameters: write the values under variables"},
+		{"unknown variable 'authorizer'",
+			"; Holdpoint asks no authorizer: name who is meant under subjects and "
+			"excludeSubjects"},
+		{"unknown variable 'self'", "; what is asked for is called object here"},
+		{"unknown variable 'oldSelf'", "; what is there is called oldObject here"},
+		{"unknown variable 'variables'", "; the policy declares no variables"},
+		{"there are no message types",
+			"; write a map, as {\"spec\": {\"replicas\": 1}}, or a mergePatch"},
+		{"'and' where", "; \"and\" is written &&"},
+		{"'or' where", "; \"or\" is written ||"},
+		{"unknown variable 'not'", "; \"not\" is written !"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(hints); i++)
+		if (strncmp(message, hints[i].message, strlen(hints[i].message)) == 0)
+			return hints[i].hint;
+	return "";
+}
+
 static void report(struct yaml_errors *errors, const struct node *at, size_t start,
 	struct span source, const struct cel_issues *issues)
 {
 	for (size_t i = 0; i < issues->count; i++) {
 		const struct cel_issue *is = &issues->items[i];
-		errors_add_in(errors, at, start + offset_of(source, is->line, is->column), "%s",
-			is->message);
+		errors_add_in(errors, at, start + offset_of(source, is->line, is->column), "%s%s",
+			is->message, hint_for(is->message));
 	}
 	if (!issues->count)
 		errors_add_in(errors, at, start, "the expression cannot be compiled");

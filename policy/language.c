@@ -413,6 +413,24 @@ void language_default_hold(struct source_hold *ret)
 			((struct yaml_int *)((char *)ret + f->offset))->v = f->def;
 }
 
+/* Of a policy for something else. */
+static const char *foreign_hint(struct span kind)
+{
+	static const char *const admission[] = {
+		"ValidatingAdmissionPolicy", "MutatingAdmissionPolicy"};
+	static const char *const other[] = {"ValidatingAdmissionPolicyBinding",
+		"MutatingAdmissionPolicyBinding", "ConstraintTemplate", "ClusterPolicy", "Policy",
+		"ValidatingPolicy", "MutatingPolicy", "ValidatingWebhookConfiguration"};
+	for (size_t i = 0; i < ARRAY_LEN(admission); i++)
+		if (span_eq_str(kind, admission[i]))
+			return "; docs/policy.md, \"From admission policies\", says how to write "
+			       "it here";
+	for (size_t i = 0; i < ARRAY_LEN(other); i++)
+		if (span_eq_str(kind, other[i]))
+			return "; it is not for Holdpoint";
+	return "";
+}
+
 int language_check_head(const struct node *root, const char *kind, struct yaml_errors *errors)
 {
 	const struct node *version = node_get(root, "apiVersion"), *k = node_get(root, "kind");
@@ -431,6 +449,7 @@ int language_check_head(const struct node *root, const char *kind, struct yaml_e
 		errors_add_at(errors, version, "apiVersion must be %s, not \"%.*s\"",
 			LANGUAGE_API_VERSION, SPAN_FMT(version->text));
 	if (!span_eq_str(k->text, kind))
-		errors_add_at(errors, k, "kind must be %s, not \"%.*s\"", kind, SPAN_FMT(k->text));
+		errors_add_at(errors, k, "kind must be %s, not \"%.*s\"%s", kind, SPAN_FMT(k->text),
+			foreign_hint(k->text));
 	return errors->count == before ? 0 : -1;
 }

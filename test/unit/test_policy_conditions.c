@@ -44,6 +44,18 @@ static const struct {
 		HEAD RULE "    when:\n    - 'object == ''x'' && b'\n"},
 	{"t.yaml:10:7: ", HEAD RULE "    when:\n    - 1 + 1\n"},
 	{"t.yaml:9:24: unknown variable 'b'", HEAD RULE "    messageExpression: b\n"},
+	/* what is said otherwise elsewhere */
+	{"t.yaml:10:7: unknown variable 'namespaceObject'; Holdpoint does not read Namespaces: "
+	 "name them "
+	 "under match.namespaces",
+		HEAD RULE "    when:\n    - namespaceObject.metadata.name == 'a'\n"},
+	{"t.yaml:10:22: unknown variable 'params'; there are no parameters: write the values under "
+	 "variables",
+		HEAD RULE "    when:\n    - object.name == params.name\n"},
+	{"t.yaml:10:7: unknown variable 'self'; what is asked for is called object here",
+		HEAD RULE "    when:\n    - self.a == 1\n"},
+	{"t.yaml:10:16: 'and' where an operator or the end should be; \"and\" is written &&",
+		HEAD RULE "    when:\n    - object.a and object.b\n"},
 	{"t.yaml:9:24: ", HEAD RULE "    messageExpression: 1 + 1\n"},
 	{"t.yaml:9:24: unknown variable 'b'", HEAD RULE "    message: \"hello {{ b }}\"\n"},
 	{"t.yaml:9:21: \"{{\" without \"}}\"", HEAD RULE "    message: \"hello {{ b\"\n"},
