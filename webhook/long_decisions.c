@@ -103,8 +103,9 @@ static void forget_if_idle(struct long_decisions *l, struct identity *i)
 
 	if (i->waiting > 0 || i->running > 0)
 		return;
-	while (*at != i)
+	while (*at && *at != i)
 		at = &(*at)->next;
+	assert(*at); /* it is in the list as long as it is */
 	take_out(l, at);
 	free(i);
 }

@@ -68,7 +68,7 @@ static void put_string_literal(struct buf *out, struct span s)
 static void put_bytes_literal(struct buf *out, struct span s)
 {
 	buf_add_str(out, "b'");
-	for (size_t i = 0; i < s.len && !out->failed; i++) {
+	for (size_t i = 0; s.ptr && i < s.len && !out->failed; i++) {
 		unsigned char c = (unsigned char)s.ptr[i];
 		if (c < 0x20 || c >= 0x7f || c == '\'' || c == '\\')
 			buf_printf(out, "\\x%02x", c);

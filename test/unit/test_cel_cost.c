@@ -198,8 +198,7 @@ static const char *const grows[] = {
 	"url('http://x/?' + object.dashed.replace('-','&')).getQuery()",
 	"isSemver('1.2.3-' + object.text)",
 	"isSemver('1.2.3-' + object.dashed.replace('-','.')+'a')",
-	"semver('1.2.3-' + object.dashed.replace('-','.')+'a').compareTo(semver('1.2.3-' + "
-	"object.dashed.replace('-','.')+'a'))",
+	"[semver('1.2.3-' + object.dashed.replace('-', '.') + 'a')].all(v, v.compareTo(v) == 0)",
 	"format.dns1123Label().validate(object.text)",
 	"format.dns1123Subdomain().validate(object.text)",
 	"format.qualifiedName().validate(object.text)",

@@ -20,7 +20,7 @@ static char order[64];
 static void note(void *arg)
 {
 	pthread_mutex_lock(&lock);
-	strcat(order, arg);
+	snprintf(order + strlen(order), sizeof(order) - strlen(order), "%s", (const char *)arg);
 	pthread_mutex_unlock(&lock);
 	sem_post(&began);
 }
