@@ -2,6 +2,7 @@
 #include "common/display/display.h"
 
 #include "common/base/utf8.h"
+#include "common/display/display_diff.h"
 #include "common/display/display_part.h"
 
 #define LINE_BYTES 120 /* a value that has more stands on lines of its own */
@@ -181,6 +182,42 @@ static bool put_one_side(
 	return true;
 }
 
+/* Lines of a text, each with its sign. */
+static void put_signed_lines(struct printer *p, struct span text)
+{
+	while (text.len > 2) {
+		const char *end = memchr(text.ptr, '\n', text.len);
+		size_t len = end ? (size_t)(end - text.ptr) : text.len;
+
+		put_lines(p, text.ptr[0], (struct span){text.ptr + 2, len - 2});
+		len += end != NULL;
+		text = (struct span){text.ptr + len, text.len - len};
+	}
+}
+
+/*
+ * Where two long values differ: before them in full, in their place in a short list, which both
+ * would fill with what they have in common. True: the values need not follow.
+ */
+static bool put_difference(struct printer *p, json_ref line)
+{
+	_cleanup_(buf_free) struct buf b = BUF_INIT(SHOWN_MAX), path = BUF_INIT(SHOWN_MAX);
+	json_ref old = json_get_str(p->d, line, "old"), new = json_get_str(p->d, line, "new");
+	size_t both;
+
+	if (old == JSON_NONE || new == JSON_NONE)
+		return false;
+	both = json_text(p->d, old).len + json_text(p->d, new).len;
+	put_path(&path, p->d, line);
+	if (!display_diff_put(&b, p->d, old, new, buf_span(&path)))
+		return false;
+	p->out->failed |= b.failed | path.failed;
+	if (p->max_bytes == 0 && b.len > both / 4 * 3) /* nothing would be found faster */
+		return false;
+	put_signed_lines(p, buf_span(&b));
+	return p->max_bytes > 0;
+}
+
 /* ! 40 bytes of it are hidden from you … */
 static void put_hidden(struct printer *p, json_ref line)
 {
@@ -217,7 +254,8 @@ static void put_line(struct printer *p, json_ref line)
 		put_lines(p, opens ? '+' : '-', buf_span(&b));
 		return;
 	}
-	if (!put_beside(p, line, "old", "new") && !put_beside(p, line, "oldOrder", "order")) {
+	if (!put_beside(p, line, "old", "new") && !put_beside(p, line, "oldOrder", "order") &&
+		!put_difference(p, line)) {
 		any |= put_one_side(p, '-', line, "old", "oldCut");
 		any |= put_one_side(p, '+', line, "new", "newCut");
 		any |= put_one_side(p, '-', line, "oldOrder", "oldOrderCut");
@@ -340,6 +378,50 @@ static size_t keep_lines(struct buf *out, size_t from, size_t max_lines, bool *r
 	return lines;
 }
 
+/* Bits of the parts that lines behind `line` are of, and this one is not. */
+static unsigned later_parts(const struct json_doc *d, json_ref line, json_ref end)
+{
+	unsigned parts = 0;
+
+	for (json_ref l = json_next(d, line); l < end; l = json_next(d, l))
+		parts |= 1u << part_of(d, l);
+	return parts & ~(1u << part_of(d, line));
+}
+
+/*
+ * Of each part its first lines, while there is room: whoever has much of a harmless part keeps no
+ * other from being seen.
+ */
+static size_t put_short_lines(struct printer *p, size_t lines, size_t max_lines)
+{
+	json_ref changes = json_get_str(p->d, JSON_ROOT, "changes");
+	enum display_part part = PARTS;
+	size_t room = max_lines, more = 0;
+	bool all;
+
+	json_foreach (line, p->d, changes) {
+		size_t before = p->out->len;
+
+		if (part_of(p->d, line) != part) {
+			size_t later = (size_t)__builtin_popcount(
+				later_parts(p->d, line, json_next(p->d, changes)));
+
+			part = part_of(p->d, line);
+			room = max_lines - (later < max_lines ? later : max_lines - 1);
+			if (room <= lines && lines < max_lines)
+				room = lines + 1;
+		}
+		if (lines >= room) {
+			more++;
+			continue;
+		}
+		put_line(p, line);
+		lines += keep_lines(p->out, before, room - lines, &all);
+		more += !all;
+	}
+	return more;
+}
+
 void display_put_short(
 	struct buf *out, const struct json_doc *change, size_t max_lines, size_t max_bytes)
 {
@@ -351,17 +433,7 @@ void display_put_short(
 	put_options_short(&p);
 	lines = keep_lines(out, from, max_lines, &all);
 	more += !all;
-	json_foreach (line, change, json_get_str(change, JSON_ROOT, "changes")) {
-		size_t before = out->len;
-
-		if (lines >= max_lines) {
-			more++;
-			continue;
-		}
-		put_line(&p, line);
-		lines += keep_lines(out, before, max_lines - lines, &all);
-		more += !all;
-	}
+	more += put_short_lines(&p, lines, max_lines);
 	if (more > 0)
 		buf_printf(out, ELLIPSIS " and %zu more\n", more);
 }
