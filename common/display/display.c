@@ -208,6 +208,8 @@ static bool put_difference(struct printer *p, json_ref line)
 	if (old == JSON_NONE || new == JSON_NONE)
 		return false;
 	both = json_text(p->d, old).len + json_text(p->d, new).len;
+	if (both <= LINE_BYTES)
+		return false;
 	put_path(&path, p->d, line);
 	if (!display_diff_put(&b, p->d, old, new, buf_span(&path)))
 		return false;
@@ -223,7 +225,7 @@ static void put_hidden(struct printer *p, json_ref line)
 {
 	json_ref hidden = json_get_str(p->d, line, "hidden");
 	json_ref contains = json_get_str(p->d, hidden, "contains");
-	int64_t bytes = 0;
+	int64_t bytes = 0, unknown = 0;
 	bool first = true;
 
 	if (json_int64(p->d, json_get_str(p->d, hidden, "bytes"), &bytes) != 0)
@@ -235,8 +237,12 @@ static void put_hidden(struct printer *p, json_ref line)
 		json_put_shown_string(p->out, p->d, v);
 		first = false;
 	}
-	buf_add_str(p->out, first ? "; decide accordingly\n"
-				  : " (a shell or a program may obey them); decide accordingly\n");
+	buf_add_str(p->out, first ? "" : " (a shell or a program may obey them)");
+	if (json_int64(p->d, json_get_str(p->d, hidden, "unknown"), &unknown) == 0 && unknown > 0)
+		buf_printf(p->out,
+			"; of %lld it is not known what they hide, or whether they hide anything",
+			(long long)unknown);
+	buf_add_str(p->out, "; decide accordingly\n");
 }
 
 static void put_line(struct printer *p, json_ref line)

@@ -26,8 +26,8 @@
  * stands as "oldCut" or "newCut": {"begin":first bytes,"end":last bytes,"bytes":length of its JSON
  * text}. "pathBytes": the path was cut, that many has the whole. "notShown":[{"path":…,"lines":n}]:
  * lines left out below a path. "cut":true when any of these is there.
- * "hidden":{"values":n,"bytes":n,"contains":["$(",…]}: masked values in this line, and what of a
- * shell or a URL is in them.
+ * "hidden":{"values":n,"unknown":n,"bytes":n,"contains":["$(",…]}: masked values in this line, and
+ * what of a shell or a URL is in them; "unknown": so many could not be looked into.
  */
 #pragma once
 

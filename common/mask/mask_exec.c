@@ -422,6 +422,8 @@ static bool stays(struct mask_frame *f, const struct mask_command *c, struct spa
 {
 	if (is_variable(word) || is_punctuation(word) || is_assigned_name(word))
 		return true;
+	if (word.len > 2 && word.ptr[0] == '#' && word.ptr[1] == '!') /* who runs a script */
+		return is_path((struct span){word.ptr + 2, word.len - 2});
 	if (c->secret)
 		return is_option(word) || is_path(word);
 	if (c->all && !c->redirect && spells_code(f, word))

@@ -81,6 +81,11 @@ bool mask_is_pseudonym(struct span s)
 	return s.len > 0 && mask_pseudonym_len(s) == s.len;
 }
 
+bool mask_stays_pseudonym(const struct mask_frame *f, struct span s)
+{
+	return !f->ctx->words && mask_is_pseudonym(s);
+}
+
 static int reserve(struct mask_frame *f)
 {
 	size_t cap = f->edit_cap ? f->edit_cap * 2 : 16;
@@ -219,7 +224,7 @@ int mask_edit_add(struct mask_frame *f, size_t off, size_t len, struct span valu
 	char pseudonym[MASK_PSEUDONYM_MAX];
 
 	assert(off + len <= f->text.len);
-	if (len == 0 || mask_is_pseudonym((struct span){f->text.ptr + off, len}))
+	if (len == 0 || mask_stays_pseudonym(f, (struct span){f->text.ptr + off, len}))
 		return 0;
 	edit.pseudonym.len = mask_pseudonym(&f->ctx->m->keys[0], value, pseudonym);
 	edit.pseudonym.ptr = arena_strndup(f->ctx->arena, pseudonym, edit.pseudonym.len);

@@ -104,6 +104,11 @@ int mask_frame_settle(struct mask_frame *f) _must_check_;
 
 /* "[masked …]" exactly? */
 bool mask_is_pseudonym(struct span s);
+/*
+ * Is it one that was put there by masking? Not in what somebody asks for: who writes the pseudonym
+ * of the old password in its place changes it, and before and after would look the same.
+ */
+bool mask_stays_pseudonym(const struct mask_frame *f, struct span s);
 /* Length of the pseudonym that begins at s, 0 if none does. */
 size_t mask_pseudonym_len(struct span s);
 #define MASK_PSEUDONYM_MAX 96

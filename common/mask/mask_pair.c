@@ -357,9 +357,10 @@ static bool is_said_of_it(struct span v)
 	return said;
 }
 
-static bool is_nothing(struct span v)
+static bool is_nothing(const struct mask_frame *f, struct span v)
 {
-	return mask_is_pseudonym(v) || mask_is_setting(v) || is_variable(v) || is_said_of_it(v);
+	return mask_stays_pseudonym(f, v) || mask_is_setting(v) || is_variable(v) ||
+	       is_said_of_it(v);
 }
 
 int pair_mask(
@@ -367,7 +368,7 @@ int pair_mask(
 {
 	struct span v = {p->text + p->value, p->value_end - p->value};
 
-	if (v.len == 0 || is_nothing(v) ||
+	if (v.len == 0 || is_nothing(f, v) ||
 		(class == NAME_WEAK && !mask_looks_like_key(v) && !mask_looks_like_password(v)))
 		return 0;
 	if (mask_is_code(v))

@@ -137,11 +137,11 @@ static void read_shape(struct mask_frame *f, json_ref obj, struct mask_shape *re
 	}
 }
 
-static bool is_harmless(struct span v)
+static bool is_harmless(const struct mask_frame *f, struct span v)
 {
 	size_t i = 2;
 
-	if (v.len == 0 || mask_is_pseudonym(v))
+	if (v.len == 0 || mask_stays_pseudonym(f, v))
 		return true;
 	if (span_eq(v, SPAN("true")) || span_eq(v, SPAN("false")))
 		return true;
@@ -167,7 +167,7 @@ int mask_unless_harmless(struct mask_frame *f, json_ref r, enum mask_rule rule)
 		v = mask_string(f, r);
 		if (!v.ptr)
 			return -1;
-		if (is_harmless(v) || (goes_by_name(rule) && mask_is_setting(v)))
+		if (is_harmless(f, v) || (goes_by_name(rule) && mask_is_setting(v)))
 			return 0;
 		return mask_node_as(f, r, v, rule);
 	case JSON_NUMBER:
@@ -401,9 +401,12 @@ static int walk_member(struct mask_frame *f, json_ref k, struct mask_name name,
 		break;
 	case FIELD_COMMAND:
 		c.flags |= w.flags & WHERE_EXEC;
-		if (type == JSON_ARRAY && c.infected == RULE_NONE)
-			return mask_command_list(f, v, s, c);
-		break;
+		if (type != JSON_ARRAY)
+			break;
+		/* Somebody is going to run it: what is known to be harmless stays. */
+		if (c.infected != RULE_NONE)
+			c.flags |= WHERE_EXEC;
+		return mask_command_list(f, v, s, c);
 	case FIELD_EXTRA:
 		if (type == JSON_OBJECT)
 			return mask_user_extra(f, v);

