@@ -51,11 +51,12 @@ function(holdpoint_module name)
 	target_include_directories(holdpoint_${target}_private INTERFACE ${private})
 endfunction()
 
-# holdpoint_program(NAME FOLDER MODULE...): FOLDER/main.c linked with the modules, installed to bin/.
-function(holdpoint_program name folder)
+# holdpoint_program(NAME FOLDER BIN MODULE...): FOLDER/main.c linked with the modules, installed to BIN,
+# which is bin, or sbin for daemons. The install component, which is a package, is named as it is.
+function(holdpoint_program name folder bin)
 	list(TRANSFORM ARGN REPLACE "/" "_" OUTPUT_VARIABLE modules)
 	list(TRANSFORM modules PREPEND holdpoint_)
 	add_executable(${name} ${CMAKE_SOURCE_DIR}/${folder}/main.c)
 	target_link_libraries(${name} PRIVATE ${modules})
-	install(TARGETS ${name} RUNTIME DESTINATION bin)
+	install(TARGETS ${name} RUNTIME DESTINATION ${bin} COMPONENT ${name})
 endfunction()

@@ -19,7 +19,7 @@ dev_lint() {
 lint_format() { sources '*.c' '*.cc' '*.h' | xargs -r clang-format --dry-run -Werror; }
 
 lint_shell() {
-  { sources '*.sh' && printf '%s\n' dev .ci/run dev.d/tidy-one manifests/apiserver/render; } |
+  { sources '*.sh' && printf '%s\n' dev .ci/run dev.d/tidy-one manifests/apiserver/render packaging/debian/{postinst,prerm,postrm}.in; } |
     xargs -P "$(nproc)" -n 4 shellcheck -x -S warning
 }
 
@@ -31,7 +31,7 @@ lint_licence() {
     echo "$file: no line SPDX-License-Identifier: Apache-2.0 among its first three"
     wrong=1
   done < <(sources '*.c' '*.cc' '*.h' '*.go' '*.sh' '*.sql' '*.cmake' CMakeLists.txt '*/CMakeLists.txt' dev .ci/run \
-    dev.d/tidy-one manifests/apiserver/render)
+    dev.d/tidy-one manifests/apiserver/render 'packaging/*.service' packaging/debian/{postinst,prerm,postrm}.in)
   return "$wrong"
 }
 

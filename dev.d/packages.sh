@@ -15,6 +15,7 @@ packages_lint=(clang-format clang-tidy shellcheck git)
 packages_fuzz=(clang libclang-rt-14-dev llvm-14)
 packages_coverage=(gcovr)
 packages_dist=(git)
+packages_packages=(dpkg-dev file lintian debootstrap systemd)
 
 # What a real Kubernetes API needs: nothing where KUBEBUILDER_ASSETS brings it all. What builds
 # kube-apiserver is asked for by test/e2e/build-kube-apiserver.sh, when it must; test/apiserver/build.sh

@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 wrong=0
 documents=(*.md docs/*.md docs/adr/*.md db/README.md manifests/README.md)
 # Flags of others: kube-apiserver, kubectl, cmake, ctest, and what masking looks for.
-foreign='--(audit|authorization|admission)-.*|--(dry-run|replicas|type|merge|copy-to)|--(preset|build|test-dir)|--(password|password-stdin|user)|--min-request-timeout'
+foreign='--(audit|authorization|admission)-.*|--(dry-run|replicas|type|merge|copy-to)|--(preset|build|test-dir)|--(password|password-stdin|user)|--min-request-timeout|--now'
 foreign+='|--(log-group-name|log-stream-name-prefix|start-time|output|format|freshness|destination|source|account-name)' # of clouds
 
 complain() {
