@@ -5,7 +5,10 @@
  * at the greatest int, as Kubernetes does; what is written in decimal ends at 1e29, far above what
  * any object holds.
  */
+#include <errno.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "policy/cel/functions/functions_internal.h"
 #include "policy/cel/functions/semver_internal.h"
@@ -22,6 +25,7 @@ struct quantity {
 	const struct cel_opaque *opaque;
 	nano value;
 	bool capped;	  /* it was more than value */
+	bool plain;	  /* Kubernetes holds it as an int64 and a power of ten */
 	struct span text; /* as it was written; empty: computed */
 };
 
@@ -54,12 +58,15 @@ struct number {
 	nano digits;
 	int scale; /* digits behind the point */
 	bool negative, inexact;
+	int whole,
+		behind; /* digits as written before the point, without leading zeros, and behind */
 };
 
-static bool read_number(struct span *s, struct number *ret)
+/* None at all is zero, as in Kubernetes: "Ki", "-". */
+static void read_number(struct span *s, struct number *ret)
 {
 	size_t i = 0;
-	bool point = false, any = false;
+	bool point = false;
 
 	*ret = (struct number){0};
 	if (s->len > 0 && (s->ptr[0] == '-' || s->ptr[0] == '+'))
@@ -72,7 +79,8 @@ static bool read_number(struct span *s, struct number *ret)
 		}
 		if (c < '0' || c > '9')
 			break;
-		any = true;
+		ret->behind += point;
+		ret->whole += !point && (ret->whole > 0 || c != '0');
 		if (ret->digits > MAX_DIGITS) { /* more than matters */
 			ret->scale -= !point;
 			ret->inexact = ret->inexact || c != '0';
@@ -81,9 +89,18 @@ static bool read_number(struct span *s, struct number *ret)
 		ret->digits = ret->digits * 10 + (c - '0');
 		ret->scale += point;
 	}
+	ret->whole += ret->whole == 0;
 	s->ptr += i;
 	s->len -= i;
-	return any;
+}
+
+/* Whether Kubernetes (resource.ParseQuantity) takes its fast path, whose results can be integers.
+ */
+static bool is_plain(const struct number *n, bool binary, int exponent)
+{
+	if (binary)
+		return n->behind == 0 && 14 - n->whole - 3 * exponent >= 0;
+	return 18 - n->whole - n->behind >= 0 && exponent - n->behind >= 0;
 }
 
 /* "e3", "E-3" */
@@ -154,10 +171,12 @@ static bool parse(struct span s, struct quantity *ret)
 	int exponent;
 
 	*ret = (struct quantity){.text = s};
-	if (s.len > 64 || !read_number(&s, &num))
+	if (s.len == 0 || s.len > 64)
 		return false;
+	read_number(&s, &num);
 	if (read_exponent(s, &exponent)) {
 		v = scaled(num.digits, 10, exponent - num.scale + 9, &num.inexact);
+		ret->plain = is_plain(&num, false, exponent);
 	} else {
 		size_t i = 0;
 		while (i < ARRAY_LEN(suffixes) && !span_eq_str(s, suffixes[i].text))
@@ -165,6 +184,8 @@ static bool parse(struct span s, struct quantity *ret)
 		if (i == ARRAY_LEN(suffixes))
 			return false;
 		exponent = suffixes[i].exponent;
+		ret->plain = is_plain(
+			&num, suffixes[i].binary, suffixes[i].binary ? exponent : 3 * exponent);
 		if (suffixes[i].binary) {
 			v = scaled_binary(&num, exponent);
 			max = MAX_INT;
@@ -271,7 +292,8 @@ static bool as_integer(struct cel_value q, int64_t *ret)
 {
 	nano v = quantity(q)->value;
 
-	if (quantity(q)->capped || v % NANO != 0 || v > MAX_INT || v < -MAX_INT - NANO)
+	if (quantity(q)->capped || !quantity(q)->plain || v % NANO != 0 || v > MAX_INT ||
+		v < -MAX_INT - NANO)
 		return false;
 	*ret = (int64_t)(v / NANO);
 	return true;
@@ -297,22 +319,74 @@ struct cel_value cel_fn_quantity_as_integer(
 				    : cel_err_text(ev, n, "the quantity does not fit an int");
 }
 
-/* Of "9e40" and "99999999999999999999E": from the text, which says more than the value. */
-static double capped_as_float(struct span s)
+/* The digits as written, without point and sign, and how many of them stood behind the point. */
+static int digits_of(struct span text, char *ret, size_t cap, struct span *ret_suffix)
 {
-	char text[96];
-	size_t len = 0, i = 0;
+	size_t n = 0, i = 0;
+	int behind = 0;
+	bool point = false;
 
-	while (len < s.len && strchr("+-.0123456789", s.ptr[len]))
-		len++;
-	struct span suffix = {s.ptr + len, s.len - len};
-	while (i < ARRAY_LEN(suffixes) && !span_eq_str(suffix, suffixes[i].text))
+	for (; i < text.len && strchr("+-.0123456789", text.ptr[i]); i++) {
+		point = point || text.ptr[i] == '.';
+		if (text.ptr[i] < '0' || n + 1 == cap)
+			continue;
+		behind += point;
+		ret[n++] = text.ptr[i];
+	}
+	ret[n] = 0;
+	*ret_suffix = (struct span){text.ptr + i, text.len - i};
+	return behind;
+}
+
+static double ten_to_the(int exponent)
+{
+	char power[16];
+
+	snprintf(power, sizeof power, "1e%d", exponent);
+	return strtod(power, NULL);
+}
+
+static bool fits_int64(const char *digits)
+{
+	errno = 0;
+	return strtoull(digits, NULL, 10) <= INT64_MAX && errno == 0;
+}
+
+/*
+ * Kubernetes' way, with its last digit: a double of the unscaled integer, times one of a power of
+ * ten. An integer that fits no int64, or has more than nine places, is one of nano units there.
+ */
+static double decimal_as_float(char *digits, size_t cap, int exponent)
+{
+	const size_t len = strlen(digits);
+	double v;
+
+	if (fits_int64(digits) && exponent >= -9)
+		return strtod(digits, NULL) * (exponent ? ten_to_the(exponent) : 1);
+	snprintf(digits + len, cap - len, "e%d", exponent + 9);
+	v = strtod(digits, NULL);
+	return (exponent < -9 ? ceil(v) : v) * ten_to_the(-9);
+}
+
+static double written_as_float(const struct quantity *q)
+{
+	char digits[96];
+	struct span suffix;
+	const int behind = digits_of(q->text, digits, sizeof digits - 16, &suffix);
+	const double sign = q->value < 0 ? -1 : 1;
+	int exponent = 0;
+	size_t i = 0;
+
+	if (read_exponent(suffix, &exponent))
+		return sign * decimal_as_float(digits, sizeof digits, exponent - behind);
+	while (i + 1 < ARRAY_LEN(suffixes) && !span_eq_str(suffix, suffixes[i].text))
 		i++;
-	if (i < ARRAY_LEN(suffixes))
-		snprintf(text, sizeof text, "%.*se%d", (int)len, s.ptr, 3 * suffixes[i].exponent);
-	else
-		snprintf(text, sizeof text, "%.*s", SPAN_FMT(s));
-	return strtod(text, NULL);
+	exponent = suffixes[i].exponent;
+	if (!suffixes[i].binary)
+		return sign * decimal_as_float(digits, sizeof digits, 3 * exponent - behind);
+	if (q->plain)
+		return sign * ldexp(strtod(digits, NULL), 10 * exponent);
+	return q->capped ? (double)q->value / 1e9 : (double)q->value * ten_to_the(-9);
 }
 
 struct cel_value cel_fn_quantity_as_float(
@@ -321,8 +395,7 @@ struct cel_value cel_fn_quantity_as_float(
 	if (!is_quantity(a[0]))
 		return cel_err_overload(ev, n, a, count);
 	const struct quantity *q = quantity(a[0]);
-	bool binary = q->text.len > 0 && q->text.ptr[q->text.len - 1] == 'i';
-	return cel_double(q->capped && !binary ? capped_as_float(q->text) : (double)q->value / 1e9);
+	return cel_double(q->text.ptr ? written_as_float(q) : (double)q->value / 1e9);
 }
 
 static struct cel_value add(struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a,
@@ -336,7 +409,9 @@ static struct cel_value add(struct cel_ev *ev, const struct cel_node *n, const s
 	nano v;
 	if (__builtin_add_overflow(quantity(a[0])->value, sign * other, &v) || v > MAX || v < -MAX)
 		return cel_err_text(ev, n, "quantity overflow");
-	return make(ev, (struct quantity){.value = v});
+	return make(ev, (struct quantity){.value = v,
+				.plain = quantity(a[0])->plain &&
+					 (a[1].kind == CEL_INT || quantity(a[1])->plain)});
 }
 
 struct cel_value cel_fn_quantity_add(
