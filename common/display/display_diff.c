@@ -92,6 +92,12 @@ static void put_where(const struct diff *df, char sign, const struct item *i)
 			i->index + (df->are_lines ? 1 : 0));
 }
 
+static void put_from(struct buf *out, size_t prefix)
+{
+	if (prefix > 0)
+		buf_printf(out, ", from byte %zu", prefix);
+}
+
 /* One text that became another. */
 static void put_texts(const struct diff *df, const struct item *at_old, const struct item *at_new,
 	struct span old, struct span new)
@@ -99,10 +105,10 @@ static void put_texts(const struct diff *df, const struct item *at_old, const st
 	size_t prefix = common_prefix(old, new), suffix = common_suffix(old, new, prefix);
 
 	put_where(df, '-', at_old);
-	buf_printf(df->out, prefix > 0 ? ", from byte %zu" : "", prefix);
+	put_from(df->out, prefix);
 	put_around(df->out, old, prefix, suffix);
 	put_where(df, '+', at_new);
-	buf_printf(df->out, prefix > 0 ? ", from byte %zu" : "", prefix);
+	put_from(df->out, prefix);
 	put_around(df->out, new, prefix, suffix);
 }
 
@@ -111,7 +117,7 @@ static void put_texts(const struct diff *df, const struct item *at_old, const st
 static int compare_texts(struct span a, struct span b)
 {
 	size_t n = a.len < b.len ? a.len : b.len;
-	int rc = n > 0 ? memcmp(a.ptr, b.ptr, n) : 0;
+	int rc = n > 0 && a.ptr && b.ptr ? memcmp(a.ptr, b.ptr, n) : 0;
 
 	return rc != 0 ? rc : (a.len > b.len) - (a.len < b.len);
 }
