@@ -43,10 +43,12 @@ for minor in 30 31 32 33 34 36; do
   fi
   has kube-apiserver.flags 'In place of --authorization-mode'
   has kube-apiserver.flags '^--authorization-config=/etc/kubernetes/holdpoint/authorization.yaml'
+  has kube-apiserver.flags "until its matchConditions"
 done
 run 0 "${address[@]}" --kubernetes-version 1.20 --ca-file "$ca"
 is_not_there authorization.yaml
 has kube-apiserver.flags '^--authorization-mode=Webhook,Node,RBAC'
+has kube-apiserver.flags "'direct' believes whoever"
 has registration/validate.yaml 'op: remove, path: /webhooks/0/matchConditions'
 run 0 "${address[@]}" --kubernetes-version 1.28 --ca-file "$ca"
 lacks registration/validate.yaml 'matchConditions'
@@ -57,6 +59,7 @@ complains 'give --authorizer-url'
 is_not_there authorization.yaml
 is_not_there authorization-webhook.kubeconfig
 has kube-apiserver.flags 'guard nothing'
+has kube-apiserver.flags "'direct' does no more than"
 run 2 --authorizer-url https://holdpoint-webhook.holdpoint-system.svc
 complains 'resolve no Service names'
 run 0 --authorizer-url https://10.96.0.50
