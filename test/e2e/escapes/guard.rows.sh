@@ -65,7 +65,7 @@ k label ns holdpoint-system a=$NS
 DO
 
 row guard/name-label-of-a-namespace held 'admission exemptions before 1.21' <<'DO'
-reach k label ns $NS --overwrite kubernetes.io/metadata.name=kube-system
+reach k label ns $NS --overwrite kubernetes.io/metadata.name=kube-system a=b
 DO
 
 row guard/annotate-a-namespace held 'scheduler annotations of namespaces' <<'DO'

@@ -133,7 +133,7 @@ DO
 
 row identity/certificate-written-into-a-request held 'RBAC good practices' <<'DO'
 obj certificates.k8s.io/v1 CertificateSigningRequest "$NS" '"spec":{"request":"'$CSR'","signerName":"example.com/x","usages":["client auth"]}' | adm create -f - >/dev/null
-api PATCH "/apis/certificates.k8s.io/v1/certificatesigningrequests/$NS/status" application/merge-patch+json '{"status":{"certificate":null}}'
+api PATCH "/apis/certificates.k8s.io/v1/certificatesigningrequests/$NS/status" application/merge-patch+json '{"status":{"certificate":"'"$(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null -subj /CN=mallory 2>/dev/null | base64 -w0)"'"}}'
 DO
 
 row identity/role-that-escalates denied 'RBAC good practices (escalate)' <<'DO'
