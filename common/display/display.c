@@ -312,6 +312,18 @@ static void put_not_shown(struct printer *p)
 	}
 }
 
+/* ! NOT SHOWN: fields that version v1alpha1 … */
+static void put_loses(struct printer *p)
+{
+	json_ref version = json_get_str(p->d, JSON_ROOT, "loses");
+
+	if (version == JSON_NONE)
+		return;
+	buf_add_str(p->out, "! NOT SHOWN: fields that version ");
+	json_put_shown_string(p->out, p->d, version);
+	buf_add_str(p->out, " does not have: this takes them away\n");
+}
+
 static enum display_part part_of(const struct json_doc *d, json_ref line)
 {
 	json_ref part = json_get_str(d, line, "part");
@@ -339,6 +351,7 @@ void display_put(struct buf *out, const struct json_doc *change)
 	put_object(&p, "object", is_delete ? '-' : '+');
 	put_object(&p, "options", '+');
 	put_not_shown(&p);
+	put_loses(&p);
 }
 
 /* How many lines there are beyond those that can be counted here. */
@@ -435,6 +448,7 @@ void display_put_short(
 	size_t from = out->len, more = lines_not_shown(change), lines;
 	bool all;
 
+	put_loses(&p);
 	put_summary(&p);
 	put_options_short(&p);
 	lines = keep_lines(out, from, max_lines, &all);

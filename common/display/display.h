@@ -25,7 +25,8 @@
  * then the order of a new or removed list stands in a line of its own. A value that is too long
  * stands as "oldCut" or "newCut": {"begin":first bytes,"end":last bytes,"bytes":length of its JSON
  * text}. "pathBytes": the path was cut, that many has the whole. "notShown":[{"path":…,"lines":n}]:
- * lines left out below a path. "cut":true when any of these is there.
+ * lines left out below a path. "loses":"v1alpha1": the object is written in this version, and what
+ * it does not know, and others do, is gone. "cut":true when any of these is there.
  * "hidden":{"values":n,"unknown":n,"bytes":n,"contains":["$(",…]}: masked values in this line, and
  * what of a shell or a URL is in them; "unknown": so many could not be looked into.
  */

@@ -75,6 +75,14 @@ bool change_is_server_managed(struct span key, bool in_metadata, bool with_statu
  */
 bool change_counts_status(const struct policy_request *r);
 
+/*
+ * Does this update take away what is in neither object? So it is with a custom resource that is
+ * written in another version than one in which fields of it were set, as its managedFields say.
+ * Unknown: there are none, or this takes some away, and nobody could tell the next time.
+ */
+enum change_loss { CHANGE_LOSES_NOTHING, CHANGE_LOSS_UNKNOWN, CHANGE_LOSES };
+enum change_loss change_loss(const struct policy_request *r);
+
 /* One member of an object, for looking at them in the order of their keys. */
 struct change_member {
 	struct span key; /* unescaped */

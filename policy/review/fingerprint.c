@@ -248,6 +248,8 @@ static int put_change(struct canon *c)
 	}
 	switch (r->operation) {
 	case OPERATION_UPDATE:
+		if (change_loss(r) != CHANGE_LOSES_NOTHING)
+			put_field(c, "version", r->version);
 		return put_update(c);
 	case OPERATION_DELETE:
 		put_uid(c);

@@ -19,7 +19,10 @@
  *                subresource namespace name change
  *   change    := "object=" value ";"        CREATE: the new object; CONNECT: the options
  *              | "uid=" value ";"           DELETE: of the object that is to go
- *              | "uid=" value ";" difference*    UPDATE: of the object that changes; see change.h
+ *              | [ "version=" value ";" ] "uid=" value ";" difference*
+ *                                         UPDATE: of the object that changes; see change.h. The
+ *                                         version that is written where that may lose something
+ *                                         (change_loss())
  *              | "uid=" value ";object=" value ";"  UPDATE of a Node that shows no difference
  *              | "path=" value ";" selectors  authorization; the path of a non-resource URL
  *   selectors := [ "fieldSelector=" value ";" ] [ "labelSelector=" value ";" ]   of a list, a watch

@@ -10,6 +10,7 @@
 
 static struct arena *arena;
 static struct masker *masker;
+static const char *group = "";
 static struct buf text = BUF_INIT(16 << 20), shown_text = BUF_INIT(16 << 20);
 
 static void setup(void)
@@ -41,11 +42,11 @@ static const char *shown(const char *resource, const char *old, const char *new)
 	buf_reset(&shown_text);
 	buf_printf(&text,
 		"{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/v1\",\"request\":{"
-		"\"uid\":\"u\",\"operation\":\"UPDATE\",\"resource\":{\"group\":\"\",\"version\":"
+		"\"uid\":\"u\",\"operation\":\"UPDATE\",\"resource\":{\"group\":\"%s\",\"version\":"
 		"\"v1\",\"resource\":\"%s\"},\"kind\":{\"group\":\"\",\"version\":\"v1\",\"kind\":"
 		"\"X\"},\"name\":\"x\",\"namespace\":\"n\",\"userInfo\":{\"username\":\"agent\"},"
 		"\"oldObject\":%s,\"object\":%s}}",
-		resource, old, new);
+		group, resource, old, new);
 	ck_assert_msg(review_read((struct span){buf_str(&text), text.len}, 4000000, arena, &r,
 			      &e) == REVIEW_OK,
 		"%s", e.msg);
@@ -161,6 +162,28 @@ START_TEST(hold_hidden__a_secret_in_a_command_of_a_secret_is_not)
 }
 END_TEST
 
+/* A custom resource written in a version that does not know all of it. */
+START_TEST(hold_hidden__what_a_version_takes_away_is_said)
+{
+	static const char *const objects[][2] = {
+		{"{\"apiVersion\":\"x.example.com/v1alpha1\",\"metadata\":{\"managedFields\":[{"
+		 "\"apiVersion\":\"x.example.com/v1\"}]},\"spec\":{\"a\":1}}",
+			"{\"apiVersion\":\"x.example.com/v1alpha1\",\"spec\":{\"a\":2}}"},
+		{"{\"apiVersion\":\"x.example.com/v1\",\"metadata\":{\"managedFields\":[{"
+		 "\"apiVersion\":\"x.example.com/v1\"}]},\"spec\":{\"a\":1}}",
+			"{\"apiVersion\":\"x.example.com/v1\",\"spec\":{\"a\":2}}"},
+	};
+	const char *lines;
+
+	group = "x.example.com";
+	lines = shown("walls", objects[_i][0], objects[_i][1]);
+	group = "";
+	ck_assert_int_eq(strstr(lines, "! NOT SHOWN: fields that version v1 does not have: this "
+				       "takes them away\n") != NULL,
+		_i == 0);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = tcase_create("hold_hidden");
@@ -171,6 +194,7 @@ int main(void)
 	tcase_add_test(t, hold_hidden__what_is_not_known_to_be_hidden_is_said);
 	tcase_add_test(t, hold_hidden__very_many_values_hide_none);
 	tcase_add_loop_test(t, hold_hidden__what_acts_is_legible, 0, ARRAY_LEN(legible));
+	tcase_add_loop_test(t, hold_hidden__what_a_version_takes_away_is_said, 0, 2);
 	tcase_add_test(t, hold_hidden__a_secret_in_a_command_of_a_secret_is_not);
 	return run_tests(t);
 }

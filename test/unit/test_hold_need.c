@@ -20,6 +20,13 @@
 #define KEPT ",\"resourceVersion\":\"1\",\"managedFields\":[{\"manager\":\"a\"}]"
 #define KEPT_ANEW                                                                                  \
 	",\"managedFields\":[{\"manager\":\"b\"},{\"manager\":\"a\"}],\"resourceVersion\":\"1\""
+#define WALL(member, version, fields)                                                              \
+	",\"" member "\":{\"apiVersion\":\"x.example.com/" version                                 \
+	"\",\"metadata\":{\"managedFields\":[" fields "]}}"
+#define IN(version) WALL("object", version, IN_V1 "," IN_V1)
+#define WAS(fields) WALL("oldObject", "v1", fields)
+#define IN_V1	    "{\"apiVersion\":\"x.example.com/v1\"}"
+#define IN_V1ALPHA1 "{\"apiVersion\":\"x.example.com/v1alpha1\"}"
 
 static const struct {
 	enum hold_verdict_kind expected;
@@ -70,8 +77,22 @@ static const struct {
 	{HOLD_NOT_ASKED, REVIEW("UPDATE", "", "nodes", OBJECT("", "\"a\":1") OLD("", "\"a\":1"))},
 	{HOLD_NOT_ASKED, REVIEW("UPDATE", "", "nodes",
 				 SUB("status") OBJECT("", "\"a\":1") OLD("", "\"a\":1"))},
-	{HOLD_NO_CHANGE, REVIEW("UPDATE", "metrics.k8s.io", "nodes",
-				 OBJECT("", "\"a\":1") OLD("", "\"a\":1"))},
+	{HOLD_NO_CHANGE,
+		REVIEW("UPDATE", "extensions", "nodes", OBJECT("", "\"a\":1") OLD("", "\"a\":1"))},
+	/* a custom resource: what another version of it knows is shown in none of the two */
+	{HOLD_NO_CHANGE, REVIEW("UPDATE", "x.example.com", "walls", IN("v1") WAS(IN_V1))},
+	{HOLD_NO_CHANGE, REVIEW("UPDATE", "x.example.com", "walls", IN("v1") WAS(IN_V1 "," IN_V1))},
+	{HOLD_NOT_ASKED, REVIEW("UPDATE", "x.example.com", "walls", IN("v1alpha1") WAS(IN_V1))},
+	{HOLD_NOT_ASKED,
+		REVIEW("UPDATE", "x.example.com", "walls", IN("v1") WAS(IN_V1 "," IN_V1ALPHA1))},
+	{HOLD_NOT_ASKED, REVIEW("UPDATE", "x.example.com", "walls", IN("v1") WAS(""))},
+	{HOLD_NOT_ASKED, REVIEW("UPDATE", "x.example.com", "walls", IN("v1") WAS("{}"))},
+	{HOLD_NOT_ASKED, REVIEW("UPDATE", "x.example.com", "walls", OBJECT("", "") WAS(IN_V1))},
+	{HOLD_NOT_ASKED, REVIEW("UPDATE", "x.example.com", "walls", OBJECT("", "") OLD("", ""))},
+	{HOLD_NOT_ASKED, REVIEW("UPDATE", "x.example.com", "walls",
+				 WALL("object", "v1", IN_V1) WAS(IN_V1 "," IN_V1))},
+	{HOLD_NOT_ASKED, REVIEW("UPDATE", "x.example.com", "walls",
+				 SUB("status") IN("v1alpha1") WAS(IN_V1))},
 	/* dry runs */
 	{HOLD_DRY_RUN, REVIEW("UPDATE", "apps", "deployments",
 			       OBJECT("", "\"a\":1") OLD("", "\"a\":2") DRY)},

@@ -458,6 +458,20 @@ static void put_not_shown(struct view *v, size_t from, struct buf *unseen)
 		buf_printf(unseen, ", and %zu more", named - NAMED_IN_UNSEEN);
 }
 
+/* A Scale has no managedFields, and no other fields to lose. */
+static void put_lost(struct view *v, struct buf *unseen)
+{
+	const struct policy_request *r = v->r;
+
+	if (span_eq_str(r->subresource, "scale") || change_loss(r) != CHANGE_LOSES)
+		return;
+	v->cut = true;
+	json_put_key(v->out, "loses");
+	json_put_string(v->out, utf8_cut(r->version, 63));
+	buf_printf(unseen, "%sfields that version %.*s does not have", unseen->len > 0 ? ", " : "",
+		SPAN_FMT(utf8_cut(r->version, 63)));
+}
+
 void hold_change_put_lines(struct view *v, struct buf *unseen)
 {
 	size_t room = v->limit - v->out->len - NOT_SHOWN_ROOM, i, shortened = 0;
@@ -474,6 +488,7 @@ void hold_change_put_lines(struct view *v, struct buf *unseen)
 			name_unseen(unseen, v->lines[i].at, 0);
 	}
 	buf_add_char(v->out, ']');
+	put_lost(v, unseen);
 	if (shortened > NAMED_IN_UNSEEN)
 		buf_printf(unseen, ", and %zu more values", shortened - NAMED_IN_UNSEEN);
 	if (shortened > 0)

@@ -47,7 +47,8 @@ static bool changes_nothing(const struct policy_request *r, struct arena *arena)
 
 	if (r->operation != OPERATION_UPDATE || is_resource(r, "", "nodes") ||
 		json_type(r->doc, r->object) != JSON_OBJECT ||
-		json_type(r->doc, r->old_object) != JSON_OBJECT)
+		json_type(r->doc, r->old_object) != JSON_OBJECT ||
+		change_loss(r) != CHANGE_LOSES_NOTHING)
 		return false;
 	differs = change_walk(before, after, change_counts_status(r), arena, stop_at_first, NULL);
 	arena_rewind(arena, mark);

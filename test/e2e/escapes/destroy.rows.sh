@@ -227,7 +227,7 @@ api PATCH "/apis/apps/v1/namespaces/$NS/deployments/web/status" application/merg
 DO
 
 row destroy/status-of-a-namespace held 'API reference */status' <<'DO'
-api PATCH "/api/v1/namespaces/$NS/status" application/merge-patch+json '{"status":{"phase":"Active"}}'
+api PATCH "/api/v1/namespaces/$NS/status" application/merge-patch+json '{"status":{"conditions":[{"type":"NamespaceDeletionContentFailure","status":"True","lastTransitionTime":"2026-01-01T00:00:00Z","reason":"x","message":"x"}]}}'
 DO
 
 row destroy/status-of-a-volume held 'API reference */status' <<'DO'
@@ -403,4 +403,15 @@ DO
 
 row destroy/owner-of-a-claim-in-its-own-namespace held 'own' own <<'DO'
 k patch pvc data --type=merge -p '{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"gone","uid":"11111111-1111-1111-1111-111111111111"}]}}'
+DO
+
+# What a version of a kind does not know is gone after a write in it, be the patch empty.
+row destroy/fields-that-an-old-version-does-not-know held 'own' <<'DO'
+v() { printf '{"name":"%s","served":true,"storage":%s,"schema":{"openAPIV3Schema":{"type":"object","properties":{"spec":{"type":"object","properties":{%s}}}}}}' "$@"; }
+obj apiextensions.k8s.io/v1 CustomResourceDefinition "walls.$NS.example.com" '"spec":{"group":"'"$NS"'.example.com","scope":"Namespaced","names":{"plural":"walls","kind":"Wall"},"versions":['"$(v v1 true '"a":{"type":"string"},"allowed":{"type":"string"}')"','"$(v v1alpha1 false '"a":{"type":"string"}')"']}' | adm create -f - >/dev/null
+adm wait --for=condition=Established "crd/walls.$NS.example.com" --timeout=30s >/dev/null
+sleep 2
+obj "$NS.example.com/v1" Wall w '"spec":{"a":"1","allowed":"office"}' | adm create -f - >/dev/null
+api PATCH "/apis/$NS.example.com/v1alpha1/namespaces/$NS/walls/w" application/merge-patch+json '{}'
+if adm get --raw "/apis/$NS.example.com/v1/namespaces/$NS/walls/w" | jq -e .spec.allowed >/dev/null; then echo "it is still there" && exit 9; fi
 DO
