@@ -139,6 +139,26 @@ void batch_number(struct batch *b, int64_t first_seq)
 		copy_patch_int8(b->rows.ptr + seq_at(b, i), first_seq + i);
 }
 
+static void hash_span(struct sha256 *h, struct span s)
+{
+	sha256_add(h, &s.len, sizeof(s.len));
+	sha256_add(h, s.ptr, s.len);
+}
+
+void batch_hash(const struct batch *b, struct sha256 *h)
+{
+	const int64_t numbers[] = {(int64_t)b->size_bytes, b->events, b->quarantined,
+		b->received_us, b->oldest_us, b->newest_us, b->late, b->ahead, b->truncated};
+
+	sha256_add(h, numbers, sizeof(numbers));
+	hash_span(h, span_of(b->cluster));
+	hash_span(h, span_of(b->source));
+	hash_span(h, (struct span){(const char *)b->sha256, sizeof(b->sha256)});
+	hash_span(h, buf_span(&b->rows));
+	hash_span(h, buf_span(&b->seq_at));
+	hash_span(h, buf_span(&b->quarantine_rows));
+}
+
 bool batch_is_sound(const struct batch *b)
 {
 	if (b->seq_at.len != b->events * sizeof(uint32_t))

@@ -81,6 +81,9 @@ int batch_set_aside(
 /* Takes what events say of themselves out of the rows of quarantine. */
 void batch_bare_quarantine(struct batch *b);
 
+/* Adds all that it holds, but for the writer's fields, as this machine has it. */
+void batch_hash(const struct batch *b, struct sha256 *h);
+
 /* Are the places of the sequence numbers inside its rows? For batches that come back from disk. */
 bool batch_is_sound(const struct batch *b);
 

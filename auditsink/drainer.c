@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "auditsink/sink_metrics.h"
+#include "auditsink/spool_ledger.h"
 #include "auditsink/writer.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -58,13 +59,14 @@ static enum pg_status store(struct drainer *d, struct spooled *list, unsigned co
 	return job.status;
 }
 
-static int forget_stored(
-	struct drainer *d, const struct spooled *list, unsigned count, struct err *e)
+/* A disk that does not take that must not keep the next ones from being stored. */
+static void forget_stored(struct drainer *d, const struct spooled *list, unsigned count)
 {
-	if (spool_remove(d->spool, list, count, e) < 0)
-		return -1; /* drained again, and found to be there */
+	struct err e;
+
+	if (spool_remove(d->spool, list, count, &e) < 0)
+		log_warn("audit_spool_not_cleared", LOG_STR("error", e.msg));
 	metric_add(&sink_metrics[SINK_DRAINED], count);
-	return 0;
 }
 
 /*
@@ -78,10 +80,10 @@ static int store_each(struct drainer *d, struct spooled *list, unsigned count, s
 	for (unsigned i = 0; i < count && not_now < 2; i++) {
 		enum pg_status status = store(d, &list[i], 1);
 
-		if (status == PG_OK && forget_stored(d, &list[i], 1, e) < 0)
-			return -1;
-		if (status == PG_REFUSED && spool_refuse(d->spool, &list[i], e) < 0)
-			return -1;
+		if (status == PG_OK)
+			forget_stored(d, &list[i], 1);
+		if (status == PG_REFUSED)
+			spool_refuse(d->spool, &list[i]);
 		if (status == PG_UNAVAILABLE)
 			return err_set(e, "the database went away");
 		not_now = status == PG_RETRY ? not_now + 1 : 0;
@@ -99,18 +101,52 @@ static int drain_some(struct drainer *d)
 	if (count > 0) {
 		enum pg_status status = store(d, list, (unsigned)count);
 
+		rc = 0;
 		if (status == PG_OK)
-			rc = forget_stored(d, list, (unsigned)count, &e);
+			forget_stored(d, list, (unsigned)count);
 		else if (status == PG_REFUSED || status == PG_RETRY)
 			rc = store_each(d, list, (unsigned)count, &e);
 		else
-			err_set(&e, "the database does not answer");
+			rc = err_set(&e, "the database does not answer");
 	}
 	if (rc < 0 && count != 0)
 		log_warn("audit_drain_failed", LOG_STR("error", e.msg));
 	for (int i = 0; i < count; i++)
 		batch_free(list[i].batch);
 	return count == 0 ? 0 : rc < 0 ? -1 : 1;
+}
+
+/* ---- what is damaged ---- */
+
+static const char *const damage_names[SPOOL_DAMAGE_COUNT] = {[SPOOL_DAMAGE_CHANGED] = "changed",
+	[SPOOL_DAMAGE_MISSING] = "missing",
+	[SPOOL_DAMAGE_LEDGER] = "ledger",
+	[SPOOL_DAMAGE_FILE] = "file"};
+
+static void say_lost_batch(const struct spool_damage *damage)
+{
+	const struct ledger_note *b = damage->batch;
+	_cleanup_(buf_free) struct buf digest = BUF_INIT(2 * SHA256_LEN);
+
+	hex_put(&digest, b->sha256, sizeof(b->sha256));
+	log_error("audit_spool_damaged", LOG_STR("what", damage_names[damage->kind]),
+		LOG_INT("batch", b->id), LOG_STR("cluster", b->cluster),
+		LOG_STR("source", b->source), LOG_INT("events", b->events),
+		LOG_SPAN("sha256", buf_span(&digest)), LOG_STR("error", damage->text));
+}
+
+static void say_damage(struct drainer *d)
+{
+	struct spool_damage damage;
+
+	while (spool_next_damage(d->spool, &damage)) {
+		metric_add_at(&sink_metrics[SINK_SPOOL_DAMAGED], damage.kind, 1);
+		if (damage.batch)
+			say_lost_batch(&damage);
+		else
+			log_error("audit_spool_damaged", LOG_STR("what", damage_names[damage.kind]),
+				LOG_STR("error", damage.text));
+	}
 }
 
 static void show_state(struct drainer *d)
@@ -121,6 +157,8 @@ static void show_state(struct drainer *d)
 	metric_set(&sink_metrics[SINK_SPOOL_BATCHES], (int64_t)state.batches);
 	metric_set(&sink_metrics[SINK_SPOOL_BYTES], (int64_t)state.bytes);
 	metric_set(&sink_metrics[SINK_SPOOL_REFUSED], (int64_t)state.refused);
+	metric_set(&sink_metrics[SINK_SPOOL_SET_ASIDE], (int64_t)state.damaged);
+	metric_set(&sink_metrics[SINK_SPOOL_FREE], (int64_t)state.free_bytes);
 	metric_set(&sink_metrics[SINK_SPOOL_AGE],
 		state.oldest_us ? (realtime_us() - state.oldest_us) / 1000000 : 0);
 }
@@ -148,6 +186,8 @@ static void *drainer_main(void *arg)
 		struct spool_state state;
 		int rc = 0;
 
+		say_damage(d);
+		spool_tidy(d->spool);
 		spool_get_state(d->spool, &state);
 		if (state.batches > state.refused && pg_pool_is_up(d->pool))
 			rc = drain_some(d);

@@ -10,6 +10,7 @@ const char quarantine_row_columns[] =
 	"stage_timestamp, verb, username";
 #define QUARANTINE_FIELDS 12
 #define POSITION_FIELD	  3
+#define POSITION_LIST	  (-1)
 #define SAID_FIELD	  7 /* from here on: what the event says of itself */
 
 /* ---- what could not be read ---- */
@@ -64,20 +65,26 @@ static void put_salvaged(struct buf *out, const struct salvage *s, unsigned what
 }
 
 /* The columns that both kinds of rows begin with. */
+static void put_known(struct buf *out, const struct event_origin *origin, int position,
+	int64_t size_bytes, const uint8_t digest[SHA256_LEN], const char *reason)
+{
+	copy_put_row(out, QUARANTINE_FIELDS);
+	copy_put_text(out, origin->cluster);
+	copy_put_text(out, origin->source);
+	copy_put_bytes(out, origin->batch_sha256, SHA256_LEN);
+	copy_put_int4(out, position);
+	copy_put_int8(out, size_bytes);
+	copy_put_bytes(out, digest, SHA256_LEN);
+	copy_put_text(out, span_of(reason));
+}
+
 static void put_common(struct buf *out, const struct event_origin *origin, int position,
 	struct span bytes, const char *reason)
 {
 	uint8_t digest[SHA256_LEN];
 
 	sha256_of(bytes.ptr, bytes.len, digest);
-	copy_put_row(out, QUARANTINE_FIELDS);
-	copy_put_text(out, origin->cluster);
-	copy_put_text(out, origin->source);
-	copy_put_bytes(out, origin->batch_sha256, SHA256_LEN);
-	copy_put_int4(out, position);
-	copy_put_int8(out, (int64_t)bytes.len);
-	copy_put_bytes(out, digest, sizeof(digest));
-	copy_put_text(out, span_of(reason));
+	put_known(out, origin, position, (int64_t)bytes.len, digest, reason);
 }
 
 void quarantine_row_put(struct buf *out, const struct masker *m, struct span bytes, int position,
@@ -130,6 +137,14 @@ void quarantine_row_put_refused(struct buf *out, struct span event_row, int posi
 	put_column(out, event_row, "stage_timestamp");
 	put_column(out, event_row, "verb");
 	put_column(out, event_row, "username");
+}
+
+void quarantine_row_put_lost(
+	struct buf *out, int64_t size_bytes, const char *reason, const struct event_origin *origin)
+{
+	put_known(out, origin, POSITION_LIST, size_bytes, origin->batch_sha256, reason);
+	for (unsigned i = SAID_FIELD; i < QUARANTINE_FIELDS; i++)
+		copy_put_null(out);
 }
 
 void quarantine_rows_put_bare(struct buf *out, struct span rows)

@@ -22,6 +22,10 @@ void quarantine_row_put(struct buf *out, const struct masker *m, struct span byt
 void quarantine_row_put_refused(struct buf *out, struct span event_row, int position,
 	const char *reason, const struct event_origin *origin);
 
+/* The row of a whole body that was lost, by the digest that the origin has. */
+void quarantine_row_put_lost(
+	struct buf *out, int64_t size_bytes, const char *reason, const struct event_origin *origin);
+
 /* Appends rows of quarantine without what events say of themselves. */
 void quarantine_rows_put_bare(struct buf *out, struct span rows);
 

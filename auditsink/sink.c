@@ -256,8 +256,9 @@ static int start_database(struct sink *s, struct err *e)
 	};
 	struct partitions_job job = {.ok = false};
 
-	if (s->config.spool_file && spool_open(s->config.spool_file,
-					    (size_t)s->config.spool_max_bytes, &s->spool, e) < 0)
+	if (s->config.spool_file &&
+		spool_open(s->config.spool_file, (size_t)s->config.spool_max_bytes,
+			(size_t)s->config.spool_min_free, &s->spool, e) < 0)
 		return err_prefix(e, "--spool-file");
 	if (pg_pool_open(&pool, true, &s->pool, e) < 0) {
 		if (!s->spool)

@@ -21,7 +21,7 @@ struct sink_config {
 	int64_t database_connections;
 	int64_t statement_timeout_ms, database_silence_ms;
 	const char *spool_file; /* or NULL */
-	int64_t spool_max_bytes;
+	int64_t spool_max_bytes, spool_min_free;
 	const char *mask_key_file, *mask_config;
 	int64_t max_body_bytes, max_inflight_bytes;
 	int64_t body_deadline_ms;

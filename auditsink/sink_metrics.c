@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "auditsink/sink_metrics.h"
 
+#include "auditsink/spool.h"
+
 static const char *const results[SINK_RESULT_COUNT + 1] = {
 	[SINK_RESULT_STORED] = "stored",
 	[SINK_RESULT_DUPLICATE] = "duplicate",
@@ -9,6 +11,20 @@ static const char *const results[SINK_RESULT_COUNT + 1] = {
 	[SINK_RESULT_UNAUTHORIZED] = "unauthorized",
 	[SINK_RESULT_FORBIDDEN] = "forbidden",
 	[SINK_RESULT_UNAVAILABLE] = "unavailable",
+};
+
+static const char *const spool_damages[SPOOL_DAMAGE_COUNT + 1] = {
+	[SPOOL_DAMAGE_CHANGED] = "changed",
+	[SPOOL_DAMAGE_MISSING] = "missing",
+	[SPOOL_DAMAGE_LEDGER] = "ledger",
+	[SPOOL_DAMAGE_FILE] = "file",
+};
+
+static const char *const spool_refusals[SPOOL_PUT_COUNT + 1] = {
+	[SPOOL_PUT_OK] = "none",
+	[SPOOL_PUT_FULL] = "full",
+	[SPOOL_PUT_NO_ROOM] = "disk",
+	[SPOOL_PUT_FAILED] = "failed",
 };
 
 static struct metric_histogram batch_histogram, write_histogram, delay_histogram;
@@ -78,6 +94,25 @@ struct metric sink_metrics[SINK_METRICS_COUNT + 1] = {
 		.type = METRIC_GAUGE},
 	[SINK_SPOOL_REFUSED] = {.name = "holdpoint_audit_spool_refused_batches",
 		.help = "Batches in the spool that the database refuses: see the log.",
+		.type = METRIC_GAUGE},
+	[SINK_SPOOL_DAMAGED] = {.name = "holdpoint_audit_spool_damaged_total",
+		.help = "Damage found in the spool: batches that are not what was put there or are "
+			"missing (their events are lost), the ledger, the file as a whole.",
+		.type = METRIC_COUNTER,
+		.label = "what",
+		.label_values = spool_damages},
+	[SINK_SPOOL_SET_ASIDE] = {.name = "holdpoint_audit_spool_damaged_batches",
+		.help = "Batches of the spool that are damaged, and were set aside.",
+		.type = METRIC_GAUGE},
+	[SINK_SPOOL_UNTAKEN] = {.name = "holdpoint_audit_spool_untaken_batches_total",
+		.help = "Batches that neither the database nor the spool took, by what the spool "
+			"lacked: bytes that may wait (full), free space (disk), or the files "
+			"failed.",
+		.type = METRIC_COUNTER,
+		.label = "why",
+		.label_values = spool_refusals},
+	[SINK_SPOOL_FREE] = {.name = "holdpoint_audit_spool_disk_free_bytes",
+		.help = "Free bytes of the file system that the spool is on.",
 		.type = METRIC_GAUGE},
 	[SINK_REPEATED_IDS] = {.name = "holdpoint_audit_repeated_ids_total",
 		.help = "Events with auditID and stage of an earlier one: see audit_duplicate.",

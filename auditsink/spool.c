@@ -2,391 +2,327 @@
 #include "auditsink/spool.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
-#include <sqlite3.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <sys/statvfs.h>
 
+#include "auditsink/spool_internal.h"
 #include "common/base/clock.h"
 
-/* Raised when the columns of event_row.c change, as old rows would not fit the new list, or those
- * of this file. */
-#define FORMAT 3
+/* ---- what there is ---- */
 
-#define REFUSALS_MAX 3
-
-enum statement { S_PUT, S_PEEK, S_REMOVE, S_REFUSE, S_DEAD, S_COUNT };
-
-static const char *const sql[S_COUNT] = {
-	[S_PUT] =
-		("INSERT OR IGNORE INTO batch (cluster, source, sha256, size_bytes, events, "
-		 "quarantined, taken_us, rows, seq_at, quarantine_rows, received_us, oldest_us, "
-		 "newest_us, late, ahead, truncated) "
-		 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"),
-	[S_PEEK] = ("SELECT id, cluster, source, sha256, size_bytes, events, quarantined, rows, "
-		    "seq_at, quarantine_rows, received_us, oldest_us, newest_us, late, ahead, "
-		    "truncated FROM batch WHERE refused < ?1 ORDER BY id"),
-	[S_REMOVE] = "DELETE FROM batch WHERE id = ?1",
-	[S_REFUSE] = "UPDATE batch SET refused = refused + 1 WHERE id = ?1",
-	[S_DEAD] = "UPDATE batch SET refused = ?2 WHERE id = ?1",
-};
-
-static const char schema[] =
-	"CREATE TABLE IF NOT EXISTS batch ("
-	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
-	" cluster TEXT NOT NULL, source TEXT NOT NULL, sha256 BLOB NOT NULL,"
-	" size_bytes INTEGER NOT NULL, events INTEGER NOT NULL, quarantined INTEGER NOT NULL,"
-	" taken_us INTEGER NOT NULL, refused INTEGER NOT NULL DEFAULT 0,"
-	" rows BLOB NOT NULL, seq_at BLOB NOT NULL, quarantine_rows BLOB NOT NULL,"
-	" received_us INTEGER NOT NULL, oldest_us INTEGER NOT NULL, newest_us INTEGER NOT NULL,"
-	" late INTEGER NOT NULL, ahead INTEGER NOT NULL, truncated INTEGER NOT NULL,"
-	" UNIQUE (cluster, source, sha256));"
-	"UPDATE batch SET refused = 0 WHERE refused > 0";
-
-struct spool {
-	char *path;
-	size_t max_bytes;
-	pthread_mutex_t lock;
-	sqlite3 *db;
-	sqlite3_stmt *statements[S_COUNT];
-	struct spool_state state;
-};
-
-static int fail(struct spool *s, struct err *e, const char *what)
+void spool_count(struct spool *s)
 {
-	return err_set(e, "spool %s: %s: %s", s->path, what, sqlite3_errmsg(s->db));
-}
+	struct spool_state *state = &s->state;
 
-static int run(struct spool *s, const char *text, struct err *e)
-{
-	return sqlite3_exec(s->db, text, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(s, e, "SQLite");
-}
+	state->batches = state->bytes = state->refused = state->damaged = 0;
+	state->oldest_us = 0;
+	for (size_t i = 0; i < ledger_count(s->ledger); i++) {
+		const struct ledger_entry *entry = ledger_at(s->ledger, i);
 
-static int64_t ask_number(struct spool *s, const char *text)
-{
-	sqlite3_stmt *q;
-	int64_t v = -1;
-
-	if (sqlite3_prepare_v2(s->db, text, -1, &q, NULL) != SQLITE_OK)
-		return -1;
-	if (sqlite3_step(q) == SQLITE_ROW)
-		v = sqlite3_column_int64(q, 0);
-	sqlite3_finalize(q);
-	return v;
-}
-
-/* What is in the file, asked after every change: the index on id makes that cheap but for the sums,
- * which are therefore kept up to date by hand. */
-static void ask_oldest(struct spool *s)
-{
-	int64_t v = ask_number(s, "SELECT taken_us FROM batch ORDER BY id LIMIT 1");
-
-	s->state.oldest_us = v > 0 ? v : 0;
-}
-
-/* ---- opening ---- */
-
-/* Masked or not, the file is nobody else's business. */
-static int make_private(const char *path, struct err *e)
-{
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-	if (fd < 0)
-		return err_set_errno(e, errno, "spool %s", path);
-	if (fchmod(fd, 0600) < 0) {
-		close(fd);
-		return err_set_errno(e, errno, "spool %s: cannot make it private", path);
+		state->damaged += entry->state == LEDGER_DAMAGED || entry->state == LEDGER_TOLD;
+		if (entry->state != LEDGER_LIVE)
+			continue;
+		state->batches++;
+		state->bytes += entry->bytes;
+		state->refused += entry->refused >= SPOOL_REFUSALS_MAX;
+		if (state->oldest_us == 0)
+			state->oldest_us = entry->taken_us;
 	}
-	close(fd);
-	return 0;
 }
 
-static int check_format(struct spool *s, struct err *e)
+static void find_oldest(struct spool *s)
 {
-	int64_t format = ask_number(s, "PRAGMA user_version");
+	s->state.oldest_us = 0;
+	for (size_t i = 0; i < ledger_count(s->ledger) && s->state.oldest_us == 0; i++) {
+		const struct ledger_entry *entry = ledger_at(s->ledger, i);
 
-	if (format < 0)
-		return fail(s, e, "cannot be read; is it in use by another process?");
-	if (format != 0 && format != FORMAT)
-		return err_set(e,
-			"spool %s: written by another version (format %lld, this one writes %d): "
-			"let that version drain it first",
-			s->path, (long long)format, FORMAT);
-	return 0;
-}
-
-static int set_up(struct spool *s, struct err *e)
-{
-	char text[64];
-
-	/* EXCLUSIVE: one process, held until it ends, however it ends. */
-	if (run(s,
-		    "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; "
-		    "PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF",
-		    e) < 0 ||
-		check_format(s, e) < 0)
-		return -1;
-	snprintf(text, sizeof(text), "PRAGMA user_version = %d", FORMAT);
-	if (run(s, schema, e) < 0 || run(s, text, e) < 0)
-		return -1;
-	for (int i = 0; i < S_COUNT; i++) {
-		if (sqlite3_prepare_v3(s->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
-			    &s->statements[i], NULL) != SQLITE_OK)
-			return fail(s, e, "cannot prepare");
+		if (entry->state == LEDGER_LIVE)
+			s->state.oldest_us = entry->taken_us;
 	}
-	s->state.batches = (uint64_t)ask_number(s, "SELECT count(*) FROM batch");
-	s->state.bytes = (uint64_t)ask_number(s,
-		"SELECT coalesce(sum(length(rows) + length(seq_at) + length(quarantine_rows)), 0) "
-		"FROM batch");
-	ask_oldest(s);
-	return 0;
 }
 
-int spool_open(const char *path, size_t max_bytes, struct spool **ret, struct err *e)
+/* A live entry waits no more. */
+static void leave(struct spool *s, struct ledger_entry *entry, enum ledger_state state)
 {
-	_cleanup_(spool_closep) struct spool *s = NULL;
-
-	if (make_private(path, e) < 0)
-		return -1;
-	s = calloc(1, sizeof(*s));
-	if (!s)
-		return err_set(e, "out of memory");
-	pthread_mutex_init(&s->lock, NULL);
-	s->max_bytes = max_bytes;
-	s->path = strdup(path);
-	if (!s->path)
-		return err_set(e, "out of memory");
-	if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
-		SQLITE_OK)
-		return fail(s, e, "cannot open");
-	sqlite3_busy_timeout(s->db, 1000);
-	if (set_up(s, e) < 0)
-		return -1;
-	*ret = TAKE_PTR(s);
-	return 0;
+	assert(entry->state == LEDGER_LIVE && s->state.batches > 0 &&
+		s->state.bytes >= entry->bytes);
+	s->state.batches--;
+	s->state.bytes -= entry->bytes;
+	s->state.refused -= entry->refused >= SPOOL_REFUSALS_MAX;
+	s->state.damaged += state == LEDGER_DAMAGED;
+	entry->state = (uint8_t)state;
 }
 
-void spool_close(struct spool *s)
+static uint64_t free_bytes(const struct spool *s, uint64_t *ret_size)
 {
-	if (!s)
-		return;
-	for (int i = 0; i < S_COUNT; i++)
-		sqlite3_finalize(s->statements[i]);
-	sqlite3_close(s->db);
-	pthread_mutex_destroy(&s->lock);
-	free(s->path);
-	free(s);
+	struct statvfs fs;
+
+	if (fstatvfs(ledger_fd(s->ledger), &fs) < 0) {
+		*ret_size = UINT64_MAX;
+		return UINT64_MAX;
+	}
+	*ret_size = (uint64_t)fs.f_blocks * fs.f_frsize;
+	return (uint64_t)fs.f_bavail * fs.f_frsize;
+}
+
+void spool_get_state(struct spool *s, struct spool_state *ret)
+{
+	uint64_t size;
+
+	pthread_mutex_lock(&s->lock);
+	*ret = s->state;
+	ret->free_bytes = free_bytes(s, &size);
+	pthread_mutex_unlock(&s->lock);
 }
 
 /* ---- taking in ---- */
 
-static size_t bytes_of(const struct batch *b)
+size_t spool_batch_bytes(const struct batch *b)
 {
 	return b->rows.len + b->seq_at.len + b->quarantine_rows.len;
 }
 
-static void bind_buf(sqlite3_stmt *q, int at, const struct buf *b)
+void spool_note_of(const struct batch *b, int64_t id, int64_t taken_us, struct ledger_note *ret)
 {
-	sqlite3_bind_blob64(q, at, buf_span(b).ptr, b->len, SQLITE_STATIC);
+	*ret = (struct ledger_note){.id = id,
+		.taken_us = taken_us,
+		.size_bytes = b->size_bytes,
+		.bytes = spool_batch_bytes(b),
+		.events = b->events + b->quarantined};
+	snprintf(ret->cluster, sizeof(ret->cluster), "%s", b->cluster);
+	snprintf(ret->source, sizeof(ret->source), "%s", b->source);
+	memcpy(ret->sha256, b->sha256, sizeof(ret->sha256));
 }
 
-/* Runs a statement that returns no rows. */
-static int finish(struct spool *s, sqlite3_stmt *q, struct err *e)
+/* One that waits there and is what it was. */
+static bool is_there(struct spool *s, const struct batch *b)
 {
-	int rc = sqlite3_step(q) == SQLITE_DONE ? 0 : fail(s, e, "SQLite");
+	_cleanup_(batch_freep) struct batch *found = NULL;
+	int64_t id = spool_rows_find(s->rows, b);
+	struct ledger_entry *entry = id ? ledger_find(s->ledger, id) : NULL;
 
-	sqlite3_reset(q);
-	sqlite3_clear_bindings(q);
-	return rc;
-}
-
-static int put_one(struct spool *s, const struct batch *b, int64_t now, struct err *e)
-{
-	sqlite3_stmt *q = s->statements[S_PUT];
-
-	sqlite3_bind_text(q, 1, b->cluster, -1, SQLITE_STATIC);
-	sqlite3_bind_text(q, 2, b->source, -1, SQLITE_STATIC);
-	sqlite3_bind_blob(q, 3, b->sha256, sizeof(b->sha256), SQLITE_STATIC);
-	sqlite3_bind_int64(q, 4, (int64_t)b->size_bytes);
-	sqlite3_bind_int64(q, 5, b->events);
-	sqlite3_bind_int64(q, 6, b->quarantined);
-	sqlite3_bind_int64(q, 7, now);
-	bind_buf(q, 8, &b->rows);
-	bind_buf(q, 9, &b->seq_at);
-	bind_buf(q, 10, &b->quarantine_rows);
-	sqlite3_bind_int64(q, 11, b->received_us);
-	sqlite3_bind_int64(q, 12, b->oldest_us);
-	sqlite3_bind_int64(q, 13, b->newest_us);
-	sqlite3_bind_int64(q, 14, b->late);
-	sqlite3_bind_int64(q, 15, b->ahead);
-	sqlite3_bind_int64(q, 16, b->truncated);
-	return finish(s, q, e);
-}
-
-static int put_all(struct spool *s, const struct batch *list, enum write_status status,
-	struct spool_state *state, struct err *e)
-{
-	int64_t now = realtime_us();
-
-	for (const struct batch *b = list; b; b = b->next) {
-		if (b->status != status)
-			continue;
-		if (bytes_of(b) > s->max_bytes || state->bytes > s->max_bytes - bytes_of(b)) {
-			state->full = true;
-			return err_set(e, "spool %s: full (%zu bytes)", s->path, s->max_bytes);
-		}
-		if (put_one(s, b, now, e) < 0)
-			return -1;
-		if (sqlite3_changes(s->db) == 0) /* it was there */
-			continue;
-		state->batches++;
-		state->bytes += bytes_of(b);
-		if (state->oldest_us == 0)
-			state->oldest_us = now;
+	if (!entry || entry->state != LEDGER_LIVE)
+		return false;
+	switch (spool_rows_read(s->rows, id, &found, NULL)) {
+	case SPOOL_READ_OK:
+		return true;
+	case SPOOL_READ_NO_MEMORY:
+		return false; /* it is stored once, whatever the spool holds */
+	case SPOOL_READ_MISSING:
+		entry->missing = true;
+		break;
+	case SPOOL_READ_CHANGED:
+		break;
 	}
-	state->full = false;
+	leave(s, entry, LEDGER_DAMAGED);
+	return false;
+}
+
+int spool_put_one(
+	struct spool *s, struct spool_rows *rows, const struct batch *b, int64_t now, struct err *e)
+{
+	struct ledger_note note;
+
+	spool_note_of(b, ledger_last_id(s->ledger) + 1, now, &note);
+	if (ledger_announce(s->ledger, &note, e) < 0)
+		return -1;
+	return spool_rows_put(rows, note.id, b, now, e);
+}
+
+/*
+ * Is there room on the disk, with what is to be left free? SQLite writes what it is given into its
+ * log first; from there it has yet to come into the file, which may have room of its own.
+ */
+static bool has_room(const struct spool *s, size_t bytes)
+{
+	uint64_t size, available = free_bytes(s, &size), keep = size / 10;
+	size_t log = spool_rows_log_bytes(s->rows), unused = spool_rows_unused_bytes(s->rows);
+	size_t growth = log + bytes > unused ? log + bytes - unused : 0;
+
+	if (s->min_free < keep)
+		keep = s->min_free;
+	return available >= keep && available - keep >= bytes + growth;
+}
+
+static size_t bytes_of_list(const struct batch *list, enum write_status status)
+{
+	size_t bytes = 0;
+
+	for (const struct batch *b = list; b; b = b->next)
+		bytes += b->status == status ? spool_batch_bytes(b) : 0;
+	return bytes;
+}
+
+/* The file may have been removed, or another one put in its place, by somebody. */
+static int find_place(struct spool *s, struct err *e)
+{
+	switch (s->rows ? spool_rows_place(s->rows) : SPOOL_PLACE_GONE) {
+	case SPOOL_PLACE_OURS:
+		return ledger_keep_place(s->ledger, e);
+	case SPOOL_PLACE_GONE:
+		return spool_rescue(
+			s, TAKE_PTR(s->rows), "somebody removed or renamed the file", e);
+	case SPOOL_PLACE_OTHER:
+		break;
+	}
+	return err_set(e,
+		"spool %s: somebody put another file in its place: nothing more is taken, what "
+		"waits is stored, restart the sink then",
+		s->path);
+}
+
+static enum spool_put check_room(
+	struct spool *s, const struct batch *list, enum write_status status, struct err *e)
+{
+	size_t bytes = bytes_of_list(list, status);
+	uint64_t size;
+
+	if (bytes > s->max_bytes || s->state.bytes > s->max_bytes - bytes) {
+		err_set(e, "spool %s: full (%zu bytes)", s->path, s->max_bytes);
+		return SPOOL_PUT_FULL;
+	}
+	if (!has_room(s, bytes))
+		spool_make_room(s);
+	if (!has_room(s, bytes)) {
+		err_set(e,
+			"spool %s: %llu bytes are free on its disk, and it may not take them "
+			"(--spool-min-free)",
+			s->path, (unsigned long long)free_bytes(s, &size));
+		return SPOOL_PUT_NO_ROOM;
+	}
+	return SPOOL_PUT_OK;
+}
+
+static int put_all(struct spool *s, const struct batch *list, enum write_status status, int64_t now,
+	struct err *e)
+{
+	for (const struct batch *b = list; b; b = b->next) {
+		if (b->status != status || is_there(s, b))
+			continue;
+		if (spool_put_one(s, s->rows, b, now, e) < 0)
+			return -1;
+	}
 	return 0;
 }
 
-/* The disk, not this file's own bound. */
-static bool disk_is_full(struct spool *s)
+static void count_put(struct spool *s, int64_t from_id)
 {
-	int code = sqlite3_errcode(s->db);
+	for (size_t i = ledger_count(s->ledger); i > 0; i--) {
+		const struct ledger_entry *entry = ledger_at(s->ledger, i - 1);
 
-	return code == SQLITE_FULL || code == SQLITE_IOERR;
+		if (entry->id < from_id)
+			break;
+		s->state.batches++;
+		s->state.bytes += entry->bytes;
+	}
+	find_oldest(s);
 }
 
-int spool_put(struct spool *s, const struct batch *list, enum write_status status, struct err *e)
+/* The ledger first announces, then confirms: a batch without either was never taken, one without
+ * the second may be there or not, and may not be missed. */
+static int put_in_one(struct spool *s, const struct batch *list, enum write_status status,
+	int64_t now, struct err *e)
 {
-	struct spool_state state;
-	struct err ignored;
+	int64_t from_id = ledger_last_id(s->ledger) + 1;
 	int rc;
 
-	pthread_mutex_lock(&s->lock);
-	state = s->state;
-	rc = run(s, "BEGIN IMMEDIATE", e);
-	if (rc == 0) {
-		rc = put_all(s, list, status, &state, e);
-		if (rc == 0)
-			rc = run(s, "COMMIT", e);
-		if (rc < 0) {
-			state.full |= disk_is_full(s);
-			run(s, "ROLLBACK", &ignored);
-		}
-	}
+	if (spool_rows_begin(s->rows, e) < 0)
+		return -1;
+	rc = put_all(s, list, status, now, e);
 	if (rc == 0)
-		s->state = state;
-	else
-		s->state.full = state.full;
+		rc = spool_rows_commit(s->rows, e);
+	if (rc < 0) {
+		spool_rows_rollback(s->rows);
+		ledger_drop(s->ledger, from_id);
+		return -1;
+	}
+	count_put(s, from_id);
+	return ledger_last_id(s->ledger) < from_id ? 0 : ledger_confirm(s->ledger, from_id, e);
+}
+
+static enum spool_put put(
+	struct spool *s, const struct batch *list, enum write_status status, struct err *e)
+{
+	int64_t now = realtime_us();
+	enum spool_put verdict;
+
+	if (find_place(s, e) < 0)
+		return SPOOL_PUT_FAILED;
+	verdict = check_room(s, list, status, e);
+	if (verdict != SPOOL_PUT_OK)
+		return verdict;
+	if (put_in_one(s, list, status, now, e) == 0)
+		return SPOOL_PUT_OK;
+	if (spool_rows_no_room(s->rows))
+		return SPOOL_PUT_NO_ROOM;
+	if (!spool_rows_broken(s->rows) ||
+		spool_rescue(s, TAKE_PTR(s->rows), "SQLite cannot use the file", e) < 0)
+		return SPOOL_PUT_FAILED;
+	return put_in_one(s, list, status, now, e) == 0 ? SPOOL_PUT_OK : SPOOL_PUT_FAILED;
+}
+
+enum spool_put spool_put(
+	struct spool *s, const struct batch *list, enum write_status status, struct err *e)
+{
+	enum spool_put verdict;
+
+	pthread_mutex_lock(&s->lock);
+	verdict = put(s, list, status, e);
+	s->state.full = verdict != SPOOL_PUT_OK;
 	pthread_mutex_unlock(&s->lock);
-	return rc;
+	return verdict;
 }
 
 /* ---- handing out ---- */
 
-static int read_buf(sqlite3_stmt *q, int column, struct buf *ret)
+static bool is_due(const struct ledger_entry *entry)
 {
-	size_t len = (size_t)sqlite3_column_bytes(q, column);
-
-	*ret = BUF_INIT(len);
-	buf_add(ret, sqlite3_column_blob(q, column), len);
-	return ret->failed ? -1 : 0;
+	return entry->state == LEDGER_LIVE && entry->refused < SPOOL_REFUSALS_MAX;
 }
 
-enum read_status { READ_OK, READ_NO_MEMORY, READ_DAMAGED };
-
-/* The row that the statement is at. Damaged: not what spool_put() wrote. */
-static enum read_status fill_batch(sqlite3_stmt *q, struct batch *b)
+/* False: no memory. *ret is NULL where the batch is damaged. */
+static bool read_due(struct spool *s, struct ledger_entry *entry, struct batch **ret)
 {
-	const char *cluster = (const char *)sqlite3_column_text(q, 1);
-	const char *source = (const char *)sqlite3_column_text(q, 2);
+	enum spool_read status = SPOOL_READ_MISSING;
 
-	if (!cluster || !source)
-		return READ_NO_MEMORY;
-	if (sqlite3_column_bytes(q, 3) != SHA256_LEN)
-		return READ_DAMAGED;
-	snprintf(b->cluster, sizeof(b->cluster), "%s", cluster);
-	snprintf(b->source, sizeof(b->source), "%s", source);
-	memcpy(b->sha256, sqlite3_column_blob(q, 3), SHA256_LEN);
-	b->size_bytes = (size_t)sqlite3_column_int64(q, 4);
-	b->events = (uint32_t)sqlite3_column_int64(q, 5);
-	b->quarantined = (uint32_t)sqlite3_column_int64(q, 6);
-	b->received_us = sqlite3_column_int64(q, 10);
-	b->oldest_us = sqlite3_column_int64(q, 11);
-	b->newest_us = sqlite3_column_int64(q, 12);
-	b->late = (uint32_t)sqlite3_column_int64(q, 13);
-	b->ahead = (uint32_t)sqlite3_column_int64(q, 14);
-	b->truncated = (uint32_t)sqlite3_column_int64(q, 15);
-	if (read_buf(q, 7, &b->rows) < 0 || read_buf(q, 8, &b->seq_at) < 0 ||
-		read_buf(q, 9, &b->quarantine_rows) < 0)
-		return READ_NO_MEMORY;
-	return batch_is_sound(b) ? READ_OK : READ_DAMAGED;
-}
-
-static enum read_status read_batch(sqlite3_stmt *q, struct spooled *ret)
-{
-	_cleanup_(batch_freep) struct batch *b = calloc(1, sizeof(*b));
-	enum read_status status = b ? fill_batch(q, b) : READ_NO_MEMORY;
-
-	ret->id = sqlite3_column_int64(q, 0);
-	ret->batch = status == READ_OK ? TAKE_PTR(b) : NULL;
-	return status;
-}
-
-static void count_refused(struct spool *s)
-{
-	char text[64];
-
-	snprintf(
-		text, sizeof(text), "SELECT count(*) FROM batch WHERE refused >= %d", REFUSALS_MAX);
-	s->state.refused = (uint64_t)ask_number(s, text);
-}
-
-/* A batch that cannot be read must not keep those behind it from being stored. */
-static int make_dead_letter(struct spool *s, int64_t id, struct err *e)
-{
-	sqlite3_reset(s->statements[S_PEEK]);
-	sqlite3_bind_int64(s->statements[S_DEAD], 1, id);
-	sqlite3_bind_int(s->statements[S_DEAD], 2, REFUSALS_MAX);
-	if (finish(s, s->statements[S_DEAD], e) < 0)
-		return -1;
-	count_refused(s);
-	return err_set(
-		e, "spool %s: batch %lld is damaged and stays behind", s->path, (long long)id);
+	*ret = NULL;
+	if (s->rows)
+		status = spool_rows_read(s->rows, entry->id, ret, NULL);
+	if (status == SPOOL_READ_OK)
+		return true;
+	if (status == SPOOL_READ_NO_MEMORY)
+		return false;
+	entry->missing = status == SPOOL_READ_MISSING;
+	leave(s, entry, LEDGER_DAMAGED);
+	find_oldest(s);
+	return true;
 }
 
 static int peek(struct spool *s, struct spooled *ret, unsigned max, size_t max_bytes, struct err *e)
 {
-	sqlite3_stmt *q = s->statements[S_PEEK];
 	size_t bytes = 0;
 	unsigned count = 0;
 
-	sqlite3_bind_int(q, 1, REFUSALS_MAX);
-	while (count < max && bytes < max_bytes) {
-		int rc = sqlite3_step(q);
-		enum read_status status;
+	for (size_t i = 0; i < ledger_count(s->ledger) && count < max && bytes < max_bytes; i++) {
+		struct ledger_entry *entry = ledger_at(s->ledger, i);
+		struct batch *b = NULL;
 
-		if (rc == SQLITE_DONE)
-			break;
-		if (rc != SQLITE_ROW)
-			return fail(s, e, "cannot be read");
-		status = read_batch(q, &ret[count]);
-		if (status != READ_OK && count > 0)
-			break;
-		if (status == READ_DAMAGED)
-			return make_dead_letter(s, ret[0].id, e);
-		if (status == READ_NO_MEMORY)
+		if (!is_due(entry))
+			continue;
+		if (!read_due(s, entry, &b)) {
+			if (count > 0)
+				break;
 			return err_set(e, "spool %s: no memory for batch %lld", s->path,
-				(long long)ret[0].id);
-		if (strcmp(ret[count].batch->cluster, ret[0].batch->cluster) != 0) {
-			batch_free(ret[count].batch);
+				(long long)entry->id);
+		}
+		if (!b)
+			continue;
+		if (count > 0 && strcmp(b->cluster, ret[0].batch->cluster) != 0) {
+			batch_free(b);
 			break;
 		}
-		ret[count].bytes = bytes_of(ret[count].batch);
-		bytes += ret[count++].bytes;
+		ret[count++] = (struct spooled){.batch = b, .id = entry->id};
+		bytes += spool_batch_bytes(b);
 	}
 	return (int)count;
 }
@@ -397,62 +333,77 @@ int spool_peek(struct spool *s, struct spooled *ret, unsigned max, size_t max_by
 
 	pthread_mutex_lock(&s->lock);
 	count = peek(s, ret, max, max_bytes, e);
-	sqlite3_reset(s->statements[S_PEEK]);
 	pthread_mutex_unlock(&s->lock);
 	return count;
 }
 
-static int remove_all(struct spool *s, const struct spooled *list, unsigned count, struct err *e)
+/* ---- what is stored ---- */
+
+/* Their rows, where their end is in the ledger. */
+static int remove_rows(struct spool *s, const int64_t *ids, size_t count, struct err *e)
 {
-	for (unsigned i = 0; i < count; i++) {
-		sqlite3_bind_int64(s->statements[S_REMOVE], 1, list[i].id);
-		if (finish(s, s->statements[S_REMOVE], e) < 0)
-			return -1;
+	int rc = s->rows ? spool_rows_begin(s->rows, e) : -1;
+
+	if (rc < 0)
+		return -1;
+	for (size_t i = 0; i < count && rc == 0; i++)
+		rc = spool_rows_remove(s->rows, ids[i], e);
+	if (rc == 0)
+		rc = spool_rows_commit(s->rows, e);
+	if (rc < 0) {
+		spool_rows_rollback(s->rows);
+		return -1;
 	}
+	for (size_t i = 0; i < count; i++) {
+		struct ledger_entry *entry = ledger_find(s->ledger, ids[i]);
+
+		if (entry)
+			entry->has_row = false;
+	}
+	return 0;
+}
+
+/* The ledger first: a row that is gone must not be missed at the next start. */
+int spool_end(struct spool *s, const int64_t *ids, size_t count, struct err *e)
+{
+	if (ledger_note_gone(s->ledger, ids, count, e) < 0 || remove_rows(s, ids, count, e) < 0)
+		return -1;
+	ledger_forget(s->ledger);
 	return 0;
 }
 
 int spool_remove(struct spool *s, const struct spooled *list, unsigned count, struct err *e)
 {
-	struct err ignored;
-	int rc;
+	_cleanup_(freep) int64_t *ids = calloc(count + 1, sizeof(*ids));
+	int rc = -1;
 
 	pthread_mutex_lock(&s->lock);
-	rc = run(s, "BEGIN IMMEDIATE", e);
-	if (rc == 0) {
-		rc = remove_all(s, list, count, e);
-		if (rc == 0)
-			rc = run(s, "COMMIT", e);
-		if (rc < 0)
-			run(s, "ROLLBACK", &ignored);
+	for (unsigned i = 0; i < count; i++) {
+		struct ledger_entry *entry = ledger_find(s->ledger, list[i].id);
+
+		assert(entry);
+		if (entry->state == LEDGER_LIVE)
+			leave(s, entry, LEDGER_STORED);
+		if (ids)
+			ids[i] = list[i].id;
 	}
-	for (unsigned i = 0; rc == 0 && i < count; i++) {
-		assert(s->state.batches > 0 && s->state.bytes >= list[i].bytes);
-		s->state.batches--;
-		s->state.bytes -= list[i].bytes;
-		s->state.full = false;
-	}
-	if (rc == 0)
-		ask_oldest(s);
+	s->state.full = false;
+	find_oldest(s);
+	if (ids)
+		rc = spool_end(s, ids, count, e);
+	else
+		err_set(e, "out of memory");
 	pthread_mutex_unlock(&s->lock);
 	return rc;
 }
 
-int spool_refuse(struct spool *s, const struct spooled *one, struct err *e)
+void spool_refuse(struct spool *s, const struct spooled *one)
 {
-	int rc;
+	struct ledger_entry *entry;
 
 	pthread_mutex_lock(&s->lock);
-	sqlite3_bind_int64(s->statements[S_REFUSE], 1, one->id);
-	rc = finish(s, s->statements[S_REFUSE], e);
-	count_refused(s);
-	pthread_mutex_unlock(&s->lock);
-	return rc;
-}
-
-void spool_get_state(struct spool *s, struct spool_state *ret)
-{
-	pthread_mutex_lock(&s->lock);
-	*ret = s->state;
+	entry = ledger_find(s->ledger, one->id);
+	if (entry && is_due(entry) && ++entry->refused == SPOOL_REFUSALS_MAX)
+		s->state.refused++;
 	pthread_mutex_unlock(&s->lock);
 }

@@ -197,6 +197,7 @@ static void write_one_by_one(struct writer *w, struct pg_conn *c, struct batch *
 /* What the database did not take goes to disk, if there is a spool. */
 static void spool_failed(struct writer *w, struct batch *group)
 {
+	enum spool_put verdict;
 	uint64_t failed = 0;
 	struct err e;
 
@@ -204,7 +205,9 @@ static void spool_failed(struct writer *w, struct batch *group)
 		failed += b->status == WRITE_FAILED;
 	if (!w->config.spool || failed == 0)
 		return;
-	if (spool_put(w->config.spool, group, WRITE_FAILED, &e) < 0) {
+	verdict = spool_put(w->config.spool, group, WRITE_FAILED, &e);
+	if (verdict != SPOOL_PUT_OK) {
+		metric_add_at(&sink_metrics[SINK_SPOOL_UNTAKEN], verdict, (int64_t)failed);
 		log_error("audit_spool_failed", LOG_STR("error", e.msg));
 		return;
 	}

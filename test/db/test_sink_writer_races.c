@@ -223,7 +223,7 @@ START_TEST(sink_writer__what_the_drainer_moves_and_counts)
 
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/spool", dir);
-	ck_assert_int_eq(spool_open(path, 1 << 24, &s, &e), 0);
+	ck_assert_int_eq(spool_open(path, 1 << 24, 0, &s, &e), 0);
 	for (size_t i = 0; drains[_i].sources[i]; i++) {
 		_cleanup_(batch_freep) struct batch *b = make(drains[_i].sources[i]);
 
