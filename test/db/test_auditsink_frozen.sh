@@ -5,7 +5,7 @@
 # shellcheck source=test/db/sink_stack.sh
 source "$HOLDPOINT_SOURCE_DIR/test/db/sink_stack.sh"
 source "$root/test/support/freeze.sh"
-trap 'rc=$?; pg_thaw; (exit "$rc"); finish' EXIT
+trap 'rc=$?; set +e; pg_thaw; (exit "$rc"); finish' EXIT
 stack_cluster=c1
 
 event() {

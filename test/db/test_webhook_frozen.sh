@@ -6,7 +6,7 @@
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/webhook_stack.sh"
 source test/support/freeze.sh
-trap 'rc=$?; pg_thaw; (exit "$rc"); finish' EXIT
+trap 'rc=$?; set +e; pg_thaw; (exit "$rc"); finish' EXIT
 
 stack_prepare
 pod=v1.36/065-validate-delete-pods.json exec=v1.36/036-validate-connect-pods-exec.json
