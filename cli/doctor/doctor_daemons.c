@@ -21,7 +21,10 @@ static const struct alarm {
 		"rules are in force that no API server asks about", "holdpoint policy check FILES"},
 	{"holdpoint_audit_spool_refused_batches", DOCTOR_FAIL,
 		"batches of audit events lie in the spool that the database refuses",
-		"read its log: kubectl -n holdpoint-system logs deploy/holdpoint-auditsink"},
+		"read its log: kubectl -n holdpoint-system logs statefulset/holdpoint-auditsink"},
+	{"holdpoint_audit_spool_damaged_batches", DOCTOR_FAIL,
+		"batches of the spool are damaged: their events are lost",
+		"read audit_spool_damaged in its log, and docs/audit.md#the-spool"},
 };
 
 static int fetch(
@@ -94,7 +97,7 @@ static void look_at(struct doctor *d, const char *url)
 		buf_str(&ready);
 		doctor_fail(d,
 			"read its log: kubectl -n holdpoint-system logs deploy/holdpoint-webhook, "
-			"or deploy/holdpoint-auditsink",
+			"or statefulset/holdpoint-auditsink",
 			"%s is not ready: %.*s", url,
 			(int)strcspn(ready.ptr ? ready.ptr : "", "\n"), ready.ptr ? ready.ptr : "");
 		return;
