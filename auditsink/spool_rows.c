@@ -124,6 +124,7 @@ static int format_of(struct spool_rows *r, int *ret, struct err *e)
 	sqlite3_stmt *q;
 	int rc = -1;
 
+	*ret = 0;
 	if (sqlite3_prepare_v2(r->db, "PRAGMA user_version", -1, &q, NULL) != SQLITE_OK)
 		return fail(r, e, "cannot be read; is it in use by another process?");
 	if (sqlite3_step(q) == SQLITE_ROW) {
