@@ -283,11 +283,10 @@ static bool is_due(const struct ledger_entry *entry)
 /* False: no memory. *ret is NULL where the batch is damaged. */
 static bool read_due(struct spool *s, struct ledger_entry *entry, struct batch **ret)
 {
-	enum spool_read status = SPOOL_READ_MISSING;
+	enum spool_read status;
 
 	*ret = NULL;
-	if (s->rows)
-		status = spool_rows_read(s->rows, entry->id, ret, NULL);
+	status = spool_rows_read(s->rows, entry->id, ret, NULL);
 	if (status == SPOOL_READ_OK)
 		return true;
 	if (status == SPOOL_READ_NO_MEMORY)
@@ -303,6 +302,8 @@ static int peek(struct spool *s, struct spooled *ret, unsigned max, size_t max_b
 	size_t bytes = 0;
 	unsigned count = 0;
 
+	if (!s->rows) /* for want of room; spool_put() and spool_tidy() try again */
+		return 0;
 	for (size_t i = 0; i < ledger_count(s->ledger) && count < max && bytes < max_bytes; i++) {
 		struct ledger_entry *entry = ledger_at(s->ledger, i);
 		struct batch *b = NULL;
@@ -384,6 +385,10 @@ int spool_remove(struct spool *s, const struct spooled *list, unsigned count, st
 		assert(entry);
 		if (entry->state == LEDGER_LIVE)
 			leave(s, entry, LEDGER_STORED);
+		else if (entry->state == LEDGER_DAMAGED) { /* since it was handed out */
+			entry->state = LEDGER_STORED;
+			s->state.damaged--;
+		}
 		if (ids)
 			ids[i] = list[i].id;
 	}

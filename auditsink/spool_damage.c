@@ -132,6 +132,8 @@ void spool_tidy(struct spool *s)
 	struct err ignored;
 
 	pthread_mutex_lock(&s->lock);
+	if (!s->rows)
+		(void)!spool_rescue(s, NULL, "the file could not be opened", &ignored);
 	if (s->rows) {
 		remove_stored(s);
 		put_notices(s);

@@ -113,44 +113,39 @@ static int copy_one(struct spool_rows *old, struct spool_rows *fresh, struct led
 	return 0;
 }
 
-/* From entry i on; what the new file does not take counts as lost (and is in the old one). */
-static size_t copy_some(struct spool *s, struct spool_rows *old, struct spool_rows *fresh, size_t i)
+/* From entry *i on. -1: the new file takes no more. */
+static int copy_some(struct spool *s, struct spool_rows *old, struct spool_rows *fresh, size_t *i)
 {
-	size_t to = i + RESCUE_BATCHES, count = ledger_count(s->ledger);
+	size_t to = *i + RESCUE_BATCHES, count = ledger_count(s->ledger);
 	struct err ignored;
 	bool ok = spool_rows_begin(fresh, &ignored) == 0;
 
 	if (to > count)
 		to = count;
-	for (size_t k = i; k < to && ok; k++) {
-		struct ledger_entry *entry = ledger_at(s->ledger, k);
+	for (; *i < to && ok; ++*i) {
+		struct ledger_entry *entry = ledger_at(s->ledger, *i);
 
 		if (entry->state == LEDGER_LIVE)
 			ok = copy_one(old, fresh, entry) == 0;
 	}
 	if (ok && spool_rows_commit(fresh, &ignored) == 0)
-		return to;
+		return 0;
 	spool_rows_rollback(fresh);
-	for (size_t k = i; k < to; k++) {
-		struct ledger_entry *entry = ledger_at(s->ledger, k);
-
-		if (entry->state == LEDGER_LIVE) {
-			entry->state = LEDGER_DAMAGED;
-			entry->missing = true;
-		}
-	}
-	return to;
+	return -1;
 }
 
-static void copy_all(struct spool *s, struct spool_rows *old, struct spool_rows *fresh)
+static int copy_all(struct spool *s, struct spool_rows *old, struct spool_rows *fresh)
 {
-	for (size_t i = 0; i < ledger_count(s->ledger);)
-		i = copy_some(s, old, fresh, i);
+	for (size_t i = 0; i < ledger_count(s->ledger);) {
+		if (copy_some(s, old, fresh, &i) < 0)
+			return -1;
+	}
 	for (size_t i = 0; i < ledger_count(s->ledger); i++) {
 		struct ledger_entry *entry = ledger_at(s->ledger, i);
 
 		entry->has_row = entry->state == LEDGER_LIVE;
 	}
+	return 0;
 }
 
 static void say_rescued(struct spool *s, const char *why, const char *aside)
@@ -186,29 +181,53 @@ static int set_aside(const char *path, struct buf *ret, struct err *e)
 	return 0;
 }
 
+/* No new file can be made, or filled: what there is stays in use, as far as it is of use. */
+static void go_back(struct spool *s, struct spool_rows *old, bool unlinked, const char *aside)
+{
+	char log[4096], log_aside[4096];
+	struct err ignored;
+	bool damaged;
+
+	spool_rows_abandon(TAKE_PTR(s->rows));
+	snprintf(log, sizeof(log), "%s-wal", s->path);
+	snprintf(log_aside, sizeof(log_aside), "%s-wal", aside);
+	unlink(s->path);
+	unlink(log);
+	if (unlinked) {
+		s->rows = old;
+		return;
+	}
+	spool_rows_abandon(old);
+	if (rename(aside, s->path) == 0 && (rename(log_aside, log) == 0 || errno == ENOENT) &&
+		spool_rows_open(s->path, false, &s->rows, &damaged, &ignored) < 0)
+		s->rows = NULL;
+}
+
 int spool_rescue(struct spool *s, struct spool_rows *old, const char *why, struct err *e)
 {
 	_cleanup_(buf_free) struct buf aside = BUF_INIT(8192);
 	struct err ignored;
-	bool damaged, reopen = old && spool_rows_place(old) == SPOOL_PLACE_OURS;
+	bool damaged, unlinked = old && spool_rows_place(old) != SPOOL_PLACE_OURS;
 
 	s->rows = NULL;
-	if (reopen) {
-		spool_rows_abandon(old);
-		old = NULL;
-	}
+	if (!unlinked)
+		spool_rows_abandon(TAKE_PTR(old));
 	if (set_aside(s->path, &aside, e) < 0) {
-		spool_rows_abandon(old);
+		s->rows = old;
 		return -1;
 	}
 	if (!old && spool_rows_open(aside.ptr, false, &old, &damaged, &ignored) < 0)
 		old = NULL; /* nothing in it can be read */
 	if (spool_rows_open(s->path, true, &s->rows, &damaged, e) < 0) {
 		s->rows = NULL;
-		spool_rows_abandon(old);
+		go_back(s, old, unlinked, aside.ptr);
 		return -1;
 	}
-	copy_all(s, old, s->rows);
+	if (copy_all(s, old, s->rows) < 0) {
+		err_set(e, "spool %s: %s, and there is no room for a new one", s->path, why);
+		go_back(s, old, unlinked, aside.ptr);
+		return s->rows && !unlinked ? 0 : -1; /* nothing goes into a file without a name */
+	}
 	spool_rows_abandon(old);
 	say_rescued(s, why, aside.ptr);
 	spool_count(s);

@@ -373,6 +373,36 @@ START_TEST(spool__goes_on_when_its_files_are_removed)
 }
 END_TEST
 
+/* No new file can be written: nothing is taken, nothing is lost, and it is tried again. */
+START_TEST(spool__waits_for_room_for_a_new_file)
+{
+	struct spool *s = open_spool(64 << 20);
+	struct rlimit before, tight;
+	struct outcome o;
+	char command[320];
+
+	for (unsigned n = 1; n <= 9; n++)
+		ck_assert_int_eq(put(s, n % 2 ? "a" : "b", n, 1 + n * 13 % 60), 0);
+	snprintf(command, sizeof(command), "rm %s*", path);
+	ck_assert_int_eq(system(command), 0);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+	signal(SIGXFSZ, SIG_IGN);
+	for (rlim_t limit = 0; limit <= 40960; limit += 8192) {
+		tight = (struct rlimit){.rlim_cur = limit, .rlim_max = before.rlim_max};
+		ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &tight), 0);
+		ck_assert_int_eq(put(s, "a", 11, 24), -1);
+		ck_assert_uint_eq(state_of(s).damaged, 0);
+		ck_assert_uint_eq(state_of(s).batches, 9);
+	}
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+	ck_assert_int_eq(put(s, "a", 11, 24), 0);
+	spool_close(s);
+	o = reopen_and_drain();
+	ck_assert_uint_eq(o.good, 10);
+	ck_assert_uint_eq(o.lost, 0);
+}
+END_TEST
+
 START_TEST(spool__takes_nothing_into_a_file_that_is_not_its_own)
 {
 	struct spool *s = open_spool(64 << 20);
@@ -457,6 +487,7 @@ int main(void)
 	tcase_add_test(t, spool__notices_rows_that_are_gone_or_changed_places);
 	tcase_add_test(t, spool__takes_a_damaged_batch_again);
 	tcase_add_test(t, spool__goes_on_when_its_files_are_removed);
+	tcase_add_test(t, spool__waits_for_room_for_a_new_file);
 	tcase_add_test(t, spool__takes_nothing_into_a_file_that_is_not_its_own);
 	tcase_add_test(t, spool__drains_on_a_full_disk);
 	tcase_add_test(t, spool__keeps_its_ledger_short);
