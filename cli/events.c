@@ -29,6 +29,7 @@ struct search {
 	enum format format;
 	struct span params[EVENT_PARAMS];
 	struct pg_result *range; /* what the bounds of time in params point into */
+	struct pg_result *reads; /* and the numbers of a hold's reads */
 	char *position;		 /* {"cluster": last number shown} */
 };
 
@@ -161,7 +162,7 @@ static int next_page(struct search *s, int *ret_rows)
 	int rc;
 
 	s->params[12] = SPAN("1000");
-	s->params[14] = span_of(s->position);
+	s->params[19] = span_of(s->position);
 	rc = cli_query(s->self, s->conn, statement(s, true), s->params, &r);
 	if (rc > 0)
 		return rc;
@@ -233,7 +234,7 @@ static int search_once(struct search *s)
 
 struct options {
 	const char *url, *output, *user, *verb, *resource, *ns, *name, *code, *cluster, *decision;
-	const char *text;
+	const char *text, *group, *address, *agent;
 	int64_t since_ms, until_ms, hold, limit;
 	bool follow, all;
 };
@@ -289,20 +290,51 @@ static int find_range(struct search *s, const struct options *o)
 	return 0;
 }
 
+/* A hold is of one cluster, and so are the numbers. */
+static int find_reads(struct search *s, const struct options *o)
+{
+	int rc;
+
+	if (o->hold == 0)
+		return 0;
+	rc = cli_query(s->self, s->conn, &event_hold_stmt, &s->params[10], &s->reads);
+	if (rc > 0 || pg_result_is_null_of(s->reads, 0, "cluster"))
+		return rc;
+	if (!o->cluster)
+		s->params[8] = pg_result_span_of(s->reads, 0, "cluster");
+	if (span_eq(s->params[8], pg_result_span_of(s->reads, 0, "cluster")))
+		s->params[18] = pg_result_span_of(s->reads, 0, "reads");
+	return 0;
+}
+
 static int search(struct search *s, const struct options *o)
 {
 	int rc = tune(s);
 
 	if (rc == 0)
 		rc = find_range(s, o);
+	if (rc == 0)
+		rc = find_reads(s, o);
 	if (rc > 0)
 		return rc;
 	return o->follow ? follow(s) : o->all ? export_all(s) : search_once(s);
 }
 
+/* "claude-*" as LIKE has it: "claude-%". */
+static void put_pattern(struct buf *out, const char *glob)
+{
+	for (const char *p = glob; *p; p++) {
+		if (strchr("%_\\", *p))
+			buf_add_char(out, '\\');
+		buf_add_char(out, *p == '*' ? '%' : *p == '?' ? '_' : *p);
+	}
+}
+
 static int run_search(const struct command *self, const struct options *o)
 {
 	_cleanup_(pg_conn_closep) struct pg_conn *conn = NULL;
+	_cleanup_(buf_free) struct buf pattern = BUF_INIT(4096);
+	bool is_glob = o->user && strpbrk(o->user, "*?");
 	char hold[24], limit[24];
 	struct search s = {.self = self, .format = format_of(o->output)};
 	int rc = cli_connect(self, o->url, &conn);
@@ -310,15 +342,19 @@ static int run_search(const struct command *self, const struct options *o)
 	if (rc > 0)
 		return rc;
 	s.conn = conn;
-	const struct span params[EVENT_PARAMS] = {cli_param(o->user), cli_param(o->verb),
-		cli_param(o->resource), cli_param(o->ns), cli_param(o->name),
+	put_pattern(&pattern, is_glob ? o->user : "");
+	const struct span params[EVENT_PARAMS] = {is_glob ? cli_param(NULL) : cli_param(o->user),
+		cli_param(o->verb), cli_param(o->resource), cli_param(o->ns), cli_param(o->name),
 		cli_param(o->code), [8] = cli_param(o->cluster), cli_param(o->decision),
 		cli_param_positive(o->hold, hold), cli_param(o->text),
-		cli_param_int(o->limit, limit)};
+		cli_param_int(o->limit, limit),
+		[14] = cli_param(is_glob ? cli_text(&pattern) : NULL), cli_param(o->group),
+		cli_param(o->address), cli_param(o->agent)};
 
 	memcpy(s.params, params, sizeof(params));
 	rc = search(&s, o);
 	pg_result_free(s.range);
+	pg_result_free(s.reads);
 	free(s.position);
 	return rc;
 }
@@ -330,7 +366,10 @@ int cli_events(const struct command *self, int argc, char **argv)
 		CLI_FLAG_OUTPUT_ONE_OF(o.output, formats,
 			"wide (nothing is cut), json, jsonl (a line an event) or ocsf (for a "
 			"SIEM)"),
-		CLI_FLAG_USER(o.user, "who asked"),
+		CLI_FLAG_USER(o.user, "who asked, or as whom; agent-* finds all of these"),
+		CLI_FLAG_TEXT("group", o.group, "GROUP", "by a member of this group"),
+		CLI_FLAG_TEXT("address", o.address, "IP", "from this address"),
+		CLI_FLAG_TEXT("user-agent", o.agent, "TEXT", "with a client whose name holds this"),
 		CLI_FLAG_TEXT("verb", o.verb, "VERB,…", "get, list, create, patch, delete …"),
 		CLI_FLAG_TEXT(
 			"resource", o.resource, "RESOURCE", "pods, deployments.apps, pods/exec …"),
@@ -340,8 +379,8 @@ int cli_events(const struct command *self, int argc, char **argv)
 		CLI_FLAG_CLUSTER(o.cluster, "of this cluster"),
 		CLI_FLAG_TEXT(
 			"decision", o.decision, "ACTION", "what the webhook decided: Deny, Hold …"),
-		CLI_FLAG_NUMBER(
-			"hold", o.hold, "HOLD", 1, INT64_MAX, "that asked for, or used, this hold"),
+		CLI_FLAG_NUMBER("hold", o.hold, "HOLD", 1, INT64_MAX,
+			"that asked for, or used, this hold; reads, too"),
 		CLI_FLAG_TEXT(
 			"text", o.text, "TEXT", "whose masked body holds this; reads every body"),
 		CLI_FLAG_SINCE(o.since_ms, "not longer ago than this"),

@@ -10,14 +10,17 @@
  * An event is recorded when it happened or later, but for clocks that differ: what $14 allows for.
  *
  *   $1 user  $2 verbs  $3 resource  $4 namespace  $5 name  $6 code  $7 since  $8 until  $9 cluster
- *   $10 decision  $11 hold  $12 text  $13 limit  $14 recorded since  $15 {"cluster": after}
+ *   $10 decision  $11 hold  $12 text  $13 limit  $14 recorded since  $15 pattern of users
+ *   $16 group  $17 address  $18 user agent  $19 numbers of the hold's reads
+ *   $20 {"cluster": after}
  *
  * Some conditions say twice what is asked: once so that an index serves, once exactly; and one verb
- * is asked for in another way than several, as a list of values is not read in order.
+ * is asked for in another way than several, as a list of values is not read in order. Whoever acted
+ * as the user is another question, so that each is read in order.
  */
-#define FILTERED                                                                                   \
+#define FILTERED(user)                                                                             \
 	"SELECT e.* FROM holdpoint.audit_event e WHERE e.cluster = c.cluster "                     \
-	"AND ($1::text IS NULL OR e.username = $1) "                                               \
+	"AND (" user ") "                                                                          \
 	"AND ($2::text IS NULL OR CASE WHEN strpos($2, ',') = 0 THEN e.verb = $2 "                 \
 	"ELSE e.verb = ANY(string_to_array($2, ',')) END) "                                        \
 	"AND ($3::text IS NULL OR (e.resource = substring($3 FROM '^[^/.]*') AND "                 \
@@ -29,20 +32,36 @@
 	"AND e.stage_timestamp >= $7::timestamptz AND e.recorded_at >= $14::timestamptz "          \
 	"AND ($8::timestamptz IS NULL OR e.stage_timestamp <= $8) "                                \
 	"AND ($10::text IS NULL OR lower(e.decision) = lower($10)) "                               \
-	"AND ($11::bigint IS NULL OR e.hold_id = $11::bigint) "                                    \
-	"AND ($12::text IS NULL OR strpos(lower(e.body), lower($12)) > 0) "
+	"AND ($11::bigint IS NULL OR e.hold_id = $11::bigint OR e.seq = ANY($19::bigint[])) "      \
+	"AND ($12::text IS NULL OR strpos(lower(e.body), lower($12)) > 0) "                        \
+	"AND ($16::text IS NULL OR $16 = ANY(e.groups) OR $16 = ANY(e.impersonated_groups)) "      \
+	"AND ($17::text IS NULL OR $17 = ANY(e.source_ips)) "                                      \
+	"AND ($18::text IS NULL OR strpos(lower(e.user_agent), lower($18)) > 0) "
 
-#define CLUSTERS                                                                                   \
+#define AS_THEMSELVES                                                                              \
+	"($1::text IS NULL OR e.username = $1) AND ($15::text IS NULL OR e.username LIKE $15)"
+#define AS_THE_USER                                                                                \
+	"CASE WHEN $1::text IS NOT NULL THEN e.impersonated_user = $1 AND e.username <> $1 "       \
+	"WHEN $15::text IS NOT NULL THEN e.impersonated_user LIKE $15 AND e.username NOT LIKE "    \
+	"$15 ELSE false END"
+
+#define CLUSTERS(also, order)                                                                      \
 	" FROM holdpoint.audit_cluster_seq s WHERE $9::text IS NULL OR s.cluster = $9) c "         \
-	"CROSS JOIN LATERAL (" FILTERED
+	"CROSS JOIN LATERAL (SELECT * FROM ((" FILTERED(AS_THEMSELVES) also order                  \
+		") UNION ALL (" FILTERED(AS_THE_USER) also order ")) e " order
 
 /* The newest first, for people; after a known number of each cluster, for programs that go on. */
 #define BY_TIME "ORDER BY e.stage_timestamp DESC, e.seq DESC LIMIT $13::int"
 #define BY_SEQ	"ORDER BY e.cluster, e.seq LIMIT $13::int"
-#define NEWEST	" FROM (SELECT s.cluster" CLUSTERS BY_TIME ") e "
+#define NEWEST	" FROM (SELECT s.cluster" CLUSTERS("", BY_TIME) ") e " LINKED
 #define AFTER                                                                                      \
-	" FROM (SELECT s.cluster, coalesce(($15::jsonb ->> s.cluster)::bigint, 0) AS "             \
-	"after" CLUSTERS "AND e.seq > c.after " BY_SEQ ") e "
+	" FROM (SELECT s.cluster, coalesce(($20::jsonb ->> s.cluster)::bigint, 0) AS "             \
+	"after" CLUSTERS("AND e.seq > c.after ", BY_SEQ) ") e " LINKED
+
+/* What /authorize was asked about a request stands in no annotation. */
+#define LINKED                                                                                     \
+	"LEFT JOIN LATERAL holdpoint.event_decision(ROW(e.*)::holdpoint.audit_event) d "           \
+	"ON e.decision_id IS NULL AND e.stage <> 'RequestReceived' "
 
 #define ROW                                                                                        \
 	"SELECT e.cluster, e.seq, " SQL_MS(                                                        \
@@ -55,15 +74,17 @@
 				     "ELSE '' END, '') AS what, coalesce(e.namespace, '') AS ns, " \
 				     "coalesce(e.name, '') AS "                                    \
 				     "name, "                                                      \
-				     "e.code, coalesce(e.decision, '') AS decision, e.hold_id, "   \
+				     "e.code, coalesce(e.decision, d.action, '') AS decision, "    \
+				     "coalesce(e.hold_id, d.hold_id) AS hold_id, "                 \
 				     "e.stage, "                                                   \
 				     "coalesce(e.request_uri, '') AS uri, "
 
 /* Everything that is kept of an event; the body as it is, or null once erased. */
 #define AS_EVENT                                                                                   \
 	"json_build_object('cluster', e.cluster, 'seq', e.seq, 'recordedAt', e.recorded_at, "      \
-	"'source', e.source, 'decision', e.decision, 'decisionID', e.decision_id, 'hold', "        \
-	"e.hold_id, 'masked', e.masked, 'event', e.body::json)::text AS line"
+	"'source', e.source, 'decision', coalesce(e.decision, d.action), 'decisionID', "           \
+	"coalesce(e.decision_id, d.decision_id), 'hold', coalesce(e.hold_id, d.hold_id), "         \
+	"'masked', e.masked, 'event', e.body::json)::text AS line"
 
 /*
  * Open Cybersecurity Schema Framework 1.3, class API Activity (6003). What a class or an object
@@ -93,7 +114,8 @@
 	"'resources', CASE WHEN e.resource IS NOT NULL THEN json_build_array(json_build_object("   \
 	"'type', e.resource, 'name', e.name, "                                                     \
 	"'namespace', e.namespace)) END, 'unmapped', json_build_object('cluster', e.cluster, "     \
-	"'subresource', e.subresource, 'decision', e.decision, 'hold', e.hold_id, 'stage', "       \
+	"'subresource', e.subresource, 'decision', coalesce(e.decision, d.action), 'hold', "       \
+	"coalesce(e.hold_id, d.hold_id), 'stage', "                                                \
 	"e.stage, 'impersonated_user', e.impersonated_user)))::text AS line"
 #define OCSF_ACTIVITY                                                                              \
 	"CROSS JOIN LATERAL (SELECT CASE WHEN e.verb = 'create' THEN 1 WHEN e.verb IN ('get', "    \
@@ -101,13 +123,18 @@
 	"('delete', 'deletecollection') THEN 4 ELSE 99 END AS id) a "
 
 const struct pg_stmt event_statements[EVENT_SHAPES][2] = {
-	{{"events", ROW "'' AS line" NEWEST BY_TIME, 14},
-		{"events_after", ROW "'' AS line" AFTER BY_SEQ, 15}},
-	{{"events_json", ROW AS_EVENT NEWEST BY_TIME, 14},
-		{"events_json_after", ROW AS_EVENT AFTER BY_SEQ, 15}},
-	{{"events_ocsf", ROW AS_OCSF NEWEST OCSF_ACTIVITY BY_TIME, 14},
-		{"events_ocsf_after", ROW AS_OCSF AFTER OCSF_ACTIVITY BY_SEQ, 15}},
+	{{"events", ROW "'' AS line" NEWEST BY_TIME, 19},
+		{"events_after", ROW "'' AS line" AFTER BY_SEQ, 20}},
+	{{"events_json", ROW AS_EVENT NEWEST BY_TIME, 19},
+		{"events_json_after", ROW AS_EVENT AFTER BY_SEQ, 20}},
+	{{"events_ocsf", ROW AS_OCSF NEWEST OCSF_ACTIVITY BY_TIME, 19},
+		{"events_ocsf_after", ROW AS_OCSF AFTER OCSF_ACTIVITY BY_SEQ, 20}},
 };
+
+const struct pg_stmt event_hold_stmt = {"hold_reads",
+	"SELECT array_agg(r.seq)::text AS reads, min(r.cluster) AS cluster "
+	"FROM holdpoint.hold_reads($1::bigint) r",
+	1};
 
 const struct pg_stmt event_range_stmt = {"range",
 	"SELECT now() - $1::bigint * interval '1 ms' AS since, now() - $2::bigint * interval "

@@ -14,9 +14,7 @@
 /* The answers; a request that never got one is shown by its first stage. */
 #define EVENTS                                                                                     \
 	"FROM holdpoint.session_events($1) e "                                                     \
-	"LEFT JOIN LATERAL (SELECT d.action, d.policy, d.rule, d.hold_id, d.message "              \
-	"FROM holdpoint.decision d WHERE d.cluster = e.cluster AND d.decision_id = e.decision_id " \
-	"LIMIT 1) d ON true "                                                                      \
+	"LEFT JOIN LATERAL holdpoint.event_decision(e) d ON true "                                 \
 	"LEFT JOIN holdpoint.holds h ON h.cluster = e.cluster AND h.id = coalesce(e.hold_id, "     \
 	"d.hold_id) "                                                                              \
 	"WHERE e.stage IN ('ResponseComplete', 'Panic') OR NOT EXISTS (SELECT FROM "               \
@@ -34,7 +32,8 @@ static const struct pg_stmt events_stmt = {"replay",
 				     "e.request_uri, "
 				     "e.api_group, e.resource, e.subresource, e.namespace, e.name, "
 				     "e.impersonated_user, e.code, "
-				     "e.decision, d.policy || '/' || d.rule AS rule_name, h.id AS "
+				     "coalesce(e.decision, d.action) AS decision, d.policy || '/' "
+				     "|| d.rule AS rule_name, h.id AS "
 				     "hold, h.state AS hold_state, "
 				     "CASE WHEN h.state IN ('approved', 'used', 'denied') THEN "
 				     "h.decided_by END AS decided_by, "
@@ -46,7 +45,8 @@ static const struct pg_stmt events_stmt = {"replay",
 static const struct pg_stmt json_stmt = {"replay_json",
 	"SELECT coalesce(json_agg(t), '[]') FROM (SELECT e.seq, e.stage_timestamp AS time, "
 	"e.stage, e.audit_id, e.username, e.impersonated_user, e.verb, e.request_uri, e.api_group, "
-	"e.resource, e.subresource, e.namespace, e.name, e.code, e.decision, d.policy, d.rule, "
+	"e.resource, e.subresource, e.namespace, e.name, e.code, coalesce(e.decision, d.action) AS "
+	"decision, d.policy, d.rule, "
 	"h.id AS hold, h.state AS hold_state, h.decided_by, h.decided_reason, e.masked, "
 	"e.body::json AS event " EVENTS ") t",
 	1};

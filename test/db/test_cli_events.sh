@@ -74,6 +74,48 @@ expect 0 7 out 'kubectl exec web -n prod  200' -- replay s1-1 "${auditor[@]}"
 expect 3 0 err '"s9" is not a session' -- replay s9 "${auditor[@]}"
 expect 3 0 err 'no session s1-99' -- replay s1-99 "${auditor[@]}"
 
+# Who acted as somebody, globs, groups, addresses, clients; a read that /authorize held.
+sql "$sink" >/dev/null <<'SQL'
+BEGIN;
+SELECT holdpoint.audit_begin_batch('reads', 'api-1', sha256('reads'), 4, 0, 100);
+INSERT INTO holdpoint.audit_event (cluster, seq, source, stage, level, received_timestamp,
+  stage_timestamp, audit_id, verb, username, impersonated_user, groups, source_ips, user_agent,
+  request_uri, api_group, resource, namespace, name, code, masking_version, masked, body, body_digest)
+SELECT 'reads', n, 'api-1', 'ResponseComplete', 'Metadata', now() - interval '5 minutes' + n * interval '10 s',
+  now() - interval '5 minutes' + n * interval '10 s', 'r' || n, 'get', CASE n WHEN 3 THEN 'root_admin' ELSE 'agent-7' END,
+  CASE n WHEN 3 THEN 'agent-7' END, CASE n WHEN 4 THEN '{night}'::text[] ELSE '{ai}' END,
+  ARRAY['10.0.0.' || n], 'Helm/' || n, '/api/v1/namespaces/prod/secrets/db', '', 'secrets', 'prod',
+  CASE n WHEN 4 THEN 'other' ELSE 'db' END, CASE n WHEN 1 THEN 403 ELSE 200 END, 1, 0, '{}', 'x'
+FROM generate_series(1, 4) AS n;
+COMMIT;
+SQL
+sql "$admin" >/dev/null <<'SQL'
+INSERT INTO holdpoint.hold (cluster, fingerprint, state, username, groups, operation, api_group,
+  api_version, resource, subresource, namespace, name, policy, rule, message, approvers,
+  min_approvals, require_reason, grant_kind, expires_at, request_uid, is_question)
+VALUES ('reads', sha256('r'), 'pending', 'agent-7', '{ai}', 'get', '', 'v1', 'secrets', '', 'prod', 'db',
+  'agents', 'secrets', '', '{sre}', 1, false, 'Once', now() + interval '1 hour', 'u', true);
+INSERT INTO holdpoint.decision (cluster, decision_id, time, endpoint, username, operation, resource,
+  namespace, name, policy, rule, action, allowed, answer, hold_id)
+SELECT 'reads', gen_random_uuid(), now() - interval '5 minutes' + n * interval '10 s', 'authorize', 'agent-7', 'get',
+  'secrets', 'prod', 'db', 'agents', 'secrets', 'Hold', n > 1, CASE WHEN n > 1 THEN 'asked: yes' ELSE 'asked: no' END,
+  (SELECT max(id) FROM holdpoint.hold) FROM generate_series(1, 3) AS n;
+SQL
+hold=$(sql "$admin" -c "SELECT max(id) FROM holdpoint.hold")
+expect 0 4 out "reads/3 .*root_admin as agent-7 .*Hold +$hold" -- events --hold "$hold" "${auditor[@]}"
+expect 0 4 out "reads/1 .* 403 +Hold +$hold" -- events --hold "$hold" --cluster reads "${auditor[@]}"
+expect 0 0 err 'No events' -- events --hold "$hold" --cluster default "${auditor[@]}"
+expect 0 5 out "reads/4 .*secrets prod/other +200 *$" -- events --user agent-7 "${auditor[@]}"
+expect 0 5 out 'root_admin as agent-7' -- events --user 'agent-*' "${auditor[@]}"
+expect 0 2 out 'root_admin' -- events --user 'root_*' "${auditor[@]}"
+expect 0 0 err 'No events' -- events --user 'rootX*' "${auditor[@]}"
+expect 0 2 out 'reads/4' -- events --group night "${auditor[@]}"
+expect 0 2 out 'reads/2' -- events --address 10.0.0.2 "${auditor[@]}"
+expect 0 5 out 'reads/1' -- events --user-agent helm "${auditor[@]}"
+expect 0 1 out "\"decision\" ?: ?\"Hold\".*\"hold\" ?: ?$hold" -- events --address 10.0.0.1 -o jsonl "${auditor[@]}"
+expect 0 2 out ' 1 +0 +0 +1 ' -- sessions --user root_admin "${auditor[@]}"
+expect 0 - out "Hold by agents/secrets: hold $hold" -- replay s3-1 "${auditor[@]}"
+
 expect 3 0 err 'no event 77' -- erase default/77 --reason x --database-url="$admin"
 expect 0 1 out 'body erased' -- erase default/3 --reason x --database-url="$admin"
 expect 1 0 err 'permission denied.*holdpoint_retention to drop or erase' -- erase default/2 --reason x "${auditor[@]}"
@@ -81,7 +123,7 @@ expect 0 1 out '"event" : null' -- events --verb delete --cluster default -o jso
 expect 0 0 err 'Nothing is older' -- retention --keep 400d --database-url="$admin"
 expect 2 0 err '--keep=5h' -- retention --keep 5h --database-url="$admin"
 
-expect 0 3 out '^default +api-1 +ok .* 5 ' -- sources "${auditor[@]}"
+expect 0 4 out '^default +api-1 +ok .* 5 ' -- sources "${auditor[@]}"
 expect 0 2 out '^other +api-1 +ok .* 2500 .* 0$' -- sources --cluster other --unfinished "${auditor[@]}"
 expect 0 - out '"unfinished": ?0' -- sources --unfinished -o json "${auditor[@]}"
 expect 0 0 err 'No source has sent' -- sources --cluster nowhere "${auditor[@]}"
@@ -92,7 +134,7 @@ expect 1 0 err 'permission denied' -- sources --database-url="$sink"
 follower=$!
 following() {
   sql "$admin" -c "SELECT count(*) FROM pg_stat_activity WHERE usename = 'auditor' AND state = 'idle'
-    AND query ~ 'FROM holdpoint.audit_event'"
+    AND query ~ '^SELECT e.cluster, e.seq'"
 }
 for _ in {1..100}; do
   [[ $(following) == 1 ]] && break
