@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "cli/table.h"
+#include "cli/when.h"
+#include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/suggest.h"
 #include "common/json/json.h"
@@ -313,6 +315,20 @@ int cli_ask(const struct command *c, const char *database_url, const char *outpu
 		return cli_print_json(c, pg_result_span(r, 0, 0));
 	*ret = TAKE_PTR(r);
 	return CLI_OK;
+}
+
+int cli_when(const struct command *c, const char *since, const char *until, int64_t *ret_since_ms,
+	int64_t *ret_until_ms)
+{
+	int64_t now_ms = realtime_us() / 1000;
+	struct err e;
+
+	*ret_until_ms = 0;
+	if (since && when_ago(since, now_ms, WHEN_SINCE, ret_since_ms, &e) < 0)
+		return cli_error(c, CLI_USAGE, "--since=%s", e.msg);
+	if (until && when_ago(until, now_ms, WHEN_UNTIL, ret_until_ms, &e) < 0)
+		return cli_error(c, CLI_USAGE, "--until=%s", e.msg);
+	return 0;
 }
 
 struct span cli_param_int(int64_t v, char text[static 24])

@@ -93,6 +93,13 @@ struct span cli_param_int(int64_t v, char text[static 24]);
 /* The same for flags that are only given when they are positive; SQL NULL else. */
 struct span cli_param_positive(int64_t v, char text[static 24]);
 
+/*
+ * How long ago --since and --until are, in ms; both may be NULL, and then *ret_since_ms stays as it
+ * is, and *ret_until_ms is 0. Returns 0, or the exit code with the error said.
+ */
+int cli_when(const struct command *c, const char *since, const char *until, int64_t *ret_since_ms,
+	int64_t *ret_until_ms);
+
 /* From now on Ctrl-C and SIGTERM do not end the process but make cli_interrupted() true. */
 void cli_catch_interrupt(void);
 bool cli_interrupted(void);

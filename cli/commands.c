@@ -53,11 +53,12 @@ const struct command commands[] = {
 		.summary = "Show what happened in a session, in order",
 		.examples = "  holdpoint replay s1-2048\n"},
 	{.name = "events",
-		.args = "",
+		.args = "[EVENT]",
 		.run = cli_events,
 		.summary = "Search the audit events, follow them, or export them",
 		.examples = "  holdpoint events --user claude-code@agents.example.com --since 1h\n"
-			    "  holdpoint events --resource secrets --code 2xx -n prod\n"
+			    "  holdpoint events --resource secrets --code 2xx --since yesterday\n"
+			    "  holdpoint events default/2048\n"
 			    "  holdpoint events --since 24h --all -o ocsf > events.jsonl\n"},
 	{.name = "sources",
 		.args = "",

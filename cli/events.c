@@ -230,11 +230,34 @@ static int search_once(struct search *s)
 	return CLI_OK;
 }
 
+/* One event, "CLUSTER/NUMBER" as the first column has it, with all that is kept of it. */
+static int open_event(const struct command *self, const char *url, const char *event)
+{
+	_cleanup_(pg_conn_closep) struct pg_conn *conn = NULL;
+	_cleanup_(pg_result_freep) struct pg_result *r = NULL;
+	const char *slash = strrchr(event, '/');
+	size_t digits = slash ? strspn(slash + 1, "0123456789") : 0;
+	int rc;
+
+	if (!slash || digits == 0 || digits > 18 || slash[1 + digits])
+		return cli_error(self, CLI_USAGE, "%.64s: must be like default/2048", event);
+	rc = cli_connect(self, url, &conn);
+	if (rc == 0)
+		rc = cli_query(self, conn, &event_one_stmt,
+			(struct span[]){{event, (size_t)(slash - event)}, span_of(slash + 1)}, &r);
+	if (rc > 0)
+		return rc;
+	if (pg_result_rows(r) == 0)
+		return cli_error(self, CLI_NO, "no event %.300s", event);
+	return cli_print_json(self, pg_result_span_of(r, 0, "line"));
+}
+
 /* ---- the command line ---- */
 
 struct options {
 	const char *url, *output, *user, *verb, *resource, *ns, *name, *code, *cluster, *decision;
 	const char *text, *group, *address, *agent;
+	const char *since, *until;
 	int64_t since_ms, until_ms, hold, limit;
 	bool follow, all;
 };
@@ -383,8 +406,10 @@ int cli_events(const struct command *self, int argc, char **argv)
 			"that asked for, or used, this hold; reads, too"),
 		CLI_FLAG_TEXT(
 			"text", o.text, "TEXT", "whose masked body holds this; reads every body"),
-		CLI_FLAG_SINCE(o.since_ms, "not longer ago than this"),
-		CLI_FLAG_UNTIL(o.until_ms, "longer ago than this"),
+		CLI_FLAG_SINCE_TIME(o.since,
+			"from then on: 2h (ago), yesterday, 2026-01-02, \"2026-01-02 16:04\", "
+			"2026-01, 2026-Q1"),
+		CLI_FLAG_UNTIL_TIME(o.until, "until then, the end of the day or minute named"),
 		CLI_FLAG_LIMIT(o.limit, "how many at most, the newest"),
 		CLI_FLAG_SWITCH("all", o.all, "no limit: export all that match, oldest first"),
 		{.name = "follow",
@@ -394,10 +419,16 @@ int cli_events(const struct command *self, int argc, char **argv)
 			.no_env = true,
 			.help = "print new events as they come"},
 		{0}};
-	int rc = cli_parse(self, flags, argc, argv, 0, 0, NULL, NULL);
+	const char *event = NULL;
+	size_t events = 0;
+	int rc = cli_parse(self, flags, argc, argv, 0, 1, &event, &events);
 
 	if (rc >= 0)
 		return rc;
+	if (events == 1)
+		return open_event(self, o.url, event);
 	rc = check_options(self, &o);
+	if (rc == 0)
+		rc = cli_when(self, o.since, o.until, &o.since_ms, &o.until_ms);
 	return rc > 0 ? rc : run_search(self, &o);
 }

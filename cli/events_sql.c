@@ -131,6 +131,11 @@ const struct pg_stmt event_statements[EVENT_SHAPES][2] = {
 		{"events_ocsf_after", ROW AS_OCSF AFTER OCSF_ACTIVITY BY_SEQ, 20}},
 };
 
+const struct pg_stmt event_one_stmt = {"event",
+	"SELECT " AS_EVENT " FROM holdpoint.audit_event e LEFT JOIN LATERAL "
+	"holdpoint.event_decision(e) d ON true WHERE e.cluster = $1 AND e.seq = $2::bigint",
+	2};
+
 const struct pg_stmt event_hold_stmt = {"hold_reads",
 	"SELECT array_agg(r.seq)::text AS reads, min(r.cluster) AS cluster "
 	"FROM holdpoint.hold_reads($1::bigint) r",

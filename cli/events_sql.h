@@ -16,3 +16,6 @@ extern const struct pg_stmt event_range_stmt;
 
 /* $1: a hold. One row: reads, the numbers of its events that name no hold, as an array; cluster. */
 extern const struct pg_stmt event_hold_stmt;
+
+/* $1 cluster, $2 number: the line of that event as EVENT_AS_JSON has it. */
+extern const struct pg_stmt event_one_stmt;

@@ -86,12 +86,15 @@ static void print_table(const struct pg_result *rows, bool wide)
 int cli_sessions(const struct command *self, int argc, char **argv)
 {
 	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
-	const char *url = NULL, *output = NULL, *user = NULL, *cluster = NULL, *ns = NULL;
+	const char *url = NULL, *output = NULL, *user = NULL, *cluster = NULL, *ns = NULL,
+		   *since_text = NULL, *until_text = NULL;
 	int64_t since_ms = CLI_DAY_MS, until_ms = 0, limit = 100;
 	const struct flag flags[] = {CLI_FLAG_DATABASE(url), CLI_FLAG_OUTPUT(output),
 		CLI_FLAG_USER(user, "only this username"),
-		CLI_FLAG_SINCE(since_ms, "sessions that were going on this long ago, or later"),
-		CLI_FLAG_UNTIL(until_ms, "only what happened longer ago than this"),
+		CLI_FLAG_SINCE_TIME(since_text,
+			"sessions that were going on then, or later: 2h (ago), yesterday, "
+			"2026-01-02, 2026-Q1"),
+		CLI_FLAG_UNTIL_TIME(until_text, "only what happened until then"),
 		CLI_FLAG_CLUSTER(cluster, "only this cluster"),
 		CLI_FLAG_NAMESPACE(ns, "only sessions that touched this namespace"),
 		CLI_FLAG_LIMIT(limit, "how many at most"), {0}};
@@ -99,6 +102,9 @@ int cli_sessions(const struct command *self, int argc, char **argv)
 	int rc = cli_parse(self, flags, argc, argv, 0, 0, NULL, NULL);
 
 	if (rc >= 0)
+		return rc;
+	rc = cli_when(self, since_text, until_text, &since_ms, &until_ms);
+	if (rc > 0)
 		return rc;
 	rc = cli_ask(self, url, output, &(struct cli_statements){&as_rows, &as_json},
 		(struct span[]){cli_param(user), cli_param_int(since_ms, since),

@@ -109,11 +109,12 @@ static void print_table(const struct pg_result *r, bool wide)
 int cli_sources(const struct command *self, int argc, char **argv)
 {
 	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
-	const char *url = NULL, *output = NULL, *cluster = NULL;
-	int64_t since_ms = CLI_DAY_MS;
+	const char *url = NULL, *output = NULL, *cluster = NULL, *since_text = NULL;
+	int64_t since_ms = CLI_DAY_MS, ignored_ms;
 	bool unfinished = false;
 	const struct flag flags[] = {CLI_FLAG_DATABASE(url), CLI_FLAG_OUTPUT(output),
-		CLI_FLAG_SINCE(since_ms, "the period that figures are about"),
+		CLI_FLAG_SINCE_TIME(since_text,
+			"the period that figures are about: 24h, yesterday, 2026-01-02, 2026-Q1"),
 		CLI_FLAG_CLUSTER(cluster, "only this cluster"),
 		CLI_FLAG_SWITCH("unfinished", unfinished,
 			"count requests whose beginning was reported and whose end was not; reads "
@@ -123,6 +124,9 @@ int cli_sources(const struct command *self, int argc, char **argv)
 	int rc = cli_parse(self, flags, argc, argv, 0, 0, NULL, NULL);
 
 	if (rc >= 0)
+		return rc;
+	rc = cli_when(self, since_text, NULL, &since_ms, &ignored_ms);
+	if (rc > 0)
 		return rc;
 	rc = cli_ask(self, url, output, &statements[unfinished],
 		(struct span[]){cli_param_int(since_ms, since), cli_param(cluster)}, &rows);

@@ -116,6 +116,22 @@ expect 0 1 out "\"decision\" ?: ?\"Hold\".*\"hold\" ?: ?$hold" -- events --addre
 expect 0 2 out ' 1 +0 +0 +1 ' -- sessions --user root_admin "${auditor[@]}"
 expect 0 - out "Hold by agents/secrets: hold $hold" -- replay s3-1 "${auditor[@]}"
 
+expect 0 - out '"decision": "Hold"' -- events reads/1 "${auditor[@]}"
+expect 0 - out '"message": "no way"' -- events default/3 "${auditor[@]}"
+expect 3 0 err 'no event default/77' -- events default/77 "${auditor[@]}"
+expect 2 0 err 'must be like default/2048' -- events default/x "${auditor[@]}"
+expect 2 0 err 'must be like default/2048' -- events 2048 "${auditor[@]}"
+
+# Times as people say them.
+expect 0 5 out 'reads/1' -- events --cluster reads --since "$(date -d '-1 hour' '+%F %H:%M')" "${auditor[@]}"
+expect 0 0 err 'No events' -- events --cluster reads --until "$(date -d '-1 hour' '+%F %H:%M')" "${auditor[@]}"
+expect 0 0 err 'No events' -- events --cluster reads --since 2020-Q1 --until 2020-Q1 "${auditor[@]}"
+expect 0 5 out 'reads/1' -- events --cluster reads --since 2020-Q1 "${auditor[@]}"
+expect 2 0 err '--since=tomorrow: must be a duration' -- events --since tomorrow "${auditor[@]}"
+expect 0 - out 's3-1' -- sessions --since "$(date -d yesterday +%F)" "${auditor[@]}"
+expect 2 0 err '--until=x: must be' -- sessions --until x "${auditor[@]}"
+expect 2 0 err '--since=: must be' -- sources --since= "${auditor[@]}"
+
 expect 3 0 err 'no event 77' -- erase default/77 --reason x --database-url="$admin"
 expect 0 1 out 'body erased' -- erase default/3 --reason x --database-url="$admin"
 expect 1 0 err 'permission denied.*holdpoint_retention to drop or erase' -- erase default/2 --reason x "${auditor[@]}"
