@@ -55,6 +55,7 @@ static void fill_tables(void)
 	mask_fields_init();
 	mask_tokens_init();
 	mask_plain_init();
+	mask_option_init();
 }
 
 int masker_new(const char *key_file, const char *config_file, struct masker **ret, struct err *e)

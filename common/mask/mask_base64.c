@@ -92,25 +92,44 @@ static const int8_t values[256] = {
 	['{' ... 255] = -1,
 };
 
+enum { CLASS_UPPER = 1, CLASS_LOWER = 2, CLASS_OTHER = 4 };
+
+/* Of the bytes that base64 is made of; 0: none of them. */
+static uint8_t class_of(char c)
+{
+	static const uint8_t classes[256] = {
+		['A' ... 'Z'] = CLASS_UPPER,
+		['a' ... 'z'] = CLASS_LOWER,
+		['0' ... '9'] = CLASS_OTHER,
+		['+'] = CLASS_OTHER,
+		['-'] = CLASS_OTHER,
+		['/'] = CLASS_OTHER,
+		['_'] = CLASS_OTHER,
+		['\t'] = CLASS_OTHER,
+		['\n'] = CLASS_OTHER,
+		['\r'] = CLASS_OTHER,
+	};
+
+	return classes[(uint8_t)c];
+}
+
 /* Base64 of anything but a few odd texts has letters of both cases; names and digests have not. */
 bool mask_may_be_base64(struct span s)
 {
-	bool upper = false, lower = false;
-	size_t i = 0;
+	unsigned seen = 0;
 
 	if (s.len < BASE64_LEN_MIN)
 		return false;
 	while (s.len > 0 && s.ptr[s.len - 1] == '=')
 		s.len--;
-	while (i < s.len && values[(uint8_t)s.ptr[i]] != -1)
-		i++;
-	if (i < s.len)
-		return false;
-	for (i = 0; i < s.len && !(upper && lower); i++) {
-		upper |= is_upper(s.ptr[i]);
-		lower |= is_lower(s.ptr[i]);
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned found = class_of(s.ptr[i]);
+
+		if (found == 0)
+			return false;
+		seen |= found;
 	}
-	return upper && lower;
+	return (seen & (CLASS_UPPER | CLASS_LOWER)) == (CLASS_UPPER | CLASS_LOWER);
 }
 
 /* Whole groups of four, as far as nothing stands between them. Returns how many bytes it took. */

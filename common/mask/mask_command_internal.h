@@ -30,6 +30,8 @@ struct mask_command {
 /* One word of a command line (or a script in one): the whole text of f. */
 int mask_command_element(struct mask_frame *f, struct mask_command *c, bool exec) _must_check_;
 /* The one-letter option with which a program named in command takes a password, or 0. */
+/* Once, before any masking. */
+void mask_option_init(void);
 char mask_password_option(struct span command);
 /* The same for the program that an image is named after ("docker.io/library/mysql:8"). */
 char mask_image_option(struct span image);

@@ -9,26 +9,43 @@
 #include "common/mask/mask_text_internal.h"
 
 /* Programs that take a password after a one-letter option. */
+static const struct {
+	char option;
+	const char *program;
+} password_options[] = {{'p', "mysql"}, {'p', "mariadb"}, {'p', "sshpass"}, {'p', "login"},
+	{'p', "mongo"}, {'p', "influx"}, {'p', "7z"}, {'a', "redis"}, {'w', "ldap"},
+	{'p', "useradd"}, {'p', "usermod"}, {'P', "zip"}, {'P', "mosquitto"}, {'P', "sqlcmd"},
+	{'P', "ipmitool"}, {'c', "snmp"}, {'p', "cqlsh"}, {'p', "rabbitmqadmin"}, {'p', "psexec"},
+	{'t', "doctl"}, {'p', "bw login"}, {'p', "xfreerdp"}, {'P', "isql"}, {'p', "oc login"},
+	{'w', "dsconf"}, {'k', "openssl enc"}, {'P', "bcp"}, {'w', "slap"}};
+
+/* A bit for each program: those that begin with a byte. */
+static uint32_t options_by_first[256];
+_Static_assert(ARRAY_LEN(password_options) <= 32, "a bit each");
+
+void mask_option_init(void)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(password_options); i++)
+		options_by_first[(uint8_t)password_options[i].program[0]] |= UINT32_C(1) << i;
+}
+
+/* The first in the table that is anywhere in the command. */
 char mask_password_option(struct span command)
 {
-	static const struct {
-		char option;
-		const char *program;
-	} programs[] = {{'p', "mysql"}, {'p', "mariadb"}, {'p', "sshpass"}, {'p', "login"},
-		{'p', "mongo"}, {'p', "influx"}, {'p', "7z"}, {'a', "redis"}, {'w', "ldap"},
-		{'p', "useradd"}, {'p', "usermod"}, {'P', "zip"}, {'P', "mosquitto"},
-		{'P', "sqlcmd"}, {'P', "ipmitool"}, {'c', "snmp"}, {'p', "cqlsh"},
-		{'p', "rabbitmqadmin"}, {'p', "psexec"}, {'t', "doctl"}, {'p', "bw login"},
-		{'p', "xfreerdp"}, {'P', "isql"}, {'p', "oc login"}, {'w', "dsconf"},
-		{'k', "openssl enc"}, {'P', "bcp"}, {'w', "slap"}};
+	const char *end = command.ptr + command.len;
+	uint32_t found = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(programs); i++) {
-		const char *name = programs[i].program;
+	for (const char *p = command.ptr; p < end; p++) {
+		uint32_t left = options_by_first[(uint8_t)*p] & ~found;
 
-		if (memmem(command.ptr, command.len, name, strlen(name)))
-			return programs[i].option;
+		for (; left; left &= left - 1) {
+			unsigned i = (unsigned)__builtin_ctz(left);
+
+			if (begins(p, end, span_of(password_options[i].program)))
+				found |= UINT32_C(1) << i;
+		}
 	}
-	return 0;
+	return found ? password_options[__builtin_ctz(found)].option : 0;
 }
 
 char mask_image_option(struct span image)

@@ -51,6 +51,8 @@ static void add_other(char a, char b)
 	add_pair(a, b);
 }
 
+static void add_pass_words(void);
+
 void mask_plain_init(void)
 {
 	static const char *const first[] = {"ey", "LS", "b3", "MI", "MH", "(\"", "('", "H4", "ZX",
@@ -59,6 +61,7 @@ void mask_plain_init(void)
 		"y ", "w ", "t ", "g ", "r ", "l ", "| ", "/ ", "D ", "S ", "E ", "N ", "Y ", "T ",
 		"VA", "Va", "va", "oo", "',", "\",", "Pu", "jd", ":\\", "Un", "Du", "No"};
 
+	add_pass_words();
 	mask_tokens_each_pair(add_pair);
 	for (size_t i = 0; i < ARRAY_LEN(first); i++)
 		add_other(first[i][0], first[i][1]);
@@ -86,7 +89,25 @@ static inline uint32_t four_lower(const char *p)
 }
 
 /* "password ", "passwd ", "passphrase ", "requirepass ", "masterauth ", "bindpw "; "token ",
- * "_key ". */
+ * "_key "; "the secret is", "value ", … */
+static const char pass_words[][5] = {"word", "pass", "sswd", "rase", "auth", "ndpw", "oken", "_key",
+	"cret", "-key", "ikey", "alue", "send", "ring", "nity", " use", "user", "ault", "plus",
+	" set", " got", "ound", "eral"};
+
+/* A bit for those of their ends: most texts have none of these bits. */
+static uint64_t pass_bits;
+
+static uint64_t pass_bit(uint32_t four)
+{
+	return UINT64_C(1) << (four * UINT32_C(2654435761) >> 26);
+}
+
+static void add_pass_words(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(pass_words); i++)
+		pass_bits |= pass_bit(four_lower(pass_words[i]));
+}
+
 static bool ends_pass_word(const struct place *s)
 {
 	uint32_t end;
@@ -94,18 +115,13 @@ static bool ends_pass_word(const struct place *s)
 	if (s->p - s->begin < 3)
 		return false;
 	end = four_lower(s->p - 3);
-	if (end == four_lower("cret") || end == four_lower("-key") || end == four_lower("ikey") ||
-		end == four_lower("alue") || end == four_lower("send") ||
-		end == four_lower("ring") || end == four_lower("nity") ||
-		end == four_lower(" use") || end == four_lower("user") ||
-		end == four_lower("ault") || end == four_lower("plus") ||
-		end == four_lower(" set") || end == four_lower(" got") ||
-		end == four_lower("ound") || end == four_lower("eral"))
-		return true;
-	return end == four_lower("word") || end == four_lower("pass") ||
-	       end == four_lower("sswd") || end == four_lower("rase") ||
-	       end == four_lower("auth") || end == four_lower("ndpw") ||
-	       end == four_lower("oken") || end == four_lower("_key");
+	if (!(pass_bits & pass_bit(end)))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(pass_words); i++) {
+		if (end == four_lower(pass_words[i]))
+			return true;
+	}
+	return false;
 }
 
 static bool may_be_userinfo(const struct place *s)

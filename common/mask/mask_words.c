@@ -118,14 +118,18 @@ bool mask_words_find(const struct mask_words *w, struct span pseudonym, struct s
 
 /* ---- in a text ---- */
 
+/* Most texts are short: a set of all pairs would take longer to empty than they to be searched. */
+#define PAIR_BITS 4096
+
 struct searched {
 	struct span text;
-	uint8_t pairs[65536 / 8]; /* which two bytes follow each other in it */
+	uint8_t pairs[PAIR_BITS /
+		      8]; /* which two bytes, or others of their bit, follow each other */
 };
 
 static unsigned pair_at(const char *p)
 {
-	return (unsigned)(uint8_t)p[0] << 8 | (uint8_t)p[1];
+	return ((unsigned)(uint8_t)p[0] * 37 + (uint8_t)p[1]) % PAIR_BITS;
 }
 
 static void note_pairs(struct searched *s, struct span text)
