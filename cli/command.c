@@ -317,6 +317,15 @@ int cli_ask(const struct command *c, const char *database_url, const char *outpu
 	return CLI_OK;
 }
 
+void cli_put_pattern(struct buf *out, const char *glob)
+{
+	for (const char *p = glob; *p; p++) {
+		if (strchr("%_\\", *p))
+			buf_add_char(out, '\\');
+		buf_add_char(out, *p == '*' ? '%' : *p == '?' ? '_' : *p);
+	}
+}
+
 int cli_when(const struct command *c, const char *since, const char *until, int64_t *ret_since_ms,
 	int64_t *ret_until_ms)
 {

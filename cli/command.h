@@ -93,6 +93,9 @@ struct span cli_param_int(int64_t v, char text[static 24]);
 /* The same for flags that are only given when they are positive; SQL NULL else. */
 struct span cli_param_positive(int64_t v, char text[static 24]);
 
+/* Appends "claude-*" as LIKE has it: "claude-%". */
+void cli_put_pattern(struct buf *out, const char *glob);
+
 /*
  * How long ago --since and --until are, in ms; both may be NULL, and then *ret_since_ms stays as it
  * is, and *ret_until_ms is 0. Returns 0, or the exit code with the error said.

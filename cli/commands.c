@@ -60,6 +60,13 @@ const struct command commands[] = {
 			    "  holdpoint events --resource secrets --code 2xx --since yesterday\n"
 			    "  holdpoint events default/2048\n"
 			    "  holdpoint events --since 24h --all -o ocsf > events.jsonl\n"},
+	{.name = "decisions",
+		.args = "",
+		.run = cli_decisions,
+		.summary = "List what rules said, and who decided on holds",
+		.examples = "  holdpoint decisions --action Deny --since yesterday\n"
+			    "  holdpoint decisions --enforcement DryRun --policy agents\n"
+			    "  holdpoint decisions --approver alice --since 2026-Q1\n"},
 	{.name = "sources",
 		.args = "",
 		.run = cli_sources,

@@ -24,6 +24,7 @@ int cli_sessions(const struct command *self, int argc, char **argv);
 int cli_sources(const struct command *self, int argc, char **argv);
 int cli_replay(const struct command *self, int argc, char **argv);
 int cli_events(const struct command *self, int argc, char **argv);
+int cli_decisions(const struct command *self, int argc, char **argv);
 int cli_retention(const struct command *self, int argc, char **argv);
 int cli_erase(const struct command *self, int argc, char **argv);
 int cli_mask(const struct command *self, int argc, char **argv);

@@ -343,16 +343,6 @@ static int search(struct search *s, const struct options *o)
 	return o->follow ? follow(s) : o->all ? export_all(s) : search_once(s);
 }
 
-/* "claude-*" as LIKE has it: "claude-%". */
-static void put_pattern(struct buf *out, const char *glob)
-{
-	for (const char *p = glob; *p; p++) {
-		if (strchr("%_\\", *p))
-			buf_add_char(out, '\\');
-		buf_add_char(out, *p == '*' ? '%' : *p == '?' ? '_' : *p);
-	}
-}
-
 static int run_search(const struct command *self, const struct options *o)
 {
 	_cleanup_(pg_conn_closep) struct pg_conn *conn = NULL;
@@ -365,7 +355,7 @@ static int run_search(const struct command *self, const struct options *o)
 	if (rc > 0)
 		return rc;
 	s.conn = conn;
-	put_pattern(&pattern, is_glob ? o->user : "");
+	cli_put_pattern(&pattern, is_glob ? o->user : "");
 	const struct span params[EVENT_PARAMS] = {is_glob ? cli_param(NULL) : cli_param(o->user),
 		cli_param(o->verb), cli_param(o->resource), cli_param(o->ns), cli_param(o->name),
 		cli_param(o->code), [8] = cli_param(o->cluster), cli_param(o->decision),

@@ -122,6 +122,26 @@ expect 3 0 err 'no event default/77' -- events default/77 "${auditor[@]}"
 expect 2 0 err 'must be like default/2048' -- events default/x "${auditor[@]}"
 expect 2 0 err 'must be like default/2048' -- events 2048 "${auditor[@]}"
 
+# Decisions: refused, held, tried only, by whom.
+sql "$admin" >/dev/null <<'SQL'
+INSERT INTO holdpoint.decision (cluster, decision_id, time, endpoint, username, operation, api_group, resource,
+  subresource, namespace, name, policy, rule, rules, action, enforcement, allowed, answer)
+SELECT 'default', gen_random_uuid(), now() - interval '1 minute', 'validate', 'agent-9', 'DELETE', 'apps', 'deployments', '',
+  'prod', 'web', 'agents', 'deletes', '{agents/deletes,other/all}', 'Deny', e, e <> 'Enforce', CASE WHEN e = 'Enforce' THEN 'denied' ELSE 'allowed' END
+FROM unnest(ARRAY['Enforce', 'DryRun']) AS e;
+SQL
+expect 0 6 out '^TIME .*DECIDED BY' -- decisions "${auditor[@]}"
+expect 0 4 out "agent-7 .*get .*secrets prod/db .*Hold .*asked: no .*agents/secrets .*$hold" -- decisions -o wide --user 'agent-7' "${auditor[@]}"
+expect 0 3 out 'DELETE +deployments.apps prod/web +Deny \(DryRun\) +allowed' -- decisions -o wide --action deny "${auditor[@]}"
+expect 0 2 out 'Deny \(DryRun\)' -- decisions --enforcement dryrun "${auditor[@]}"
+expect 0 3 out 'agent-9' -- decisions --rule other/all --resource deployments.apps "${auditor[@]}"
+expect 0 6 out 'agent-9' -- decisions --user 'agent-*' "${auditor[@]}"
+expect 0 0 err 'No decisions' -- decisions --user 'agent-?x' "${auditor[@]}"
+expect 0 0 err 'No decisions' -- decisions --approver alice "${auditor[@]}"
+expect 0 0 err 'No decisions' -- decisions --since 10s "${auditor[@]}"
+expect 0 - out '"enforcement": "DryRun"' -- decisions -o json "${auditor[@]}"
+expect 1 0 err 'permission denied' -- decisions --database-url="$sink"
+
 # Times as people say them.
 expect 0 5 out 'reads/1' -- events --cluster reads --since "$(date -d '-1 hour' '+%F %H:%M')" "${auditor[@]}"
 expect 0 0 err 'No events' -- events --cluster reads --until "$(date -d '-1 hour' '+%F %H:%M')" "${auditor[@]}"

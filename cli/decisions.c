@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * holdpoint decisions: what rules said, of what was done and of what /authorize was asked, newest
+ * first; with policies that are only tried (DryRun, Warn) what they would have done.
+ */
+#include <stdio.h>
+
+#include "cli/commands.h"
+#include "cli/table.h"
+#include "common/base/local_time.h"
+
+/*
+ * Cluster by cluster, each no more than the limit: read in the order of an index. A decision is
+ * recorded within a day.
+ *   $1 user  $2 pattern of users  $3 namespace  $4 resource  $5 name  $6 action  $7 [policy/]rule
+ *   $8 policy  $9 enforcement  $10 approver  $11 cluster  $12 since  $13 until (ms ago)  $14 limit
+ */
+#define FILTERED                                                                                   \
+	" FROM holdpoint.audit_cluster_seq c CROSS JOIN LATERAL (SELECT x.* FROM "                 \
+	"holdpoint.decision x WHERE x.cluster = c.cluster "                                        \
+	"AND ($1::text IS NULL OR x.username = $1) AND ($2::text IS NULL OR x.username LIKE $2) "  \
+	"AND ($3::text IS NULL OR x.namespace = $3) AND ($4::text IS NULL OR $4 IN (x.resource, "  \
+	"x.resource || '/' || x.subresource, x.resource || '.' || x.api_group)) "                  \
+	"AND ($5::text IS NULL OR x.name = $5) "                                                   \
+	"AND ($6::text IS NULL OR lower(x.action) = lower($6)) "                                   \
+	"AND ($7::text IS NULL OR x.rule = $7 OR $7 = ANY(x.rules)) "                              \
+	"AND ($8::text IS NULL OR x.policy = $8) "                                                 \
+	"AND ($9::text IS NULL OR lower(x.enforcement) = lower($9)) "                              \
+	"AND ($10::text IS NULL OR x.hold_id IN (SELECT a.id FROM holdpoint.holds a WHERE "        \
+	"a.cluster = c.cluster AND a.decided_by = $10)) "                                          \
+	"AND x.time >= now() - $12::bigint * interval '1 ms' "                                     \
+	"AND x.recorded_at >= now() - $12::bigint * interval '1 ms' - interval '1 hour' "          \
+	"AND ($13::bigint IS NULL OR x.time <= now() - $13::bigint * interval '1 ms') "            \
+	"ORDER BY x.time DESC LIMIT $14::int) d "                                                  \
+	"LEFT JOIN holdpoint.holds h ON h.cluster = d.cluster AND h.id = d.hold_id "               \
+	"WHERE ($11::text IS NULL OR c.cluster = $11) ORDER BY d.time DESC LIMIT $14::int"
+
+static const struct pg_stmt as_rows = {"decisions",
+	"SELECT " SQL_MS(
+		"d.time") " AS at, d.username, d.operation, d.resource || CASE WHEN "
+			  "d.api_group <> '' THEN '.' || d.api_group ELSE '' END || CASE "
+			  "WHEN d.subresource <> '' THEN '/' || d.subresource ELSE '' END "
+			  "AS what, d.namespace, d.name, d.action || CASE d.enforcement "
+			  "WHEN 'Enforce' THEN '' ELSE ' (' || d.enforcement || ')' END AS "
+			  "action, d.answer, d.policy || '/' || d.rule AS rule, d.hold_id, "
+			  "CASE WHEN h.state IN ('approved', 'used', 'denied') THEN "
+			  "h.decided_by END AS decided_by, d.allowed" FILTERED,
+	14};
+static const struct pg_stmt as_json = {"decisions_json",
+	CLI_AS_JSON("SELECT d.*, h.state AS hold_state, h.decided_by, h.decided_reason" FILTERED),
+	14};
+
+static void add_row(struct table *t, const struct pg_result *r, int i)
+{
+	_cleanup_(buf_free) struct buf object = BUF_INIT(65536);
+	const char *ns = pg_result_str_of(r, i, "namespace"),
+		   *name = pg_result_str_of(r, i, "name");
+	bool allowed = pg_result_bool_of(r, i, "allowed");
+	char at[LOCAL_TIME_MAX];
+
+	buf_printf(&object, "%s%s%s%s%s", pg_result_str_of(r, i, "what"), *ns || *name ? " " : "",
+		ns, *ns && *name ? "/" : "", name);
+	table_add(t, local_time(pg_result_int_of(r, i, "at"), at), NULL);
+	table_add(t, pg_result_str_of(r, i, "username"), NULL);
+	table_add(t, pg_result_str_of(r, i, "operation"), NULL);
+	table_add(t, cli_text(&object), NULL);
+	table_add(t, pg_result_str_of(r, i, "action"), NULL);
+	table_add(t, pg_result_str_of(r, i, "answer"),
+		allowed ? NULL : colour_on(COLOUR_RED, stdout));
+	table_add(t, pg_result_str_of(r, i, "rule"), NULL);
+	table_add(t, pg_result_str_of(r, i, "hold_id"), NULL);
+	table_add(t, pg_result_str_of(r, i, "decided_by"), NULL);
+}
+
+static void print_table(const struct pg_result *r, bool wide)
+{
+	char title[LOCAL_TIME_MAX];
+	const struct table_column columns[] = {{.title = local_time_title("TIME", title)},
+		{.title = "USER", .shrinks = 1}, {.title = "OPERATION"},
+		{.title = "OBJECT", .shrinks = 2}, {.title = "ACTION"}, {.title = "ANSWER"},
+		{.title = "RULE", .shrinks = 1}, {.title = "HOLD", .right = true},
+		{.title = "DECIDED BY", .shrinks = 1}};
+	_cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_LEN(columns), wide);
+
+	if (pg_result_rows(r) == 0) {
+		fputs("No decisions found.\n", stderr);
+		return;
+	}
+	for (int i = 0; i < pg_result_rows(r); i++)
+		add_row(t, r, i);
+	table_print(t, stdout);
+}
+
+struct options {
+	const char *url, *output, *user, *ns, *resource, *name, *action, *rule, *policy;
+	const char *enforcement, *approver, *cluster, *since, *until;
+	int64_t since_ms, until_ms, limit;
+};
+
+static int run(const struct command *self, const struct options *o)
+{
+	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
+	_cleanup_(buf_free) struct buf pattern = BUF_INIT(4096);
+	bool is_glob = o->user && strpbrk(o->user, "*?");
+	char since[24], until[24], limit[24];
+	int rc;
+
+	cli_put_pattern(&pattern, is_glob ? o->user : "");
+	rc = cli_ask(self, o->url, o->output, &(struct cli_statements){&as_rows, &as_json},
+		(struct span[]){is_glob ? cli_param(NULL) : cli_param(o->user),
+			cli_param(is_glob ? cli_text(&pattern) : NULL), cli_param(o->ns),
+			cli_param(o->resource), cli_param(o->name), cli_param(o->action),
+			cli_param(o->rule), cli_param(o->policy), cli_param(o->enforcement),
+			cli_param(o->approver), cli_param(o->cluster),
+			cli_param_int(o->since_ms, since), cli_param_positive(o->until_ms, until),
+			cli_param_int(o->limit, limit)},
+		&rows);
+	if (rows)
+		print_table(rows, o->output != NULL);
+	return rc;
+}
+
+int cli_decisions(const struct command *self, int argc, char **argv)
+{
+	struct options o = {.since_ms = CLI_DAY_MS, .limit = 100};
+	const struct flag flags[] = {CLI_FLAG_DATABASE(o.url), CLI_FLAG_OUTPUT(o.output),
+		CLI_FLAG_USER(o.user, "of this requester; agent-* finds all of these"),
+		CLI_FLAG_NAMESPACE(o.ns, "in this namespace"),
+		CLI_FLAG_TEXT(
+			"resource", o.resource, "RESOURCE", "pods, deployments.apps, pods/exec …"),
+		CLI_FLAG_TEXT("name", o.name, "NAME", "about the object of this name"),
+		CLI_FLAG_TEXT("action", o.action, "ACTION",
+			"what the rules say: Allow, Audit, Warn, Hold, Deny or Mutate"),
+		CLI_FLAG_TEXT("rule", o.rule, "[POLICY/]RULE", "by this rule"),
+		CLI_FLAG_TEXT("policy", o.policy, "POLICY", "by this policy"),
+		CLI_FLAG_TEXT("enforcement", o.enforcement, "DryRun",
+			"by policies that are Enforce, Warn or DryRun: what these would have done"),
+		CLI_FLAG_TEXT("approver", o.approver, "NAME", "on whose hold this person decided"),
+		CLI_FLAG_CLUSTER(o.cluster, "of this cluster"),
+		CLI_FLAG_SINCE_TIME(o.since,
+			"from then on: 2h (ago), yesterday, 2026-01-02, \"2026-01-02 16:04\", "
+			"2026-01, 2026-Q1"),
+		CLI_FLAG_UNTIL_TIME(o.until, "until then, the end of the day or minute named"),
+		CLI_FLAG_LIMIT(o.limit, "how many at most, the newest"), {0}};
+	int rc = cli_parse(self, flags, argc, argv, 0, 0, NULL, NULL);
+
+	if (rc >= 0)
+		return rc;
+	rc = cli_when(self, o.since, o.until, &o.since_ms, &o.until_ms);
+	return rc > 0 ? rc : run(self, &o);
+}
