@@ -54,7 +54,13 @@ DECLARE
 BEGIN
   IF e.decision_id IS NOT NULL THEN
     SELECT d.* INTO found FROM holdpoint.decision d
-    WHERE d.cluster = its_cluster AND d.decision_id = e.decision_id LIMIT 1;
+    WHERE d.cluster = its_cluster AND d.decision_id = e.decision_id
+      AND d.recorded_at BETWEEN requested_at - interval '1 day' AND requested_at + interval '2 days'
+    LIMIT 1;
+    IF found.decision_id IS NULL THEN -- by a clock that is far off
+      SELECT d.* INTO found FROM holdpoint.decision d
+      WHERE d.cluster = its_cluster AND d.decision_id = e.decision_id LIMIT 1;
+    END IF;
     RETURN found;
   END IF;
   SELECT d.* INTO found FROM holdpoint.decision d
@@ -95,8 +101,12 @@ BEGIN
   JOIN holdpoint.hold h ON h.cluster = c.cluster AND h.id = p_hold
   JOIN holdpoint.decision d ON d.cluster = h.cluster AND d.hold_id = h.id
     AND d.endpoint = 'authorize'
-  JOIN holdpoint.audit_event e ON e.cluster = d.cluster AND (e.username = h.username OR e.impersonated_user = h.username)
-    AND e.stage_timestamp BETWEEN d.time - interval '70 seconds' AND d.time + interval '1 day'
+  JOIN holdpoint.audit_event e ON e.cluster = d.cluster
+    AND (e.username = h.username OR e.impersonated_user = h.username)
+    -- What is answered as long as it lasts ends late.
+    AND e.stage_timestamp BETWEEN d.time - interval '70 seconds' AND d.time
+      + CASE WHEN d.operation IN ('list', 'get') AND d.resource <> '' AND d.subresource = ''
+        THEN interval '10 minutes' ELSE interval '1 day' END
     AND coalesce(e.received_timestamp, e.stage_timestamp)
       BETWEEN d.time - interval '60 seconds' AND d.time + interval '5 seconds'
     AND e.recorded_at >= d.time - interval '1 hour' AND e.hold_id IS NULL
