@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "cli/table.h"
-#include "cli/when.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/suggest.h"
@@ -326,17 +325,20 @@ void cli_put_pattern(struct buf *out, const char *glob)
 	}
 }
 
-int cli_when(const struct command *c, const char *since, const char *until, int64_t *ret_since_ms,
-	int64_t *ret_until_ms)
+int cli_when(const struct command *c, const char *since, const char *until, struct cli_range *ret)
 {
-	int64_t now_ms = realtime_us() / 1000;
+	int64_t now_ms = realtime_us() / 1000, since_ms = -CLI_DAY_MS, until_ms;
 	struct err e;
 
-	*ret_until_ms = 0;
-	if (since && when_ago(since, now_ms, WHEN_SINCE, ret_since_ms, &e) < 0)
+	*ret = (struct cli_range){0};
+	if (since && when_read(since, now_ms, WHEN_SINCE, &since_ms, &e) < 0)
 		return cli_error(c, CLI_USAGE, "--since=%s", e.msg);
-	if (until && when_ago(until, now_ms, WHEN_UNTIL, ret_until_ms, &e) < 0)
+	ret->since = cli_param_int(since_ms, ret->since_text);
+	if (!until)
+		return 0;
+	if (when_read(until, now_ms, WHEN_UNTIL, &until_ms, &e) < 0)
 		return cli_error(c, CLI_USAGE, "--until=%s", e.msg);
+	ret->until = cli_param_int(until_ms, ret->until_text);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "cli/common_flags.h"
+#include "cli/when.h"
 #include "common/base/buf.h"
 #include "common/pg/pg_conn.h"
 
@@ -96,12 +97,16 @@ struct span cli_param_positive(int64_t v, char text[static 24]);
 /* Appends "claude-*" as LIKE has it: "claude-%". */
 void cli_put_pattern(struct buf *out, const char *glob);
 
+/* What --since and --until say, as parameters for SQL_WHEN(), which point into the texts. */
+struct cli_range {
+	struct span since, until;
+	char since_text[24], until_text[24];
+};
 /*
- * How long ago --since and --until are, in ms; both may be NULL, and then *ret_since_ms stays as it
- * is, and *ret_until_ms is 0. Returns 0, or the exit code with the error said.
+ * Both may be NULL: the range begins a day ago then, and has no end. Returns 0, or the exit code
+ * with the error said.
  */
-int cli_when(const struct command *c, const char *since, const char *until, int64_t *ret_since_ms,
-	int64_t *ret_until_ms);
+int cli_when(const struct command *c, const char *since, const char *until, struct cli_range *ret);
 
 /* From now on Ctrl-C and SIGTERM do not end the process but make cli_interrupted() true. */
 void cli_catch_interrupt(void);

@@ -13,7 +13,7 @@
  * Cluster by cluster, each no more than the limit: read in the order of an index. A decision is
  * recorded within a day.
  *   $1 user  $2 pattern of users  $3 namespace  $4 resource  $5 name  $6 action  $7 [policy/]rule
- *   $8 policy  $9 enforcement  $10 approver  $11 cluster  $12 since  $13 until (ms ago)  $14 limit
+ *   $8 policy  $9 enforcement  $10 approver  $11 cluster  $12 since  $13 until  $14 limit
  */
 #define FILTERED                                                                                   \
 	" FROM holdpoint.audit_cluster_seq c CROSS JOIN LATERAL (SELECT x.* FROM "                 \
@@ -28,12 +28,15 @@
 	"AND ($9::text IS NULL OR lower(x.enforcement) = lower($9)) "                              \
 	"AND ($10::text IS NULL OR x.hold_id IN (SELECT a.id FROM holdpoint.holds a WHERE "        \
 	"a.cluster = c.cluster AND a.decided_by = $10)) "                                          \
-	"AND x.time >= now() - $12::bigint * interval '1 ms' "                                     \
-	"AND x.recorded_at >= now() - $12::bigint * interval '1 ms' - interval '1 hour' "          \
-	"AND ($13::bigint IS NULL OR x.time <= now() - $13::bigint * interval '1 ms') "            \
-	"ORDER BY x.time DESC LIMIT $14::int) d "                                                  \
-	"LEFT JOIN holdpoint.holds h ON h.cluster = d.cluster AND h.id = d.hold_id "               \
-	"WHERE ($11::text IS NULL OR c.cluster = $11) ORDER BY d.time DESC LIMIT $14::int"
+	"AND x.time >= " SQL_WHEN("$12") " AND x.recorded_at >= " SQL_WHEN(                        \
+		"$12") " - interval '1 hour' "                                                     \
+		       "AND ($13::bigint IS NULL OR x.time <= " SQL_WHEN(                          \
+			       "$13") ") "                                                         \
+				      "ORDER BY x.time DESC LIMIT $14::int) d "                    \
+				      "LEFT JOIN holdpoint.holds h ON h.cluster = d.cluster AND "  \
+				      "h.id = d.hold_id "                                          \
+				      "WHERE ($11::text IS NULL OR c.cluster = $11) ORDER BY "     \
+				      "d.time DESC LIMIT $14::int"
 
 static const struct pg_stmt as_rows = {"decisions",
 	"SELECT " SQL_MS(
@@ -94,7 +97,7 @@ static void print_table(const struct pg_result *r, bool wide)
 struct options {
 	const char *url, *output, *user, *ns, *resource, *name, *action, *rule, *policy;
 	const char *enforcement, *approver, *cluster, *since, *until;
-	int64_t since_ms, until_ms, limit;
+	int64_t limit;
 };
 
 static int run(const struct command *self, const struct options *o)
@@ -102,8 +105,12 @@ static int run(const struct command *self, const struct options *o)
 	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
 	_cleanup_(buf_free) struct buf pattern = BUF_INIT(4096);
 	bool is_glob = o->user && strpbrk(o->user, "*?");
-	char since[24], until[24], limit[24];
-	int rc;
+	struct cli_range range;
+	char limit[24];
+	int rc = cli_when(self, o->since, o->until, &range);
+
+	if (rc > 0)
+		return rc;
 
 	cli_put_pattern(&pattern, is_glob ? o->user : "");
 	rc = cli_ask(self, o->url, o->output, &(struct cli_statements){&as_rows, &as_json},
@@ -111,8 +118,7 @@ static int run(const struct command *self, const struct options *o)
 			cli_param(is_glob ? cli_text(&pattern) : NULL), cli_param(o->ns),
 			cli_param(o->resource), cli_param(o->name), cli_param(o->action),
 			cli_param(o->rule), cli_param(o->policy), cli_param(o->enforcement),
-			cli_param(o->approver), cli_param(o->cluster),
-			cli_param_int(o->since_ms, since), cli_param_positive(o->until_ms, until),
+			cli_param(o->approver), cli_param(o->cluster), range.since, range.until,
 			cli_param_int(o->limit, limit)},
 		&rows);
 	if (rows)
@@ -122,7 +128,7 @@ static int run(const struct command *self, const struct options *o)
 
 int cli_decisions(const struct command *self, int argc, char **argv)
 {
-	struct options o = {.since_ms = CLI_DAY_MS, .limit = 100};
+	struct options o = {.limit = 100};
 	const struct flag flags[] = {CLI_FLAG_DATABASE(o.url), CLI_FLAG_OUTPUT(o.output),
 		CLI_FLAG_USER(o.user, "of this requester; agent-* finds all of these"),
 		CLI_FLAG_NAMESPACE(o.ns, "in this namespace"),
@@ -144,8 +150,5 @@ int cli_decisions(const struct command *self, int argc, char **argv)
 		CLI_FLAG_LIMIT(o.limit, "how many at most, the newest"), {0}};
 	int rc = cli_parse(self, flags, argc, argv, 0, 0, NULL, NULL);
 
-	if (rc >= 0)
-		return rc;
-	rc = cli_when(self, o.since, o.until, &o.since_ms, &o.until_ms);
-	return rc > 0 ? rc : run(self, &o);
+	return rc >= 0 ? rc : run(self, &o);
 }

@@ -258,7 +258,7 @@ struct options {
 	const char *url, *output, *user, *verb, *resource, *ns, *name, *code, *cluster, *decision;
 	const char *text, *group, *address, *agent;
 	const char *since, *until;
-	int64_t since_ms, until_ms, hold, limit;
+	int64_t hold, limit;
 	bool follow, all;
 };
 
@@ -297,17 +297,16 @@ static int tune(struct search *s)
 
 static int find_range(struct search *s, const struct options *o)
 {
-	char since[24], until[24];
-	int rc;
+	struct cli_range range;
+	int rc = cli_when(s->self, o->since, o->until, &range);
 
-	rc = cli_query(s->self, s->conn, &event_range_stmt,
-		(struct span[]){
-			cli_param_int(o->since_ms, since), cli_param_positive(o->until_ms, until)},
-		&s->range);
+	if (rc == 0)
+		rc = cli_query(s->self, s->conn, &event_range_stmt,
+			(struct span[]){range.since, range.until}, &s->range);
 	if (rc > 0)
 		return rc;
 	s->params[6] = pg_result_span_of(s->range, 0, "since");
-	if (o->until_ms > 0)
+	if (o->until)
 		s->params[7] = pg_result_span_of(s->range, 0, "until");
 	s->params[13] = pg_result_span_of(s->range, 0, "recorded_since");
 	return 0;
@@ -374,7 +373,7 @@ static int run_search(const struct command *self, const struct options *o)
 
 int cli_events(const struct command *self, int argc, char **argv)
 {
-	struct options o = {.since_ms = CLI_DAY_MS, .limit = 100};
+	struct options o = {.limit = 100};
 	const struct flag flags[] = {CLI_FLAG_DATABASE(o.url),
 		CLI_FLAG_OUTPUT_ONE_OF(o.output, formats,
 			"wide (nothing is cut), json, jsonl (a line an event) or ocsf (for a "
@@ -418,7 +417,5 @@ int cli_events(const struct command *self, int argc, char **argv)
 	if (events == 1)
 		return open_event(self, o.url, event);
 	rc = check_options(self, &o);
-	if (rc == 0)
-		rc = cli_when(self, o.since, o.until, &o.since_ms, &o.until_ms);
 	return rc > 0 ? rc : run_search(self, &o);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/events_sql.h"
 
+#include "cli/when.h"
 #include "common/base/local_time.h"
 
 /*
@@ -142,7 +143,6 @@ const struct pg_stmt event_hold_stmt = {"hold_reads",
 	1};
 
 const struct pg_stmt event_range_stmt = {"range",
-	"SELECT now() - $1::bigint * interval '1 ms' AS since, now() - $2::bigint * interval "
-	"'1 ms' AS until, now() - $1::bigint * interval '1 ms' - interval '1 hour' AS "
-	"recorded_since",
+	"SELECT " SQL_WHEN("$1") " AS since, " SQL_WHEN("$2") " AS until, " SQL_WHEN(
+		"$1") " - interval '1 hour' AS recorded_since",
 	2};

@@ -11,7 +11,7 @@ enum event_shape { EVENT_AS_ROW, EVENT_AS_JSON, EVENT_AS_OCSF, EVENT_SHAPES };
 /* The newest [0], or those after known numbers [1]. Parameters and columns: see the .c file. */
 extern const struct pg_stmt event_statements[EVENT_SHAPES][2];
 
-/* $1, $2: milliseconds ago, $2 may be NULL. One row: since, until, recorded since. */
+/* $1, $2: as of when_read(), $2 may be NULL. One row: since, until, recorded since. */
 extern const struct pg_stmt event_range_stmt;
 
 /* $1: a hold. One row: reads, the numbers of its events that name no hold, as an array; cluster. */

@@ -7,10 +7,9 @@
 #include "common/base/local_time.h"
 
 #define FILTERED                                                                                   \
-	" FROM holdpoint.sessions(p_user => $1, p_since => CASE WHEN $2::bigint IS NOT NULL THEN " \
-	"now() - $2::bigint * interval '1 ms' END, p_until => CASE WHEN $3::bigint IS NOT NULL "   \
-	"THEN now() - $3::bigint * interval '1 ms' END, p_cluster => $4, p_namespace => $5, "      \
-	"p_limit => $6::int) s"
+	" FROM holdpoint.sessions(p_user => $1, p_since => " SQL_WHEN(                             \
+		"$2") ", p_until => " SQL_WHEN("$3") ", p_cluster => $4, p_namespace => $5, "      \
+						     "p_limit => $6::int) s"
 
 enum {
 	C_SESSION,
@@ -88,7 +87,8 @@ int cli_sessions(const struct command *self, int argc, char **argv)
 	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
 	const char *url = NULL, *output = NULL, *user = NULL, *cluster = NULL, *ns = NULL,
 		   *since_text = NULL, *until_text = NULL;
-	int64_t since_ms = CLI_DAY_MS, until_ms = 0, limit = 100;
+	int64_t limit = 100;
+	struct cli_range range;
 	const struct flag flags[] = {CLI_FLAG_DATABASE(url), CLI_FLAG_OUTPUT(output),
 		CLI_FLAG_USER(user, "only this username"),
 		CLI_FLAG_SINCE_TIME(since_text,
@@ -98,18 +98,17 @@ int cli_sessions(const struct command *self, int argc, char **argv)
 		CLI_FLAG_CLUSTER(cluster, "only this cluster"),
 		CLI_FLAG_NAMESPACE(ns, "only sessions that touched this namespace"),
 		CLI_FLAG_LIMIT(limit, "how many at most"), {0}};
-	char since[24], until[24], limit_text[24];
+	char limit_text[24];
 	int rc = cli_parse(self, flags, argc, argv, 0, 0, NULL, NULL);
 
 	if (rc >= 0)
 		return rc;
-	rc = cli_when(self, since_text, until_text, &since_ms, &until_ms);
+	rc = cli_when(self, since_text, until_text, &range);
 	if (rc > 0)
 		return rc;
 	rc = cli_ask(self, url, output, &(struct cli_statements){&as_rows, &as_json},
-		(struct span[]){cli_param(user), cli_param_int(since_ms, since),
-			cli_param_positive(until_ms, until), cli_param(cluster), cli_param(ns),
-			cli_param_int(limit, limit_text)},
+		(struct span[]){cli_param(user), range.since, range.until, cli_param(cluster),
+			cli_param(ns), cli_param_int(limit, limit_text)},
 		&rows);
 	if (rows)
 		print_table(rows, output != NULL);

@@ -5,9 +5,10 @@
 #include "cli/commands.h"
 #include "cli/table.h"
 
-#define SOURCES "holdpoint.audit_sources($1::bigint * interval '1 ms', $2)"
+#define PERIOD	"now() - " SQL_WHEN("$1")
+#define SOURCES "holdpoint.audit_sources(" PERIOD ", $2)"
 #define UNFINISHED                                                                                 \
-	"(SELECT count(*) FROM holdpoint.audit_unfinished($1::bigint * interval '1 ms', $2) u "    \
+	"(SELECT count(*) FROM holdpoint.audit_unfinished(" PERIOD ", $2) u "                      \
 	"WHERE u.cluster = s.cluster AND u.source = s.source)"
 #define SECONDS(column) "extract(epoch FROM s." column ")::bigint"
 
@@ -110,7 +111,7 @@ int cli_sources(const struct command *self, int argc, char **argv)
 {
 	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
 	const char *url = NULL, *output = NULL, *cluster = NULL, *since_text = NULL;
-	int64_t since_ms = CLI_DAY_MS, ignored_ms;
+	struct cli_range range;
 	bool unfinished = false;
 	const struct flag flags[] = {CLI_FLAG_DATABASE(url), CLI_FLAG_OUTPUT(output),
 		CLI_FLAG_SINCE_TIME(since_text,
@@ -120,16 +121,15 @@ int cli_sources(const struct command *self, int argc, char **argv)
 			"count requests whose beginning was reported and whose end was not; reads "
 			"every event that is a beginning"),
 		{0}};
-	char since[24];
 	int rc = cli_parse(self, flags, argc, argv, 0, 0, NULL, NULL);
 
 	if (rc >= 0)
 		return rc;
-	rc = cli_when(self, since_text, NULL, &since_ms, &ignored_ms);
+	rc = cli_when(self, since_text, NULL, &range);
 	if (rc > 0)
 		return rc;
 	rc = cli_ask(self, url, output, &statements[unfinished],
-		(struct span[]){cli_param_int(since_ms, since), cli_param(cluster)}, &rows);
+		(struct span[]){range.since, cli_param(cluster)}, &rows);
 	if (rows)
 		print_table(rows, output != NULL);
 	return rc;

@@ -110,23 +110,25 @@ static int64_t edge_ms(const struct period *p, enum when_edge edge)
 	return (int64_t)mktime(&at) * 1000;
 }
 
-int when_ago(const char *text, int64_t now_ms, enum when_edge edge, int64_t *ret_ms, struct err *e)
+int when_read(const char *text, int64_t now_ms, enum when_edge edge, int64_t *ret_ms, struct err *e)
 {
 	struct rfc3339 exact;
 	struct period p;
-	int64_t ago;
+	int64_t ms;
 
-	if (duration_parse_ms(span_of(text), &ago) == 0)
-		; /* ago already */
-	else if (rfc3339_parse(span_of(text), &exact) == 0)
-		ago = now_ms - (exact.seconds * 1000 + exact.nanos / 1000000);
+	if (duration_parse_ms(span_of(text), &ms) == 0) {
+		*ret_ms = -ms;
+		return 0;
+	}
+	if (rfc3339_parse(span_of(text), &exact) == 0)
+		ms = exact.seconds * 1000 + exact.nanos / 1000000;
 	else if (read_period(text, now_ms, &p))
-		ago = now_ms - edge_ms(&p, edge);
+		ms = edge_ms(&p, edge);
 	else
 		return err_set(e,
 			"%.64s: must be a duration (2h, 30d), today, yesterday, 16:04, 2026-01-02, "
 			"\"2026-01-02 16:04\", 2026-01, 2026-Q1, or as in RFC 3339",
 			text);
-	*ret_ms = ago > 0 ? ago : 0;
+	*ret_ms = ms > 0 ? ms : 1; /* before 1970 there was nothing */
 	return 0;
 }

@@ -10,8 +10,14 @@
 enum when_edge { WHEN_SINCE, WHEN_UNTIL };
 
 /*
- * How many ms before now a period begins (WHEN_SINCE), or ends (WHEN_UNTIL): "yesterday" is a
- * period, and so is "16:04". 0: not in the past. Errors: what it must be like.
+ * When a period begins (WHEN_SINCE), or ends (WHEN_UNTIL): "yesterday" is a period, and so is
+ * "16:04". Milliseconds since 1970, which mean the same at each try; of a duration, or 0, those
+ * from now on, by the clock of whoever is asked. Errors: what it must be like.
  */
-int when_ago(const char *text, int64_t now_ms, enum when_edge edge, int64_t *ret_ms,
+int when_read(const char *text, int64_t now_ms, enum when_edge edge, int64_t *ret_ms,
 	struct err *e) _must_check_;
+
+/* What when_read() gave, in SQL; null is null. */
+#define SQL_WHEN(param)                                                                            \
+	"(CASE WHEN " param "::bigint <= 0 THEN now() ELSE 'epoch'::timestamptz END + " param      \
+	"::bigint * interval '1 ms')"
