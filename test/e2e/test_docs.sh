@@ -197,7 +197,7 @@ try() {
   local text=$1 expected=$2
   who=sre
   case $text in
-    './dev '* | 'for thing in '*) for step in $(grep -oP '\./dev \K[a-z]+' <<<"$text"); do names_a_step "$step"; done ;;
+    './dev '* | 'for thing in '*) while read -r step; do names_a_step "$step"; done < <(grep -oP '\./dev \K[a-z]+' <<<"$text") ;;
     .ci/run) [[ -x $root/.ci/run ]] ;;
     'git tag '*) ;; # of a release; ./dev dist is tried by .ci/run
     [a-z]*=*.json) said_before="$text; " ;;
