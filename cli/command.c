@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "cli/complete.h"
 #include "cli/table.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
@@ -26,6 +27,8 @@ bool cli_wants_json(const char *output)
 /* What this process was called as, and its commands. Set once, in cli_main(). */
 static const char *program = "holdpoint";
 static struct command table[COMMANDS_MAX + 1];
+/* What is to be completed in place of being run, or NULL. Set once, too. */
+static const struct completion *completing;
 
 /* How many words of argv spell the command's name, or 0 if they do not. */
 static int words_matched(const struct command *c, int argc, char **argv)
@@ -147,7 +150,8 @@ static void put_commands(const struct command *commands)
 	}
 }
 
-static void choose_program(const struct cli_program *programs, const char *argv0)
+static const struct cli_program *choose_program(
+	const struct cli_program *programs, const char *argv0)
 {
 	const char *slash = argv0 ? strrchr(argv0, '/') : NULL;
 	const struct cli_program *chosen = programs;
@@ -159,6 +163,7 @@ static void choose_program(const struct cli_program *programs, const char *argv0
 	put_commands(chosen->commands);
 	for (size_t i = 0; i < ARRAY_LEN(chosen->more) && chosen->more[i]; i++)
 		put_commands(chosen->more[i]);
+	return chosen;
 }
 
 /* What a full disk did not take is no success. */
@@ -168,6 +173,20 @@ static int end_output(int rc)
 		return rc;
 	fprintf(stderr, "%s: the output could not be written: is the disk full?\n", program);
 	return rc == CLI_OK ? CLI_FAILED : rc;
+}
+
+/* A command that is run now comes no further than cli_parse(), where its flags are known. */
+static int complete(int argc, char **argv)
+{
+	const struct completion line = completion_of(argc, argv);
+	const struct command *c;
+	int words;
+
+	completing = &line;
+	if (!complete_commands(table, &line) && (c = find(line.count, line.words, &words)))
+		return c->run(c, line.count - words + 1, argv + words - 1);
+	complete_end();
+	return CLI_OK;
 }
 
 static bool asks_for_help(const char *word)
@@ -180,11 +199,14 @@ int cli_main(const struct cli_program *programs, int argc, char **argv)
 	const struct command *c;
 	int words;
 
-	choose_program(programs, argv[0]);
+	if (choose_program(programs, argv[0])->completes)
+		return end_output(complete(argc - 1, argv + 1));
 	if (argc < 2) {
 		print_overview(stderr, NULL);
 		return CLI_USAGE;
 	}
+	if (strcmp(argv[1], "__complete") == 0)
+		return end_output(complete(argc - 2, argv + 2));
 	if (asks_for_help(argv[1]) || strcmp(argv[1], "help") == 0) {
 		print_overview(stdout, NULL);
 		return end_output(CLI_OK);
@@ -241,8 +263,13 @@ int cli_parse(const struct command *c, const struct flag *flags, int argc, char 
 {
 	struct err e = {0};
 	size_t count = 0;
-	int rc = flags_parse(flags, argc, argv, ret_args, max_args, &count, &e);
+	int rc;
 
+	if (completing) {
+		complete_arguments(c, flags, completing);
+		return CLI_OK;
+	}
+	rc = flags_parse(flags, argc, argv, ret_args, max_args, &count, &e);
 	if (rc > 0) {
 		print_help(c, flags);
 		return CLI_OK;

@@ -36,11 +36,13 @@ struct cli_program {
 	const char *name;		/* as people type it: "kubectl holdpoint" */
 	const struct command *commands; /* ends with an empty name */
 	const struct command *more[4];	/* those of other folders; NULL ends them */
+	bool completes; /* its arguments are a command line to complete (cli/complete.h) */
 };
 
 /*
  * Finds and runs the subcommand that argv names, of the program that argv[0] names, else of the
- * first. Returns the exit code.
+ * first. Returns the exit code. What comes behind "__complete" is not run but completed, for
+ * shells.
  */
 int cli_main(const struct cli_program *programs, int argc, char **argv);
 

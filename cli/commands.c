@@ -128,6 +128,13 @@ const struct command commands[] = {
 		.args = "",
 		.run = cli_db_migrate,
 		.summary = "Bring the database schema up to date"},
+	{.name = "completion",
+		.args = "bash|zsh|fish",
+		.run = cli_completion,
+		.summary = "Print what makes a shell complete command lines",
+		.examples = "  source <(holdpoint completion bash)\n"
+			    "  holdpoint completion fish > "
+			    "~/.config/fish/completions/holdpoint.fish\n"},
 	{.name = "version",
 		.args = "",
 		.run = cli_version,

@@ -13,6 +13,7 @@ int cli_policy_check(const struct command *self, int argc, char **argv);
 int cli_policy_explain(const struct command *self, int argc, char **argv);
 int cli_policy_reference(const struct command *self, int argc, char **argv);
 int cli_policy_test(const struct command *self, int argc, char **argv);
+int cli_completion(const struct command *self, int argc, char **argv);
 int cli_version(const struct command *self, int argc, char **argv);
 int cli_holds_list(const struct command *self, int argc, char **argv);
 int cli_holds_show(const struct command *self, int argc, char **argv);

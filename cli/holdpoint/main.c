@@ -7,9 +7,17 @@
 
 /* One file under two names; kubectl finds its plugins by theirs. */
 static const struct cli_program programs[] = {
-	{"holdpoint", "holdpoint", commands, {import_commands, doctor_commands}},
-	{"kubectl-holdpoint", "kubectl holdpoint", kubectl_commands, {NULL}},
-	{NULL},
+	{.file = "holdpoint",
+		.name = "holdpoint",
+		.commands = commands,
+		.more = {import_commands, doctor_commands}},
+	{.file = "kubectl-holdpoint", .name = "kubectl holdpoint", .commands = kubectl_commands},
+	/* What kubectl asks for completions of that plugin. */
+	{.file = "kubectl_complete-holdpoint",
+		.name = "kubectl holdpoint",
+		.commands = kubectl_commands,
+		.completes = true},
+	{.file = NULL},
 };
 
 int main(int argc, char **argv)

@@ -52,6 +52,11 @@ machine_run /usr/share/holdpoint/manifests/apiserver/render --to /root/rendered 
   fail "manifests/apiserver/render"
 machine_run test -s /root/rendered/authorization.yaml || fail "render wrote no authorization.yaml"
 machine_run kubectl-holdpoint --help | grep -q '^Usage: kubectl holdpoint' || fail "kubectl-holdpoint"
+for file in bash-completion/completions/{holdpoint,kubectl-holdpoint} zsh/vendor-completions/_holdpoint \
+  fish/vendor_completions.d/{holdpoint,kubectl-holdpoint}.fish; do
+  machine_run test -s "/usr/share/$file" || fail "/usr/share/$file is not there, or empty"
+done
+[[ $(machine_run kubectl_complete-holdpoint lis) == list* ]] || fail "kubectl's completions"
 # Without a database it gets as far as asking for one: the migrations are found.
 said=$(machine_run holdpoint db migrate --database-url postgresql://x@127.0.0.1:1/x 2>&1 || true)
 [[ $said == *'127.0.0.1'*'refused'* ]] || fail "holdpoint db migrate: $said"
