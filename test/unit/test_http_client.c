@@ -318,6 +318,59 @@ START_TEST(http_client__time_is_limited)
 }
 END_TEST
 
+struct taken {
+	char text[256];
+	size_t most;
+	unsigned asked;
+};
+
+static int take_some(long status, struct span bytes, void *userdata)
+{
+	struct taken *t = userdata;
+	size_t len = strlen(t->text);
+
+	ck_assert_int_eq(status, 200);
+	snprintf(t->text + len, sizeof(t->text) - len, "%.*s", SPAN_FMT(bytes));
+	return strlen(t->text) > t->most ? -1 : 0;
+}
+
+START_TEST(http_client__body_as_it_arrives)
+{
+	struct taken t = {.most = 200};
+	struct http_client_request r = get("/any");
+
+	r.take = take_some;
+	r.userdata = &t;
+	r.user_agent = "t";
+	ck_assert_int_eq(run(&r), HTTP_CLIENT_ANSWERED);
+	ck_assert_str_eq(t.text, "GET 4, 0 bytes, [] [t] [alice]");
+	ck_assert_uint_eq(body.len, 0);
+	t = (struct taken){.most = 3};
+	fails(&r, HTTP_CLIENT_FAILED);
+	ck_assert_str_eq(error.msg, "it was ended here");
+}
+END_TEST
+
+static bool over_the_second_time(void *userdata)
+{
+	struct taken *t = userdata;
+
+	return ++t->asked > 1;
+}
+
+START_TEST(http_client__ended_by_the_caller)
+{
+	struct taken t = {0};
+	struct http_client_request r = get("/never");
+
+	r.is_over = over_the_second_time;
+	r.userdata = &t;
+	r.total_ms = 30000;
+	fails(&r, HTTP_CLIENT_FAILED);
+	ck_assert_str_eq(error.msg, "it was ended here");
+}
+END_TEST
+
 START_TEST(http_client__nobody_there)
 {
 	struct http_client_request r = get("/any");
@@ -405,6 +458,8 @@ int main(void)
 	tcase_add_test(t, http_client__size_of_the_answer);
 	tcase_add_test(t, http_client__status_and_headers);
 	tcase_add_test(t, http_client__time_is_limited);
+	tcase_add_test(t, http_client__body_as_it_arrives);
+	tcase_add_test(t, http_client__ended_by_the_caller);
 	tcase_add_test(t, http_client__nobody_there);
 	tcase_add_loop_test(t, http_client__public_addresses, 0, ARRAY_LEN(addresses));
 	return run_tests(t);

@@ -20,6 +20,7 @@ struct sending {
 	struct curl_slist *headers, *connect_to;
 	bool failed;	  /* an option was not taken, or memory was short */
 	bool was_private; /* an address was refused */
+	bool was_ended;	  /* by the caller's functions */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -57,7 +58,14 @@ static size_t take_body(char *data, size_t size, size_t count, void *arg)
 {
 	struct sending *s = arg;
 	size_t len = size * count, fits = len;
+	long status = 0;
 
+	if (s->request->take) {
+		curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &status);
+		s->was_ended = s->request->take(
+				       status, (struct span){data, len}, s->request->userdata) != 0;
+		return s->was_ended ? 0 : len;
+	}
 	if (!s->body)
 		return len;
 	if (s->cut_body && len > s->body->max - s->body->len)
@@ -73,6 +81,16 @@ static size_t take_header(char *data, size_t size, size_t count, void *arg)
 	if (s->request->header)
 		s->request->header((struct span){data, size * count}, s->request->userdata);
 	return size * count;
+}
+
+static int ask_whether_over(
+	void *arg, curl_off_t down_all, curl_off_t down, curl_off_t up_all, curl_off_t up)
+{
+	struct sending *s = arg;
+
+	(void)down_all, (void)down, (void)up_all, (void)up;
+	s->was_ended = s->request->is_over(s->request->userdata);
+	return s->was_ended;
 }
 
 /* curl's last word before it connects: the address that the name really led to. */
@@ -226,6 +244,11 @@ static void set_options(struct sending *s)
 	SET(s, CURLOPT_WRITEDATA, s);
 	SET(s, CURLOPT_HEADERFUNCTION, take_header);
 	SET(s, CURLOPT_HEADERDATA, s);
+	if (r->is_over) {
+		SET(s, CURLOPT_NOPROGRESS, 0L);
+		SET(s, CURLOPT_XFERINFOFUNCTION, ask_whether_over);
+		SET(s, CURLOPT_XFERINFODATA, s);
+	}
 	set_trust(s);
 	set_identity(s);
 	set_content(s);
@@ -256,6 +279,8 @@ static void explain(const struct sending *s, CURLcode rc, struct err *e)
 {
 	if (rc == CURLE_WRITE_ERROR && s->body && s->body->failed)
 		err_set(e, "the answer is too large");
+	else if (s->was_ended)
+		err_set(e, "it was ended here");
 	else if (rc == CURLE_COULDNT_CONNECT && s->was_private)
 		err_set(e, "a private address");
 	else if (s->request->url_is_secret || !s->error[0]) /* curl's sentence may quote it */

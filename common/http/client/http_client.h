@@ -47,6 +47,11 @@ struct http_client_request {
 
 	/* Called for each line of the answer's head, the line break included. May be NULL. */
 	void (*header)(struct span line, void *userdata);
+	/* Takes the body as it arrives, in place of ret_body: of an answer that goes on for long.
+	 * -1 ends the request, which then has failed. May be NULL. */
+	int (*take)(long status, struct span bytes, void *userdata);
+	/* Asked about once a second, and when bytes arrive: true ends the request. May be NULL. */
+	bool (*is_over)(void *userdata);
 	void *userdata;
 };
 
