@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "webhook/cache/kube_cache_internal.h"
+
+#include "common/base/clock.h"
+
+/* ---- counters ---- */
+
+static const char *const failures[] = {"unreachable", "refused", "unreadable", NULL};
+static const char *const statuses[] = {"found", "absent", "unknown", NULL};
+
+static struct metric metrics[] = {
+	[CACHE_AGE] = {.name = "holdpoint_webhook_cache_age_seconds",
+		.help = "How long ago what is kept of a resource of the cluster was last known to "
+			"be right; -1 while it has not been listed.",
+		.type = METRIC_GAUGE,
+		.label = "resource"},
+	[CACHE_OBJECTS] = {.name = "holdpoint_webhook_cache_objects",
+		.help = "Objects of the cluster that are kept.",
+		.type = METRIC_GAUGE,
+		.label = "resource"},
+	[CACHE_BYTES] = {.name = "holdpoint_webhook_cache_bytes",
+		.help = "Memory that they take, at most --kubernetes-max-bytes.",
+		.type = METRIC_GAUGE},
+	[CACHE_LEFT_OUT] = {.name = "holdpoint_webhook_cache_left_out",
+		.help = "Objects for which there was no room: rules that need them fail.",
+		.type = METRIC_GAUGE,
+		.label = "resource"},
+	[CACHE_EVENTS] = {.name = "holdpoint_webhook_cache_events_total",
+		.help = "Changes and bookmarks that API servers told of.",
+		.type = METRIC_COUNTER},
+	[CACHE_LISTS] = {.name = "holdpoint_webhook_cache_lists_total",
+		.help = "Complete lists: at start, and whenever a watch could not go on.",
+		.type = METRIC_COUNTER},
+	[CACHE_FAILURES] = {.name = "holdpoint_webhook_cache_failures_total",
+		.help = "Lists and watches that failed, by why.",
+		.type = METRIC_COUNTER,
+		.label = "reason",
+		.label_values = failures},
+	[CACHE_LOOKUPS] = {.name = "holdpoint_webhook_cache_lookups_total",
+		.help = "Objects that rules asked for: found, absent, or unknown since the cache "
+			"is empty or stale.",
+		.type = METRIC_COUNTER,
+		.label = "status",
+		.label_values = statuses},
+	{.name = NULL},
+};
+
+struct metric *const *kube_cache_metrics(size_t *ret_count)
+{
+	static struct metric *const tables[] = {metrics};
+
+	*ret_count = ARRAY_LEN(tables);
+	return tables;
+}
+
+void cache_set_for(enum cache_metric m, struct span resource, int64_t n)
+{
+	metric_set_for(&metrics[m], resource, n);
+}
+
+void cache_set(enum cache_metric m, int64_t n)
+{
+	metric_set(&metrics[m], n);
+}
+
+void cache_count(enum cache_metric m, unsigned label)
+{
+	metric_add_at(&metrics[m], label, 1);
+}
+
+/* ---- kinds ---- */
+
+struct kube_cache *kube_cache_new(const struct kube_cache_config *config)
+{
+	struct kube_cache *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->config = *config;
+	c->budget.max_bytes = config->max_bytes;
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_cond_init(&c->wake, NULL);
+	return c;
+}
+
+static void end(struct kube_cache *c, struct reflector **kinds, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		reflector_stop(kinds[i]);
+	pthread_mutex_lock(&c->lock);
+	pthread_cond_broadcast(&c->wake);
+	pthread_mutex_unlock(&c->lock);
+	for (size_t i = 0; i < count; i++)
+		reflector_free(kinds[i]);
+}
+
+void kube_cache_free(struct kube_cache *c)
+{
+	if (!c)
+		return;
+	end(c, c->kinds, c->kind_count);
+	pthread_cond_destroy(&c->wake);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
+static bool is_same(const struct kube_kind *a, const struct kube_kind *b)
+{
+	return span_eq(a->resource, b->resource) && span_eq(a->group, b->group) &&
+	       span_eq(a->version, b->version) && span_eq(a->namespace_, b->namespace_) &&
+	       span_eq(a->name, b->name);
+}
+
+static bool is_among(const struct kube_kind *kind, const struct kube_kind *kinds, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (is_same(kind, &kinds[i]))
+			return true;
+	return false;
+}
+
+/* With the lock held. */
+static struct reflector *find(struct kube_cache *c, const struct kube_kind *kind)
+{
+	for (size_t i = 0; i < c->kind_count; i++)
+		if (is_same(kind, &c->kinds[i]->kind))
+			return c->kinds[i];
+	return NULL;
+}
+
+static void drop_others(struct kube_cache *c, const struct kube_kind *kinds, size_t count)
+{
+	struct reflector *dropped[KUBE_CACHE_KINDS_MAX];
+	size_t drop = 0, kept = 0;
+
+	pthread_mutex_lock(&c->lock);
+	for (size_t i = 0; i < c->kind_count; i++)
+		if (is_among(&c->kinds[i]->kind, kinds, count))
+			c->kinds[kept++] = c->kinds[i];
+		else
+			dropped[drop++] = c->kinds[i];
+	c->kind_count = kept;
+	pthread_mutex_unlock(&c->lock);
+	end(c, dropped, drop);
+}
+
+static int add(struct kube_cache *c, const struct kube_kind *kind, struct err *e)
+{
+	struct reflector *r;
+
+	if (find(c, kind)) /* nobody else changes the list */
+		return 0;
+	if (c->kind_count == KUBE_CACHE_KINDS_MAX)
+		return err_set(e, "the policies need more than %u kinds of objects of the cluster",
+			KUBE_CACHE_KINDS_MAX);
+	r = reflector_new(c, kind, e);
+	if (!r)
+		return -1;
+	pthread_mutex_lock(&c->lock);
+	c->kinds[c->kind_count++] = r;
+	pthread_mutex_unlock(&c->lock);
+	return 0;
+}
+
+int kube_cache_want(
+	struct kube_cache *c, const struct kube_kind *kinds, size_t count, struct err *e)
+{
+	drop_others(c, kinds, count);
+	for (size_t i = 0; i < count; i++)
+		if (add(c, &kinds[i], e) != 0)
+			return -1;
+	return 0;
+}
+
+/* ---- looking up ---- */
+
+/* Why what is kept must not be believed; absent: it may be. With the lock held. */
+static struct span doubt(const struct kube_cache *c, const struct reflector *r,
+	const struct kube_kind *kind, struct arena *arena)
+{
+	int64_t age_ms;
+	struct span why;
+
+	if (!r)
+		why = arena_printf(
+			arena, "%.*s are not kept (--kubernetes-api)", SPAN_FMT(kind->resource));
+	else if (!r->filled)
+		why = arena_printf(arena, "the API server's %.*s have not been read yet",
+			SPAN_FMT(kind->resource));
+	else if ((age_ms = monotonic_ms() - r->fresh_at_ms) > (int64_t)c->config.max_age_ms)
+		why = arena_printf(arena,
+			"what is known of %.*s is stale, %lld s old (--kubernetes-max-age)",
+			SPAN_FMT(kind->resource), (long long)age_ms / 1000);
+	else
+		return (struct span){0};
+	return why.ptr ? why : SPAN("the request needs too much memory");
+}
+
+static enum kube_status copy(
+	const struct object *o, struct arena *arena, struct json_doc *ret, struct span *ret_why)
+{
+	const size_t bytes = o->doc.node_count * sizeof(*o->doc.nodes);
+	struct json_node *nodes = arena_alloc(arena, bytes);
+	char *text = arena_strndup(arena, o->doc.text, o->doc.len);
+
+	if (!nodes || !text) {
+		*ret_why = SPAN("the request needs too much memory");
+		return KUBE_UNKNOWN;
+	}
+	memcpy(nodes, o->doc.nodes, bytes);
+	*ret = o->doc;
+	ret->nodes = nodes;
+	ret->text = text;
+	return KUBE_FOUND;
+}
+
+/* With a reference of the caller's, so that a large object is copied without the lock. */
+static enum kube_status look(struct kube_cache *c, const struct kube_kind *kind,
+	struct span namespace_, struct span name, struct arena *arena, struct object **ret,
+	struct span *ret_why)
+{
+	struct reflector *r;
+	struct object *o = NULL;
+
+	pthread_mutex_lock(&c->lock);
+	r = find(c, kind);
+	*ret_why = doubt(c, r, kind, arena);
+	if (!ret_why->ptr)
+		o = object_table_find(&r->table, namespace_, name);
+	if (o)
+		object_ref(o);
+	pthread_mutex_unlock(&c->lock);
+	*ret = o;
+	return ret_why->ptr ? KUBE_UNKNOWN : o ? KUBE_FOUND : KUBE_ABSENT;
+}
+
+enum kube_status kube_cache_get(struct kube_cache *c, const struct kube_kind *kind,
+	struct span namespace_, struct span name, struct arena *arena, struct json_doc *ret,
+	struct span *ret_why)
+{
+	struct object *o;
+	enum kube_status status = look(c, kind, namespace_, name, arena, &o, ret_why);
+
+	if (status == KUBE_FOUND && o->left_out) {
+		*ret_why = SPAN("there was no room to keep it (--kubernetes-max-bytes)");
+		status = KUBE_UNKNOWN;
+	} else if (status == KUBE_FOUND) {
+		status = copy(o, arena, ret, ret_why);
+	}
+	object_unref(o);
+	cache_count(CACHE_LOOKUPS, status);
+	return status;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The cache from within: kube_cache.c has the table of kinds and answers readers, reflector.c lists
+ * and watches one kind, reflector_list.c and reflector_watch.c read what the server says.
+ *
+ * One lock, held for a look into a table or a change of it, never while anything is awaited.
+ */
+#pragma once
+
+#include <pthread.h>
+
+#include "webhook/cache/kube_cache.h"
+#include "webhook/cache/object_table_internal.h"
+
+#define REFLECTOR_PAGE_MAX ((size_t)8 << 20) /* of a list; a larger one is asked for in parts */
+#define REFLECTOR_LINE_MAX ((size_t)8 << 20) /* of a watch: one object */
+
+struct kube_cache {
+	struct kube_cache_config config;
+	struct object_budget budget;
+	pthread_mutex_t lock;
+	pthread_cond_t wake; /* something stops */
+	struct reflector *kinds[KUBE_CACHE_KINDS_MAX];
+	size_t kind_count;
+};
+
+enum watch_end {
+	WATCH_OVER,	/* the server ended it properly: go on from there */
+	WATCH_BROKEN,	/* lost, or not begun: go on from there, later */
+	WATCH_TOO_OLD,	/* 410: list anew */
+	WATCH_CONFUSED, /* what it says cannot be read: list anew, later */
+};
+
+struct reflector {
+	struct kube_cache *cache;
+	struct kube_kind kind; /* its texts are the reflector's */
+	char *texts;
+	pthread_t thread;
+	_Atomic bool stopping;
+
+	/* Under the cache's lock. */
+	struct object_table table;
+	bool filled;
+	int64_t fresh_at_ms; /* as of when the table is right */
+
+	/* The thread's own. */
+	struct kube_api *api;
+	struct arena *arena; /* for one page, or one event */
+	struct buf path;
+	struct buf page;	     /* what arrived of a page, or of a line */
+	struct buf again;	     /* where the next page begins */
+	char version[128];	     /* of the cluster, as of which the table is right */
+	struct object_table listing; /* a list on its way */
+	unsigned page_size;
+	unsigned failures; /* in a row */
+	bool gone;	   /* the version is forgotten at the server: list */
+	bool refused;	   /* the last list: by what the server says */
+	bool complained;
+	int64_t counted_at_ms;
+	enum watch_end end; /* of a watch under way; WATCH_OVER while it is well */
+	struct err fault;   /* why not */
+};
+
+/* ---- reflector.c ---- */
+
+/* Starts its thread. NULL and why. */
+struct reflector *reflector_new(struct kube_cache *c, const struct kube_kind *kind, struct err *e);
+/* reflector_stop() first, of all that are to end; it does not wait. */
+void reflector_stop(struct reflector *r);
+void reflector_free(struct reflector *r);
+/* For is_over of a call. */
+bool reflector_is_over(void *arg);
+/* The path of the resource, and "?" with the first parameters. */
+void reflector_put_path(struct buf *out, const struct kube_kind *kind);
+/* As part of a URL. */
+void reflector_put_escaped(struct buf *out, struct span s);
+void reflector_count_objects(struct reflector *r);
+/* The server has said something that was understood. */
+void reflector_is_well(struct reflector *r);
+/* An answer that is none of what was asked for, for people; returns -1. */
+int reflector_refusal(struct reflector *r, long status, struct err *e);
+/* What is read of the server is limited. */
+extern const struct json_limits reflector_limits;
+
+/* ---- reflector_list.c ---- */
+
+/* All of it, page by page, put in the place of the table. -1: nothing has changed. */
+int reflector_list(struct reflector *r, struct err *e) _must_check_;
+
+/* ---- reflector_watch.c ---- */
+
+/* Until the server ends it, or something is wrong: why in e. */
+enum watch_end reflector_watch(struct reflector *r, struct http_client_answer *ret, struct err *e);
+
+/* ---- counters ---- */
+
+enum cache_metric {
+	CACHE_AGE,
+	CACHE_OBJECTS,
+	CACHE_BYTES,
+	CACHE_LEFT_OUT,
+	CACHE_EVENTS,
+	CACHE_LISTS,
+	CACHE_FAILURES,
+	CACHE_LOOKUPS,
+};
+/* By the resource's name. */
+void cache_set_for(enum cache_metric m, struct span resource, int64_t n);
+void cache_set(enum cache_metric m, int64_t n);
+void cache_count(enum cache_metric m, unsigned label);
+enum { CACHE_FAILED_UNREACHABLE, CACHE_FAILED_REFUSED, CACHE_FAILED_UNREADABLE };
