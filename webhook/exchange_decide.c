@@ -67,18 +67,28 @@ static struct exchange *refuse_busy(struct exchange *x)
 		     "(--decision-queue, --max-suspended); repeat the request later"));
 }
 
+/*
+ * No thread will take it. A large request, which came here unseen, is tried where it is: most cost
+ * little, and a flood of some users' must not deny what no rule is about.
+ */
+static struct exchange *decide_here_or_not(struct exchange *x)
+{
+	x->decide_by_us = 0;
+	return x->tried_here ? refuse_busy(x) : exchange_move(x, deciding_step(x));
+}
+
 struct exchange *exchange_decide_later(struct exchange *x)
 {
 	(void)exchange_call_timeout_ms(x); /* cannot be asked for later */
 	if (exchange_suspend(x) != 0)
-		return refuse_busy(x);
+		return decide_here_or_not(x);
 	x->decide_by_us = (uint64_t)monotonic_us() + x->webhook->decision_timeout_us;
 	exchange_leave(x);
 	if (long_decisions_submit(x->webhook->long_decisions, x->request.username, decide_now, x) ==
 		0)
 		return NULL;
 	exchange_stay(x);
-	return refuse_busy(x);
+	return decide_here_or_not(x);
 }
 
 /* ---- what ---- */
@@ -99,8 +109,9 @@ static struct exchange *answer_probe(struct exchange *x)
 	return exchange_move(x, EXCHANGE_REPLY);
 }
 
-static struct policy_limits limits_of(const struct exchange *x)
+static struct policy_limits limits_of(struct exchange *x)
 {
+	x->tried_here = x->tried_here || x->decide_by_us == 0;
 	return (struct policy_limits){
 		.cost = x->decide_by_us ? 0 : STEP_COST, .until_us = x->decide_by_us};
 }

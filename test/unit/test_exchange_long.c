@@ -171,6 +171,16 @@ START_TEST(exchange_long__in_nobodys_way)
 	ck_assert_ptr_nonnull(strstr(answer.body, DENIED));
 	ask("/validate", "agent", "pods", 3, 0);
 	ck_assert_ptr_nonnull(strstr(answer.body, "looked at"));
+	/* Large ones are tried all the same: what no rule is about passes, what is long does not.
+	 */
+	ask("/validate", "agent", "endpoints", 3, 200 << 10);
+	ck_assert_ptr_nonnull(strstr(answer.body, ALLOWED));
+	ask("/validate", "agent", "secrets", 3, 200 << 10);
+	ck_assert_ptr_nonnull(strstr(answer.body, "no secrets"));
+	ask("/mutate", "agent", "configmaps", 3, 200 << 10);
+	ck_assert_ptr_nonnull(strstr(answer.body, "\"patchType\":\"JSONPatch\""));
+	ask("/validate", "agent", "pods", LIST, 200 << 10);
+	ck_assert_ptr_nonnull(strstr(answer.body, "--decision-queue"));
 	ask("/validate", "alice", "pods", LIST, 0);
 	ck_assert_ptr_nonnull(strstr(answer.body, "looked at"));
 	for (int i = 0; i < jobs; i++)
