@@ -109,6 +109,24 @@ gone  |pod/evicted          |.metadata.name   |create --raw /api/v1/namespaces/p
 TABLE
 }
 
+# What GitOps tools do again and again.
+the_same_again() {
+  local before command arguments
+  before=$(newest_hold)
+  while read -r command; do
+    read -ra arguments <<<"$command"
+    step_is "again, and nothing changes: $command"
+    passes agent "${arguments[@]}"
+    equals "$before" "$(newest_hold)" "the newest hold after: $command"
+  done <<'TABLE'
+apply --server-side -f serverside-new.json
+apply -f clientside-changed.json
+scale deployment web --replicas=3
+patch configmap base --type=merge -p {}
+patch deployment web --type=strategic -p {"spec":{"replicas":3}}
+TABLE
+}
+
 restart_exec_and_collections() {
   local first
   step_is "rollout restart: another moment, the same change"
@@ -271,6 +289,7 @@ database_away() {
 prepare
 manifests
 every_verb
+the_same_again
 restart_exec_and_collections
 keys_that_look_alike
 write_conflict
