@@ -127,6 +127,20 @@ patch deployment web --type=strategic -p {"spec":{"replicas":3}}
 TABLE
 }
 
+# Who owns which field is a change too, and one that is not shown.
+owners_alone() {
+  local patch='[{"op":"replace","path":"/metadata/managedFields","value":[{}]}]'
+  if [[ ${HOLDPOINT_APISERVER:-} != modern ]]; then
+    note "skipped: this API server shows no managedFields of the old object"
+    return
+  fi
+  step_is "nothing changes but the owners of fields"
+  held agent patch configmap base --type=json -p "$patch"
+  equals 'metadata.managedFields (who owns which field)' "$(sql "SELECT change_unseen FROM holdpoint.hold WHERE id = $hold")" "what is not shown"
+  sql_as alice "SELECT holdpoint.approve($hold, 'looked at', unseen => true)" >/dev/null
+  passes agent patch configmap base --type=json -p "$patch"
+}
+
 restart_exec_and_collections() {
   local first
   step_is "rollout restart: another moment, the same change"
@@ -290,6 +304,7 @@ prepare
 manifests
 every_verb
 the_same_again
+owners_alone
 restart_exec_and_collections
 keys_that_look_alike
 write_conflict
