@@ -47,7 +47,11 @@ int mask_uri(struct mask_frame *f, bool proxy_path) _must_check_;
 int mask_uri_value(struct mask_frame *f, json_ref r, bool proxy_path) _must_check_;
 /* Is the URI about Secrets? Requests without an objectRef tell by it alone. */
 bool mask_uri_names_secrets(struct mask_frame *f, json_ref uri);
+/* ---- mask_exec_word.c ---- */
+/* A plain word, an option, a path, a small number: harmless whatever the command. */
 bool mask_harmless_word(struct span word);
+/* Does the word of a command stay as it is, after what the words before it say? */
+bool mask_exec_stays(struct mask_frame *f, const struct mask_command *c, struct span word);
 /* ---- mask_exec.c ---- */
 /* The word is the program that the others are for. */
 void mask_exec_program(struct mask_command *c, struct span word);
