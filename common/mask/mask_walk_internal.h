@@ -38,10 +38,13 @@ struct mask_shape {
 	struct mask_name names[MASK_SHAPE_NAMES]; /* of the first members, in order */
 	uint8_t value_class;			  /* what the object's "name" says of its "value" */
 };
+/* ---- mask_shape.c ---- */
+void mask_read_shape(struct mask_frame *f, json_ref obj, struct mask_shape *ret);
 struct mask_name mask_key_name(struct mask_frame *f, json_ref key);
+/* Is r a string that equals s in any case? */
+bool mask_string_is(struct mask_frame *f, json_ref r, struct span s);
+/* ---- mask_walk.c ---- */
 /* A value that is to be masked unless nothing can hide in it (empty, true, "$(NAME)"). */
 int mask_unless_harmless(struct mask_frame *f, json_ref r, enum mask_rule rule) _must_check_;
 /* Names can hold secrets too: tokens found in a key are masked in it. */
 int mask_key_text(struct mask_frame *f, json_ref key) _must_check_;
-/* Is r a string that equals s in any case? */
-bool mask_string_is(struct mask_frame *f, json_ref r, struct span s);
