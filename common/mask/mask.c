@@ -10,6 +10,7 @@
  *   mask_values.c    does the value look like one?
  *   mask_fields.c    field names of Kubernetes: which are structure, which are plain
  *   mask_walk.c      objects, lists, strings of a JSON tape
+ *   mask_shape.c     what the members of an object say of each other
  *   mask_secret.c    Secrets, and messages about them
  *   mask_kube.c      patches, Tables, user extras, admission requests
  *   mask_managed.c   managed fields
@@ -17,12 +18,13 @@
  *                    mask_utf16.c  what they spell;  mask_packed.c  what is masked unopened
  *   mask_plain.c     where in a text a pattern may begin; the quick answer for most strings
  *   mask_text.c      patterns in free text;  mask_tokens.c  tokens of a known form
+ *   mask_scan_url.c  URLs in it;  mask_scan_base64.c  base64 in it
  *   mask_formats.c   the table of those forms;  mask_pattern.c  reading and matching one
  *   mask_idiom.c     commands and sentences with a secret behind a blank
  *   mask_table.c     CSV, INSERT INTO: names far from the values
  *   mask_assign.c    name=value in free text;  mask_pair.c  where the value ends
  *   mask_words.c     what was masked in a request, in texts that quote it
- *   mask_exec.c      what a shell is told to do, word by word
+ *   mask_exec.c      what a shell is told to do, word by word;  mask_exec_word.c  one word's form
  *   mask_command.c   command lines;  mask_option.c  their options in free text
  *   mask_uri.c       request URIs
  *   mask_keys.c      the key file

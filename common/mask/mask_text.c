@@ -1,44 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Patterns in free text: tokens that can be told by their form, private keys, passwords in URLs,
- * what messages quote, and the places where name=value and the like are looked at (mask_assign.c).
- * Only the places are looked at that mask_plain.c says a pattern may begin at.
+ * Patterns in free text: tokens that can be told by their form, private keys, what messages quote,
+ * URLs (mask_scan_url.c), base64 (mask_scan_base64.c), and the places where name=value and the like
+ * are looked at (mask_assign.c). Only the places are looked at that mask_plain.c says a pattern may
+ * begin at.
  */
-#include "common/mask/mask_bytes_internal.h"
-#include "common/mask/mask_layers_internal.h"
 #include "common/mask/mask_own_internal.h"
-#include "common/mask/mask_text_internal.h"
-
-/* The text under the scan. A pattern that masks something returns where to go on. */
-struct scan {
-	struct mask_frame *f;
-	size_t begin, end, at;
-	/* The end of the run of base64 last looked at, and which beginnings in it were looked into:
-	 * a bit for each, and for each of the four ways to cut the bytes into groups. */
-	size_t base64_end;
-	uint32_t base64_tried;
-};
-
-static const char *scan_at(const struct scan *s)
-{
-	return s->f->text.ptr + s->at;
-}
-
-static const char *scan_end(const struct scan *s)
-{
-	return s->f->text.ptr + s->end;
-}
-
-static bool at_word(const struct scan *s)
-{
-	return s->at == s->begin || !is_alnum(scan_at(s)[-1]);
-}
-
-static int masked(struct scan *s, size_t off, size_t len, enum mask_rule rule)
-{
-	s->at = off + len;
-	return mask_range(s->f, off, len, rule);
-}
+#include "common/mask/mask_scan_internal.h"
 
 static int scan_token(struct scan *s)
 {
@@ -46,90 +14,6 @@ static int scan_token(struct scan *s)
 	       n = mask_token_len(s->f->text.ptr + s->begin, scan_at(s), scan_end(s), &before);
 
 	return n > 0 ? masked(s, s->at - before, n, RULE_TEXT_TOKEN) : 0;
-}
-
-/* What an editor or a terminal put between the parts of a token. */
-/* The length of the run of base64 from here on, which is walked once. */
-static size_t base64_run_len(struct scan *s)
-{
-	if (s->at >= s->base64_end) {
-		s->base64_end = s->at + mask_tail_len(scan_at(s), scan_end(s), TAIL_BASE64);
-		s->base64_tried = 0;
-	}
-	return s->base64_end - s->at;
-}
-
-/* Was the same beginning, cut the same way, looked into already from further ahead in this run? It
- * holds nothing new then, and is not decoded once for each place in it. */
-static bool base64_is_known(struct scan *s, size_t len, size_t beginning)
-{
-	uint32_t bit = 1u << (len % 4 + 4 * beginning);
-	bool known = s->base64_tried & bit;
-
-	s->base64_tried |= bit;
-	return known;
-}
-
-/* Base64 of "{"…, of "---" (PEM), of gzip, of base64 of "{", of private keys without their
- * head, in the middle of a text. */
-static int scan_base64(struct scan *s)
-{
-	static const struct span beginnings[] = {SPAN("eyJ"), SPAN("eyA"), SPAN("LS0t"),
-		SPAN("H4sI"), SPAN("ZXlK"), SPAN("b3BlbnNzaC1r"), SPAN("MII"), SPAN("MHc")};
-	const char *p = scan_at(s), *end = scan_end(s);
-	size_t n, count = s->f->edit_count, off = s->at, i = 0;
-
-	while (i < ARRAY_LEN(beginnings) && !begins(p, end, beginnings[i]))
-		i++;
-	if (i == ARRAY_LEN(beginnings))
-		return 0;
-	n = base64_run_len(s);
-	if (begins(p, end, SPAN("eyJ")) && p + n < end && p[n] == '.') {
-		if (n >= 10 && mask_tail_len(p + n + 1, end, TAIL_BASE64) >= 4)
-			return masked(s, off, mask_wrapped_jwt_len(p, end), RULE_TEXT_JWT);
-	}
-	if (n >= 10 && mask_broken_jwt_len(p, end, n) > 0)
-		return masked(s, off, mask_broken_jwt_len(p, end, n), RULE_TEXT_JWT);
-	if (n < 20 || base64_is_known(s, n, i))
-		return 0;
-	if (mask_base64_run(s->f, off, n) < 0)
-		return -1;
-	if (s->f->edit_count > count)
-		s->at = off + n;
-	return 0;
-}
-
-/* b64decode("…"), atob('…'), FromBase64String("…"): s->at is the bracket. */
-static int scan_decoder(struct scan *s)
-{
-	const char *text = s->f->text.ptr, *p = scan_at(s);
-	size_t off = s->at + 2, n, count = s->f->edit_count;
-
-	if (!mask_is_decoder(text + s->begin, p))
-		return 0;
-	n = mask_tail_len(text + off, scan_end(s), TAIL_BASE64);
-	if (n < 16)
-		return 0;
-	if (mask_base64_run(s->f, off, n) < 0)
-		return -1;
-	if (s->f->edit_count > count)
-		s->at = off + n;
-	return 0;
-}
-
-bool mask_is_decoder(const char *begin, const char *p)
-{
-	static const struct span names[] = {SPAN("b64decode"), SPAN("base64_decode"), SPAN("atob"),
-		SPAN("frombase64string"), SPAN("decode64"), SPAN("from_base64"),
-		SPAN("decodestring"), SPAN("urlsafe_b64decode"), SPAN("base64decode"),
-		SPAN("decodebase64"), SPAN("b64dec"), SPAN("un_base64"), SPAN("unbase64")};
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		if ((size_t)(p - begin) >= names[i].len &&
-			strncasecmp(p - names[i].len, names[i].ptr, names[i].len) == 0)
-			return true;
-	}
-	return false;
 }
 
 /* Pa55word! stands in a text, no name beside it. */
@@ -141,22 +25,6 @@ static int scan_password(struct scan *s)
 	if (word.len == 0)
 		return 0;
 	return masked(s, (size_t)(word.ptr - s->f->text.ptr), word.len, RULE_TEXT_PASSWORD);
-}
-
-static int scan_data_uri(struct scan *s)
-{
-	size_t off = s->at + 8, n, count = s->f->edit_count;
-
-	if (!begins(scan_at(s), scan_end(s), SPAN(";base64,")))
-		return 0;
-	n = mask_tail_len(s->f->text.ptr + off, scan_end(s), TAIL_BASE64);
-	if (n == 0)
-		return 0;
-	if (mask_base64_run(s->f, off, n) < 0)
-		return -1;
-	if (s->f->edit_count > count)
-		s->at = off + n;
-	return 0;
 }
 
 static const char *find(const char *p, const char *end, const char *literal)
@@ -192,157 +60,6 @@ static int scan_putty(struct scan *s)
 	if (!begins(scan_at(s), scan_end(s), SPAN("PuTTY-User-Key-File-")))
 		return 0;
 	return masked(s, s->at, s->end - s->at, RULE_TEXT_PEM);
-}
-
-/* jdbc:oracle:thin:user/password@host */
-static int scan_oracle(struct scan *s)
-{
-	const char *p = scan_at(s), *end = scan_end(s), *slash, *at;
-
-	if (!begins(p, end, SPAN("jdbc:oracle:")))
-		return 0;
-	if (end - p > MASK_LOOK_MAX)
-		end = p + MASK_LOOK_MAX;
-	end = p + mask_tail_len(p, end, TAIL_URI);
-	at = memchr(p, '@', (size_t)(end - p));
-	slash = at ? memchr(p, '/', (size_t)(at - p)) : NULL;
-	if (!slash || slash + 1 == at)
-		return 0;
-	return masked(s, (size_t)(slash + 1 - s->f->text.ptr), (size_t)(at - slash - 1),
-		RULE_TEXT_USERINFO);
-}
-
-/* Where the URL whose "://" stands at p ends. A text that is nothing but a URL is one to its end,
- * with quotes that nobody escaped. */
-static const char *end_of_url(const struct scan *s, const char *user)
-{
-	const char *begin = s->f->text.ptr + s->begin, *end = scan_end(s), *p;
-
-	if (end - user > MASK_LOOK_MAX)
-		end = user + MASK_LOOK_MAX;
-	for (p = begin; p < scan_at(s) && (is_alnum(*p) || *p == '+'); p++)
-		;
-	if (p == scan_at(s)) {
-		for (p = user; p < end && (uint8_t)*p > ' ' && *p != '<'; p++)
-			;
-		if (p == end)
-			return end;
-	}
-	return user + mask_tail_len(user, end, TAIL_URI);
-}
-
-static bool all_digits(struct span s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.ptr[i] < '0' || s.ptr[i] > '9')
-			return false;
-	}
-	return true;
-}
-
-/* "git" in git@host says who asks; a longer user without a password is a token. */
-static bool plain_user(struct span user)
-{
-	for (size_t i = 0; i < user.len; i++) {
-		if (user.ptr[i] < 'a' || user.ptr[i] > 'z')
-			return false;
-	}
-	return user.len <= 16;
-}
-
-bool mask_url_before(const char *begin, const char *p)
-{
-	const char *from = p - begin < 256 ? begin : p - 256;
-
-	for (; p > from && (uint8_t)p[-1] > ' ' && !is_quote(p[-1]); p--) {
-		if (p - from >= 3 && p[-1] == '/' && p[-2] == '/' && p[-3] == ':')
-			return true;
-	}
-	return false;
-}
-
-/* https://host/hooks/KEY: whoever knows where a hook is may use it. s->at is the first o. */
-static int scan_hook(struct scan *s)
-{
-	const char *p = scan_at(s) + 3, *end = scan_end(s);
-
-	if (s->at == s->begin || !begins(scan_at(s) - 1, end, SPAN("hook")) ||
-		!mask_url_before(s->f->text.ptr + s->begin, scan_at(s)))
-		return 0;
-	while (p < end && is_letter(*p))
-		p++;
-	while (p < end && *p == '/') {
-		size_t n = 0;
-
-		p++;
-		while (p + n < end && (uint8_t)p[n] > ' ' && !is_in(p[n], "/?#&\"'`<>\\"))
-			n++;
-		if (mask_looks_like_key((struct span){p, n}) &&
-			masked(s, (size_t)(p - s->f->text.ptr), n, RULE_TEXT_USERINFO) < 0)
-			return -1;
-		p += n;
-	}
-	return 0;
-}
-
-/* scheme://user:password@host; a password may hold '/', '?' and '#' that nobody escaped. */
-static int scan_userinfo(struct scan *s)
-{
-	const char *p = scan_at(s), *end = scan_end(s), *user, *stop, *at, *colon;
-	size_t to_slash;
-
-	if (begins(p, end, SPAN("://")))
-		user = p + 3;
-	else if (begins(p, end, SPAN(":\\/\\/")))
-		user = p + 5;
-	else
-		return 0;
-	stop = end_of_url(s, user);
-	to_slash = 0;
-	while (user + to_slash < stop && !is_in(user[to_slash], "/?#"))
-		to_slash++;
-	at = memrchr(user, '@', to_slash);
-	colon = memchr(user, ':', to_slash);
-	if (!at && colon) {
-		/* host:port/path@x has an @ too. */
-		struct span port = {colon + 1, (size_t)(user + to_slash - colon - 1)};
-
-		at = all_digits(port) ? NULL : memrchr(user, '@', (size_t)(stop - user));
-	}
-	if (!at || at == user)
-		return 0;
-	if (colon && colon < at) {
-		struct span name = {user, (size_t)(colon - user)};
-		int ret = 0;
-
-		if (mask_looks_random(name))
-			ret = mask_range(s->f, (size_t)(user - s->f->text.ptr), name.len,
-				RULE_TEXT_USERINFO);
-		if (ret < 0)
-			return -1;
-		user = colon + 1;
-	} else if (plain_user((struct span){user, (size_t)(at - user)})) {
-		return 0;
-	}
-	return masked(s, (size_t)(user - s->f->text.ptr), (size_t)(at - user), RULE_TEXT_USERINFO);
-}
-
-/* user:password@tcp(host) of Go's MySQL driver; s->at is the '@'. */
-static int scan_dsn(struct scan *s)
-{
-	const char *p = scan_at(s), *end = scan_end(s), *text = s->f->text.ptr + s->begin;
-	const char *begin = p, *colon;
-
-	if (!begins(p, end, SPAN("@tcp(")) && !begins(p, end, SPAN("@unix(")))
-		return 0;
-	while (begin > text && p - begin < MASK_LOOK_MAX &&
-		mask_tail_len(begin - 1, begin, TAIL_URI))
-		begin--;
-	colon = memchr(begin, ':', (size_t)(p - begin));
-	if (!colon || colon + 1 == p)
-		return 0;
-	return mask_range(s->f, (size_t)(colon + 1 - s->f->text.ptr), (size_t)(p - colon - 1),
-		RULE_TEXT_USERINFO);
 }
 
 /* "Bearer xyz", "Basic dXNlcjpwdw==" — not "basic authentication". */
