@@ -159,6 +159,32 @@ struct span mask_password_at(const char *begin, const char *p, const char *end)
 	return (struct span){from, (size_t)(to - from)};
 }
 
+/* "Bearer", "Basic", base64 -d. */
+static bool may_be_scheme(const char *p, const char *end)
+{
+	if (begins(p, end, SPAN("b3BlbnNzaC1r")))
+		return true;
+	return end - p > 6 &&
+	       (four_lower(p) == four_lower("bear") || four_lower(p) == four_lower("basi") ||
+		       begins(p, end, SPAN("base64 -")));
+}
+
+static bool may_be_base64(const char *p, const char *end)
+{
+	switch (*p) {
+	case 'e':
+		return begins(p, end, SPAN("eyJ")) || begins(p, end, SPAN("eyA"));
+	case 'L':
+		return begins(p, end, SPAN("LS0t"));
+	case 'H':
+		return begins(p, end, SPAN("H4sI"));
+	case 'Z':
+		return begins(p, end, SPAN("ZXlK"));
+	default:
+		return begins(p, end, SPAN("MII")) || begins(p, end, SPAN("MHc"));
+	}
+}
+
 static bool may_be_by_first(const struct masker *m, const struct place *s)
 {
 	const char *p = s->p, *end = s->end;
@@ -195,24 +221,16 @@ static bool may_be_by_first(const struct masker *m, const struct place *s)
 		return begins(p, end, SPAN("jdbc:oracle:"));
 	case 'B':
 	case 'b':
-		if (begins(p, end, SPAN("b3BlbnNzaC1r")))
-			return true;
-		return end - p > 6 && (four_lower(p) == four_lower("bear") ||
-					      four_lower(p) == four_lower("basi") ||
-					      begins(p, end, SPAN("base64 -")));
+		return may_be_scheme(p, end);
 	case 'K':
 	case 'k':
 		return end - p > 4 && four_lower(p) == four_lower("kind");
 	case 'e':
-		return begins(p, end, SPAN("eyJ")) || begins(p, end, SPAN("eyA"));
 	case 'L':
-		return begins(p, end, SPAN("LS0t"));
 	case 'H':
-		return begins(p, end, SPAN("H4sI"));
 	case 'Z':
-		return begins(p, end, SPAN("ZXlK"));
 	case 'M':
-		return begins(p, end, SPAN("MII")) || begins(p, end, SPAN("MHc"));
+		return may_be_base64(p, end);
 	case '(':
 		return mask_is_decoder(s->begin, p);
 	default:
