@@ -64,6 +64,33 @@ bool policy_concerns(const struct policy *p, const struct policy_request *r)
 	       !subjects_match(p->exclude_subjects, r);
 }
 
+/* system:authenticated and the like are no names of somebody. */
+static bool is_everybody(const struct subject *s)
+{
+	return s->kind != SUBJECT_SERVICE_ACCOUNT &&
+	       (span_eq_str(s->name.text, "*") ||
+		       (s->kind == SUBJECT_GROUP &&
+			       (span_eq_str(s->name.text, "system:authenticated") ||
+				       span_eq_str(s->name.text, "system:serviceaccounts"))));
+}
+
+static bool policy_names(const struct policy *p, const struct policy_request *r)
+{
+	for (size_t i = 0; i < p->subjects.count; i++)
+		if (!is_everybody(&p->subjects.items[i]) &&
+			subject_matches(&p->subjects.items[i], r))
+			return !subjects_match(p->exclude_subjects, r);
+	return false;
+}
+
+bool policy_set_names(const struct policy_set *s, const struct policy_request *r)
+{
+	for (size_t i = 0; i < s->policy_count; i++)
+		if (policy_names(s->policies[i], r))
+			return true;
+	return false;
+}
+
 /* ---- what ---- */
 
 static bool resource_matches(const struct resource_pattern *p, const struct policy_request *r)

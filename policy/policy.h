@@ -166,6 +166,13 @@ struct policy_hold policy_decision_hold(const struct policy_decision *d, size_t 
 struct span policy_decision_reasons(
 	const struct policy_decision *d, enum policy_action action, struct arena *arena);
 
+/*
+ * Does a policy name the requester as its subject: a user, a service account, a group, by name or
+ * pattern? Not one that concerns everybody: without subjects, by "*", or by a group that everybody
+ * authenticated is in.
+ */
+bool policy_set_names(const struct policy_set *s, const struct policy_request *r);
+
 /* ---- mutating ---- */
 
 struct policy_mutation {

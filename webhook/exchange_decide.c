@@ -11,6 +11,8 @@
 #include "webhook/guard_watch.h"
 #include "webhook/hold/hold_need.h"
 #include "webhook/hold/holdreview_list.h"
+#include "webhook/hold/holdstop.h"
+#include "webhook/hold/stops.h"
 #include "webhook/long_decisions.h"
 
 #define DEFAULT_TIMEOUT_MS 10000
@@ -52,58 +54,33 @@ enum exchange_step exchange_first_of_deciding(const struct exchange *x)
 	return http_request_body(x->http).len > LARGE_BODY ? EXCHANGE_LATER : deciding_step(x);
 }
 
-static struct exchange *refuse_busy(struct exchange *x, struct span message)
-{
-	x->decision = (struct policy_decision){0};
-	return exchange_refuse(x, 503, "ServiceUnavailable", message);
-}
-
-/* Its turn has come: from now on counts its time, but for nobody who has stopped waiting. */
 static void decide_now(void *arg)
 {
 	struct exchange *x = arg;
-	const uint64_t now = (uint64_t)monotonic_us(),
-		       end = http_request_start_us(x->http) + (uint64_t)x->call_timeout_ms * 1000;
 
-	if (now >= end) {
-		exchange_stay(x);
-		exchange_run(refuse_busy(x,
-			SPAN("Holdpoint cannot decide: the request waited for its turn as long as "
-			     "the API server waits for an answer (--decision-threads); repeat it "
-			     "later")));
-		return;
-	}
-	x->decide_by_us = now + x->webhook->decision_timeout_us;
-	if (x->decide_by_us > end)
-		x->decide_by_us = end;
 	exchange_resume(x, deciding_step(x));
 }
 
-/*
- * No thread will take it. A large request, which came here unseen, is tried where it is: most cost
- * little, and a flood of some users' must not deny what no rule is about.
- */
-static struct exchange *decide_here_or_not(struct exchange *x)
+static struct exchange *refuse_busy(struct exchange *x)
 {
-	if (!x->tried_here)
-		return exchange_move(x, deciding_step(x));
-	return refuse_busy(x,
+	x->decision = (struct policy_decision){0};
+	return exchange_refuse(x, 503, "ServiceUnavailable",
 		SPAN("Holdpoint cannot decide: it is busy with too many decisions that take long "
-		     "(--decision-queue, --decision-queue-bytes, --max-suspended); repeat the "
-		     "request later"));
+		     "(--decision-queue, --max-suspended); repeat the request later"));
 }
 
 struct exchange *exchange_decide_later(struct exchange *x)
 {
 	(void)exchange_call_timeout_ms(x); /* cannot be asked for later */
 	if (exchange_suspend(x) != 0)
-		return decide_here_or_not(x);
+		return refuse_busy(x);
+	x->decide_by_us = (uint64_t)monotonic_us() + x->webhook->decision_timeout_us;
 	exchange_leave(x);
-	if (long_decisions_submit(x->webhook->long_decisions, x->request.username,
-		    arena_reserved(x->arena), decide_now, x) == 0)
+	if (long_decisions_submit(x->webhook->long_decisions, x->request.username, decide_now, x) ==
+		0)
 		return NULL;
 	exchange_stay(x);
-	return decide_here_or_not(x);
+	return refuse_busy(x);
 }
 
 /* ---- what ---- */
@@ -124,9 +101,8 @@ static struct exchange *answer_probe(struct exchange *x)
 	return exchange_move(x, EXCHANGE_REPLY);
 }
 
-static struct policy_limits limits_of(struct exchange *x)
+static struct policy_limits limits_of(const struct exchange *x)
 {
-	x->tried_here = x->tried_here || x->decide_by_us == 0;
 	return (struct policy_limits){
 		.cost = x->decide_by_us ? 0 : STEP_COST, .until_us = x->decide_by_us};
 }
@@ -174,19 +150,47 @@ static struct exchange *go_on_after_decision(struct exchange *x)
 		exchange_put_no_need(x);
 	else if (x->decision.action == POLICY_DENY)
 		exchange_put_denial(x);
-	else if (holdreview_is(&x->request))
+	else if (holdreview_is(&x->request) || holdstop_is(&x->request))
 		return exchange_move(x, EXCHANGE_REVIEW);
 	return exchange_move(x, EXCHANGE_RECORD);
+}
+
+int exchange_look_at_stops(struct exchange *x)
+{
+	struct policy_decision d;
+	bool stopped;
+
+	if (stops_find(x->webhook->stops, x->set, &x->request, x->arena, &stopped, &d) != 0)
+		return -1;
+	if (!stopped)
+		return 0;
+	x->decision = d;
+	exchange_put_denial(x);
+	return 1;
+}
+
+/* NULL: goes on. */
+static struct exchange *deny_stopped(struct exchange *x)
+{
+	int stopped = exchange_look_at_stops(x);
+
+	if (stopped < 0)
+		return refuse_undecided(x);
+	return stopped > 0 ? exchange_move(x, EXCHANGE_RECORD) : NULL;
 }
 
 struct exchange *exchange_decide_step(struct exchange *x)
 {
 	const struct policy_limits limits = limits_of(x);
+	struct exchange *denied;
 	int rc;
 
 	take_set(x);
 	if (x->webhook->guard && guard_watch_is_probe(&x->request))
 		return answer_probe(x);
+	denied = deny_stopped(x);
+	if (denied)
+		return denied;
 	rc = policy_decide_within(x->set, &x->request, &limits, x->arena, &x->decision);
 	if (rc == POLICY_UNFINISHED)
 		return exchange_move(x, EXCHANGE_LATER);
@@ -220,9 +224,13 @@ struct exchange *exchange_mutate_step(struct exchange *x)
 	const struct policy_request *q = &x->request;
 	const struct policy_limits limits = limits_of(x);
 	struct policy_mutation m = {0};
+	struct exchange *denied;
 	int rc;
 
 	take_set(x);
+	denied = deny_stopped(x);
+	if (denied)
+		return denied;
 	if (q->dry_run && holdreview_is_list(q))
 		return exchange_move(x, EXCHANGE_REVIEW);
 	if (!policy_set_mutates(x->set) || q->operation == OPERATION_DELETE ||

@@ -39,7 +39,6 @@ struct exchange {
 
 	int64_t call_timeout_ms; /* what is left of it is the API server's patience; 0: not read */
 	uint64_t decide_by_us;	 /* of a long decision (CLOCK_MONOTONIC); 0: it is not one */
-	bool tried_here;	 /* to decide on the thread that serves the connection */
 	struct policy_set *set;	 /* a reference of its own, from DECIDE or MUTATE on */
 	struct span uid;	 /* raw JSON text; absent at /authorize */
 	const char *api_version;
@@ -91,6 +90,9 @@ extern const exchange_step_fn exchange_step_fns[];
 struct exchange *exchange_decide_step(struct exchange *x);
 struct exchange *exchange_mutate_step(struct exchange *x);
 struct exchange *exchange_decide_later(struct exchange *x);
+/* 1: the requester is stopped, and their denial is put, to be recorded; 0: they are not; -1: no
+ * memory. */
+int exchange_look_at_stops(struct exchange *x);
 /* The one to begin with. */
 enum exchange_step exchange_first_of_deciding(const struct exchange *x);
 /* How long the API server waits for the answer. Before the request is suspended, the first time. */

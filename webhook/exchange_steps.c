@@ -189,8 +189,15 @@ static bool may_wait(const struct exchange *x)
 	       x->wait_until_us > (uint64_t)monotonic_us();
 }
 
+/* Whoever was stopped meanwhile uses no approval up. */
 static struct exchange *ask_gate(struct exchange *x)
 {
+	int stopped = x->answer || exchange_begin_answer(x) == 0 ? exchange_look_at_stops(x) : -1;
+
+	if (stopped != 0) {
+		x->conn = NULL;
+		return stopped > 0 ? exchange_move(x, EXCHANGE_RECORD) : verdict_is(x, HOLD_FAILED);
+	}
 	hold_gate_ask(x->webhook->gate, x->conn, &x->query, x->arena, &x->verdict);
 	x->conn = NULL;
 	return exchange_move(x, may_wait(x) ? EXCHANGE_WAIT : EXCHANGE_VERDICT);

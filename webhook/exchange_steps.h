@@ -13,7 +13,7 @@
  *              └──▶ REVIEW (from DECIDE too) ──▶ QUEUE ──▶ REVIEW_ASK ────┘
  *
  * A decision that takes long goes from DECIDE or MUTATE to LATER, and from there back, once, on
- * another thread; that on a large request goes there first, and back at once where none is free.
+ * another thread; that on a large request goes there first.
  *
  * Whatever cannot be gone on with leaves earlier: to VERDICT where it concerns a hold, to RECORD or
  * REPLY where not.
@@ -34,7 +34,7 @@
 	STEP(GATE, "gate", prepare_query, TO(QUEUE) | TO(VERDICT))                                 \
 	STEP(QUEUE, "queue", queue_for_database,                                                   \
 		TO(ASK) | TO(VERDICT) | TO(REVIEW_ASK) | TO(NOTE_PUT) | TO(GATE) | TO(RECORD))     \
-	STEP(ASK, "ask", ask_gate, TO(WAIT) | TO(VERDICT))                                         \
+	STEP(ASK, "ask", ask_gate, TO(WAIT) | TO(VERDICT) | TO(RECORD))                            \
 	STEP(WAIT, "wait", wait_for_human, TO(QUEUE) | TO(VERDICT))                                \
 	STEP(VERDICT, "verdict", put_verdict, TO(RECORD) | TO(REPLY))                              \
 	STEP(NOTE, "note", prepare_note, TO(QUEUE) | TO(GATE) | TO(RECORD))                        \

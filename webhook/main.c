@@ -19,13 +19,15 @@
 #include "webhook/hold/hold_turns.h"
 #include "webhook/hold/hold_wait.h"
 #include "webhook/hold/holdreview_confirm.h"
+#include "webhook/hold/stops.h"
 #include "webhook/housekeeping.h"
 #include "webhook/long_decisions.h"
 #include "webhook/notify/notifier.h"
 #include "webhook/options.h"
 #include "webhook/webhook.h"
 
-#define PROGRAM "holdpoint-webhook"
+#define PROGRAM	      "holdpoint-webhook"
+#define STOPS_WAIT_MS 2000 /* for the database to say who is stopped, before it is ready */
 
 /* Everything the process runs, in the order in which it is started. */
 struct parts {
@@ -47,8 +49,9 @@ static void return_large_memory(void)
 
 static const ops_metrics_fn all_metrics[] = {exchange_metrics, hold_gate_metrics,
 	hold_turns_metrics, hold_wait_metrics, long_decisions_metrics, holdreview_metrics,
-	notifier_metrics, recorder_metrics, policy_store_metrics, guard_watch_metrics,
-	http_server_metrics, pg_pool_metrics, mask_metrics, log_queue_metrics, NULL};
+	stops_metrics, notifier_metrics, recorder_metrics, policy_store_metrics,
+	guard_watch_metrics, http_server_metrics, pg_pool_metrics, mask_metrics, log_queue_metrics,
+	NULL};
 
 static const char *not_ready(void *arg)
 {
@@ -141,7 +144,8 @@ static int start_database(struct parts *p, struct err *e)
 		return -1;
 	if (recorder_open(&records, &p->webhook.recorder, e) != 0 ||
 		hold_wait_open(webhook_options.database_url,
-			(unsigned)webhook_options.max_suspended, &p->webhook.wait, e) != 0)
+			(unsigned)webhook_options.max_suspended, p->webhook.stops, &p->webhook.wait,
+			e) != 0)
 		return err_prefix(e, "--database-url");
 	if (webhook_options.notify_targets &&
 		notifier_open(webhook_options.notify_targets, webhook_options.database_url,
@@ -167,8 +171,7 @@ static int start_long_decisions(struct webhook *w, struct err *e)
 {
 	const struct long_decisions_config config = {
 		.threads = (unsigned)webhook_options.decision_threads,
-		.max_waiting = (unsigned)webhook_options.decision_queue,
-		.max_bytes = (size_t)webhook_options.decision_queue_bytes};
+		.max_waiting = (unsigned)webhook_options.decision_queue};
 
 	w->decision_timeout_us = (uint64_t)webhook_options.decision_timeout_ms * 1000;
 	return long_decisions_open(&config, &w->long_decisions, e);
@@ -245,7 +248,8 @@ static int start(void *arg, struct err *e)
 	w->client_name_count = webhook_options.client_names.count;
 	w->retry_after_s = (unsigned)((webhook_options.retry_after_ms + 999) / 1000);
 	w->notes = authorize_notes_new(w->cluster);
-	if (!w->notes)
+	w->stops = stops_new(w->cluster, webhook_options.allow_unknown_stops);
+	if (!w->notes || !w->stops)
 		return err_set(e, "out of memory");
 	if (gethostname(p->instance, sizeof(p->instance) - 1) != 0)
 		snprintf(p->instance, sizeof(p->instance), "unknown");
@@ -265,6 +269,7 @@ static int start(void *arg, struct err *e)
 			LOG_STR("hint", "set --client-name: without it whoever has a client "
 					"certificate of --client-ca-file can speak for the API "
 					"server, and approve holds in anybody's name"));
+	stops_await(w->stops, STOPS_WAIT_MS);
 	w->ready = true;
 	log_info("started", LOG_STR("listen", http_server_address(p->api)),
 		LOG_STR("metrics", ops_address(p->ops)),
@@ -299,6 +304,7 @@ static void stop(void *arg)
 	housekeeping_close(p->housekeeping);
 	guard_watch_free(w->guard);
 	authorize_notes_free(w->notes);
+	stops_free(w->stops);
 	hold_gate_free(w->gate);
 	masker_free(w->masker);
 	ops_stop(p->ops);

@@ -11,13 +11,13 @@ struct webhook_options {
 	const char *database_url, *cluster;
 	const char *mask_key_file, *mask_config, *notify_targets;
 	const char *authorizer;
-	bool require_evidence, require_coverage, static_manifests;
+	bool require_evidence, require_coverage, static_manifests, allow_unknown_stops;
 	int64_t threads, max_connections, max_suspended, max_waiting_bytes, max_nodes,
 		new_holds_per_second;
 	int64_t max_head_bytes, max_body_bytes, max_inflight_bytes, body_deadline_ms,
 		retry_after_ms;
 	int64_t database_connections, database_queue, database_timeout_ms;
-	int64_t decision_timeout_ms, decision_threads, decision_queue, decision_queue_bytes;
+	int64_t decision_timeout_ms, decision_threads, decision_queue;
 	int64_t record_queue, record_queue_bytes, record_linger_ms;
 	int64_t shutdown_timeout_ms;
 	struct daemon_options daemon;

@@ -15,6 +15,7 @@ struct hold_gate;
 struct hold_turns;
 struct hold_wait;
 struct long_decisions;
+struct stops;
 
 /*
  * Ownership: main()'s, which makes the parts before the server starts and frees them after it
@@ -32,6 +33,7 @@ struct webhook {
 		*notes;		   /* NULL: nothing is noted, no approval with kubectl is direct */
 	struct guard_watch *guard; /* NULL: nobody wants to know whether the guard is asked */
 	struct hold_wait *wait;
+	struct stops *stops; /* NULL: nobody is stopped */
 	struct long_decisions *long_decisions;
 	uint64_t decision_timeout_us; /* of a long one, from when it is known to be one */
 	uint32_t max_nodes;	      /* values in one review */

@@ -95,7 +95,7 @@ void doctor_check_roles(struct doctor *d)
 		"  AND count(*) > 1 "
 		"FROM pg_roles r, unnest(ARRAY['holdpoint_admin', 'holdpoint_approver', "
 		"  'holdpoint_auditsink', 'holdpoint_owner', 'holdpoint_retention', "
-		"  'holdpoint_webhook']) AS g(name) "
+		"  'holdpoint_stopper', 'holdpoint_webhook']) AS g(name) "
 		"WHERE r.rolcanlogin AND NOT r.rolsuper AND EXISTS ("
 		"  SELECT FROM pg_roles o WHERE o.rolname = g.name) "
 		"AND pg_has_role(r.oid, g.name, 'MEMBER') "

@@ -12,13 +12,13 @@
 	"{\"apiVersion\":\"holdpoint.dev/v1alpha1\",\"kind\":\"HoldReview\",\"metadata\":{"        \
 	"\"generateName\":\"" prefix "-\"},\"spec\":{\"decision\":"
 
-/* Creates one, and prints what the webhook says of it. Returns the exit code. */
-static int create(const struct command *self, const struct kube_config *config, const char *output,
-	const char *body, struct arena *arena)
+#define CREATE_PATH KUBECTL_REVIEWS_PATH "?fieldManager=kubectl-holdpoint"
+
+int kubectl_create(const struct command *self, const struct kube_config *config, const char *path,
+	const char *output, const char *body, struct arena *arena)
 {
 	_cleanup_(kube_answer_free) struct kube_answer answer = {0};
-	int rc = kubectl_request(self, config,
-		KUBECTL_REVIEWS_PATH "?fieldManager=kubectl-holdpoint", body, &answer);
+	int rc = kubectl_request(self, config, path, body, &answer);
 
 	if (rc > 0)
 		return rc;
@@ -95,7 +95,7 @@ int kubectl_deny_user(const struct kubectl_user_denial *m, struct arena *arena)
 	kubectl_put_filter(&body, &m->filter);
 	kubectl_put_member(&body, "reason", m->reason);
 	buf_add_str(&body, "}}");
-	return create(m->self, &config, m->output, cli_text(&body), arena);
+	return kubectl_create(m->self, &config, CREATE_PATH, m->output, cli_text(&body), arena);
 }
 
 /* ---- one's own ---- */
@@ -108,7 +108,7 @@ static int withdraw_one(const struct command *self, const struct kube_config *co
 	buf_printf(&body, REVIEW_OF("withdraw-%s") "\"Withdraw\",\"hold\":%s", id, id);
 	kubectl_put_member(&body, "reason", reason);
 	buf_add_str(&body, "}}");
-	return create(self, config, output, cli_text(&body), arena);
+	return kubectl_create(self, config, CREATE_PATH, output, cli_text(&body), arena);
 }
 
 int kubectl_withdraw(const struct command *self, int argc, char **argv)

@@ -249,6 +249,17 @@ const struct command kubectl_commands[] = {
 		.args = "HOLD",
 		.run = kubectl_show,
 		.summary = "Show one of them, with the change"},
+	{.name = "stop",
+		.args = "[USER]",
+		.run = kubectl_stop,
+		.summary = "Stop an identity: everything it asks for is denied, reads included",
+		.examples = "  kubectl holdpoint stop claude-code@agents.example.com --reason "
+			    "'deletes in a loop'\n"
+			    "  kubectl holdpoint stop --group ai-agents --reason INC-7 --for 1h\n"},
+	{.name = "resume",
+		.args = "[USER]",
+		.run = kubectl_resume,
+		.summary = "Let an identity go on that was stopped"},
 	{.name = "reviews",
 		.args = "",
 		.run = kubectl_reviews,

@@ -52,6 +52,12 @@ struct kubectl_user_denial {
 	bool yes;
 };
 int kubectl_deny_user(const struct kubectl_user_denial *m, struct arena *arena);
+/* Creates an object of ours, and prints what the webhook says of it. Returns the exit code. */
+int kubectl_create(const struct command *self, const struct kube_config *config, const char *path,
+	const char *output, const char *body, struct arena *arena);
+/* kubectl holdpoint stop, resume (kubectl_stop.c) */
+int kubectl_stop(const struct command *self, int argc, char **argv);
+int kubectl_resume(const struct command *self, int argc, char **argv);
 /* kubectl holdpoint withdraw */
 int kubectl_withdraw(const struct command *self, int argc, char **argv);
 

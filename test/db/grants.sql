@@ -28,6 +28,7 @@ FROM (VALUES
     username, operation, action, allowed, answer) VALUES (now() + interval '1 day', 'c1', gen_random_uuid(),
     now(), 'validate', 'agent', 'DELETE', 'Hold', false, 'denied')$$)
 ) AS v(expected, login, statement);
+SELECT holdpoint.stop('somebody', 'a row') \g /dev/null
 INSERT INTO holdpoint.audit_event (cluster, seq, recorded_at, source, stage, level, stage_timestamp,
   audit_id, masking_version, masked, body_digest)
 VALUES ('c1', 2, '2001-01-01', 'api-1', 'Panic', 'Metadata', now(), 'in the default partition', 1,
@@ -58,7 +59,7 @@ SELECT t.is(v.expected, (SELECT string_agg(c.relname, ' ' ORDER BY c.relname) FR
 FROM (VALUES
   ('schema_migration', 'wh'),
   ('schema_migration', 'sink'),
-  ('cluster_config config hold hold_event hold_review holds identity pending_holds people person schema_migration', 'alice'),
+  ('cluster_config config hold hold_event hold_review holds identity pending_holds people person schema_migration stop_event stops', 'alice'),
   ('admin_event cluster_config config identity people person schema_migration', 'admin'),
   ('schema_migration', 'keeper'),
   (NULL, 'mallory')
@@ -111,7 +112,7 @@ FROM (VALUES
 SELECT t.expect('HP010', r.login, format(s.statement, v.relation))
 FROM (VALUES ('owner'), ('postgres')) AS r(login),
   (VALUES ('hold_event'), ('decision'), ('audit_event'), ('audit_quarantine'), ('audit_batch'),
-    ('policy_version'), ('policy_load'), ('admin_event')) AS v(relation),
+    ('policy_version'), ('policy_load'), ('admin_event'), ('stop_event')) AS v(relation),
   (VALUES ('DELETE FROM holdpoint.%I'), ('TRUNCATE holdpoint.%I CASCADE')) AS s(statement);
 SELECT t.expect('HP010', r.login, v.statement)
 FROM (VALUES ('owner'), ('postgres')) AS r(login),

@@ -35,7 +35,7 @@ if grep quite-secret "$work/bad.log"; then fail "the password was logged"; fi
 
 say "- started while PostgreSQL is away"
 pg_throwaway_stop
-webhook_start "$policy"
+webhook_start "$policy" -- --allow-unknown-stops
 equals 'false 403' "$(answers "$exec")" "Deny"
 equals 'true 0' "$(answers "$config")" "Audit"
 equals 'true 0' "$(answers "$free")" "what no rule concerns"

@@ -62,6 +62,7 @@ prepare() {
   as admin wait --for=condition=Established crd/holdreviews.holdpoint.dev --timeout=30s >/dev/null
   as agent -n prod get deployments >/dev/null
   stack_login keeper holdpoint_retention holdpoint_auditor
+  sql "GRANT holdpoint_stopper TO alice; UPDATE holdpoint.config SET stopper_groups = '{sre}'" >/dev/null
   # Denying is most of what is done here, and nobody waits for the agent to come to its senses.
   sql "UPDATE holdpoint.config SET max_denials = 1000" >/dev/null
   for item in docs policy test manifests; do ln -s "$root/$item" "$work/$item"; done

@@ -59,6 +59,7 @@ torture /dev/null policy explain docs/examples -r "$review" -o json
 torture /dev/null policy reference
 torture "$review" mask --mask-key-file "$folder/mask.key"
 torture /dev/null holds list --database-url host=/nowhere
+torture /dev/null stop x --reason y --database-url host=/nowhere
 torture /dev/null --help
 torture /dev/null no-such-command
 ((failed == 0))

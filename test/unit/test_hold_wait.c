@@ -21,7 +21,7 @@ static void setup(void)
 
 	atomic_store(&over, 0);
 	atomic_store(&decided, 0);
-	ck_assert_msg(hold_wait_open(NO_DATABASE, 3, &w, &e) == 0, "%s", e.msg);
+	ck_assert_msg(hold_wait_open(NO_DATABASE, 3, NULL, &w, &e) == 0, "%s", e.msg);
 }
 
 static void teardown(void)

@@ -64,6 +64,14 @@ static const struct {
 		"holds.expired",
 		"{\"count\":21,\"requester\":\"agent\",\"holds\":[1,2,3,4,5,6,7,8,9,10,11,12,13,"
 		"14,15,16,17,18,19,20,21]}"},
+	{"*Stopped*: user `agent`. Everything it asks for is denied until 2026-01-02 16:04:09 UTC\n"
+	 "Cluster: c1\nBy: `sam`\nReason: `' *loop*`",
+		"identity.stopped",
+		"{\"kind\":\"user\",\"identity\":\"agent\",\"cluster\":\"c1\",\"decidedBy\":"
+		"\"sam\",\"reason\":\"` *loop*\",\"until\":\"2026-01-02T16:04:09+00:00\"}"},
+	{"*Resumed*: group `ai`\nCluster: c1\nBy: `sam`\nReason: `over`", "identity.resumed",
+		"{\"kind\":\"group\",\"identity\":\"ai\",\"cluster\":\"c1\",\"decidedBy\":"
+		"\"sam\",\"reason\":\"over\",\"until\":null}"},
 	{"*Hold 42* denied: `` by `x?y`", "hold.denied", "{\"requester\":\"x\\u0000y\"}"},
 	/* the command of another hold, links, mentions, a rule and approvers of the agent's making
 	 */

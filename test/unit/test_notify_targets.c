@@ -147,7 +147,7 @@ static const struct {
 	{"events must be a list of 1 to 8 events",
 		"targets: [{name: a, type: slack, url: 'https://a', events: []}]", NULL},
 	{"there are hold.pending, hold.approved, hold.denied, hold.used, hold.expired, "
-	 "hold.withdrawn and hold.impersonated",
+	 "hold.withdrawn, hold.impersonated, identity.stopped and identity.resumed",
 		"targets: [{name: a, type: slack, url: 'https://a', events: [hold.lost]}]", NULL},
 	{"allowPrivate must be true or false",
 		"targets: [{name: a, type: slack, url: 'https://a', allowPrivate: perhaps}]", NULL},

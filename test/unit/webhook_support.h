@@ -54,8 +54,7 @@ static inline void webhook_start(const char *policy, const struct http_route *ro
 		.body_deadline_ms = 5000,
 		.idle_timeout_s = 30,
 		.routes = routes};
-	const struct long_decisions_config long_decisions = {
-		.threads = 2, .max_waiting = 16, .max_bytes = 64 << 20};
+	const struct long_decisions_config long_decisions = {.threads = 2, .max_waiting = 16};
 	struct hold_gate_config gate = {.cluster = "c1"};
 	struct hold_turns_config turns = {
 		.at_once = 1, .max_waiting = 100, .max_waiting_each = 100};
@@ -78,7 +77,7 @@ static inline void webhook_start(const char *policy, const struct http_route *ro
 	ck_assert_ptr_nonnull(webhook.turns);
 	ck_assert_msg(
 		recorder_open(&records, &webhook.recorder, &e) == 0 &&
-			hold_wait_open(NO_DATABASE, 10, &webhook.wait, &e) == 0 &&
+			hold_wait_open(NO_DATABASE, 10, NULL, &webhook.wait, &e) == 0 &&
 			long_decisions_open(&long_decisions, &webhook.long_decisions, &e) == 0 &&
 			policy_store_open(policy_paths, 1, NULL, &webhook.policies, &e) == 0 &&
 			http_server_start(&http, &server, &e) == 0,

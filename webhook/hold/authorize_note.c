@@ -129,7 +129,9 @@ bool authorize_notes_wants(struct authorize_notes *n, const struct policy_reques
 	if (!n->direct || !request_is_access(q))
 		return false;
 	if (span_eq_str(q->verb, "create") && span_eq_str(q->api_group, "holdpoint.dev") &&
-		span_eq_str(q->resource, "holdreviews") && q->subresource.len == 0)
+		(span_eq_str(q->resource, "holdreviews") ||
+			span_eq_str(q->resource, "holdstops")) &&
+		q->subresource.len == 0)
 		*ret = (struct authorize_note){"review", q->username};
 	else
 		*ret = (struct authorize_note){"impersonate", acted_as(q, arena)};

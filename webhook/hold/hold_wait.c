@@ -15,6 +15,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/pg/pg_conn.h"
+#include "webhook/hold/stops.h"
 
 #define BUCKETS	     4096
 #define TICK_MS	     50		    /* deadlines are kept within it */
@@ -22,8 +23,10 @@
 #define SLICE	     (BUCKETS / 32) /* looked at every LISTEN_MS: the whole table in 1.6 s */
 #define RECONNECT_MS 500
 #define STATEMENT_MS 2000
+#define STOPS_MS     500  /* who is stopped is read at least so often */
 #define LOOK_MAX     2000 /* numbers in one query */
 #define NOTIFY_MAX   64
+#define STOP_PAYLOAD 's' /* of holdpoint_stop; a hold's is its number */
 #define TRIM_EVERY   500 /* more that wait, and memory is given back */
 
 struct waiting {
@@ -38,6 +41,7 @@ struct waiting {
 struct hold_wait {
 	const char *database_url;
 	unsigned max;
+	struct stops *stops; /* or NULL */
 	pthread_mutex_t lock;
 	pthread_cond_t some; /* somebody waits, or stopping */
 	struct waiting *buckets[BUCKETS];
@@ -279,18 +283,30 @@ static int look_at(
 	return ask(w, conn, l);
 }
 
+/* Once a while, and as soon as somebody was stopped or resumed. -1: connection lost. */
+static int keep_stops(struct hold_wait *w, struct pg_conn *conn, bool changed, int64_t *at_ms)
+{
+	if (!w->stops || (!changed && monotonic_ms() < *at_ms + STOPS_MS))
+		return 0;
+	*at_ms = monotonic_ms();
+	return stops_load(w->stops, conn);
+}
+
 /*
  * Takes the notifications that are there: the first may be waited for. Who is woken asks the
  * database about its hold itself, so there is no need to look first: a false alarm only makes it
  * wait once more. -1: connection lost.
  */
-static int take_notifications(struct hold_wait *w, struct pg_conn *conn)
+static int take_notifications(struct hold_wait *w, struct pg_conn *conn, bool *ret_stops)
 {
 	char payload[NOTIFY_MAX];
 	int rc = pg_conn_wait_notify(conn, LISTEN_MS, payload, sizeof(payload));
 
 	while (rc > 0) {
-		wake_hold(w, strtoll(payload, NULL, 10));
+		if (*payload == STOP_PAYLOAD)
+			*ret_stops = true;
+		else
+			wake_hold(w, strtoll(payload, NULL, 10));
 		rc = pg_conn_wait_notify(conn, 0, payload, sizeof(payload));
 	}
 	return rc;
@@ -320,11 +336,16 @@ static bool has_fresh(struct hold_wait *w)
 static void listen_on(struct hold_wait *w, struct pg_conn *conn, struct look *l)
 {
 	uint64_t looked_us = 0;
+	int64_t stops_ms = 0;
 	size_t at = 0;
-	int rc = 0;
+	int rc = keep_stops(w, conn, true, &stops_ms);
 
 	while (rc == 0 && !is_stopping(w)) {
-		rc = take_notifications(w, conn);
+		bool stops = false;
+
+		rc = take_notifications(w, conn, &stops);
+		if (rc == 0)
+			rc = keep_stops(w, conn, stops, &stops_ms);
 		if (rc == 0 && has_fresh(w))
 			rc = look_at(w, conn, l, false, 0, BUCKETS);
 		if (rc != 0 || monotonic_us() - looked_us < LISTEN_MS * 1000)
@@ -343,7 +364,8 @@ static struct pg_conn *connect_to_listen(struct hold_wait *w)
 
 	if (pg_conn_open(w->database_url, "holdpoint-webhook listen", STATEMENT_MS, &conn, &e) !=
 			0 ||
-		pg_exec_text(conn, "LISTEN holdpoint_hold", NULL, &e) != PG_OK) {
+		pg_exec_text(conn, "LISTEN holdpoint_hold; LISTEN holdpoint_stop", NULL, &e) !=
+			PG_OK) {
 		log_debug("not_listening", LOG_STR("error", e.msg));
 		return NULL;
 	}
@@ -379,7 +401,8 @@ static void *look(void *arg)
 
 /* ---- life ---- */
 
-int hold_wait_open(const char *database_url, unsigned max, struct hold_wait **ret, struct err *e)
+int hold_wait_open(const char *database_url, unsigned max, struct stops *stops,
+	struct hold_wait **ret, struct err *e)
 {
 	struct hold_wait *w = calloc(1, sizeof(*w));
 	int rc;
@@ -388,6 +411,7 @@ int hold_wait_open(const char *database_url, unsigned max, struct hold_wait **re
 		return err_set(e, "out of memory");
 	w->database_url = database_url;
 	w->max = max;
+	w->stops = stops;
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->some, NULL);
 	rc = pthread_create(&w->clock_thread, NULL, watch_clock, w);

@@ -14,9 +14,14 @@
 
 struct hold_wait;
 
-/* max: requests waiting at once. Starts two threads. database_url must outlive it. */
-int hold_wait_open(
-	const char *database_url, unsigned max, struct hold_wait **ret, struct err *e) _must_check_;
+struct stops;
+
+/*
+ * max: requests waiting at once. stops: kept as the database has them, over the same connection;
+ * NULL: nobody wants to know. Starts two threads. database_url and stops must outlive it.
+ */
+int hold_wait_open(const char *database_url, unsigned max, struct stops *stops,
+	struct hold_wait **ret, struct err *e) _must_check_;
 /* Ends every wait as if its time were over, and takes no more. NULL is fine. Blocks. */
 void hold_wait_close(struct hold_wait *w);
 /* The same without freeing: for an orderly stop, where workers still come by. */

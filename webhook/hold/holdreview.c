@@ -7,6 +7,7 @@
 #include "common/pg/sql_text.h"
 #include "webhook/hold/holdreview_cancel.h"
 #include "webhook/hold/holdreview_internal.h"
+#include "webhook/hold/holdstop.h"
 
 #define REASON_MAX 4096
 #define GROUPS_MAX 256
@@ -90,7 +91,7 @@ int holdreview_read_number(const struct holdreview *h, const char *key, struct s
 }
 
 /* PostgreSQL would take "tomorrow" too, and a time without an offset for one of its own zone. */
-static int read_time(const struct holdreview *h, const char *key, struct span *ret)
+int holdreview_read_time(const struct holdreview *h, const char *key, struct span *ret)
 {
 	struct rfc3339 t;
 
@@ -124,7 +125,7 @@ static const char *read_wish(const struct holdreview *h, struct wish *ret)
 		return "spec.reason must be a text of at most 4096 bytes";
 	if (holdreview_read_number(h, "uses", &ret->uses) != 0)
 		return "spec.uses must be a number greater than 0";
-	if (read_time(h, "until", &ret->until) != 0)
+	if (holdreview_read_time(h, "until", &ret->until) != 0)
 		return "spec.until must be a time, for example 2026-01-02T15:04:05Z";
 	if (holdreview_read_text(h, "namespace", &ret->namespace_) != 0 ||
 		holdreview_read_text(h, "name", &ret->name) != 0)
@@ -148,8 +149,9 @@ static void check_list(const struct holdreview *h, struct holdreview_reply *ret)
 bool holdreview_check(const struct holdreview *h, struct holdreview_reply *ret)
 {
 	struct wish w;
-	bool cancel = holdreview_is_cancel(h->request);
-	const char *wrong = cancel ? holdreview_cancel_wrong(h) : read_wish(h, &w);
+	const char *wrong = holdstop_is(h->request)	       ? holdstop_wrong(h)
+			    : holdreview_is_cancel(h->request) ? holdreview_cancel_wrong(h)
+							       : read_wish(h, &w);
 
 	*ret = (struct holdreview_reply){0};
 	if (holdreview_is_list(h->request))
@@ -250,6 +252,8 @@ void holdreview_decide(
 		holdreview_refuse(ret, 503, "ServiceUnavailable",
 			SPAN("the decision could not be recorded: the database of Holdpoint is "
 			     "unreachable. Nothing was decided; try again"));
+	else if (holdstop_is(h->request))
+		holdstop_decide(h, conn, ret);
 	else if (holdreview_is_cancel(h->request))
 		holdreview_cancel_decide(h, conn, ret);
 	else if ((wrong = read_wish(h, &w))) /* was right before: the arena is full */

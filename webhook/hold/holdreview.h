@@ -5,7 +5,7 @@
  *   spec: {hold: 42, decision: Approve | Deny, reason, until, uses, namespace, name, like,
  *          unseen}
  *
- * (holdreview_cancel.h has two more.)
+ * (holdreview_cancel.h has two more, holdstop.h another kind.)
  *
  * The API server has authenticated its creator; what it says of them is passed to
  * holdpoint.approve_as_kubernetes, which obeys the same rules as psql does. The object is admitted

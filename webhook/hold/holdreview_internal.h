@@ -19,6 +19,9 @@ int holdreview_read_text(const struct holdreview *h, const char *key, struct spa
 /* A number of the spec, as text in the arena; absent or null: absent. -1: none from 1 on. */
 int holdreview_read_number(const struct holdreview *h, const char *key, struct span *ret);
 
+/* A time of the spec, RFC 3339; absent or null: absent. -1: none. */
+int holdreview_read_time(const struct holdreview *h, const char *key, struct span *ret);
+
 /* The first 256 of the creator's groups, as a SQL parameter: who is in more has the rights of
  * these. */
 struct span holdreview_groups(const struct holdreview *h);

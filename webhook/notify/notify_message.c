@@ -41,6 +41,12 @@ static void put_escaped(struct buf *out, struct span s)
 	out->failed |= line.failed;
 }
 
+/* What its number is of: a hold, or a stop. */
+static bool is_of_identity(const struct notify_event *ev)
+{
+	return strncmp(ev->event, "identity.", 9) == 0;
+}
+
 struct payload {
 	const struct json_doc *d;
 	struct arena *arena;
@@ -178,10 +184,32 @@ static void put_slack_summary(const struct payload *p, const struct notify_event
 	}
 }
 
+/* Somebody was stopped, or may go on: "*Stopped* user `agent`". */
+static void put_slack_stop(const struct payload *p, const struct notify_event *ev)
+{
+	bool stopped = strcmp(ev->event, "identity.stopped") == 0;
+
+	buf_add_str(p->text, stopped ? "*Stopped*: " : "*Resumed*: ");
+	put_member(p, "", "kind", "");
+	put_member(p, " `", "identity", "`");
+	if (stopped)
+		buf_add_str(p->text, ". Everything it asks for is denied");
+	if (has_member(p, "until")) {
+		char at[LOCAL_TIME_MAX];
+
+		buf_printf(p->text, " until %s", utc_time(member(p, "until"), at));
+	}
+	put_member(p, "\nCluster: ", "cluster", "");
+	put_member(p, "\nBy: `", "decidedBy", "`");
+	put_member(p, "\nReason: `", "reason", "`");
+}
+
 static void put_slack(const struct payload *p, const struct notify_event *ev, struct buf *out)
 {
 	if (strncmp(ev->event, "holds.", 6) == 0)
 		put_slack_summary(p, ev);
+	else if (is_of_identity(ev))
+		put_slack_stop(p, ev);
 	else
 		put_slack_text(p, ev);
 	buf_add_char(out, '{');
@@ -209,7 +237,9 @@ static void put_cloud_event(const struct notify_event *ev, struct arena *arena, 
 	put_text(out, "id", buf_span(&id));
 	put_text(out, "source", arena_printf(arena, "/holdpoint/%s", ev->cluster));
 	put_text(out, "type", arena_printf(arena, "dev.holdpoint.%s", ev->event));
-	put_text(out, "subject", arena_printf(arena, "hold/%lld", (long long)ev->hold_id));
+	put_text(out, "subject",
+		arena_printf(arena, "%s/%lld", is_of_identity(ev) ? "stop" : "hold",
+			(long long)ev->hold_id));
 	put_text(out, "time", span_of(ev->created_at));
 	put_text(out, "datacontenttype", SPAN("application/json"));
 	json_put_key(out, "data");

@@ -20,8 +20,10 @@ struct reading {
 };
 
 static const char *const known_events[] = {"hold.pending", "hold.approved", "hold.denied",
-	"hold.used", "hold.expired", "hold.withdrawn", "hold.impersonated"};
-static const char *const default_events[] = {"hold.pending", "hold.impersonated"};
+	"hold.used", "hold.expired", "hold.withdrawn", "hold.impersonated", "identity.stopped",
+	"identity.resumed"};
+static const char *const default_events[] = {
+	"hold.pending", "hold.impersonated", "identity.stopped", "identity.resumed"};
 static const char *const known_keys[] = {
 	"name", "type", "url", "urlFile", "secretFile", "caFile", "events", "allowPrivate"};
 
@@ -119,7 +121,8 @@ static void read_events(struct reading *r, const struct node *map, struct notify
 			!is_one_of(n->text, known_events, ARRAY_LEN(known_events))) {
 			errors_add_at(r->errors, n,
 				"there are hold.pending, hold.approved, hold.denied, hold.used, "
-				"hold.expired, hold.withdrawn and hold.impersonated");
+				"hold.expired, hold.withdrawn, hold.impersonated, "
+				"identity.stopped and identity.resumed");
 			return;
 		}
 		t->events[t->event_count++] = strndup(n->text.ptr, n->text.len);
