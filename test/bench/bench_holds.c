@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The two tools of bench_holds.sh; each prints one JSON object:
+ * The tools of bench_holds.sh; each prints one JSON object:
  *
  *   bench_holds wait CERTS ADDRESS METRICS_URL DATABASE_URL WAITING SAMPLES REVIEW
  *       opens WAITING TLS connections with one held request each (a rule with `wait`), then
@@ -8,6 +8,9 @@
  *       answer came, and how much of that the approval itself took. REVIEW is a file with an
  *       AdmissionReview in which each request's number replaces "@N@". Memory is read from
  *       /proc/PID of the environment's WEBHOOK_PID while all wait.
+ *   bench_holds stop CERTS ADDRESS ADDRESS DATABASE_URL SAMPLES REVIEW
+ *       stops SAMPLES users, one after the other, each of whom asks both addresses all the time:
+ *       how long after the call the second of them denied its first request
  *   bench_holds roundtrip DATABASE_URL SECONDS
  *       the time of an empty statement through a pool such as the webhook's: the part of a lookup
  *       that is nobody's doing
@@ -288,6 +291,83 @@ static int wait_and_wake(char **argv)
 	return 0;
 }
 
+/* ---- stopping ---- */
+
+/* Sends the review, as from user N, and reads the answer: was it allowed? */
+static bool is_allowed(SSL *ssl, const char *review, unsigned number)
+{
+	char answer[8192] = "";
+	int n, len = 0;
+
+	send_held(ssl, review, number);
+	do {
+		n = SSL_read(ssl, answer + len, (int)sizeof(answer) - 1 - len);
+		if (n <= 0)
+			die("the connection was lost");
+		len += n;
+		answer[len] = '\0';
+	} while (!strstr(answer, "}}"));
+	return strstr(answer, "\"allowed\":true") != NULL;
+}
+
+/* From the call to when both replicas have denied a request. */
+static uint32_t stop_one(PGconn *pg, SSL *const replicas[2], const char *review, unsigned number)
+{
+	bool stopped[2] = {false, false};
+	char sql[128];
+	uint64_t began, took;
+	PGresult *r;
+
+	for (unsigned i = 0; i < 2; i++)
+		if (!is_allowed(replicas[i], review, number))
+			die("denied before it was stopped");
+	snprintf(sql, sizeof(sql), "SELECT holdpoint.stop('user-%u', 'bench')", number);
+	began = now_us();
+	if (!PQsendQuery(pg, sql))
+		die(PQerrorMessage(pg));
+	do {
+		for (unsigned i = 0; i < 2; i++)
+			stopped[i] = stopped[i] || !is_allowed(replicas[i], review, number);
+		took = now_us() - began;
+	} while ((!stopped[0] || !stopped[1]) && took < 30000000);
+	while ((r = PQgetResult(pg))) {
+		if (PQresultStatus(r) != PGRES_TUPLES_OK)
+			die(PQerrorMessage(pg));
+		PQclear(r);
+	}
+	return (uint32_t)took;
+}
+
+static int stop_some(char **argv)
+{
+	SSL_CTX *tls = client_tls(argv[0]);
+	struct sockaddr_in to[2] = {address_of(argv[1]), address_of(argv[2])};
+	PGconn *pg = PQconnectdb(argv[3]);
+	const unsigned samples = (unsigned)strtoul(argv[4], NULL, 10);
+	char *review = text_of(argv[5]);
+	uint32_t *took = calloc(samples, sizeof(*took));
+	SSL *replicas[2];
+
+	if (!took || PQstatus(pg) != CONNECTION_OK || samples == 0)
+		die("cannot begin");
+	for (unsigned i = 0; i < 2; i++)
+		replicas[i] = connect_to(tls, &to[i], i);
+	for (unsigned i = 0; i < samples; i++)
+		took[i] = stop_one(pg, replicas, review, i);
+	printf("{\"samples\":%u,", samples);
+	print_percentiles("stop", took, samples);
+	printf("}\n");
+	for (unsigned i = 0; i < 2; i++) {
+		close(SSL_get_fd(replicas[i]));
+		SSL_free(replicas[i]);
+	}
+	PQfinish(pg);
+	SSL_CTX_free(tls);
+	free(review);
+	free(took);
+	return 0;
+}
+
 /* ---- round trips ---- */
 
 static void select_1(struct pg_conn *conn, bool usable, void *arg)
@@ -334,6 +414,8 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (argc == 9 && strcmp(argv[1], "wait") == 0)
 		return wait_and_wake(argv + 2);
+	if (argc == 8 && strcmp(argv[1], "stop") == 0)
+		return stop_some(argv + 2);
 	if (argc == 4 && strcmp(argv[1], "roundtrip") == 0)
 		return round_trips(argv[2], (unsigned)strtoul(argv[3], NULL, 10));
 	die("usage: see the top of bench_holds.c");

@@ -10,8 +10,9 @@
 #   held_p50_us held_p99_us      a request that is held once more
 #   denied_p50_us denied_p99_us  the same request where a rule denies it from memory
 #   lookup_p99_ms                the difference of these two p99
+#   stop_p50_ms stop_p99_ms      from the call of holdpoint.stop() until both of two replicas have denied
 #   roundtrip_p50_us roundtrip_p99_us  an empty statement through such a pool, for comparison
-# BENCH_WAITING, BENCH_PAST, BENCH_SAMPLES and BENCH_SECONDS change the sizes.
+# BENCH_WAITING, BENCH_PAST, BENCH_SAMPLES, BENCH_STOPS and BENCH_SECONDS change the sizes.
 set -euo pipefail
 : "${HOLDPOINT_BIN:?run it as ./dev bench holds}"
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -29,7 +30,7 @@ seconds=${BENCH_SECONDS:-5}
 bench=$HOLDPOINT_BIN/../bench
 work=$(mktemp -d /tmp/holdpoint-bench.XXXXXX)
 stack_dir=$work/stack stack_bin=$HOLDPOINT_BIN stack_cluster=bench stack_detach=0
-trap 'daemon_stop webhook; pg_throwaway_end; rm -rf "$work"' EXIT
+trap 'daemon_stop webhook; daemon_stop webhook2; pg_throwaway_end; rm -rf "$work"' EXIT
 note_() { ((json)) || note "$@"; }
 sql() { psql -qXAt -v ON_ERROR_STOP=1 "$HOLDPOINT_TEST_DATABASE_URL" -c "$1"; }
 
@@ -39,6 +40,7 @@ note_ "...    Start PostgreSQL and the webhook"
   stack_sockets=$pg_sockets
   stack_prepare
   stack_login bench holdpoint_approver sre holdpoint_auditor
+  stack_login stopper holdpoint_stopper
 } >/dev/null
 
 note_ "...    Put $past past holds into the table"
@@ -83,15 +85,28 @@ webhook_start test/bench/policies/holds.yaml
 measure configmaps >/dev/null
 measure configmaps >"$work/held"
 measure secrets >"$work/denied"
+note_ "...    Stop identities that ask two replicas"
+first=${stack_url[webhook]#https://}
+daemon_start webhook2 "$stack_bin/holdpoint-webhook" --policy=test/bench/policies/holds.yaml \
+  --tls-cert-file="$stack_dir/certs/webhook.crt" --tls-private-key-file="$stack_dir/certs/webhook.key" \
+  --client-ca-file="$stack_dir/certs/ca.crt" --cluster="$stack_cluster" \
+  --database-url="$(stack_database_url webhook)"
+jq -c '.request.name = "s" | .request.resource.resource = "services" | .request.userInfo = {username: "user-@N@",
+  groups: ["ai-agents"]}' test/fixtures/admission/v1.36/065-*.json >"$work/stops.json"
+"$bench/bench_holds" stop "$stack_dir/certs" "$first" "${stack_url[webhook2]#https://}" \
+  "$(stack_database_url stopper)" "${BENCH_STOPS:-200}" "$work/stops.json" >"$work/stopped"
+daemon_stop webhook2
 daemon_stop webhook
 "$bench/bench_holds" roundtrip "$(stack_database_url webhook)" "$seconds" >"$work/roundtrip"
 
 jq -n --slurpfile woken "$work/woken" --slurpfile held "$work/held" --slurpfile denied "$work/denied" \
+  --slurpfile stopped "$work/stopped" \
   --slurpfile roundtrip "$work/roundtrip" --argjson past "$past" '$woken[0] as $w | {bench: "holds", waiting: $w.waiting,
     wake_p50_ms: ($w.wake_p50_us / 1000), wake_p99_ms: ($w.wake_p99_us / 1000),
     approve_p99_ms: ($w.approve_p99_us / 1000), waiting_rss_bytes: $w.rss_bytes, rss_before_bytes: $w.rss_before_bytes, past_holds: $past,
     held_p50_us: $held[0].p50_us, held_p99_us: $held[0].p99_us,
     denied_p50_us: $denied[0].p50_us, denied_p99_us: $denied[0].p99_us,
+    stop_p50_ms: ($stopped[0].stop_p50_us / 1000), stop_p99_ms: ($stopped[0].stop_p99_us / 1000),
     roundtrip_p50_us: $roundtrip[0].roundtrip_p50_us, roundtrip_p99_us: $roundtrip[0].roundtrip_p99_us,
     lookup_p99_ms: (($held[0].p99_us - $denied[0].p99_us) / 1000)}' >"$work/summary"
 if ((json)); then
@@ -99,6 +114,7 @@ if ((json)); then
 else
   jq -r '"wake      p50 \(.wake_p50_ms) ms, p99 \(.wake_p99_ms) ms after the approval, of \(.waiting) waiting",
     "memory    \(.waiting_rss_bytes / 1048576 | round) MiB while they wait (\(.rss_before_bytes / 1048576 | round) MiB before)",
+    "stop      p50 \(.stop_p50_ms) ms, p99 \(.stop_p99_ms) ms until both of two replicas deny",
     "lookup    p99 \(.lookup_p99_ms) ms added with \(.past_holds) past holds",
     "          held p50 \(.held_p50_us) us, denied from memory p50 \(.denied_p50_us) us, an empty statement p50 \(.roundtrip_p50_us) us, p99 \(.roundtrip_p99_us) us"' "$work/summary"
 fi
