@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A change on its way to what people see: hold_change.c masks both objects, hold_change_lines.c
- * makes lines of their differences, hold_change_put.c writes them.
+ * makes lines of their differences, hold_change_put.c writes them, and hold_change_hidden.c what
+ * they hide.
  */
 #pragma once
 
@@ -67,6 +68,11 @@ int hold_change_whole(struct view *v, bool is_before) _must_check_;
 
 /* "changes":[…], and what is not in it. Fills unseen. */
 void hold_change_put_lines(struct view *v, struct buf *unseen);
+
+/* ---- hold_change_hidden.c ---- */
+
+/* "hidden":{…}, for a line whose values have something masked in them. */
+void hold_change_put_hidden(struct view *v, const struct line *l);
 
 /* ---- hold_change_summary.c ---- */
 
