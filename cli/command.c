@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli/complete.h"
+#include "cli/csv.h"
 #include "cli/table.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
@@ -16,6 +17,7 @@
 #include "common/json/json.h"
 
 const char *const cli_output_formats[] = {"wide", "json", NULL};
+const char *const cli_report_formats[] = {"wide", "json", "csv", NULL};
 
 bool cli_wants_json(const char *output)
 {
@@ -329,16 +331,21 @@ int cli_ask(const struct command *c, const char *database_url, const char *outpu
 {
 	_cleanup_(pg_conn_closep) struct pg_conn *conn = NULL;
 	_cleanup_(pg_result_freep) struct pg_result *r = NULL;
-	bool json = cli_wants_json(output);
+	bool json = cli_wants_json(output), csv = output && strcmp(output, "csv") == 0;
 	int rc = cli_connect(c, database_url, &conn);
 
 	if (rc > 0)
 		return rc;
-	rc = cli_query(c, conn, json ? q->json : q->rows, params, &r);
+	rc = cli_query(c, conn, json ? q->json : csv ? q->csv : q->rows, params, &r);
 	if (rc > 0)
 		return rc;
 	if (json)
 		return cli_print_json(c, pg_result_span(r, 0, 0));
+	if (csv) {
+		csv_print_header(stdout, r);
+		csv_print_rows(stdout, r);
+		return CLI_OK;
+	}
 	*ret = TAKE_PTR(r);
 	return CLI_OK;
 }

@@ -75,13 +75,13 @@ int cli_connect(const struct command *c, const char *database_url, struct pg_con
 int cli_query(const struct command *c, struct pg_conn *conn, const struct pg_stmt *stmt,
 	const struct span *params, struct pg_result **ret);
 
-/* One query as two statements: rows for people, and one JSON text for programs. */
+/* One query as statements: rows for people, one JSON text for programs, rows for spreadsheets. */
 struct cli_statements {
-	const struct pg_stmt *rows, *json;
+	const struct pg_stmt *rows, *json, *csv;
 };
 /*
- * Connects and asks; with -o json the JSON is printed, and *ret stays NULL, else *ret has the rows.
- * Returns the exit code, an error was said.
+ * Connects and asks; with -o json or csv that is printed, and *ret stays NULL, else *ret has the
+ * rows. Returns the exit code, an error was said.
  */
 int cli_ask(const struct command *c, const char *database_url, const char *output,
 	const struct cli_statements *q, const struct span *params, struct pg_result **ret);

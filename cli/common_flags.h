@@ -44,6 +44,11 @@
 #define CLI_FLAG_OUTPUT(var)                                                                       \
 	CLI_FLAG_OUTPUT_ONE_OF(var, cli_output_formats, "wide (nothing is cut) or json")
 extern const char *const cli_output_formats[];
+/* Of what people put into reports. */
+#define CLI_FLAG_OUTPUT_REPORT(var)                                                                \
+	CLI_FLAG_OUTPUT_ONE_OF(                                                                    \
+		var, cli_report_formats, "wide (nothing is cut), json or csv (for a spreadsheet)")
+extern const char *const cli_report_formats[];
 
 #define CLI_FLAG_DURATION(flag_name, var, at_least, at_most, text)                                 \
 	{                                                                                          \

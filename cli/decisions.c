@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "cli/commands.h"
+#include "cli/csv.h"
 #include "cli/table.h"
 #include "common/base/local_time.h"
 
@@ -51,6 +52,17 @@ static const struct pg_stmt as_rows = {"decisions",
 	14};
 static const struct pg_stmt as_json = {"decisions_json",
 	CLI_AS_JSON("SELECT d.*, h.state AS hold_state, h.decided_by, h.decided_reason" FILTERED),
+	14};
+
+static const struct pg_stmt as_csv = {"decisions_csv",
+	"SELECT d.cluster, " SQL_UTC(
+		"d.time") " AS time, d.username AS user, array_to_string(d.groups, ' ') AS groups, "
+			  "d.endpoint, d.operation, d.api_group, d.resource, d.subresource, "
+			  "d.namespace, d.name, d.action, d.enforcement, d.answer, d.policy, "
+			  "d.rule, array_to_string(d.rules, ' ') AS rules, encode(d.policy_digest, "
+			  "'hex') AS policy_digest, d.dry_run, d.hold_id AS hold, h.state AS "
+			  "hold_state, h.decided_by, h.decided_reason, d.message, "
+			  "d.decision_id" FILTERED,
 	14};
 
 static void add_row(struct table *t, const struct pg_result *r, int i)
@@ -113,7 +125,7 @@ static int run(const struct command *self, const struct options *o)
 		return rc;
 
 	cli_put_pattern(&pattern, is_glob ? o->user : "");
-	rc = cli_ask(self, o->url, o->output, &(struct cli_statements){&as_rows, &as_json},
+	rc = cli_ask(self, o->url, o->output, &(struct cli_statements){&as_rows, &as_json, &as_csv},
 		(struct span[]){is_glob ? cli_param(NULL) : cli_param(o->user),
 			cli_param(is_glob ? cli_text(&pattern) : NULL), cli_param(o->ns),
 			cli_param(o->resource), cli_param(o->name), cli_param(o->action),
@@ -129,7 +141,7 @@ static int run(const struct command *self, const struct options *o)
 int cli_decisions(const struct command *self, int argc, char **argv)
 {
 	struct options o = {.limit = 100};
-	const struct flag flags[] = {CLI_FLAG_DATABASE(o.url), CLI_FLAG_OUTPUT(o.output),
+	const struct flag flags[] = {CLI_FLAG_DATABASE(o.url), CLI_FLAG_OUTPUT_REPORT(o.output),
 		CLI_FLAG_USER(o.user, "of this requester; agent-* finds all of these"),
 		CLI_FLAG_NAMESPACE(o.ns, "in this namespace"),
 		CLI_FLAG_TEXT(

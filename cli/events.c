@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * holdpoint events: searches the audit events by what people ask for, follows new ones, and writes
- * them out for a SIEM as JSON lines or OCSF.
+ * them out as JSON lines, for a SIEM as OCSF, for a spreadsheet as CSV.
  */
 #include <stdio.h>
 
 #include "cli/commands.h"
+#include "cli/csv.h"
 #include "cli/events_sql.h"
 #include "cli/table.h"
 #include "common/base/local_time.h"
@@ -20,13 +21,14 @@ static const struct pg_stmt position_stmt = {"position",
 static const struct pg_stmt advance_stmt = {
 	"advance", "SELECT $1::jsonb || jsonb_build_object($2::text, $3::bigint) AS position", 3};
 
-enum format { FORMAT_TABLE, FORMAT_WIDE, FORMAT_JSON, FORMAT_JSONL, FORMAT_OCSF };
-static const char *const formats[] = {"wide", "json", "jsonl", "ocsf", NULL};
+enum format { FORMAT_TABLE, FORMAT_WIDE, FORMAT_JSON, FORMAT_JSONL, FORMAT_OCSF, FORMAT_CSV };
+static const char *const formats[] = {"wide", "json", "jsonl", "ocsf", "csv", NULL};
 
 struct search {
 	const struct command *self;
 	struct pg_conn *conn;
 	enum format format;
+	bool has_header; /* of a CSV, printed */
 	struct span params[EVENT_PARAMS];
 	struct pg_result *range; /* what the bounds of time in params point into */
 	struct pg_result *reads; /* and the numbers of a hold's reads */
@@ -109,6 +111,14 @@ static void print_lines(const struct pg_result *r)
 	}
 }
 
+static void print_csv(struct search *s, const struct pg_result *r)
+{
+	if (!s->has_header)
+		csv_print_header(stdout, r);
+	s->has_header = true;
+	csv_print_rows(stdout, r);
+}
+
 static void print_array(const struct pg_result *r)
 {
 	putchar('[');
@@ -124,6 +134,7 @@ static void print_array(const struct pg_result *r)
 static const struct pg_stmt *statement(const struct search *s, bool after)
 {
 	enum event_shape shape = s->format == FORMAT_OCSF   ? EVENT_AS_OCSF
+				 : s->format == FORMAT_CSV  ? EVENT_AS_CSV
 				 : s->format >= FORMAT_JSON ? EVENT_AS_JSON
 							    : EVENT_AS_ROW;
 
@@ -167,7 +178,9 @@ static int next_page(struct search *s, int *ret_rows)
 	if (rc > 0)
 		return rc;
 	*ret_rows = pg_result_rows(r);
-	if (s->format >= FORMAT_JSON)
+	if (s->format == FORMAT_CSV)
+		print_csv(s, r);
+	else if (s->format >= FORMAT_JSON)
 		print_lines(r);
 	else
 		print_followed(r);
@@ -221,6 +234,8 @@ static int search_once(struct search *s)
 		return rc;
 	if (s->format == FORMAT_JSON)
 		print_array(r);
+	else if (s->format == FORMAT_CSV)
+		print_csv(s, r);
 	else if (s->format > FORMAT_JSON)
 		print_lines(r);
 	else if (pg_result_rows(r) == 0)
@@ -270,7 +285,7 @@ static int check_options(const struct command *self, const struct options *o)
 		return cli_error(self, CLI_USAGE, "--code=%.16s: must be like 403 or 4xx", o->code);
 	if (o->all &&
 		!(o->output && strcmp(o->output, "wide") != 0 && strcmp(o->output, "json") != 0))
-		return cli_error(self, CLI_USAGE, "--all needs -o jsonl or -o ocsf");
+		return cli_error(self, CLI_USAGE, "--all needs -o jsonl, ocsf or csv");
 	if (o->follow && cli_wants_json(o->output))
 		return cli_error(self, CLI_USAGE, "-f goes with -o jsonl, not json");
 	return 0;
@@ -376,8 +391,8 @@ int cli_events(const struct command *self, int argc, char **argv)
 	struct options o = {.limit = 100};
 	const struct flag flags[] = {CLI_FLAG_DATABASE(o.url),
 		CLI_FLAG_OUTPUT_ONE_OF(o.output, formats,
-			"wide (nothing is cut), json, jsonl (a line an event) or ocsf (for a "
-			"SIEM)"),
+			"wide (nothing is cut), json, jsonl (a line an event), ocsf (for a "
+			"SIEM) or csv (for a spreadsheet)"),
 		CLI_FLAG_USER(o.user, "who asked, or as whom; agent-* finds all of these"),
 		CLI_FLAG_TEXT("group", o.group, "GROUP", "by a member of this group"),
 		CLI_FLAG_TEXT("address", o.address, "IP", "from this address"),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/events_sql.h"
 
+#include "cli/csv.h"
 #include "cli/when.h"
 #include "common/base/local_time.h"
 
@@ -123,6 +124,18 @@
 	"'list', 'watch') THEN 2 WHEN e.verb IN ('update', 'patch') THEN 3 WHEN e.verb IN "        \
 	"('delete', 'deletecollection') THEN 4 ELSE 99 END AS id) a "
 
+#define AS_CSV                                                                                     \
+	"SELECT e.cluster, e.seq, " SQL_UTC(                                                       \
+		"e.stage_timestamp") " AS time, e.username AS user, e.impersonated_user AS "       \
+				     "as_user, array_to_string(e.groups, ' ') AS groups, "         \
+				     "array_to_string(e.source_ips, ' ') AS addresses, "           \
+				     "e.user_agent, e.verb, e.api_group, e.resource, "             \
+				     "e.subresource, e.namespace, e.name, e.request_uri, e.code, " \
+				     "coalesce(e.decision, d.action) AS decision, "                \
+				     "coalesce(e.hold_id, d.hold_id) AS hold, "                    \
+				     "coalesce(e.decision_id, d.decision_id) AS decision_id, "     \
+				     "e.stage, e.audit_id, e.source, e.masked"
+
 const struct pg_stmt event_statements[EVENT_SHAPES][2] = {
 	{{"events", ROW "'' AS line" NEWEST BY_TIME, 19},
 		{"events_after", ROW "'' AS line" AFTER BY_SEQ, 20}},
@@ -130,6 +143,7 @@ const struct pg_stmt event_statements[EVENT_SHAPES][2] = {
 		{"events_json_after", ROW AS_EVENT AFTER BY_SEQ, 20}},
 	{{"events_ocsf", ROW AS_OCSF NEWEST OCSF_ACTIVITY BY_TIME, 19},
 		{"events_ocsf_after", ROW AS_OCSF AFTER OCSF_ACTIVITY BY_SEQ, 20}},
+	{{"events_csv", AS_CSV NEWEST BY_TIME, 19}, {"events_csv_after", AS_CSV AFTER BY_SEQ, 20}},
 };
 
 const struct pg_stmt event_one_stmt = {"event",

@@ -4,7 +4,7 @@
 
 #include "common/pg/pg_conn.h"
 
-enum event_shape { EVENT_AS_ROW, EVENT_AS_JSON, EVENT_AS_OCSF, EVENT_SHAPES };
+enum event_shape { EVENT_AS_ROW, EVENT_AS_JSON, EVENT_AS_OCSF, EVENT_AS_CSV, EVENT_SHAPES };
 
 #define EVENT_PARAMS 20
 

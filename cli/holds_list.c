@@ -141,7 +141,8 @@ int cli_holds_list(const struct command *self, int argc, char **argv)
 	rc = check_states(self, &states);
 	if (rc > 0)
 		return rc;
-	rc = cli_ask(self, url, output, &(struct cli_statements){&as_rows, &as_json},
+	rc = cli_ask(self, url, output,
+		&(struct cli_statements){.rows = &as_rows, .json = &as_json},
 		(struct span[]){cli_param(states), cli_param(f.user), cli_param(f.ns),
 			cli_param(f.resource), cli_param(f.policy), cli_param(f.rule),
 			cli_param(cluster), cli_param_positive(since_ms, since_text),

@@ -147,7 +147,8 @@ int cli_replay(const struct command *self, int argc, char **argv)
 
 	if (rc >= 0)
 		return rc;
-	rc = cli_ask(self, url, output, &(struct cli_statements){&events_stmt, &json_stmt},
+	rc = cli_ask(self, url, output,
+		&(struct cli_statements){.rows = &events_stmt, .json = &json_stmt},
 		&(struct span){session, strlen(session)}, &rows);
 	if (rows && pg_result_rows(rows) > 0)
 		print_events(rows, session);

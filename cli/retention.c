@@ -38,8 +38,8 @@ static void print_days(const struct pg_result *r, const char *last_title)
 int cli_retention(const struct command *self, int argc, char **argv)
 {
 	_cleanup_(pg_result_freep) struct pg_result *r = NULL;
-	static const struct cli_statements plan = {&plan_stmt, &plan_json},
-					   run = {&run_stmt, &run_json};
+	static const struct cli_statements plan = {.rows = &plan_stmt, .json = &plan_json},
+					   run = {.rows = &run_stmt, .json = &run_json};
 	const char *url = NULL, *output = NULL, *reason = NULL;
 	int64_t keep_ms = 0;
 	bool yes = false;

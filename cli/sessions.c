@@ -106,7 +106,8 @@ int cli_sessions(const struct command *self, int argc, char **argv)
 	rc = cli_when(self, since_text, until_text, &range);
 	if (rc > 0)
 		return rc;
-	rc = cli_ask(self, url, output, &(struct cli_statements){&as_rows, &as_json},
+	rc = cli_ask(self, url, output,
+		&(struct cli_statements){.rows = &as_rows, .json = &as_json},
 		(struct span[]){cli_param(user), range.since, range.until, cli_param(cluster),
 			cli_param(ns), cli_param_int(limit, limit_text)},
 		&rows);

@@ -41,8 +41,8 @@ static const struct pg_stmt as_json = {"sources_json", CLI_AS_JSON("SELECT * FRO
 static const struct pg_stmt as_json_unfinished = {"sources_json_unfinished",
 	CLI_AS_JSON("SELECT s.*, " UNFINISHED " AS unfinished FROM " SOURCES " s"), 2};
 
-static const struct cli_statements statements[] = {
-	{&as_rows, &as_json}, {&as_rows_unfinished, &as_json_unfinished}};
+static const struct cli_statements statements[] = {{.rows = &as_rows, .json = &as_json},
+	{.rows = &as_rows_unfinished, .json = &as_json_unfinished}};
 
 static const struct table_column columns[] = {
 	[C_CLUSTER] = {.title = "CLUSTER", .shrinks = 1},

@@ -159,7 +159,8 @@ int cli_stops(const struct command *self, int argc, char **argv)
 
 	if (rc >= 0)
 		return rc;
-	rc = cli_ask(self, url, output, &(struct cli_statements){&as_rows, &as_json},
+	rc = cli_ask(self, url, output,
+		&(struct cli_statements){.rows = &as_rows, .json = &as_json},
 		(struct span[]){all ? SPAN("t") : SPAN("f"), cli_param_int(limit, limit_text)},
 		&rows);
 	if (rows)

@@ -29,9 +29,10 @@ static struct span rule_body(struct compiler *c, const struct rule *r)
 		buf_add_span(&b, key->text);
 		node_put_json(&b, key->next);
 	}
-	if (b.failed)
+	if (b.failed || !b.len)
 		return (struct span){0};
-	return (struct span){arena_strndup(c->arena, b.ptr ? b.ptr : "", b.len), b.len};
+	char *copy = compiler_alloc(c, r->at, b.len, 1);
+	return copy ? (struct span){memcpy(copy, b.ptr, b.len), b.len} : (struct span){0};
 }
 
 struct named {

@@ -3,6 +3,8 @@
  * Deciding: the index says which rules may concern a request; here they are checked in order,
  * policy by policy, and what they say is put together.
  */
+#include <stdio.h>
+
 #include "policy/decide_internal.h"
 
 #include "common/base/utf8.h"
@@ -151,7 +153,7 @@ int deciding_give_back(struct deciding *d)
 {
 	_cleanup_(buf_free) struct buf texts = BUF_INIT(MAX_MESSAGES);
 
-	if (!took_much(d))
+	if (!d->entered)
 		return 0;
 	for (size_t i = d->first_match; i < d->match_count; i++)
 		if (d->matches[i].quotes)
@@ -165,9 +167,13 @@ static int add_failed(const struct rule *rule, struct deciding *d, struct evalua
 {
 	d->unfinished = evaluation_is_unfinished(d->evaluation);
 	if (error->limit == POLICY_LIMIT_MEMORY) {
-		error->text = SPAN("it needs more memory than one request may use");
+		char text[512];
+		snprintf(text, sizeof(text), "%.*s", SPAN_FMT(error->text));
 		if (deciding_give_back(d) < 0)
 			return -1;
+		error->text = arena_printf(d->arena, "%s", text);
+		if (!error->text.ptr)
+			error->text = SPAN("it needs more memory than one request may use");
 	}
 	return deciding_add_failed(rule, d, error);
 }

@@ -54,33 +54,58 @@ enum exchange_step exchange_first_of_deciding(const struct exchange *x)
 	return http_request_body(x->http).len > LARGE_BODY ? EXCHANGE_LATER : deciding_step(x);
 }
 
+static struct exchange *refuse_busy(struct exchange *x, struct span message)
+{
+	x->decision = (struct policy_decision){0};
+	return exchange_refuse(x, 503, "ServiceUnavailable", message);
+}
+
+/* Its turn has come: from now on counts its time, but for nobody who has stopped waiting. */
 static void decide_now(void *arg)
 {
 	struct exchange *x = arg;
+	const uint64_t now = (uint64_t)monotonic_us(),
+		       end = http_request_start_us(x->http) + (uint64_t)x->call_timeout_ms * 1000;
 
+	if (now >= end) {
+		exchange_stay(x);
+		exchange_run(refuse_busy(x,
+			SPAN("Holdpoint cannot decide: the request waited for its turn as long as "
+			     "the API server waits for an answer (--decision-threads); repeat it "
+			     "later")));
+		return;
+	}
+	x->decide_by_us = now + x->webhook->decision_timeout_us;
+	if (x->decide_by_us > end)
+		x->decide_by_us = end;
 	exchange_resume(x, deciding_step(x));
 }
 
-static struct exchange *refuse_busy(struct exchange *x)
+/*
+ * No thread will take it. A large request, which came here unseen, is tried where it is: most cost
+ * little, and a flood of some users' must not deny what no rule is about.
+ */
+static struct exchange *decide_here_or_not(struct exchange *x)
 {
-	x->decision = (struct policy_decision){0};
-	return exchange_refuse(x, 503, "ServiceUnavailable",
+	if (!x->tried_here)
+		return exchange_move(x, deciding_step(x));
+	return refuse_busy(x,
 		SPAN("Holdpoint cannot decide: it is busy with too many decisions that take long "
-		     "(--decision-queue, --max-suspended); repeat the request later"));
+		     "(--decision-queue, --decision-queue-bytes, --max-suspended); repeat the "
+		     "request later"));
 }
 
 struct exchange *exchange_decide_later(struct exchange *x)
 {
 	(void)exchange_call_timeout_ms(x); /* cannot be asked for later */
 	if (exchange_suspend(x) != 0)
-		return refuse_busy(x);
-	x->decide_by_us = (uint64_t)monotonic_us() + x->webhook->decision_timeout_us;
+		return decide_here_or_not(x);
 	exchange_leave(x);
-	if (long_decisions_submit(x->webhook->long_decisions, x->request.username, decide_now, x) ==
-		0)
+	if (long_decisions_submit(x->webhook->long_decisions, x->request.username,
+		    arena_reserved(x->arena), decide_now, x) == 0)
 		return NULL;
 	exchange_stay(x);
-	return refuse_busy(x);
+	return decide_here_or_not(x);
 }
 
 /* ---- what ---- */
@@ -101,8 +126,9 @@ static struct exchange *answer_probe(struct exchange *x)
 	return exchange_move(x, EXCHANGE_REPLY);
 }
 
-static struct policy_limits limits_of(const struct exchange *x)
+static struct policy_limits limits_of(struct exchange *x)
 {
+	x->tried_here = x->tried_here || x->decide_by_us == 0;
 	return (struct policy_limits){
 		.cost = x->decide_by_us ? 0 : STEP_COST, .until_us = x->decide_by_us};
 }

@@ -39,6 +39,7 @@ struct exchange {
 
 	int64_t call_timeout_ms; /* what is left of it is the API server's patience; 0: not read */
 	uint64_t decide_by_us;	 /* of a long decision (CLOCK_MONOTONIC); 0: it is not one */
+	bool tried_here;	 /* to decide on the thread that serves the connection */
 	struct policy_set *set;	 /* a reference of its own, from DECIDE or MUTATE on */
 	struct span uid;	 /* raw JSON text; absent at /authorize */
 	const char *api_version;

@@ -13,7 +13,7 @@
  *              └──▶ REVIEW (from DECIDE too) ──▶ QUEUE ──▶ REVIEW_ASK ────┘
  *
  * A decision that takes long goes from DECIDE or MUTATE to LATER, and from there back, once, on
- * another thread; that on a large request goes there first.
+ * another thread; that on a large request goes there first, and back at once where none is free.
  *
  * Whatever cannot be gone on with leaves earlier: to VERDICT where it concerns a hold, to RECORD or
  * REPLY where not.

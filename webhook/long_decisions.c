@@ -17,12 +17,14 @@ struct job {
 	struct job *next;
 	long_decision_fn fn;
 	void *arg;
+	size_t bytes;
 };
 
 struct identity {
 	struct identity *next;
 	struct job *first, **last;
 	unsigned waiting, running;
+	size_t waiting_bytes;
 	size_t len;
 	char name[];
 };
@@ -32,12 +34,13 @@ struct long_decisions {
 	pthread_cond_t changed;
 	struct identity *head, **tail;
 	unsigned waiting, max_waiting, at_once;
+	size_t waiting_bytes, max_bytes;
 	bool closing;
 	unsigned thread_count;
 	pthread_t threads[THREADS_MAX];
 };
 
-enum { M_TAKEN, M_WAITING, M_REFUSED };
+enum { M_TAKEN, M_WAITING, M_WAITING_BYTES, M_REFUSED };
 
 static struct metric metrics[] = {
 	[M_TAKEN] = {.name = "holdpoint_webhook_long_decisions_total",
@@ -47,8 +50,12 @@ static struct metric metrics[] = {
 	[M_WAITING] = {.name = "holdpoint_webhook_long_decisions_waiting",
 		.help = "Of them, those that no thread has begun with.",
 		.type = METRIC_GAUGE},
+	[M_WAITING_BYTES] = {.name = "holdpoint_webhook_long_decisions_waiting_bytes",
+		.help = "Memory that their requests take up.",
+		.type = METRIC_GAUGE},
 	[M_REFUSED] = {.name = "holdpoint_webhook_long_decisions_refused_total",
-		.help = "Requests denied because of --decision-queue.",
+		.help = "Decisions that found no place, because of --decision-queue or "
+			"--decision-queue-bytes.",
 		.type = METRIC_COUNTER},
 	{.name = NULL},
 };
@@ -125,11 +132,10 @@ static struct identity *next_identity(struct long_decisions *l)
 	return NULL;
 }
 
-static void count_waiting(struct long_decisions *l, struct identity *i, int n)
+static void tell_waiting(const struct long_decisions *l)
 {
-	i->waiting += (unsigned)n;
-	l->waiting += (unsigned)n;
 	metric_set(&metrics[M_WAITING], l->waiting);
+	metric_set(&metrics[M_WAITING_BYTES], (int64_t)l->waiting_bytes);
 }
 
 static struct job *take_first(struct long_decisions *l, struct identity *i)
@@ -139,7 +145,11 @@ static struct job *take_first(struct long_decisions *l, struct identity *i)
 	i->first = job->next;
 	if (!i->first)
 		i->last = &i->first;
-	count_waiting(l, i, -1);
+	i->waiting--;
+	l->waiting--;
+	i->waiting_bytes -= job->bytes;
+	l->waiting_bytes -= job->bytes;
+	tell_waiting(l);
 	return job;
 }
 
@@ -203,6 +213,7 @@ int long_decisions_open(
 		return err_set(e, "out of memory");
 	l->tail = &l->head;
 	l->max_waiting = config->max_waiting;
+	l->max_bytes = config->max_bytes;
 	l->at_once = threads > 1 ? threads / 2 : 1;
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_cond_init(&l->changed, NULL);
@@ -236,20 +247,34 @@ void long_decisions_close(struct long_decisions *l)
 
 /* ---- jobs ---- */
 
-static bool is_full(const struct long_decisions *l, const struct identity *i)
+/* However large it is, it may be the only one that waits. */
+static bool is_too_much(size_t waiting, size_t bytes, size_t max)
 {
-	return l->closing || l->waiting >= l->max_waiting || i->waiting >= (l->max_waiting + 1) / 2;
+	return waiting > 0 && (waiting >= max || bytes > max - waiting);
+}
+
+static bool is_full(const struct long_decisions *l, const struct identity *i, size_t bytes)
+{
+	return l->closing || l->waiting >= l->max_waiting ||
+	       i->waiting >= (l->max_waiting + 1) / 2 ||
+	       is_too_much(l->waiting_bytes, bytes, l->max_bytes) ||
+	       is_too_much(i->waiting_bytes, bytes, l->max_bytes / 2);
 }
 
 static void put_job(struct long_decisions *l, struct identity *i, struct job *job)
 {
 	*i->last = job;
 	i->last = &job->next;
-	count_waiting(l, i, 1);
+	i->waiting++;
+	l->waiting++;
+	i->waiting_bytes += job->bytes;
+	l->waiting_bytes += job->bytes;
+	tell_waiting(l);
 	pthread_cond_signal(&l->changed);
 }
 
-int long_decisions_submit(struct long_decisions *l, struct span who, long_decision_fn fn, void *arg)
+int long_decisions_submit(
+	struct long_decisions *l, struct span who, size_t bytes, long_decision_fn fn, void *arg)
 {
 	struct job *job = malloc(sizeof(*job));
 	struct identity *i;
@@ -257,10 +282,10 @@ int long_decisions_submit(struct long_decisions *l, struct span who, long_decisi
 
 	if (!job)
 		return -1;
-	*job = (struct job){.fn = fn, .arg = arg};
+	*job = (struct job){.fn = fn, .arg = arg, .bytes = bytes};
 	pthread_mutex_lock(&l->lock);
 	i = identity_of(l, who);
-	taken = i && !is_full(l, i);
+	taken = i && !is_full(l, i, bytes);
 	if (taken)
 		put_job(l, i, job);
 	else if (i)

@@ -16,6 +16,7 @@ typedef void (*long_decision_fn)(void *arg);
 struct long_decisions_config {
 	unsigned threads;     /* 0: one a core, two at least */
 	unsigned max_waiting; /* all together; half of them of one identity */
+	size_t max_bytes;     /* the same, of what waits; one alone may be larger */
 };
 
 /* Errors: one line. */
@@ -25,10 +26,11 @@ int long_decisions_open(const struct long_decisions_config *config, struct long_
 void long_decisions_close(struct long_decisions *l);
 
 /*
- * Runs fn on one of the threads, exactly once, when it is the turn of `who`. -1: too many wait, or
- * no memory; fn will not be called. Threads: any. Never blocks.
+ * Runs fn on one of the threads, exactly once, when it is the turn of `who`. bytes: what is kept
+ * meanwhile. -1: too many wait or too much, or no memory; fn will not be called. Threads: any.
+ * Never blocks.
  */
-int long_decisions_submit(
-	struct long_decisions *l, struct span who, long_decision_fn fn, void *arg) _must_check_;
+int long_decisions_submit(struct long_decisions *l, struct span who, size_t bytes,
+	long_decision_fn fn, void *arg) _must_check_;
 
 struct metric *const *long_decisions_metrics(size_t *ret_count);

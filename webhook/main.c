@@ -171,7 +171,8 @@ static int start_long_decisions(struct webhook *w, struct err *e)
 {
 	const struct long_decisions_config config = {
 		.threads = (unsigned)webhook_options.decision_threads,
-		.max_waiting = (unsigned)webhook_options.decision_queue};
+		.max_waiting = (unsigned)webhook_options.decision_queue,
+		.max_bytes = (size_t)webhook_options.decision_queue_bytes};
 
 	w->decision_timeout_us = (uint64_t)webhook_options.decision_timeout_ms * 1000;
 	return long_decisions_open(&config, &w->long_decisions, e);

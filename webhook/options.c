@@ -25,6 +25,7 @@ struct webhook_options webhook_options = {
 	.database_timeout_ms = 2000,
 	.decision_timeout_ms = 1000,
 	.decision_queue = 512,
+	.decision_queue_bytes = 64 << 20,
 	.record_queue = 50000,
 	.record_queue_bytes = 64 << 20,
 	.record_linger_ms = 10,
@@ -228,6 +229,14 @@ const struct flag webhook_flags[] = {
 		.max = 100000,
 		.help = "Decisions that may wait for these threads, half of them of one user; what "
 			"is beyond is denied."},
+	{.name = "decision-queue-bytes",
+		.type = FLAG_BYTES,
+		.value = &webhook_options.decision_queue_bytes,
+		.arg = "SIZE",
+		.min = 1 << 20,
+		.max = (int64_t)1 << 40,
+		.help = "Memory for requests whose decisions wait for these threads, half of it "
+			"for those of one user."},
 	{.name = "database-connections",
 		.type = FLAG_INT,
 		.value = &webhook_options.database_connections,

@@ -17,7 +17,7 @@ struct webhook_options {
 	int64_t max_head_bytes, max_body_bytes, max_inflight_bytes, body_deadline_ms,
 		retry_after_ms;
 	int64_t database_connections, database_queue, database_timeout_ms;
-	int64_t decision_timeout_ms, decision_threads, decision_queue;
+	int64_t decision_timeout_ms, decision_threads, decision_queue, decision_queue_bytes;
 	int64_t record_queue, record_queue_bytes, record_linger_ms;
 	int64_t shutdown_timeout_ms;
 	struct daemon_options daemon;

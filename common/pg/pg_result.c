@@ -41,6 +41,11 @@ int pg_result_columns(const struct pg_result *r)
 	return PQnfields(rows_of(r));
 }
 
+const char *pg_result_column(const struct pg_result *r, int col)
+{
+	return PQfname(rows_of(r), col);
+}
+
 bool pg_result_is_null_of(const struct pg_result *r, int row, const char *name)
 {
 	int col = PQfnumber(rows_of(r), name);

@@ -13,6 +13,7 @@ struct pg_result;
 
 int pg_result_rows(const struct pg_result *r);
 int pg_result_columns(const struct pg_result *r);
+const char *pg_result_column(const struct pg_result *r, int col); /* its name */
 
 /* A field by the number of its column, which must be there. */
 bool pg_result_is_null(const struct pg_result *r, int row, int col);

@@ -113,7 +113,8 @@ static struct span format(struct arena *a, const char *fmt, va_list ap)
 
 	while (len >= (int)sizeof text && n > 0 && ((unsigned char)text[n - 1] & 0x80))
 		n--; /* no half of a character at the end */
-	return (struct span){arena_strndup(a, text, n), n};
+	char *copy = arena_strndup(a, text, n);
+	return (struct span){copy, copy ? n : 0};
 }
 
 struct cel_value cel_err_fmt(struct cel_ev *ev, const struct cel_node *n, const char *fmt, ...)

@@ -78,10 +78,17 @@ bool change_counts_status(const struct policy_request *r);
 /*
  * Does this update take away what is in neither object? So it is with a custom resource that is
  * written in another version than one in which fields of it were set, as its managedFields say.
- * Unknown: there are none, or this takes some away, and nobody could tell the next time.
+ * Unknown: there are none, or one of them is gone after this, and nobody could tell the next time.
  */
 enum change_loss { CHANGE_LOSES_NOTHING, CHANGE_LOSS_UNKNOWN, CHANGE_LOSES };
 enum change_loss change_loss(const struct policy_request *r);
+
+/*
+ * Do the two objects of an update name the same field managers, with the same fields of each? Their
+ * order and times may differ. A list in which this would take long to tell is another one; where
+ * the old object names none, there is nothing to keep (API servers of Kubernetes 1.20 show none).
+ */
+bool change_keeps_managers(const struct policy_request *r);
 
 /* One member of an object, for looking at them in the order of their keys. */
 struct change_member {

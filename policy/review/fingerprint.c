@@ -53,6 +53,8 @@ static void put_text(struct canon *c, json_ref v)
 
 static bool left_out(const struct canon *c, struct span key)
 {
+	if (c->in_managers)
+		return c->depth == 1 && span_eq(key, SPAN("time"));
 	/* The options of a CONNECT have no metadata and no status of the API server's. */
 	if (c->r->operation == OPERATION_CONNECT || c->depth > 1)
 		return false;
@@ -201,6 +203,17 @@ static bool is_node(const struct policy_request *r)
 	return r->api_group.len == 0 && span_eq(r->resource, SPAN("nodes"));
 }
 
+/* Nothing else changes: who owns which field is then what is approved. Times are made anew. */
+static void put_managers(struct canon *c)
+{
+	const struct json_doc *d = c->r->doc;
+	json_ref list = json_pointer_str(d, c->r->object, "/metadata/managedFields");
+
+	c->in_managers = true;
+	put_object_field(c, "managers", list);
+	c->in_managers = false;
+}
+
 static int put_update(struct canon *c)
 {
 	const struct policy_request *r = c->r;
@@ -219,6 +232,8 @@ static int put_update(struct canon *c)
 		c->with_status = r->subresource.len > 0; /* the kubelet writes it all the time */
 		put_object_field(c, "object", r->object);
 	}
+	if (!c->differs && !change_keeps_managers(r))
+		put_managers(c);
 	return 0;
 }
 

@@ -24,6 +24,8 @@
  *                                         version that is written where that may lose something
  *                                         (change_loss())
  *              | "uid=" value ";object=" value ";"  UPDATE of a Node that shows no difference
+ *              | "uid=" value ";managers=" value ";"  UPDATE that shows no difference but in
+ *                                         metadata.managedFields: the new list, without the times
  *              | "path=" value ";" selectors  authorization; the path of a non-resource URL
  *   selectors := [ "fieldSelector=" value ";" ] [ "labelSelector=" value ";" ]   of a list, a watch
  *   difference:= ("set=" path was value [ "@" value ] | "removed=" path was
@@ -32,17 +34,17 @@
  *   path      := "<" ( "." string | "#" string string )* ">"
  *
  * Left out: metadata.{uid, resourceVersion, generation, creationTimestamp, deletionTimestamp,
- * managedFields, selfLink}; metadata.name of a CREATE (of an object, not at a subresource) when
- * generateName makes it, or `kubectl debug node/…`; the status of Scale and of pods/resize. Any
- * other status counts: where it is not the requester's to write, the API server has put the old one
- * back, or its own, before it asks (change_counts_status()). "*" stands for: a generated name; the
- * object's own uid where it is repeated (a Job's controller-uid labels); the suffix of the one
- * kube-api-access-xxxxx volume of a Pod and of its mounts; the moment in the annotation
- * kubectl.kubernetes.io/restartedAt, and that in the status of an APIService being created; the
- * suffix of the one debugger-xxxxx container that kubectl debug adds to a Pod or to its copy. Only
- * the generated part is left out: what stands in such a volume or container is part of the
- * fingerprint. The questions by which one may become somebody are the same one in the words of
- * plain impersonation (impersonation.h).
+ * managedFields, selfLink} but as above; metadata.name of a CREATE (of an object, not at a
+ * subresource) when generateName makes it, or `kubectl debug node/…`; the status of Scale and of
+ * pods/resize. Any other status counts: where it is not the requester's to write, the API server
+ * has put the old one back, or its own, before it asks (change_counts_status()). "*" stands for: a
+ * generated name; the object's own uid where it is repeated (a Job's controller-uid labels); the
+ * suffix of the one kube-api-access-xxxxx volume of a Pod and of its mounts; the moment in the
+ * annotation kubectl.kubernetes.io/restartedAt, and that in the status of an APIService being
+ * created; the suffix of the one debugger-xxxxx container that kubectl debug adds to a Pod or to
+ * its copy. Only the generated part is left out: what stands in such a volume or container is part
+ * of the fingerprint. The questions by which one may become somebody are the same one in the words
+ * of plain impersonation (impersonation.h).
  *
  * API servers before 1.20.6 show the new Node on both sides of an UPDATE (CVE-2021-25735): all that
  * can be approved then is what the Node is to be.

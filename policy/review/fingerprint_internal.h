@@ -12,6 +12,7 @@ struct canon {
 	bool failed;	  /* the arena is full */
 	bool differs;	  /* an UPDATE has a difference */
 	bool with_status; /* the object's status counts */
+	bool in_managers; /* it is metadata.managedFields that is written */
 	/* What was found to be made anew at every attempt; absent: nothing of the kind. */
 	struct span own_uid;
 	bool generated_name;  /* generateName made (or will make) the name */

@@ -291,6 +291,8 @@ static int test(struct edit_value *root, const struct operation *o, struct arena
 	struct place p;
 	if (find_place(root, o->path, true, a, &p, e) < 0)
 		return -1;
+	if (p.parent && p.parent->form != FORM_OBJECT && !*p.at)
+		return not_there(e, o->path);
 	if (p.parent && !*p.at)
 		return json_type(o->patch, o->value) == JSON_NULL ? 0 : EDIT_TEST_FALSE;
 	if (p.parent)

@@ -33,11 +33,11 @@ offers ':0' "${h[@]}" policy check policies/ ''
 offers '--managed :4' "${h[@]}" policy check --man
 offers ':4' "${h[@]}" approve ''
 offers ':4' "${h[@]}" approve 42 --reason ''
-offers 'wide json jsonl ocsf :4' "${h[@]}" events -o ''
+offers 'wide json jsonl ocsf csv :4' "${h[@]}" events -o ''
 offers 'json jsonl :4' "${h[@]}" events --output j
 offers '--output=json --output=jsonl :4' "${h[@]}" events --output=j
 offers 'json jsonl :4' "${h[@]}" events --output = j # as bash splits it
-offers 'wide json jsonl ocsf :4' "${h[@]}" events --output =
+offers 'wide json jsonl ocsf csv :4' "${h[@]}" events --output =
 offers ':0' "${h[@]}" mask --mask-key-file ''
 offers 'true false :4' "${h[@]}" events --all =
 offers ':4' "${h[@]}" events --all ''

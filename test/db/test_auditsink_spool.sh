@@ -49,6 +49,14 @@ eventually() { # SECONDS EXPECTED QUERY
   done
   equals "$2" "$(sql "$3")" "in $1 s: $3"
 }
+drained() { # in ten seconds
+  local i
+  for ((i = 0; i < 100; i++)); do
+    [[ $(metric holdpoint_audit_spool_batches) == 0 ]] && return 0
+    sleep 0.1
+  done
+  equals 0 "$(metric holdpoint_audit_spool_batches)" "batches that wait"
+}
 # How many events of lists that begin so are stored, and how many of them are others.
 stored() { echo "SELECT count(*) || ' ' || count(DISTINCT audit_id) FROM holdpoint.audit_event WHERE audit_id ~ '^$1'"; }
 start() { sink_start --spool-file="$spool" "$@"; }
@@ -92,11 +100,7 @@ if [[ $spool_own_mounts == 1 ]]; then
   database on
   start
   eventually 30 "$acked $acked" "$(stored full)"
-  for ((i = 0; i < 100; i++)); do
-    [[ $(metric holdpoint_audit_spool_batches) == 0 ]] && break
-    sleep 0.1
-  done
-  equals 0 "$(metric holdpoint_audit_spool_batches)" "batches that wait"
+  drained
   equals '' "$(grep -F audit_spool_damaged "$stack_dir/sink.log" || true)" "damage"
 
   at "with room again it takes lists again"
@@ -197,11 +201,7 @@ for i in 1 2 3 4 5 6; do
 done
 eventually 30 "600 600" "$(stored kill)"
 equals '' "$(cat "$stack_dir"/sink.log* | grep -F audit_spool_damaged | grep -F kill || true)" "damage"
-for ((i = 0; i < 100; i++)); do
-  [[ $(metric holdpoint_audit_spool_batches) == 0 ]] && break
-  sleep 0.1
-done
-equals 0 "$(metric holdpoint_audit_spool_batches)" "batches that wait"
+drained
 equals '' "$(grep -F audit_spool_damaged "$stack_dir/sink.log" || true)" "damage"
 
 at "a database that freezes while it drains"

@@ -142,6 +142,24 @@ expect 0 0 err 'No decisions' -- decisions --since 10s "${auditor[@]}"
 expect 0 - out '"enforcement": "DryRun"' -- decisions -o json "${auditor[@]}"
 expect 1 0 err 'permission denied' -- decisions --database-url="$sink"
 
+# For spreadsheets: a line of names, lines that end in CR LF, and nothing that is run when it is opened.
+sql "$sink" >/dev/null <<'SQL'
+BEGIN;
+SELECT holdpoint.audit_begin_batch('sheet', 'api-1', sha256('sheet'), 1, 0, 100);
+INSERT INTO holdpoint.audit_event (cluster, seq, source, stage, level, stage_timestamp, audit_id, verb, username,
+  user_agent, request_uri, resource, namespace, name, code, masking_version, masked, body_digest)
+SELECT 'sheet', 1, 'api-1', 'ResponseComplete', 'Metadata', '2026-01-02 16:04:09.5+00', 'a', 'get', '=cmd|'' /C calc''!A0',
+  E'a "b"\n,c', '/x', 'pods', 'prod', '@web', 200, 1, 0, 'x';
+COMMIT;
+SQL
+expect 0 2 out $'^sheet,1,2026-01-02T16:04:09.500000Z,"\x27=cmd\\|.*,"a ""b"" ,c",get,.*,"\x27@web",.*,0\r$' -- \
+  events --cluster sheet --since 2026-01-02 -o csv "${auditor[@]}"
+[[ $(head -n 1 "$out") == $'cluster,seq,time,user,as_user,groups,addresses,user_agent,verb,'*$'masked\r' ]] || fail "the names of columns"
+expect 0 1 out '^cluster,seq,' -- events --user nobody -o csv "${auditor[@]}"
+expect 0 2501 out '^other,2500,' -- events --cluster other --all -o csv "${auditor[@]}"
+[[ $(grep -c ^cluster "$out") == 1 ]] || fail "the names of columns more than once"
+expect 0 6 out '^default,20.*,agent-9,.*,Deny,DryRun,allowed,agents,deletes,"agents/deletes other/all",' -- decisions -o csv "${auditor[@]}"
+
 # Times as people say them.
 expect 0 5 out 'reads/1' -- events --cluster reads --since "$(date -d '-1 hour' '+%F %H:%M')" "${auditor[@]}"
 expect 0 0 err 'No events' -- events --cluster reads --until "$(date -d '-1 hour' '+%F %H:%M')" "${auditor[@]}"
@@ -159,7 +177,7 @@ expect 0 1 out '"event" : null' -- events --verb delete --cluster default -o jso
 expect 0 0 err 'Nothing is older' -- retention --keep 400d --database-url="$admin"
 expect 2 0 err '--keep=5h' -- retention --keep 5h --database-url="$admin"
 
-expect 0 4 out '^default +api-1 +ok .* 5 ' -- sources "${auditor[@]}"
+expect 0 5 out '^default +api-1 +ok .* 5 ' -- sources "${auditor[@]}"
 expect 0 2 out '^other +api-1 +ok .* 2500 .* 0$' -- sources --cluster other --unfinished "${auditor[@]}"
 expect 0 - out '"unfinished": ?0' -- sources --unfinished -o json "${auditor[@]}"
 expect 0 0 err 'No source has sent' -- sources --cluster nowhere "${auditor[@]}"

@@ -109,6 +109,38 @@ gone  |pod/evicted          |.metadata.name   |create --raw /api/v1/namespaces/p
 TABLE
 }
 
+# What GitOps tools do again and again.
+the_same_again() {
+  local before command arguments
+  before=$(newest_hold)
+  while read -r command; do
+    read -ra arguments <<<"$command"
+    step_is "again, and nothing changes: $command"
+    passes agent "${arguments[@]}"
+    equals "$before" "$(newest_hold)" "the newest hold after: $command"
+  done <<'TABLE'
+apply --server-side -f serverside-new.json
+apply -f clientside-changed.json
+scale deployment web --replicas=3
+patch configmap base --type=merge -p {}
+patch deployment web --type=strategic -p {"spec":{"replicas":3}}
+TABLE
+}
+
+# Who owns which field is a change too, and one that is not shown.
+owners_alone() {
+  local patch='[{"op":"replace","path":"/metadata/managedFields","value":[{}]}]'
+  if [[ ${HOLDPOINT_APISERVER:-} != modern ]]; then
+    note "skipped: this API server shows no managedFields of the old object"
+    return
+  fi
+  step_is "nothing changes but the owners of fields"
+  held agent patch configmap base --type=json -p "$patch"
+  equals 'metadata.managedFields (who owns which field)' "$(sql "SELECT change_unseen FROM holdpoint.hold WHERE id = $hold")" "what is not shown"
+  sql_as alice "SELECT holdpoint.approve($hold, 'looked at', unseen => true)" >/dev/null
+  passes agent patch configmap base --type=json -p "$patch"
+}
+
 restart_exec_and_collections() {
   local first
   step_is "rollout restart: another moment, the same change"
@@ -271,6 +303,8 @@ database_away() {
 prepare
 manifests
 every_verb
+the_same_again
+owners_alone
 restart_exec_and_collections
 keys_that_look_alike
 write_conflict

@@ -14,8 +14,9 @@
 #define OBJECT(api, fields, a)                                                                     \
 	"{\"apiVersion\":\"" api "\",\"metadata\":{\"uid\":\"1\",\"managedFields\":[" fields       \
 	"]},\"spec\":{\"a\":" a "}}"
-#define V1	 "{\"apiVersion\":\"x.example.com/v1\"}"
-#define V1ALPHA1 "{\"apiVersion\":\"x.example.com/v1alpha1\"}"
+#define V1	    "{\"apiVersion\":\"x.example.com/v1\"}"
+#define V1ALPHA1    "{\"apiVersion\":\"x.example.com/v1alpha1\"}"
+#define OWNER(name) "{\"apiVersion\":\"x.example.com/v1\",\"manager\":\"" name "\"}"
 /* The object becomes 2 through a version; fields: who set its fields before. */
 #define WRITE(version, fields)                                                                     \
 	REVIEW("x.example.com", version, OBJECT("x.example.com/" version, fields, "1"),            \
@@ -37,6 +38,11 @@ static const struct {
 	/* who takes the names away could write the other version next */
 	{CHANGE_LOSS_UNKNOWN, REVIEW("x.example.com", "v1", OBJECT("x.example.com/v1", V1, "1"),
 				      OBJECT("x.example.com/v1", "", "1"))},
+	{CHANGE_LOSS_UNKNOWN, REVIEW("x.example.com", "v1", OBJECT("x.example.com/v1", V1, "1"),
+				      OBJECT("x.example.com/v1", V1ALPHA1, "1"))},
+	{CHANGE_LOSS_UNKNOWN,
+		REVIEW("x.example.com", "v1", OBJECT("x.example.com/v1", OWNER("a"), "1"),
+			OBJECT("x.example.com/v1", OWNER("b"), "2"))},
 	/* Kubernetes' own kinds keep everything */
 	{CHANGE_LOSES_NOTHING, REVIEW("", "v1", OBJECT("v1", "", "1"), OBJECT("v1", "", "2"))},
 	{CHANGE_LOSES_NOTHING, REVIEW("autoscaling", "v1", OBJECT("autoscaling/v1", V1, "1"),
@@ -90,11 +96,44 @@ START_TEST(change_version__is_part_of_what_is_approved)
 }
 END_TEST
 
+/* Nothing changes but who owns which field. */
+#define OWNED(time, fields)                                                                        \
+	"{\"metadata\":{\"uid\":\"1\",\"managedFields\":[{\"manager\":\"a\"," time                 \
+	"\"fieldsV1\":{" fields "}}]}}"
+#define NONE	       OWNED("", "\"f:data\":{}")
+#define SAID(old, new) REVIEW("apps", "v1", old, new)
+
+START_TEST(change_version__owners_alone_are_what_is_approved)
+{
+	static const struct {
+		bool same;
+		const char *a, *b;
+	} pairs[] = {
+		{true, SAID(NONE, OWNED("\"time\":\"1\",", "\"f:status\":{}")),
+			SAID(OWNED("", "\"f:b\":{}"), OWNED("\"time\":\"2\",", "\"f:status\":{}"))},
+		{false, SAID(NONE, OWNED("", "\"f:status\":{}")),
+			SAID(NONE, OWNED("", "\"f:spec\":{}"))},
+		{false, SAID(NONE, OWNED("", "\"time\":{}")),
+			SAID(NONE, OWNED("", "\"status\":{}"))},
+		{false, SAID(NONE, OWNED("", "\"f:spec\":{}")), SAID(NONE, OWNED("", ""))},
+	};
+	_cleanup_(arena_freep) struct arena *arena = arena_new(4096, 1u << 20);
+	uint8_t a[SHA256_LEN], b[SHA256_LEN];
+
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+		fingerprint_or_fail(pairs[i].a, arena, a);
+		fingerprint_or_fail(pairs[i].b, arena, b);
+		ck_assert_msg((memcmp(a, b, sizeof(a)) == 0) == pairs[i].same, "pair %zu", i);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = tcase_create("change_version");
 
 	tcase_add_loop_test(t, change_version__what_is_lost, 0, ARRAY_LEN(losses));
 	tcase_add_test(t, change_version__is_part_of_what_is_approved);
+	tcase_add_test(t, change_version__owners_alone_are_what_is_approved);
 	return run_tests(t);
 }

@@ -2,8 +2,11 @@
 /* Requests whose decision takes long: made elsewhere, in time or not at all, in nobody's way. */
 #include "webhook/long_decisions.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 
+#include "common/base/clock.h"
 #include "support/run_tests.h"
 #include "unit/webhook_support.h"
 
@@ -107,6 +110,12 @@ static void ask(
 	free(body);
 }
 
+static void *ask_long(void *path)
+{
+	ask(path, "agent", "pods", LIST, 0);
+	return NULL;
+}
+
 START_TEST(exchange_long__is_decided_like_any)
 {
 	const int64_t before = long_ones();
@@ -159,9 +168,9 @@ START_TEST(exchange_long__in_nobodys_way)
 	sem_init(&gate, 0, 0);
 	sem_init(&began, 0, 0);
 	ck_assert_int_eq(
-		long_decisions_submit(webhook.long_decisions, SPAN("agent"), occupy, NULL), 0);
+		long_decisions_submit(webhook.long_decisions, SPAN("agent"), 0, occupy, NULL), 0);
 	sem_wait(&began);
-	while (long_decisions_submit(webhook.long_decisions, SPAN("agent"), occupy, NULL) == 0)
+	while (long_decisions_submit(webhook.long_decisions, SPAN("agent"), 0, occupy, NULL) == 0)
 		jobs++;
 	ask("/validate", "agent", "pods", LIST, 0);
 	ck_assert_ptr_nonnull(strstr(answer.body, DENIED));
@@ -171,10 +180,66 @@ START_TEST(exchange_long__in_nobodys_way)
 	ck_assert_ptr_nonnull(strstr(answer.body, DENIED));
 	ask("/validate", "agent", "pods", 3, 0);
 	ck_assert_ptr_nonnull(strstr(answer.body, "looked at"));
+	/* Large ones are tried all the same: what no rule is about passes, what is long does not.
+	 */
+	ask("/validate", "agent", "endpoints", 3, 200 << 10);
+	ck_assert_ptr_nonnull(strstr(answer.body, ALLOWED));
+	ask("/validate", "agent", "secrets", 3, 200 << 10);
+	ck_assert_ptr_nonnull(strstr(answer.body, "no secrets"));
+	ask("/mutate", "agent", "configmaps", 3, 200 << 10);
+	ck_assert_ptr_nonnull(strstr(answer.body, "\"patchType\":\"JSONPatch\""));
+	ask("/validate", "agent", "pods", LIST, 200 << 10);
+	ck_assert_ptr_nonnull(strstr(answer.body, "--decision-queue"));
 	ask("/validate", "alice", "pods", LIST, 0);
 	ck_assert_ptr_nonnull(strstr(answer.body, "looked at"));
 	for (int i = 0; i < jobs; i++)
 		sem_post(&gate);
+	check_no_request_is_left();
+}
+END_TEST
+
+static void wait_for_a_long_one_to_wait(void)
+{
+	while (metric_value(
+		       long_decisions_metrics, "holdpoint_webhook_long_decisions_waiting", 0) == 0)
+		sched_yield();
+}
+
+static void let_pass(int64_t ms)
+{
+	const int64_t end = monotonic_us() + ms * 1000;
+
+	while (monotonic_us() < end)
+		sched_yield();
+}
+
+/* While others had their turns: its own time has not begun; but the caller's may be over. */
+START_TEST(exchange_long__waits_in_vain_no_longer_than_its_caller)
+{
+	static const struct {
+		const char *query, *expected;
+	} waits[] = {{"?timeout=30s", "looked at"}, {"?timeout=60ms", "(--decision-threads)"}};
+	pthread_t thread;
+	char path[64];
+
+	sem_init(&gate, 0, 0);
+	sem_init(&began, 0, 0);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(long_decisions_submit(webhook.long_decisions,
+					 i ? SPAN("b") : SPAN("a"), 0, occupy, NULL),
+			0);
+		sem_wait(&began);
+	}
+	webhook.decision_timeout_us = 500000;
+	snprintf(path, sizeof(path), "/validate%s", waits[_i].query);
+	ck_assert_int_eq(pthread_create(&thread, NULL, ask_long, path), 0);
+	wait_for_a_long_one_to_wait();
+	let_pass(550); /* both the decision's time and the short call's */
+	sem_post(&gate);
+	sem_post(&gate);
+	pthread_join(thread, NULL);
+	ck_assert_ptr_nonnull(strstr(answer.body, DENIED));
+	ck_assert_msg(strstr(answer.body, waits[_i].expected) != NULL, "%s", answer.body);
 	check_no_request_is_left();
 }
 END_TEST
@@ -188,5 +253,6 @@ int main(void)
 	tcase_add_loop_test(t, exchange_long__is_decided_like_any, 0, ARRAY_LEN(cases));
 	tcase_add_test(t, exchange_long__in_time_or_not_at_all);
 	tcase_add_test(t, exchange_long__in_nobodys_way);
+	tcase_add_loop_test(t, exchange_long__waits_in_vain_no_longer_than_its_caller, 0, 2);
 	return run_tests(t);
 }

@@ -184,6 +184,29 @@ START_TEST(hold_hidden__what_a_version_takes_away_is_said)
 }
 END_TEST
 
+/* Who owns which field is said to change where nothing else does, in whatever order it stands. */
+START_TEST(hold_hidden__owners_of_fields_are_said_to_change)
+{
+#define OWNERS(list, a) "{\"metadata\":{\"managedFields\":[" list "]},\"spec\":{\"a\":" a "}}"
+	static const struct {
+		bool said;
+		const char *old, *new;
+	} owners[] = {
+		{true, OWNERS("{\"manager\":\"a\"}", "1"), OWNERS("{\"manager\":\"b\"}", "1")},
+		{true, OWNERS("{\"manager\":\"a\"}", "1"), OWNERS("", "1")},
+		{false, OWNERS("", "1"), OWNERS("{\"manager\":\"a\"}", "1")},
+		{false, OWNERS("{\"manager\":\"a\"}", "1"), OWNERS("{\"manager\":\"b\"}", "2")},
+		{false, OWNERS("{\"manager\":\"a\"},{\"manager\":\"b\"}", "1"),
+			OWNERS("{\"manager\":\"b\"},{\"time\":\"1\",\"manager\":\"a\"}", "1")},
+	};
+	const char *lines = shown("deployments", owners[_i].old, owners[_i].new);
+
+	ck_assert_msg((strstr(lines, "! NOT SHOWN: metadata.managedFields: 1 line") != NULL) ==
+			      owners[_i].said,
+		"%s", lines);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = tcase_create("hold_hidden");
@@ -195,6 +218,7 @@ int main(void)
 	tcase_add_test(t, hold_hidden__very_many_values_hide_none);
 	tcase_add_loop_test(t, hold_hidden__what_acts_is_legible, 0, ARRAY_LEN(legible));
 	tcase_add_loop_test(t, hold_hidden__what_a_version_takes_away_is_said, 0, 2);
+	tcase_add_loop_test(t, hold_hidden__owners_of_fields_are_said_to_change, 0, 5);
 	tcase_add_test(t, hold_hidden__a_secret_in_a_command_of_a_secret_is_not);
 	return run_tests(t);
 }

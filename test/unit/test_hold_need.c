@@ -17,13 +17,21 @@
 	",\"object\":{\"metadata\":{\"name\":\"x\"" metadata "},\"spec\":{" spec "}}"
 #define OLD(metadata, spec)                                                                        \
 	",\"oldObject\":{\"metadata\":{\"name\":\"x\"" metadata "},\"spec\":{" spec "}}"
-#define KEPT ",\"resourceVersion\":\"1\",\"managedFields\":[{\"manager\":\"a\"}]"
+#define OWNS(rest) ",\"managedFields\":[" rest "]"
+#define OWNER(name, fields, rest)                                                                  \
+	"{\"manager\":\"" name "\",\"operation\":\"Update\",\"fieldsV1\":{" fields "}" rest "}"
+#define OWNER_A OWNER("a", "\"f:spec\":{}", ",\"time\":\"2026-01-01T00:00:00Z\"")
+#define OWNER_B OWNER("b", "\"f:spec\":{}", "")
+#define KEPT	OWNS(OWNER_A "," OWNER_B) ",\"resourceVersion\":\"1\""
 #define KEPT_ANEW                                                                                  \
-	",\"managedFields\":[{\"manager\":\"b\"},{\"manager\":\"a\"}],\"resourceVersion\":\"1\""
+	",\"resourceVersion\":\"1\"" OWNS(                                                         \
+		OWNER_B "," OWNER("a", "\"f:spec\":{}", ",\"time\":\"2026-01-02T00:00:00Z\""))
+#define OWNED(before, after)                                                                       \
+	REVIEW("UPDATE", "apps", "deployments", OBJECT(after, "\"a\":1") OLD(before, "\"a\":1"))
 #define WALL(member, version, fields)                                                              \
 	",\"" member "\":{\"apiVersion\":\"x.example.com/" version                                 \
 	"\",\"metadata\":{\"managedFields\":[" fields "]}}"
-#define IN(version) WALL("object", version, IN_V1 "," IN_V1)
+#define IN(version) WALL("object", version, IN_V1)
 #define WAS(fields) WALL("oldObject", "v1", fields)
 #define IN_V1	    "{\"apiVersion\":\"x.example.com/v1\"}"
 #define IN_V1ALPHA1 "{\"apiVersion\":\"x.example.com/v1alpha1\"}"
@@ -66,6 +74,22 @@ static const struct {
 	{HOLD_NOT_ASKED, REVIEW("UPDATE", "", "pods",
 				 SUB("status") ",\"object\":{\"status\":{\"a\":1}},"
 					       "\"oldObject\":{\"status\":{\"a\":2}}")},
+	/* who owns which field, and nothing else */
+	{HOLD_NO_CHANGE, OWNED(KEPT, KEPT_ANEW)},
+	{HOLD_NO_CHANGE, OWNED(OWNS(""), "")},
+	{HOLD_NOT_ASKED, OWNED(OWNS(OWNER_A), OWNS(OWNER_A "," OWNER_B))},
+	{HOLD_NOT_ASKED, OWNED(OWNS(OWNER_A "," OWNER_B), OWNS(OWNER_B))},
+	{HOLD_NOT_ASKED, OWNED(OWNS(OWNER_A "," OWNER_B), OWNS(OWNER_B "," OWNER_B))},
+	{HOLD_NOT_ASKED, OWNED(OWNS(OWNER_B "," OWNER_B), OWNS(OWNER_A "," OWNER_B))},
+	{HOLD_NOT_ASKED, OWNED(OWNS(OWNER_A), OWNS(OWNER_B))},
+	{HOLD_NOT_ASKED, OWNED(OWNS(OWNER_A), OWNS(""))},
+	{HOLD_NOT_ASKED, OWNED(OWNS(OWNER_A), "")},
+	{HOLD_NO_CHANGE, OWNED("", OWNS(OWNER_A))}, /* as API servers of 1.20 show it */
+	{HOLD_NOT_ASKED, OWNED(OWNS(OWNER_B), OWNS(OWNER("b", "\"f:spec\":{\"f:a\":{}}", "")))},
+	{HOLD_NOT_ASKED, OWNED(OWNS(OWNER_B),
+				 OWNS(OWNER("b", "\"f:spec\":{}", ",\"subresource\":\"scale\"")))},
+	{HOLD_NOT_ASKED, OWNED(OWNS(OWNER_B), OWNS("{\"manager\":\"b\",\"operation\":\"Apply\","
+						   "\"fieldsV1\":{\"f:spec\":{}}}"))},
 	/* what cannot be compared */
 	{HOLD_NOT_ASKED, REVIEW("UPDATE", "apps", "deployments", OBJECT("", ""))},
 	{HOLD_NOT_ASKED, REVIEW("UPDATE", "apps", "deployments", OLD("", ""))},
@@ -81,7 +105,8 @@ static const struct {
 		REVIEW("UPDATE", "extensions", "nodes", OBJECT("", "\"a\":1") OLD("", "\"a\":1"))},
 	/* a custom resource: what another version of it knows is shown in none of the two */
 	{HOLD_NO_CHANGE, REVIEW("UPDATE", "x.example.com", "walls", IN("v1") WAS(IN_V1))},
-	{HOLD_NO_CHANGE, REVIEW("UPDATE", "x.example.com", "walls", IN("v1") WAS(IN_V1 "," IN_V1))},
+	{HOLD_NO_CHANGE, REVIEW("UPDATE", "x.example.com", "walls",
+				 WALL("object", "v1", IN_V1 "," IN_V1) WAS(IN_V1 "," IN_V1))},
 	{HOLD_NOT_ASKED, REVIEW("UPDATE", "x.example.com", "walls", IN("v1alpha1") WAS(IN_V1))},
 	{HOLD_NOT_ASKED,
 		REVIEW("UPDATE", "x.example.com", "walls", IN("v1") WAS(IN_V1 "," IN_V1ALPHA1))},
@@ -89,6 +114,8 @@ static const struct {
 	{HOLD_NOT_ASKED, REVIEW("UPDATE", "x.example.com", "walls", IN("v1") WAS("{}"))},
 	{HOLD_NOT_ASKED, REVIEW("UPDATE", "x.example.com", "walls", OBJECT("", "") WAS(IN_V1))},
 	{HOLD_NOT_ASKED, REVIEW("UPDATE", "x.example.com", "walls", OBJECT("", "") OLD("", ""))},
+	{HOLD_NOT_ASKED, REVIEW("UPDATE", "x.example.com", "walls",
+				 WALL("object", "v1", IN_V1 "," IN_V1ALPHA1) WAS(IN_V1))},
 	{HOLD_NOT_ASKED, REVIEW("UPDATE", "x.example.com", "walls",
 				 WALL("object", "v1", IN_V1) WAS(IN_V1 "," IN_V1))},
 	{HOLD_NOT_ASKED, REVIEW("UPDATE", "x.example.com", "walls",
@@ -109,6 +136,14 @@ static const struct {
 	{HOLD_NOT_ASKED, REVIEW("UPDATE", "certificates.k8s.io", "certificatesigningrequests",
 				 SUB("approval") OBJECT("", "") OLD("", "") DRY)},
 	{HOLD_NOT_ASKED, REVIEW("CONNECT", "", "pods", SUB("exec") DRY)},
+	{HOLD_NOT_ASKED,
+		REVIEW("CREATE", "authentication.k8s.io", "tokenreviews", OBJECT("", "") DRY)},
+	{HOLD_NOT_ASKED, REVIEW("CREATE", "authentication.k8s.io", "selfsubjectreviews",
+				 OBJECT("", "") DRY)},
+	{HOLD_NOT_ASKED, REVIEW("CREATE", "authorization.k8s.io", "localsubjectaccessreviews",
+				 OBJECT("", "") DRY)},
+	{HOLD_NOT_ASKED, REVIEW("CREATE", "authorization.k8s.io", "selfsubjectrulesreviews",
+				 OBJECT("", "") DRY)},
 };
 
 START_TEST(hold_need__of_one_rule)

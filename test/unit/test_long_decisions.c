@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "support/run_tests.h"
+#include "unit/webhook_support.h"
 
 #define ALICE SPAN("alice")
 #define BOB   SPAN("bob")
@@ -34,7 +35,8 @@ static void note_and_wait(void *arg)
 
 static void start(unsigned threads, unsigned max_waiting)
 {
-	const struct long_decisions_config c = {.threads = threads, .max_waiting = max_waiting};
+	const struct long_decisions_config c = {
+		.threads = threads, .max_waiting = max_waiting, .max_bytes = 1000};
 	struct err e;
 
 	sem_init(&gate, 0, 0);
@@ -43,9 +45,14 @@ static void start(unsigned threads, unsigned max_waiting)
 	ck_assert_msg(long_decisions_open(&c, &long_decisions, &e) == 0, "%s", e.msg);
 }
 
+static int submit_large(struct span who, size_t bytes, const char *name)
+{
+	return long_decisions_submit(long_decisions, who, bytes, note, (void *)name);
+}
+
 static int submit(struct span who, long_decision_fn fn, const char *name)
 {
-	return long_decisions_submit(long_decisions, who, fn, (void *)name);
+	return long_decisions_submit(long_decisions, who, 0, fn, (void *)name);
 }
 
 static const char *order_now(void)
@@ -111,6 +118,43 @@ START_TEST(long_decisions__places_are_limited)
 }
 END_TEST
 
+static int64_t waiting_bytes(void)
+{
+	return metric_value(
+		long_decisions_metrics, "holdpoint_webhook_long_decisions_waiting_bytes", 0);
+}
+
+/* Half of the bytes are one identity's; one that is larger waits alone. */
+START_TEST(long_decisions__bytes_are_limited)
+{
+	start(1, 100);
+	ck_assert_int_eq(submit(ALICE, note_and_wait, "a"), 0);
+	sem_wait(&began);
+	ck_assert_int_eq(submit_large(ALICE, 400, "1"), 0);
+	ck_assert_int_eq(submit_large(ALICE, 101, "!"), -1);
+	ck_assert_int_eq(submit_large(ALICE, 100, "2"), 0);
+	ck_assert_int_eq(submit_large(ALICE, 1, "!"), -1);
+	ck_assert_int_eq(submit_large(BOB, 501, "!"), -1);
+	ck_assert_int_eq(submit_large(BOB, SIZE_MAX, "!"), -1);
+	ck_assert_int_eq(submit_large(BOB, 500, "3"), 0);
+	ck_assert_int_eq(submit_large(SPAN("carol"), 1, "!"), -1);
+	ck_assert_int_eq(waiting_bytes(), 1000);
+	sem_post(&gate);
+	long_decisions_close(long_decisions);
+	ck_assert_str_eq(order_now(), "a132");
+	ck_assert_int_eq(waiting_bytes(), 0);
+
+	start(1, 100);
+	ck_assert_int_eq(submit(ALICE, note_and_wait, "a"), 0);
+	sem_wait(&began);
+	ck_assert_int_eq(submit_large(ALICE, 5000, "1"), 0);
+	ck_assert_int_eq(submit_large(BOB, 1, "!"), -1);
+	sem_post(&gate);
+	long_decisions_close(long_decisions);
+	ck_assert_str_eq(order_now(), "a1");
+}
+END_TEST
+
 #define SENDERS 4
 #define EACH	200
 
@@ -129,7 +173,8 @@ static void *send_many(void *arg)
 
 	for (int i = 0; i < EACH; i++) {
 		snprintf(name, sizeof(name), "u%d", i % 7);
-		*taken += long_decisions_submit(long_decisions, span_of(name), count, NULL) == 0;
+		*taken +=
+			long_decisions_submit(long_decisions, span_of(name), 10, count, NULL) == 0;
 	}
 	return NULL;
 }
@@ -170,6 +215,7 @@ int main(void)
 	tcase_add_test(t, long_decisions__nobody_has_all_threads);
 	tcase_add_test(t, long_decisions__identities_take_turns);
 	tcase_add_test(t, long_decisions__places_are_limited);
+	tcase_add_test(t, long_decisions__bytes_are_limited);
 	tcase_add_test(t, long_decisions__from_many_threads);
 	tcase_add_test(t, long_decisions__none_at_all);
 	return run_tests(t);

@@ -54,7 +54,8 @@ static inline void webhook_start(const char *policy, const struct http_route *ro
 		.body_deadline_ms = 5000,
 		.idle_timeout_s = 30,
 		.routes = routes};
-	const struct long_decisions_config long_decisions = {.threads = 2, .max_waiting = 16};
+	const struct long_decisions_config long_decisions = {
+		.threads = 2, .max_waiting = 16, .max_bytes = 64 << 20};
 	struct hold_gate_config gate = {.cluster = "c1"};
 	struct hold_turns_config turns = {
 		.at_once = 1, .max_waiting = 100, .max_waiting_each = 100};

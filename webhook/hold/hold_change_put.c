@@ -384,6 +384,22 @@ static void put_lost(struct view *v, struct buf *unseen)
 		SPAN_FMT(utf8_cut(r->version, 63)));
 }
 
+/* Of a change of nothing but who owns which field, the list is not shown: it is long, and legible
+ * to few. */
+static void put_only_managers(struct view *v, struct buf *unseen)
+{
+	const struct policy_request *r = v->r;
+
+	if (r->operation != OPERATION_UPDATE || r->old_object == JSON_NONE || v->line_count > 0 ||
+		change_keeps_managers(r))
+		return;
+	v->cut = true;
+	json_put_key(v->out, "notShown");
+	buf_add_str(v->out, "[{\"path\":\"metadata.managedFields\",\"lines\":1}]");
+	buf_printf(unseen, "%smetadata.managedFields (who owns which field)",
+		unseen->len > 0 ? ", " : "");
+}
+
 void hold_change_put_lines(struct view *v, struct buf *unseen)
 {
 	size_t room = v->limit - v->out->len - NOT_SHOWN_ROOM, i, shortened = 0;
@@ -406,4 +422,5 @@ void hold_change_put_lines(struct view *v, struct buf *unseen)
 	if (shortened > 0)
 		buf_add_str(unseen, shortened == 1 ? " (shortened)" : " (all shortened)");
 	put_not_shown(v, i, unseen);
+	put_only_managers(v, unseen);
 }
