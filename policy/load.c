@@ -248,6 +248,14 @@ size_t policy_set_rule_count(const struct policy_set *s)
 	return s->real_rule_count;
 }
 
+void policy_set_each_rule(const struct policy_set *s,
+	void (*take)(const struct policy_rule_info *rule, void *arg), void *arg)
+{
+	for (size_t i = 0; i < s->rule_count; i++)
+		if (!s->rules[i]->record_only)
+			take(&s->rules[i]->info, arg);
+}
+
 const char *policy_set_digest(const struct policy_set *s)
 {
 	return s->digest;

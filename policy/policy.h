@@ -95,6 +95,10 @@ struct policy_rule_info {
 	const struct policy_hold *hold; /* NULL unless action is POLICY_HOLD */
 };
 
+/* Each rule, in the order of evaluation. */
+void policy_set_each_rule(const struct policy_set *s,
+	void (*take)(const struct policy_rule_info *rule, void *arg), void *arg);
+
 /* What a rule that could not be evaluated ran into. */
 enum policy_limit {
 	POLICY_LIMIT_NONE,

@@ -23,4 +23,11 @@ bool registration_exempts(struct span namespace_);
  */
 #define REGISTRATION_PROBE_GROUP    "holdpoint.dev"
 #define REGISTRATION_PROBE_RESOURCE "authorizerprobes"
-#define REGISTRATION_PROBE_ANSWER   "holdpoint-webhook answers: cluster="
+/*
+ * The same of a request that RBAC allows everybody (system:basic-user): where it is allowed, RBAC
+ * is asked first, and then the webhook is not. Such a creation has no name but in a question.
+ */
+#define REGISTRATION_PROBE_COMMON_GROUP	   "authorization.k8s.io"
+#define REGISTRATION_PROBE_COMMON_RESOURCE "selfsubjectaccessreviews"
+#define REGISTRATION_PROBE_COMMON_NAME	   "holdpoint-authorizerprobe-"
+#define REGISTRATION_PROBE_ANSWER	   "holdpoint-webhook answers: cluster="

@@ -290,7 +290,14 @@ void guard_watch_report(struct pg_conn *conn, bool usable, void *arg)
 
 bool guard_watch_is_probe(const struct policy_request *r)
 {
-	return request_is_access(r) && span_eq_str(r->api_group, REGISTRATION_PROBE_GROUP) &&
+	const struct span common = SPAN(REGISTRATION_PROBE_COMMON_NAME);
+
+	if (!request_is_access(r))
+		return false;
+	if (span_eq_str(r->api_group, REGISTRATION_PROBE_COMMON_GROUP))
+		return span_eq_str(r->resource, REGISTRATION_PROBE_COMMON_RESOURCE) &&
+		       r->name.len > common.len && memcmp(r->name.ptr, common.ptr, common.len) == 0;
+	return span_eq_str(r->api_group, REGISTRATION_PROBE_GROUP) &&
 	       span_eq_str(r->resource, REGISTRATION_PROBE_RESOURCE);
 }
 

@@ -17,6 +17,11 @@ static const struct alarm {
 	{"holdpoint_webhook_policy_stale", DOCTOR_FAIL,
 		"the files of --policy have an error: an older set is in force",
 		"holdpoint policy check FILES"},
+	{"holdpoint_webhook_records_dropped_total", DOCTOR_WARN,
+		"decision records were lost since it started",
+		"read decision_records_dropped in its log; --require-evidence denies what cannot "
+		"be "
+		"recorded"},
 	{"holdpoint_webhook_rules_unasked", DOCTOR_FAIL,
 		"rules are in force that no API server asks about", "holdpoint policy check FILES"},
 	{"holdpoint_audit_spool_refused_batches", DOCTOR_FAIL,

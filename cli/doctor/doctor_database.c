@@ -57,7 +57,9 @@ void doctor_check_schema(struct doctor *d)
 	static const struct pg_stmt there = {"doctor_schema_there",
 		"SELECT to_regclass('holdpoint.schema_migration') IS NULL", 0};
 	static const struct pg_stmt stmt = {"doctor_schema",
-		"SELECT coalesce(max(version), 0) FROM holdpoint.schema_migration", 0};
+		"SELECT coalesce(max(version), 0), coalesce(max(version), 0) - count(*) FROM "
+		"holdpoint.schema_migration",
+		0};
 	_cleanup_(pg_result_freep) struct pg_result *none = doctor_query(d, &there, NULL),
 						    *r = NULL;
 	int64_t version;
@@ -80,11 +82,45 @@ void doctor_check_schema(struct doctor *d)
 		doctor_warn(d, DOCTOR_UPGRADE,
 			"the schema is at migration %lld, newer than this program (%d)",
 			(long long)version, HOLDPOINT_SCHEMA_VERSION);
+	else if (pg_result_int(r, 0, 1) > 0)
+		doctor_fail(d, "restore the database from before, then holdpoint db migrate",
+			"the schema is at migration %lld, and %lld before it never ran",
+			(long long)version, (long long)pg_result_int(r, 0, 1));
 	else
 		doctor_ok(d, "the schema is at migration %lld", (long long)version);
 }
 
 /* ---- who may do what ---- */
+
+/* CREATEROLE makes its login a member of any group (before PostgreSQL 16); the others look past
+ * row-level security, or copy the server. */
+static size_t look_at_attributes(struct doctor *d)
+{
+	static const struct pg_stmt stmt = {"doctor_attributes",
+		"SELECT r.rolname, concat_ws(', ', CASE WHEN r.rolcreaterole THEN 'CREATEROLE' "
+		"END, "
+		"  CASE WHEN r.rolbypassrls THEN 'BYPASSRLS' END, "
+		"  CASE WHEN r.rolreplication THEN 'REPLICATION' END), "
+		"concat_ws(' ', CASE WHEN r.rolcreaterole THEN 'NOCREATEROLE' END, "
+		"  CASE WHEN r.rolbypassrls THEN 'NOBYPASSRLS' END, "
+		"  CASE WHEN r.rolreplication THEN 'NOREPLICATION' END) "
+		"FROM pg_roles r WHERE r.rolcanlogin AND NOT r.rolsuper "
+		"AND (r.rolcreaterole OR r.rolbypassrls OR r.rolreplication) "
+		"AND EXISTS (SELECT FROM pg_roles g WHERE g.rolname IN ('holdpoint_approver', "
+		"  'holdpoint_auditsink', 'holdpoint_webhook') "
+		"  AND pg_has_role(r.oid, g.oid, 'MEMBER')) ORDER BY 1",
+		0};
+	_cleanup_(pg_result_freep) struct pg_result *r = doctor_query(d, &stmt, NULL);
+
+	for (int i = 0; r && i < pg_result_rows(r); i++)
+		doctor_fail(d,
+			doctor_text(d, "ALTER ROLE \"%s\" %s", pg_result_str(r, i, 0),
+				pg_result_str(r, i, 2)),
+			"the login %s has %s: it can give itself groups of approvers, or see what "
+			"is not shown to it",
+			pg_result_str(r, i, 0), pg_result_str(r, i, 1));
+	return r ? (size_t)pg_result_rows(r) : 1;
+}
 
 void doctor_check_roles(struct doctor *d)
 {
@@ -116,6 +152,8 @@ void doctor_check_roles(struct doctor *d)
 			"change the record",
 			who, what);
 	}
+	if (r)
+		bad += look_at_attributes(d);
 	if (r && bad == 0)
 		doctor_ok(d, "no login is a daemon and something else");
 }
@@ -148,7 +186,10 @@ void doctor_check_partitions(struct doctor *d)
 {
 	static const struct pg_stmt stmt = {"doctor_partitions",
 		"SELECT p.relname, coalesce(max(to_date(substring(c.relname FROM '_p([0-9]{8})$'), "
-		"  'YYYYMMDD')) - (now() AT TIME ZONE 'UTC')::date, -1) "
+		"  'YYYYMMDD')) - (now() AT TIME ZONE 'UTC')::date, -1), "
+		"count(*) FILTER (WHERE to_date(substring(c.relname FROM '_p([0-9]{8})$'), "
+		"  'YYYYMMDD') BETWEEN (now() AT TIME ZONE 'UTC')::date AND "
+		"  (now() AT TIME ZONE 'UTC')::date + 1) < 2 "
 		"FROM pg_class p LEFT JOIN pg_inherits i ON i.inhparent = p.oid "
 		"LEFT JOIN pg_class c ON c.oid = i.inhrelid AND c.relname ~ '_p[0-9]{8}$' "
 		"WHERE p.relkind = 'p' AND p.relnamespace = to_regnamespace('holdpoint') "
@@ -162,9 +203,10 @@ void doctor_check_partitions(struct doctor *d)
 	for (int i = 0; r && i < pg_result_rows(r); i++) {
 		int64_t days = pg_result_int(r, i, 1);
 
-		if (days < 1)
+		if (days < 1 || *pg_result_str(r, i, 2) == 't')
 			doctor_fail(d, mend,
-				"%s has no partition for tomorrow: rows go to the default one, and "
+				"%s has no partition for today or tomorrow: rows go to the default "
+				"one, and "
 				"moving them stops writers",
 				pg_result_str(r, i, 0));
 		else if (days < 3)
@@ -200,6 +242,12 @@ static const struct weak_setting {
 		"is "
 		"not asked about approvers it works as 'corroborated'",
 		"UPDATE holdpoint.config SET kubernetes_approvals = 'corroborated'"},
+	{"denial_stands", "00:00:00", DOCTOR_WARN,
+		"what was denied is asked for again at once, and again",
+		"UPDATE holdpoint.config SET denial_stands = '10 minutes'"},
+	{"denials_within", "00:00:00", DOCTOR_WARN,
+		"an identity that is denied again and again never has to pause",
+		"UPDATE holdpoint.config SET denials_within = '10 minutes'"},
 	{"owner_approvals", "alone", DOCTOR_WARN,
 		"an agent's owner may approve what it asks for alone",
 		"UPDATE holdpoint.config SET owner_approvals = 'with-another'"},
@@ -217,6 +265,17 @@ static const struct weak_limit {
 	{"max_pending_per_user", 1000, "one identity may have",
 		"holds waiting: approvers can be flooded",
 		"UPDATE holdpoint.config SET max_pending_per_user = 50"},
+	{"max_questions_per_user", 1000, "one identity may have",
+		"holds of questions waiting, which anybody may ask in its name",
+		"UPDATE holdpoint.config SET max_questions_per_user = 20"},
+	{"max_denials", 100, "an identity may be denied",
+		"times before it has to pause: approvers can be worn out",
+		"UPDATE holdpoint.config SET max_denials = 5"},
+	{"notify_interval_s", 600, "who hears of holds hears of one identity's next ones after",
+		"s only", "UPDATE holdpoint.config SET notify_interval = '1 minute'"},
+	{"question_window_s", 3600, "an approved question is answered yes for",
+		"s where no audit event shows its use",
+		"UPDATE holdpoint.config SET question_window = '5 minutes'"},
 };
 
 static size_t look_at_settings(struct doctor *d, const struct json_doc *doc)
@@ -257,7 +316,9 @@ void doctor_check_config(struct doctor *d)
 {
 	static const struct pg_stmt stmt = {"doctor_config",
 		"SELECT to_jsonb(c) || jsonb_build_object('repeat_window_s', "
-		"extract(epoch FROM c.repeat_window)) FROM holdpoint.config c",
+		"extract(epoch FROM c.repeat_window), 'notify_interval_s', "
+		"extract(epoch FROM c.notify_interval), 'question_window_s', "
+		"extract(epoch FROM c.question_window)) FROM holdpoint.config c",
 		0};
 	static const struct json_limits limits = {
 		.max_bytes = 1 << 20, .max_depth = 8, .max_nodes = 1000};

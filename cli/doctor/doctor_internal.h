@@ -54,10 +54,11 @@ struct doctor {
 	struct json_doc validating, mutating; /* lists of webhook configurations */
 	bool has_registration;
 
-	struct pg_conn *db;	/* NULL: there is none */
-	struct policy_set *set; /* in force, or of --policy; NULL: not known */
-	bool asked;		/* /authorize: about some subject */
-	bool probed;		/* the API server was asked */
+	const char *webhook_address; /* of the first webhook configuration; NULL: none yet */
+	struct pg_conn *db;	     /* NULL: there is none */
+	struct policy_set *set;	     /* in force, or of --policy; NULL: not known */
+	bool asked;		     /* /authorize: about some subject */
+	bool probed;		     /* the API server was asked */
 
 	struct doctor_finding *findings;
 	size_t count;
@@ -105,6 +106,7 @@ void doctor_check_authorizer(struct doctor *d);
 /* ---- doctor_registration.c ---- */
 
 void doctor_check_registration(struct doctor *d);
+void doctor_check_addresses(struct doctor *d);
 void doctor_check_rules(struct doctor *d);
 void doctor_check_failure_policy(struct doctor *d);
 void doctor_check_match_policy(struct doctor *d);
@@ -131,6 +133,20 @@ void doctor_check_partitions(struct doctor *d);
 void doctor_check_config(struct doctor *d);
 void doctor_check_clock(struct doctor *d);
 
+/* ---- doctor_guards.c: what protects the record ---- */
+
+void doctor_check_guards(struct doctor *d);
+void doctor_check_grants(struct doctor *d);
+void doctor_check_settings(struct doctor *d);
+
+/* ---- doctor_decisions.c: whether somebody decides, and hears of it ---- */
+
+void doctor_check_enforcement(struct doctor *d);
+void doctor_check_deciders(struct doctor *d);
+void doctor_check_reviews(struct doctor *d);
+void doctor_check_notifications(struct doctor *d);
+void doctor_check_floods(struct doctor *d);
+
 /* ---- doctor_records.c: what the daemons left in the database ---- */
 
 /* Before the checks: the policies in force. */
@@ -141,8 +157,6 @@ void doctor_check_policies(struct doctor *d);
 void doctor_check_unasked(struct doctor *d);
 void doctor_check_audit(struct doctor *d);
 void doctor_check_linked(struct doctor *d);
-void doctor_check_notifications(struct doctor *d);
-void doctor_check_floods(struct doctor *d);
 
 /* ---- doctor_daemons.c: --metrics-url ---- */
 

@@ -16,6 +16,12 @@
 	"\",\"version\":\"v1alpha1\",\"resource\":\"" REGISTRATION_PROBE_RESOURCE                  \
 	"\",\"subresource\":\"\",\"namespace\":\"\",\"name\":\"%"                                  \
 	"llx\"}"
+#define PROBE_COMMON                                                                               \
+	"\"resourceAttributes\":{\"verb\":\"create\",\"group\":"                                   \
+	"\"" REGISTRATION_PROBE_COMMON_GROUP "\",\"version\":\"v1\",\"resource\":"                 \
+	"\"" REGISTRATION_PROBE_COMMON_RESOURCE                                                    \
+	"\",\"subresource\":\"\",\"namespace\":\"\",\"name\":\"" REGISTRATION_PROBE_COMMON_NAME    \
+	"%llx\"}"
 #define SUBJECTS_MAX 50u
 
 /* ---- asking ---- */
@@ -179,8 +185,9 @@ void doctor_check_admission(struct doctor *d)
 struct probing {
 	struct doctor *d;
 	size_t asked, missed, tried;
-	bool ended; /* before all were asked about */
-	bool cut;   /* SUBJECTS_MAX were */
+	bool ended;  /* before all were asked about */
+	bool cut;    /* SUBJECTS_MAX were */
+	bool common; /* what RBAC allows everybody */
 };
 
 /* What the webhook says when it is asked; NULL: somebody else answered. */
@@ -189,24 +196,36 @@ static const char *own_answer(struct doctor *d, const struct json_doc *doc)
 	return strstr(doctor_field(d, doc, JSON_ROOT, "/status/reason"), REGISTRATION_PROBE_ANSWER);
 }
 
-static void judge_answer(struct probing *p, const char *subject, const char *answer)
+static void judge_answer(struct probing *p, const char *subject, const char *answer, bool allowed)
 {
 	struct doctor *d = p->d;
 	size_t len = strlen(d->options.cluster);
 	const char *cluster = answer ? answer + strlen(REGISTRATION_PROBE_ANSWER) : NULL;
 
+	if (!answer && p->common) {
+		p->missed++;
+		doctor_fail(d,
+			"put the authorizer of type Webhook before Node and RBAC in the API "
+			"server's configuration: holdpoint policy authorizer POLICIES",
+			"%s: the API server asks RBAC before /authorize, so rules with verbs do "
+			"not guard what RBAC allows them",
+			subject);
+		return;
+	}
 	if (!answer) {
 		p->missed++;
 		doctor_fail(d,
 			d->managed ? "take the rights away with RBAC"
 				   : "holdpoint policy authorizer POLICIES > authorization.yaml, "
 				     "on every control plane node",
-			"%s: the API server does not ask /authorize about them, so rules with "
+			"%s: the API server does not ask /authorize about them%s, so rules with "
 			"verbs (reads, impersonation) do not guard",
-			subject);
+			subject, allowed ? ", or RBAC before it" : "");
 		return;
 	}
 	p->asked++;
+	if (p->common)
+		return;
 	if (strncmp(cluster, d->options.cluster, len) != 0 || cluster[len] != ' ')
 		doctor_fail(d, "give this command the --cluster of holdpoint-webhook",
 			"%s: the webhook that answers calls this cluster %.*s, not %s", subject,
@@ -224,6 +243,8 @@ static bool probe(const char *policy, const char *subject, struct span spec, voi
 	(void)policy;
 	if (p->tried++ == SUBJECTS_MAX) {
 		p->cut = true;
+		if (p->common)
+			return false; /* said already */
 		doctor_warn(d, "holdpoint doctor --policy FILE, for one file of policies at a time",
 			"more than %u subjects: the others are not asked about", SUBJECTS_MAX);
 		return false;
@@ -245,14 +266,27 @@ static bool probe(const char *policy, const char *subject, struct span spec, voi
 				"whether /authorize is asked cannot be tried (HTTP %ld)", status);
 		return false;
 	}
-	judge_answer(p, subject, own_answer(d, &doc));
+	judge_answer(p, subject, own_answer(d, &doc),
+		strcmp(doctor_field(d, &doc, JSON_ROOT, "/status/allowed"), "true") == 0);
 	return true;
+}
+
+/* Asks about each subject; a name that was never asked about, so that no cache answers. */
+static struct probing probe_all(struct doctor *d, bool common)
+{
+	unsigned long long name = (unsigned long long)(uintptr_t)d ^ (unsigned long long)time(NULL)
+									     << 20;
+	const char *attributes =
+		common ? doctor_text(d, PROBE_COMMON, name) : doctor_text(d, PROBE, name);
+	struct probing p = {.d = d, .common = common};
+
+	coverage_each_subject(d->set, attributes, probe, &p);
+	return p;
 }
 
 void doctor_check_authorizer(struct doctor *d)
 {
-	char attributes[512];
-	struct probing p = {.d = d};
+	struct probing p;
 
 	if (!d->set) {
 		doctor_fail(d, "give --policy, or a login in holdpoint_auditor",
@@ -263,12 +297,11 @@ void doctor_check_authorizer(struct doctor *d)
 		doctor_ok(d, "no rule has verbs: none is needed");
 		return;
 	}
-	/* A name that was never asked about, so that no cache answers. */
-	snprintf(attributes, sizeof(attributes), PROBE,
-		(unsigned long long)(uintptr_t)d ^ (unsigned long long)time(NULL) << 20);
-	coverage_each_subject(d->set, attributes, probe, &p);
+	p = probe_all(d, false);
 	d->probed = !p.ended && p.tried > 0;
 	d->asked = p.asked > 0;
+	if (d->probed && p.missed == 0 && probe_all(d, true).missed > 0)
+		return;
 	if (d->probed && p.missed == 0 && !p.cut)
 		doctor_ok(d, "the API server asks about all %zu subjects of rules with verbs",
 			p.asked);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the daemons left in the database: who runs, which policies are in force, whether anybody
- * asks about their rules, audit events, their links to decisions, notifications, floods.
+ * asks about their rules, audit events, their links to decisions.
  */
 #include <stdio.h>
 
@@ -108,6 +108,26 @@ static void look_at_settings(struct doctor *d, const struct pg_result *r, int ro
 		doctor_ok(d, "%s serves the API server only", who);
 }
 
+/* It runs, and API servers ask somebody else, or nobody. */
+static void look_at_asked(struct doctor *d)
+{
+	static const struct pg_stmt stmt = {"doctor_asked",
+		"SELECT count(*) FROM holdpoint.guard_instance WHERE cluster = $1 "
+		"AND reported_at > now() - interval '5 minutes' "
+		"HAVING min(started_at) < now() - interval '15 minutes' "
+		"AND coalesce(max(validate_at), '-infinity') < now() - interval '15 minutes'",
+		1};
+	_cleanup_(pg_result_freep) struct pg_result *r = doctor_query(d, &stmt, CLUSTER(d));
+
+	if (r && pg_result_rows(r) > 0)
+		doctor_warn(d,
+			"kubectl get validatingwebhookconfiguration holdpoint -o yaml: whom does "
+			"clientConfig name?",
+			"no API server has asked a webhook of cluster %s for a quarter of an hour: "
+			"do they ask another one?",
+			d->options.cluster);
+}
+
 /* It may be another name of the cluster that is wrong, or missing. */
 static void say_nobody_reports(struct doctor *d)
 {
@@ -144,6 +164,7 @@ void doctor_check_webhooks(struct doctor *d)
 		return;
 	if (pg_result_rows(r) == 0)
 		say_nobody_reports(d);
+	look_at_asked(d);
 	for (int i = 0; i < pg_result_rows(r); i++) {
 		look_at_settings(d, r, i);
 		if (strcmp(pg_result_str(r, i, 1), HOLDPOINT_VERSION) != 0)
@@ -330,58 +351,4 @@ void doctor_check_linked(struct doctor *d)
 	else
 		doctor_ok(d, "%lld of the last %lld decisions have an audit event",
 			(long long)linked, (long long)decisions);
-}
-
-/* ---- notifications, floods ---- */
-
-void doctor_check_notifications(struct doctor *d)
-{
-	static const struct pg_stmt stmt = {"doctor_notifications",
-		"SELECT target, count(*) FILTER (WHERE state = 'given-up'), "
-		"count(*) FILTER (WHERE state = 'waiting' AND attempts >= 3), max(last_error) "
-		"FROM holdpoint.outbox_delivery WHERE cluster = $1 AND (state = 'waiting' OR "
-		"  finished_at > now() - interval '1 day') GROUP BY target ORDER BY 1",
-		1};
-	_cleanup_(pg_result_freep) struct pg_result *r = doctor_query(d, &stmt, CLUSTER(d));
-
-	for (int i = 0; r && i < pg_result_rows(r); i++) {
-		const char *target = pg_result_str(r, i, 0);
-		int64_t lost = pg_result_int(r, i, 1), failing = pg_result_int(r, i, 2);
-
-		if (lost + failing == 0)
-			doctor_ok(d, "%s takes what is sent", target);
-		else
-			doctor_say(d, lost > 0 ? DOCTOR_FAIL : DOCTOR_WARN,
-				"mend its URL, secret or allowPrivate in the file of "
-				"--notify-targets of holdpoint-webhook",
-				"%s does not take notifications (%lld given up, %lld tried again): "
-				"%s",
-				target, (long long)lost, (long long)failing,
-				pg_result_str(r, i, 3));
-	}
-}
-
-void doctor_check_floods(struct doctor *d)
-{
-	static const struct pg_stmt stmt = {"doctor_floods",
-		"SELECT w.requester, w.waiting, l.most, w.is_question FROM (SELECT h.requester, "
-		"  h.is_question, count(*) AS waiting FROM holdpoint.holds h WHERE h.cluster = $1 "
-		"  AND h.live AND h.state = 'pending' GROUP BY h.requester, h.is_question) w, "
-		"holdpoint.config c, LATERAL (SELECT CASE WHEN w.is_question "
-		"  THEN c.max_questions_per_user ELSE c.max_pending_per_user END AS most) l "
-		"WHERE w.waiting >= l.most * 0.8 ORDER BY w.waiting DESC, 1, 4 LIMIT 10",
-		1};
-	_cleanup_(pg_result_freep) struct pg_result *r = doctor_query(d, &stmt, CLUSTER(d));
-
-	for (int i = 0; r && i < pg_result_rows(r); i++)
-		doctor_warn(d,
-			doctor_text(d, "decide them, or look first: holdpoint holds --user %s",
-				pg_result_str(r, i, 0)),
-			"%s has %lld holds %swaiting, of %lld: more are denied without being "
-			"stored",
-			pg_result_str(r, i, 0), (long long)pg_result_int(r, i, 1),
-			*pg_result_str(r, i, 3) == 't' ? "of questions " : "",
-			(long long)pg_result_int(r, i, 2));
-	if (r && pg_result_rows(r) == 0)
-		doctor_ok(d, "nobody is near the limit of waiting holds");
 }

@@ -201,6 +201,66 @@ void doctor_check_timeouts(struct doctor *d)
 	each(d, look_at_timeout);
 }
 
+/* ---- whom they name ---- */
+
+/* "https://host:443/validate?x" or a Service's path: from the first slash behind the host on. */
+static const char *path_of(struct doctor *d, const struct webhook *w)
+{
+	const char *url = doctor_field(d, w->doc, w->ref, "/clientConfig/url");
+	const char *host = strstr(url, "://"), *path;
+
+	if (!host)
+		return doctor_field(d, w->doc, w->ref, "/clientConfig/service/path");
+	path = strchr(host + 3, '/');
+	return path ? doctor_text(d, "%.*s", (int)strcspn(path, "?#"), path) : "";
+}
+
+static const char *address_of(struct doctor *d, const struct webhook *w)
+{
+	const char *url = doctor_field(d, w->doc, w->ref, "/clientConfig/url");
+	const char *host = strstr(url, "://");
+
+	if (host)
+		return doctor_text(d, "%.*s", (int)strcspn(host + 3, "/?#"), host + 3);
+	return doctor_text(d, "%s.%s.svc:%s",
+		doctor_field(d, w->doc, w->ref, "/clientConfig/service/name"),
+		doctor_field(d, w->doc, w->ref, "/clientConfig/service/namespace"),
+		doctor_field(d, w->doc, w->ref, "/clientConfig/service/port"));
+}
+
+static void look_at_path(struct doctor *d, const struct webhook *w)
+{
+	const char *path = path_of(d, w), *right = w->kind == MUTATE ? "/mutate" : "/validate";
+
+	if (strcmp(path, right) == 0)
+		doctor_ok(d, "%s asks %s", w->name, path);
+	else
+		doctor_fail(d, APPLY, "%s asks %s and not %s: %s", w->name, *path ? path : "/",
+			right,
+			w->kind != MUTATE && strcmp(path, "/mutate") == 0
+				? "nothing is held or denied there, and everything passes"
+				: "nobody answers there as it should");
+}
+
+/* One daemon is behind all of them; another address may be another program's. */
+static void look_at_address(struct doctor *d, const struct webhook *w)
+{
+	const char *address = address_of(d, w);
+
+	d->webhook_address = d->webhook_address ? d->webhook_address : address;
+	if (strcmp(address, d->webhook_address) != 0)
+		doctor_fail(d, APPLY,
+			"%s asks %s, others of Holdpoint's webhooks %s: who answers there?",
+			w->name, address, d->webhook_address);
+}
+
+void doctor_check_addresses(struct doctor *d)
+{
+	d->webhook_address = NULL;
+	each(d, look_at_path);
+	each(d, look_at_address);
+}
+
 /* ---- exemptions ---- */
 
 static bool is_exempt(const struct json_doc *doc, json_ref value)
@@ -209,6 +269,22 @@ static bool is_exempt(const struct json_doc *doc, json_ref value)
 		if (json_string_is(doc, value, span_of(registration_exempt[i])))
 			return true;
 	return false;
+}
+
+/* What the one webhook leaves out, the other must be asked about. */
+static void look_at_covered(
+	struct doctor *d, const struct webhook *w, const char *operator, json_ref values)
+{
+	for (size_t i = 0; i < REGISTRATION_EXEMPT_COUNT; i++) {
+		bool named = list_has(w->doc, values, registration_exempt[i]);
+
+		if (strcmp(operator, "Exists") == 0 || named == (strcmp(operator, "In") == 0))
+			continue;
+		doctor_fail(d, APPLY,
+			"%s is not asked about the Namespace %s: whoever may delete or relabel it "
+			"does so unasked",
+			w->name, registration_exempt[i]);
+	}
 }
 
 /* NotIn of the label that the API server sets itself; of NAMESPACES In. */
@@ -224,8 +300,10 @@ static void look_at_expression(struct doctor *d, const struct webhook *w, json_r
 			w->name, key);
 		return;
 	}
-	if (w->kind == NAMESPACES)
+	if (w->kind == NAMESPACES) {
+		look_at_covered(d, w, operator, json_get_str(w->doc, expression, "values"));
 		return;
+	}
 	if (strcmp(operator, "NotIn") != 0) {
 		doctor_fail(d, APPLY, "%s is asked about named namespaces only (%s)",
 			w->name, operator);

@@ -206,7 +206,7 @@ cluster_authorization_args() {
     args+=(--authorization-config="$hp/authorization.yaml")
   else
     # Before 1.29 everybody is asked about, and a cache of no time is the nearest to none.
-    args+=("--authorization-mode=Webhook,RBAC" --authorization-webhook-version=v1
+    args+=("--authorization-mode=${cluster_authorization_mode:-Webhook,RBAC}" --authorization-webhook-version=v1
       --authorization-webhook-config-file="$hp/authorization-webhook.kubeconfig"
       --authorization-webhook-cache-authorized-ttl=1ns
       --authorization-webhook-cache-unauthorized-ttl=1ns)

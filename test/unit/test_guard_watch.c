@@ -139,6 +139,13 @@ START_TEST(guard_watch__knows_the_doctors_probe)
 	other.resource = SPAN("holdreviews");
 	ck_assert(guard_watch_is_probe(&probe));
 	ck_assert(!guard_watch_is_probe(&other));
+	other.api_group = SPAN("authorization.k8s.io");
+	other.resource = SPAN("selfsubjectaccessreviews");
+	ck_assert(!guard_watch_is_probe(&other));
+	other.name = SPAN("holdpoint-authorizerprobe-");
+	ck_assert(!guard_watch_is_probe(&other));
+	other.name = SPAN("holdpoint-authorizerprobe-1");
+	ck_assert(guard_watch_is_probe(&other));
 	ck_assert_ptr_nonnull(
 		strstr(said.ptr, "holdpoint-webhook answers: cluster=c policies=sha256:"));
 }
