@@ -84,6 +84,17 @@ const struct command commands[] = {
 		.examples = "  holdpoint decisions --action Deny --since yesterday\n"
 			    "  holdpoint decisions --enforcement DryRun --policy agents\n"
 			    "  holdpoint decisions --approver alice --since 2026-Q1\n"},
+	{.name = "approvers",
+		.args = "[NAME]",
+		.run = cli_approvers,
+		.summary = "Show who decided on holds, what, and how quickly",
+		.examples = "  holdpoint approvers --since 2026-Q1\n"
+			    "  holdpoint approvers alice --since yesterday\n"},
+	{.name = "missing",
+		.args = "",
+		.run = cli_missing,
+		.summary = "List requests that never ended, and decisions without an event",
+		.examples = "  holdpoint missing --since 7d\n"},
 	{.name = "sources",
 		.args = "",
 		.run = cli_sources,
@@ -121,6 +132,12 @@ const struct command commands[] = {
 		.summary = "Print the AuthorizationConfiguration that policies need",
 		.examples = "  holdpoint policy authorizer policies/ --kubernetes-version 1.31 > "
 			    "authorization.yaml\n"},
+	{.name = "policy history",
+		.args = "[SET]",
+		.run = cli_policy_history,
+		.summary = "Show which policies were in force when, or the text of a set of them",
+		.examples = "  holdpoint policy history --since 2026-01-02 --until 2026-01-02\n"
+			    "  holdpoint policy history 4f1c09d2a7be\n"},
 	{.name = "policy test",
 		.args = "FILE…",
 		.run = cli_policy_test,

@@ -21,7 +21,7 @@ static bool is_plain(struct span s)
 {
 	for (size_t i = 0; i < s.len; i++)
 		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-			    "-_./:",
+			    "-_./:@",
 			    s.ptr[i]))
 			return false;
 	return true;

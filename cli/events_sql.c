@@ -53,12 +53,19 @@
 		") UNION ALL (" FILTERED(AS_THE_USER) also order ")) e " order
 
 /* The newest first, for people; after a known number of each cluster, for programs that go on. */
-#define BY_TIME "ORDER BY e.stage_timestamp DESC, e.seq DESC LIMIT $13::int"
-#define BY_SEQ	"ORDER BY e.cluster, e.seq LIMIT $13::int"
-#define NEWEST	" FROM (SELECT s.cluster" CLUSTERS("", BY_TIME) ") e " LINKED
-#define AFTER                                                                                      \
+#define BY_TIME	     "ORDER BY e.stage_timestamp DESC, e.seq DESC LIMIT $13::int"
+#define BY_SEQ	     "ORDER BY e.cluster, e.seq LIMIT $13::int"
+#define NEWEST(also) " FROM (SELECT s.cluster" CLUSTERS(also, BY_TIME) ") e " LINKED
+#define AFTER(also)                                                                                \
 	" FROM (SELECT s.cluster, coalesce(($20::jsonb ->> s.cluster)::bigint, 0) AS "             \
-	"after" CLUSTERS("AND e.seq > c.after ", BY_SEQ) ") e " LINKED
+	"after" CLUSTERS(also "AND e.seq > c.after ", BY_SEQ) ") e " LINKED
+
+/* People are told of a beginning when no end is known: the patches of the shipped audit policy. */
+#define NO_BEGINNINGS                                                                              \
+	"AND (e.stage <> 'RequestReceived' OR NOT EXISTS (SELECT FROM holdpoint.audit_event o "    \
+	"WHERE o.cluster = e.cluster AND o.audit_id = e.audit_id AND o.stage <> e.stage "          \
+	"AND o.recorded_at >= e.recorded_at - interval '1 hour' "                                  \
+	"AND holdpoint.is_same_request(e, o))) "
 
 /* What /authorize was asked about a request stands in no annotation. */
 #define LINKED                                                                                     \
@@ -137,13 +144,14 @@
 				     "e.stage, e.audit_id, e.source, e.masked"
 
 const struct pg_stmt event_statements[EVENT_SHAPES][2] = {
-	{{"events", ROW "'' AS line" NEWEST BY_TIME, 19},
-		{"events_after", ROW "'' AS line" AFTER BY_SEQ, 20}},
-	{{"events_json", ROW AS_EVENT NEWEST BY_TIME, 19},
-		{"events_json_after", ROW AS_EVENT AFTER BY_SEQ, 20}},
-	{{"events_ocsf", ROW AS_OCSF NEWEST OCSF_ACTIVITY BY_TIME, 19},
-		{"events_ocsf_after", ROW AS_OCSF AFTER OCSF_ACTIVITY BY_SEQ, 20}},
-	{{"events_csv", AS_CSV NEWEST BY_TIME, 19}, {"events_csv_after", AS_CSV AFTER BY_SEQ, 20}},
+	{{"events", ROW "'' AS line" NEWEST(NO_BEGINNINGS) BY_TIME, 19},
+		{"events_after", ROW "'' AS line" AFTER(NO_BEGINNINGS) BY_SEQ, 20}},
+	{{"events_json", ROW AS_EVENT NEWEST("") BY_TIME, 19},
+		{"events_json_after", ROW AS_EVENT AFTER("") BY_SEQ, 20}},
+	{{"events_ocsf", ROW AS_OCSF NEWEST("") OCSF_ACTIVITY BY_TIME, 19},
+		{"events_ocsf_after", ROW AS_OCSF AFTER("") OCSF_ACTIVITY BY_SEQ, 20}},
+	{{"events_csv", AS_CSV NEWEST(NO_BEGINNINGS) BY_TIME, 19},
+		{"events_csv_after", AS_CSV AFTER(NO_BEGINNINGS) BY_SEQ, 20}},
 };
 
 const struct pg_stmt event_one_stmt = {"event",

@@ -94,6 +94,53 @@ SELECT t.is('lost watching cut off', string_agg(audit_id, ' ' ORDER BY seq), 'no
 FROM holdpoint.audit_unfinished(p_open => '30 minutes');
 SELECT t.is(NULL, string_agg(audit_id, ' '), 'of another cluster') FROM holdpoint.audit_unfinished(p_cluster => 'c2');
 
+
+-- Another request of the same audit id, which is the client's to choose, ends nothing.
+INSERT INTO holdpoint.audit_event (cluster, seq, source, stage, level, received_timestamp, stage_timestamp, audit_id,
+  verb, username, request_uri, masking_version, masked, body_digest)
+SELECT 'c2', n, 's', stage, 'Metadata', now() - received::interval, now() - received::interval, 'same', verb, username, uri, 1, 0, 'd'
+FROM (VALUES (1, 'RequestReceived', '1 hour', 'patch', 'u', '/a'), (2, 'ResponseComplete', '1 hour', 'patch', 'u', '/a'),
+  (3, 'RequestReceived', '50 minutes', 'patch', 'u', '/a'), (4, 'ResponseComplete', '51 minutes', 'patch', 'u', '/a'),
+  (5, 'RequestReceived', '40 minutes', 'patch', 'u', '/a'), (6, 'ResponseComplete', '40 minutes', 'get', 'u', '/a'),
+  (7, 'ResponseComplete', '40 minutes', 'patch', 'other', '/a'), (8, 'ResponseComplete', '40 minutes', 'patch', 'u', '/b'))
+  AS v(n, stage, received, verb, username, uri);
+SELECT t.is('3 5', string_agg(seq::text, ' ' ORDER BY seq), 'only its own end ends a request')
+FROM holdpoint.audit_unfinished(p_cluster => 'c2');
+
+-- Decisions of which no event tells.
+SELECT holdpoint.ensure_partitions(1) \g /dev/null
+CREATE FUNCTION t.decided(what text, ago interval, also jsonb DEFAULT '{}') RETURNS uuid
+LANGUAGE sql
+AS $$
+  INSERT INTO holdpoint.decision (cluster, decision_id, time, endpoint, username, operation, resource, namespace, name, action,
+    allowed, answer)
+  SELECT 'c1', gen_random_uuid(), now() - ago, e, coalesce(also->>'user', 'agent'), coalesce(also->>'operation', 'UPDATE'),
+    'pods', 'prod', what, 'Audit', a, CASE e WHEN 'authorize' THEN 'asked: yes' ELSE CASE WHEN a THEN 'allowed' ELSE 'denied' END END
+  FROM (SELECT coalesce(also->>'endpoint', 'validate') AS e, coalesce((also->>'allowed')::boolean, true) AS a) x
+  RETURNING decision_id
+$$;
+CREATE FUNCTION t.reported(what text, ago interval, id uuid, also jsonb DEFAULT '{}') RETURNS void
+LANGUAGE sql
+AS $$
+  INSERT INTO holdpoint.audit_event (cluster, seq, source, stage, level, received_timestamp, stage_timestamp, audit_id, verb,
+    username, impersonated_user, resource, namespace, name, decision_id, masking_version, masked, body_digest)
+  SELECT 'c1', 1000 + count(*), 's', 'ResponseComplete', 'Metadata', now() - ago, now() - ago + interval '1 second', 'd',
+    coalesce(also->>'verb', 'patch'), coalesce(also->>'user', 'agent'), also->>'as', 'pods', 'prod', what, id, 1, 0, 'd'
+  FROM holdpoint.audit_event
+$$;
+SELECT t.reported('told', '2 hours', t.decided('told', '1 hour')) \g /dev/null
+SELECT t.decided('vanished', '1 hour'), t.decided('refused', '1 hour', '{"allowed": false}'),
+  t.decided('asked', '1 hour', '{"endpoint": "authorize"}'), t.decided('new', '1 minute'), t.decided('old', '2 days'),
+  t.decided('other verb', '1 hour'), t.decided('other user', '1 hour'), t.decided('another day', '1 hour'),
+  t.decided('tried again', '1 hour'), t.decided('in a name', '1 hour', '{"user": "robot"}') \g /dev/null
+SELECT t.reported('other verb', '1 hour', NULL, '{"verb": "get"}'), t.reported('other user', '1 hour', NULL, '{"user": "u2"}'),
+  t.reported('another day', '20 hours', NULL), t.reported('tried again', '1 hour', gen_random_uuid()),
+  t.reported('in a name', '1 hour', NULL, '{"as": "robot"}') \g /dev/null
+SELECT t.is('another day, other user, other verb, vanished', string_agg(name, ', ' ORDER BY name), 'decisions without an event')
+FROM holdpoint.unreported_decisions();
+SELECT t.is(NULL, string_agg(name, ', '), 'of another cluster') FROM holdpoint.unreported_decisions(p_cluster => 'c2');
+SELECT t.expect('42501', 'sink', 'SELECT * FROM holdpoint.unreported_decisions()');
+
 SELECT t.expect('42501', 'sink', 'SELECT * FROM holdpoint.audit_sources()');
 SELECT t.expect('c1', 'auditor', 'SELECT * FROM holdpoint.audit_sources()');
 SELECT t.done();

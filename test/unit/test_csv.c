@@ -23,6 +23,7 @@ static const struct {
 	{"\" =1\"", "\t=1"},
 	{"\"Zoë\"", "Zoë"},
 	{"a-1", "a-1"},
+	{"me@example.com", "me@example.com"},
 };
 
 START_TEST(csv__cells)
