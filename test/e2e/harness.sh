@@ -5,8 +5,10 @@
 #   source "$(dirname "$0")/harness.sh"
 #   e2e_begin [--policy FILE]... [--mounted] [--authorize] [--authorize-for FILE]...
 #             [--durable] [--no-cluster]
-#             [--webhook-flag FLAG]... [--sink-flag FLAG]... [--audit-log] [--static-manifests]
+#             [--webhook-flag FLAG]... [--sink-flag FLAG]... [--audit-log] [--audit-policy FILE]
+#             [--static-manifests]
 #     --authorize-for: --authorize, and guarded identities are the subjects of these policies
+#     --audit-policy FILE: another than audit-policy.yaml
 #     --audit-log: the API server's own log of events, in $e2e_dir/audit.log
 #   as agent delete pod web        # kubectl as agent, ci, sre, admin (cluster.sh)
 #   …
@@ -37,6 +39,7 @@ e2e_begin() {
       --policy) e2e_policies+=("$2") ;;
       --authorize-for) asked_for+=("$2") ;;
       --webhook-flag) webhook_flags+=("$2") ;;
+      --audit-policy) cluster_args+=("$1" "$2") ;;
       --sink-flag) sink_flags+=("$2") ;;
       *) die "e2e_begin: unknown option $1" ;;
     esac
