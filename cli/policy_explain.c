@@ -6,6 +6,7 @@
 #include "cli/table.h"
 #include "common/base/flags_value.h"
 #include "common/base/utf8.h"
+#include "policy/objects.h"
 
 struct explained {
 	const struct policy_request *request;
@@ -250,13 +251,26 @@ static int explain(const struct command *c, const struct policy_set *set, struct
 	return CLI_OK;
 }
 
+static int read_objects(const char *path, struct policy_objects *objects)
+{
+	struct yaml_errors errors = {0};
+	int rc = path ? policy_objects_read(objects, &path, 1, &errors) : 0;
+
+	if (rc < 0)
+		fputs(cli_text(&errors.text), stderr);
+	buf_free(&errors.text);
+	return rc < 0 ? CLI_FAILED : CLI_OK;
+}
+
 int cli_policy_explain(const struct command *self, int argc, char **argv)
 {
 	_cleanup_(policy_set_unrefp) struct policy_set *set = NULL;
 	_cleanup_(arena_freep) struct arena *arena = arena_new(1u << 20, 1u << 28);
-	const char *files[CLI_POLICY_MAX_FILES], *output = NULL, *review = NULL;
+	const char *files[CLI_POLICY_MAX_FILES], *output = NULL, *review = NULL, *manifests = NULL;
 	size_t count;
 	struct policy_request request;
+	struct policy_objects objects = {.arena = arena};
+	const struct cluster_source cluster = policy_objects_source(&objects);
 	struct explained x = {.request = &request, .arena = arena};
 	const struct flag flags[] = {CLI_FLAG_OUTPUT(output),
 		{.name = "review",
@@ -268,6 +282,13 @@ int cli_policy_explain(const struct command *self, int argc, char **argv)
 			.required = true,
 			.help = "AdmissionReview or SubjectAccessReview, as JSON; - is standard "
 				"input"},
+		{.name = "objects",
+			.type = FLAG_STRING,
+			.value = &manifests,
+			.arg = "PATH",
+			.no_env = true,
+			.help = "manifests of what exists in the cluster, a file or a folder: the "
+				"Namespace that the request is about"},
 		{0}};
 	int rc = cli_parse(self, flags, argc, argv, 1, ARRAY_LEN(files), files, &count);
 
@@ -277,7 +298,11 @@ int cli_policy_explain(const struct command *self, int argc, char **argv)
 		return cli_error(self, CLI_FAILED, "out of memory");
 	if ((rc = cli_policy_load(self, files, count, &set)) != CLI_OK ||
 		(rc = cli_policy_read_review(self, review, arena, &request)) != CLI_OK ||
-		(rc = explain(self, set, &x)) != CLI_OK)
+		(rc = read_objects(manifests, &objects)) != CLI_OK)
+		return rc;
+	if (manifests)
+		request.cluster = &cluster;
+	if ((rc = explain(self, set, &x)) != CLI_OK)
 		return rc;
 	if (cli_wants_json(output))
 		return print_json(self, &x);

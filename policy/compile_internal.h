@@ -29,6 +29,11 @@ void compile_subjects(struct compiler *c, const struct yaml_list *list, struct s
 /* A list of matches, of a rule or of all rules of a policy. NULL with the errors added. */
 const struct match *compile_match_list(struct compiler *c, const struct yaml_list *list);
 
+/* ---- compile_selector.c ---- */
+
+/* NULL when there is none, or with the errors added. */
+const struct label_selector *compile_selector(struct compiler *c, const struct yaml_object *source);
+
 /* ---- compile_mutation.c ---- */
 
 /* The `mutate` of a rule; NULL with the errors added. */

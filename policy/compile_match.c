@@ -378,7 +378,7 @@ static const struct node *any_field(const struct source_match *m)
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
 		if (lists[i]->at)
 			return lists[i]->at;
-	return NULL;
+	return m->namespace_selector.at;
 }
 
 static void compile_urls(struct compiler *c, const struct source_match *m, struct match *ret)
@@ -398,6 +398,9 @@ static void compile_urls(struct compiler *c, const struct source_match *m, struc
 	refuse(c, &m->api_versions, "apiVersions");
 	refuse(c, &m->namespaces, "namespaces");
 	refuse(c, &m->resource_names, "resourceNames");
+	if (m->namespace_selector.at)
+		errors_add_at(c->errors, m->namespace_selector.at,
+			"a match with nonResourceURLs has no namespaceSelector: write two matches");
 }
 
 static void compile_match(struct compiler *c, const struct source_match *m, struct match *ret)
@@ -436,6 +439,7 @@ static void compile_match(struct compiler *c, const struct source_match *m, stru
 		ret->versions = (struct patterns){0};
 	compile_selection(c, &m->namespaces, "namespaces", true, &ret->namespaces);
 	compile_selection(c, &m->resource_names, "resourceNames", false, &ret->names);
+	ret->selector = compile_selector(c, &m->namespace_selector);
 }
 
 const struct match *compile_match_list(struct compiler *c, const struct yaml_list *list)

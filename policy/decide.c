@@ -22,7 +22,7 @@ static enum policy_action turned_down(enum policy_action a, enum policy_enforcem
 struct evaluation *deciding_evaluation(struct deciding *d)
 {
 	if (!d->evaluation)
-		d->evaluation = evaluation_new(d->request, d->limits, d->arena);
+		d->evaluation = evaluation_new(&d->view, d->limits);
 	if (!d->evaluation)
 		return NULL;
 	const struct evaluation_policy p = {
@@ -139,6 +139,8 @@ static int move_messages(struct deciding *d, struct buf *texts)
 
 	arena_rewind(d->arena, d->mark);
 	evaluation_forget(d->evaluation);
+	cluster_view_forget(&d->view);
+	d->looked_at = NULL;
 	char *copy = arena_strndup(d->arena, buf_span(texts).ptr, texts->len);
 	for (size_t i = d->first_match; copy && i < d->match_count; i++) {
 		if (!d->matches[i].quotes)
@@ -196,6 +198,23 @@ static int apply_rule(const struct rule *rule, struct deciding *d)
 	return deciding_add(rule, d);
 }
 
+/* Whether its match applies is not known; where a condition says no, that does not matter. */
+static int apply_unmatched(const struct rule *rule, struct deciding *d)
+{
+	struct evaluation_error error = {0};
+	struct evaluation *ev = rule->when_count ? deciding_evaluation(d) : NULL;
+	if (rule->when_count && !ev)
+		return -1;
+	if (ev && deciding_test(rule, ev, &error) == VERDICT_FALSE)
+		return 0;
+	if (ev && evaluation_is_unfinished(ev)) {
+		d->unfinished = true;
+		return 0;
+	}
+	error = (struct evaluation_error){.text = d->unknown};
+	return deciding_add_failed(rule, d, &error);
+}
+
 bool deciding_enter(struct deciding *d, const struct rule *rule)
 {
 	if (rule->policy != d->policy) {
@@ -208,11 +227,12 @@ bool deciding_enter(struct deciding *d, const struct rule *rule)
 }
 
 /* A policy's rules often share the matches of its spec, and then follow each other. */
-static bool rule_applies(const struct rule *rule, struct deciding *d)
+enum verdict deciding_matches(const struct rule *rule, struct deciding *d)
 {
-	if (rule->matches != d->looked_at) {
+	if (rule->matches != d->looked_at || rule->info.action != d->looked_for) {
 		d->looked_at = rule->matches;
-		d->applies = match_rule_applies(rule, d->request);
+		d->looked_for = rule->info.action;
+		d->applies = match_rule_applies(rule, &d->view, &d->unknown);
 	}
 	return d->applies;
 }
@@ -227,15 +247,24 @@ static int look_at_rule(const struct rule *rule, struct deciding *d)
 		d->record_all = true;
 		return 0;
 	}
-	if (d->exempt || rule->info.action == POLICY_MUTATE || !rule_applies(rule, d))
+	if (d->exempt || rule->info.action == POLICY_MUTATE)
 		return 0;
+	switch (deciding_matches(rule, d)) {
+	case VERDICT_FALSE:
+		return 0;
+	case VERDICT_ERROR:
+		return apply_unmatched(rule, d);
+	case VERDICT_TRUE:
+		break;
+	}
 	return apply_rule(rule, d);
 }
 
 int deciding_start(struct deciding *d, const struct policy_set *s, const struct policy_request *r,
 	struct arena *arena, const uint32_t **ret_ids, size_t *ret_count)
 {
-	*d = (struct deciding){.request = r, .arena = arena};
+	*d = (struct deciding){
+		.request = r, .arena = arena, .view = {.request = r, .arena = arena}};
 	if (index_find(s->index, r, arena, ret_ids, ret_count) < 0)
 		return -1;
 	d->matches = arena_alloc(arena, (*ret_count + 1) * sizeof *d->matches);

@@ -7,13 +7,16 @@
 struct deciding {
 	const struct policy_request *request;
 	struct arena *arena;
+	struct cluster_view view;
 	const struct policy_limits *limits; /* or NULL */
 	struct evaluation *evaluation;	    /* made when the first expression needs it */
 	const struct policy *policy;	    /* the one whose rules are being looked at */
 	bool concerned;			    /* is the request one of its subjects'? */
 	bool exempt;			    /* an Allow rule of it matched */
 	const struct match *looked_at;	    /* matches that rules share are compared once, … */
-	bool applies;			    /* … with this result */
+	enum policy_action looked_for;	    /* … for one action, … */
+	enum verdict applies;		    /* … with this result, */
+	struct span unknown;		    /* or why there is none */
 	struct policy_match *matches;
 	size_t match_count;
 	bool record_all;
@@ -28,6 +31,8 @@ struct deciding {
 /* Finds the rules that may concern r. -1: the arena is full, here and below. */
 int deciding_start(struct deciding *d, const struct policy_set *s, const struct policy_request *r,
 	struct arena *arena, const uint32_t **ret_ids, size_t *ret_count) _must_check_;
+/* Does the rule's match apply? VERDICT_ERROR: d->unknown says why that is not known. */
+enum verdict deciding_matches(const struct rule *rule, struct deciding *d);
 /* Goes on to a rule, and to its policy when that is another one: does that concern the request? */
 bool deciding_enter(struct deciding *d, const struct rule *rule);
 /*

@@ -4,7 +4,7 @@
  * now, the policy's variables come behind them; a resolver makes each value when an expression
  * first asks for it, and the slot keeps it. See evaluation_internal.h.
  */
-#include "policy/evaluation_internal.h"
+#include "policy/cluster_view_internal.h"
 #include "policy/expression_parts_internal.h"
 #include "policy/spending_internal.h"
 
@@ -13,6 +13,7 @@
 #define EVALUATION_MAX_TEXT 65536u
 
 struct evaluation {
+	struct cluster_view *view;
 	const struct policy_request *request;
 	struct arena *arena;
 	struct evaluation_policy policy;
@@ -114,6 +115,20 @@ static struct cel_value admission_request(const struct policy_request *r, struct
 	return pair_map(p, n / 2, a);
 }
 
+static struct cel_value namespace_value(struct evaluation *ev)
+{
+	switch (cluster_view_look(ev->view)) {
+	case CLUSTER_THERE:
+		return cel_json(&ev->view->namespace_, JSON_ROOT, ev->arena);
+	case CLUSTER_FAILED:
+		return cel_error(ev->arena, "namespaceObject: %.*s", SPAN_FMT(ev->view->why));
+	case CLUSTER_NONE:
+	case CLUSTER_NOT_LOOKED:
+		break;
+	}
+	return cel_null();
+}
+
 static struct cel_value common_value(struct evaluation *ev, uint32_t slot)
 {
 	const struct policy_request *r = ev->request;
@@ -126,6 +141,8 @@ static struct cel_value common_value(struct evaluation *ev, uint32_t slot)
 				  : cel_json(r->doc, r->object, ev->arena);
 	case SLOT_OLD_OBJECT:
 		return cel_json(r->doc, r->old_object, ev->arena);
+	case SLOT_NAMESPACE_OBJECT:
+		return namespace_value(ev);
 	default:
 		return cel_timestamp_us(r->now_us);
 	}
@@ -144,15 +161,15 @@ static struct cel_value resolve(struct cel_run *run, uint32_t slot, void *ctx)
 	return evaluation_value(v->expression, ev);
 }
 
-struct evaluation *evaluation_new(
-	const struct policy_request *r, const struct policy_limits *limits, struct arena *arena)
+struct evaluation *evaluation_new(struct cluster_view *view, const struct policy_limits *limits)
 {
-	struct evaluation *ev = arena_calloc(arena, 1, sizeof *ev);
+	struct evaluation *ev = arena_calloc(view->arena, 1, sizeof *ev);
 	if (!ev)
 		return NULL;
-	ev->request = r;
-	ev->arena = arena;
-	ev->run = cel_run(arena, 0);
+	ev->view = view;
+	ev->request = view->request;
+	ev->arena = view->arena;
+	ev->run = cel_run(ev->arena, 0);
 	spending_begin(&ev->spending, &ev->run, limits);
 	return ev;
 }

@@ -8,9 +8,10 @@
 #include "policy/expression_internal.h"
 #include "policy/policy.h"
 
-/* In the arena; NULL when it is full. r must live as long. limits: NULL for none. */
-struct evaluation *evaluation_new(
-	const struct policy_request *r, const struct policy_limits *limits, struct arena *arena);
+struct cluster_view;
+
+/* In the view's arena, of its request; NULL when it is full. limits: NULL for none. */
+struct evaluation *evaluation_new(struct cluster_view *view, const struct policy_limits *limits);
 
 /* A policy as its expressions see it. */
 struct evaluation_policy {

@@ -17,8 +17,10 @@ const char *policy_verdict_name(enum policy_verdict v)
 
 static const char *why_not_matched(const struct rule *rule, const struct policy_request *r)
 {
-	return rule->match_count == 1 ? match_mismatch(&rule->matches[0], r, rule->info.action)
-				      : NULL;
+	if (rule->match_count != 1)
+		return NULL;
+	const char *why = match_mismatch(&rule->matches[0], r, rule->info.action);
+	return why ? why : "a namespace with other labels";
 }
 
 static int explain_condition(const struct expression *e, struct deciding *d, struct evaluation *ev,
@@ -64,28 +66,39 @@ static int explain_conditions(
 	return 0;
 }
 
+/* The labels are not known: of a rule that would apply, that is what is wrong. */
+static int explain_unknown(struct deciding *d, struct policy_explained_rule *ret)
+{
+	if (ret->verdict != POLICY_APPLIES && ret->verdict != POLICY_CONDITION_FAILED)
+		return 0;
+	ret->verdict = POLICY_CONDITION_FAILED;
+	ret->why = arena_strndup(d->arena, d->unknown.ptr, d->unknown.len);
+	return ret->why ? 0 : -1;
+}
+
 static int explain_rule(
 	const struct rule *rule, struct deciding *d, struct policy_explained_rule *ret)
 {
 	*ret = (struct policy_explained_rule){.rule = &rule->info};
 	if (!deciding_enter(d, rule))
 		ret->verdict = POLICY_NOT_CONCERNED;
-	else if (!match_rule_applies(rule, d->request)) {
+	else if (deciding_matches(rule, d) == VERDICT_FALSE) {
 		ret->verdict = POLICY_NOT_MATCHED;
 		ret->why = why_not_matched(rule, d->request);
 	} else if (d->exempt)
 		ret->verdict = POLICY_EXEMPTED;
 	else if (rule->when_count && explain_conditions(rule, d, ret) < 0)
 		return -1;
-	else if (ret->verdict == POLICY_APPLIES && rule->info.action == POLICY_ALLOW)
+	else if (ret->verdict == POLICY_APPLIES && d->applies == VERDICT_TRUE &&
+		 rule->info.action == POLICY_ALLOW)
 		d->exempt = true;
-	return 0;
+	return d->applies == VERDICT_ERROR ? explain_unknown(d, ret) : 0;
 }
 
 int policy_explain(const struct policy_set *s, const struct policy_request *r, struct arena *arena,
 	const struct policy_explained_rule **ret, size_t *ret_count)
 {
-	struct deciding d = {.request = r, .arena = arena};
+	struct deciding d = {.request = r, .arena = arena, .view = {.request = r, .arena = arena}};
 	struct policy_explained_rule *list =
 		arena_calloc(arena, s->real_rule_count + 1, sizeof *list);
 	size_t count = 0;

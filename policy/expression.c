@@ -30,6 +30,13 @@ static const char *const admission_fields[] = {COMMON_FIELDS, ADMISSION_FIELDS, 
 static const char *const access_fields[] = {COMMON_FIELDS, ACCESS_FIELDS, NULL};
 static const char *const all_fields[] = {COMMON_FIELDS, ADMISSION_FIELDS, ACCESS_FIELDS, NULL};
 
+static const char *const namespace_fields[] = {"apiVersion", "kind", "metadata", "metadata.name",
+	"metadata.generateName", "metadata.labels", "metadata.annotations", "metadata.uid",
+	"metadata.resourceVersion", "metadata.generation", "metadata.creationTimestamp",
+	"metadata.deletionTimestamp", "metadata.deletionGracePeriodSeconds", "metadata.finalizers",
+	"metadata.ownerReferences", "spec", "spec.finalizers", "status", "status.phase",
+	"status.conditions", NULL};
+
 static const char *const *request_fields(unsigned endpoints)
 {
 	return endpoints == ENDPOINTS_ADMISSION	  ? admission_fields
@@ -47,6 +54,7 @@ static int declare(struct expressions *x)
 		[SLOT_OBJECT] = {"object", "dyn"},
 		[SLOT_OLD_OBJECT] = {"oldObject", "dyn"},
 		[SLOT_NOW] = {"now", "google.protobuf.Timestamp"},
+		[SLOT_NAMESPACE_OBJECT] = {"namespaceObject", "dyn"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(slots); i++) {
 		uint32_t slot;
@@ -55,6 +63,7 @@ static int declare(struct expressions *x)
 			slot != i)
 			return -1;
 	}
+	cel_env_declare_fields(x->env, SLOT_NAMESPACE_OBJECT, namespace_fields);
 	return cel_env_declare_record(x->env, SPAN("JSONPatch"), json_patch_fields, NULL);
 }
 
@@ -117,8 +126,6 @@ static const char *hint_for(const char *message)
 	static const struct {
 		const char *message, *hint;
 	} hints[] = {
-		{"unknown variable 'namespaceObject'",
-			"; Holdpoint does not read Namespaces: name them under match.namespaces"},
 		{"unknown variable 'params'",
 			"; there are no parameters: write the values under variables"},
 		{"unknown variable 'authorizer'",
@@ -179,6 +186,7 @@ static const struct expression *compile(struct expressions *x, const struct node
 		return NULL;
 	}
 	*e = (struct expression){p, at, start, needs_object(x, p)};
+	x->uses_namespace |= cel_program_uses(p, SLOT_NAMESPACE_OBJECT);
 	if (endpoints == ENDPOINTS_AUTHORIZE && e->needs_object) {
 		errors_add_in(errors, at, start,
 			"object and oldObject do not exist in a rule with verbs: nothing is "
@@ -308,6 +316,11 @@ const struct template *expressions_compile_template(struct expressions *x,
 	if (!fits)
 		errors_add_at(errors, source->at, "too many {{ }} in one string");
 	return fits && compiled ? t : NULL;
+}
+
+bool expressions_use_namespace(const struct expressions *x)
+{
+	return x->uses_namespace;
 }
 
 struct span template_literal(const struct template *t)

@@ -20,6 +20,9 @@ struct evaluation;
 struct expressions *expressions_new(const struct cel_library *library, struct arena *arena);
 void expressions_free(struct expressions *x);
 
+/* Does any of them look at namespaceObject? */
+bool expressions_use_namespace(const struct expressions *x);
+
 /* Declares variables.NAME for the expressions compiled from now on. Problems go to errors. */
 void expressions_add_variable(
 	struct expressions *x, const struct source_variable *v, struct yaml_errors *errors);

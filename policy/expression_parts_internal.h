@@ -4,7 +4,14 @@
 
 #include "policy/expression_internal.h"
 
-enum { SLOT_REQUEST, SLOT_OBJECT, SLOT_OLD_OBJECT, SLOT_NOW, SLOT_VARIABLES };
+enum {
+	SLOT_REQUEST,
+	SLOT_OBJECT,
+	SLOT_OLD_OBJECT,
+	SLOT_NOW,
+	SLOT_NAMESPACE_OBJECT,
+	SLOT_VARIABLES
+};
 
 struct variable {
 	struct span name;
@@ -18,6 +25,7 @@ struct expressions {
 	size_t program_count;
 	struct variable *variables;
 	size_t variable_count;
+	bool uses_namespace;
 };
 
 struct expression {

@@ -3,7 +3,7 @@
  * The tables of the policy language: what may be written, where it is kept, what it means.
  * docs/policy-reference.md is generated from them.
  */
-#include "common/yaml/errors.h"
+#include "policy/cluster_view_internal.h"
 #include "policy/language_internal.h"
 
 #define MINUTE_MS INT64_C(60000)
@@ -71,6 +71,48 @@ static const struct kind variable = {
 	.doc = "A named expression, as in ValidatingAdmissionPolicy.",
 };
 
+static const struct choice selector_operators[] = {
+	{"In", SELECTOR_IN, "The label has one of the values."},
+	{"NotIn", SELECTOR_NOT_IN, "It has none of them, or there is no such label."},
+	{"Exists", SELECTOR_EXISTS, "There is such a label."},
+	{"DoesNotExist", SELECTOR_DOES_NOT_EXIST, "There is none."},
+	{NULL},
+};
+
+static const struct field requirement_fields[] = {
+	{"key", FIELD_STRING, AT(source_requirement, key), .required = true,
+		.doc = "The label's name."},
+	{"operator", FIELD_ENUM, AT(source_requirement, op), .required = true,
+		.choices = selector_operators, .doc = "What must be true of it."},
+	{"values", FIELD_STRINGS, AT(source_requirement, values),
+		.doc = "Of `In` and `NotIn`: no globs."},
+	{NULL},
+};
+
+static const struct kind requirement = {
+	.name = "matchExpression",
+	.size = sizeof(struct source_requirement),
+	.fields = requirement_fields,
+	.doc = "What must be true of one label.",
+};
+
+static const struct field selector_fields[] = {
+	{"matchLabels", FIELD_LABELS, AT(source_selector, labels),
+		.doc = "Labels that there must be, with these values."},
+	{"matchExpressions", FIELD_OBJECTS, AT(source_selector, expressions), .of = &requirement,
+		.doc = "What else must be true, all of it."},
+	{NULL},
+};
+
+static const struct kind selector = {
+	.name = "namespaceSelector",
+	.size = sizeof(struct source_selector),
+	.fields = selector_fields,
+	.doc = "Labels of the Namespace that the request is about, as in "
+	       "ValidatingAdmissionPolicy. Needs holdpoint-webhook with `--kubernetes-api`; "
+	       "while the labels are not known, the rule fails.",
+};
+
 static const struct field match_fields[] = {
 	{"apiGroups", FIELD_STRINGS, AT(source_match, api_groups),
 		.doc = "API groups; `\"\"` is the core group, `*` any."},
@@ -94,6 +136,10 @@ static const struct field match_fields[] = {
 		       "GuardrailSet. Any when left out. A cluster-scoped "
 		       "object is in no namespace: it matches when there are only exclusions. "
 		       "A list or watch over all namespaces reaches every one."},
+	{"namespaceSelector", FIELD_OBJECT, AT(source_match, namespace_selector), .of = &selector,
+		.doc = "Labels of the namespace; any when left out. Of a Namespace that is "
+		       "written, its labels before or after the change. What is in no namespace "
+		       "matches. Of an `Allow` rule, only what is known to have the labels does."},
 	{"resourceNames", FIELD_STRINGS, AT(source_match, resource_names),
 		.doc = "Globs for the object's name; with `!` in front they exclude. Any when left "
 		       "out."},
@@ -106,7 +152,6 @@ static const struct field match_fields[] = {
 static const struct hint match_hints[] = {
 	{"namespace", "write a list, \"namespaces\""},
 	{"scope", "a rule without \"namespaces\" matches both scopes"},
-	{"namespaceSelector", "name the namespaces with globs under \"namespaces\""},
 	{"objectSelector", "write a condition on object.metadata.labels under the rule's \"when\""},
 	{NULL},
 };
@@ -280,6 +325,7 @@ static const struct hint rule_hints[] = {
 	{"operations", "it belongs under \"match\""},
 	{"verbs", "it belongs under \"match\""},
 	{"namespaces", "it belongs under \"match\""},
+	{"namespaceSelector", "it belongs under \"match\""},
 	{"apiGroups", "it belongs under \"match\""},
 	{"approvers", "it belongs under \"hold\""},
 	{"subjects",
@@ -411,45 +457,4 @@ void language_default_hold(struct source_hold *ret)
 	for (const struct field *f = hold_fields; f->name; f++)
 		if (f->type != FIELD_STRINGS)
 			((struct yaml_int *)((char *)ret + f->offset))->v = f->def;
-}
-
-/* Of a policy for something else. */
-static const char *foreign_hint(struct span kind)
-{
-	static const char *const admission[] = {
-		"ValidatingAdmissionPolicy", "MutatingAdmissionPolicy"};
-	static const char *const other[] = {"ValidatingAdmissionPolicyBinding",
-		"MutatingAdmissionPolicyBinding", "ConstraintTemplate", "ClusterPolicy", "Policy",
-		"ValidatingPolicy", "MutatingPolicy", "ValidatingWebhookConfiguration"};
-	for (size_t i = 0; i < ARRAY_LEN(admission); i++)
-		if (span_eq_str(kind, admission[i]))
-			return "; docs/policy.md, \"From admission policies\", says how to write "
-			       "it here";
-	for (size_t i = 0; i < ARRAY_LEN(other); i++)
-		if (span_eq_str(kind, other[i]))
-			return "; it is not for Holdpoint";
-	return "";
-}
-
-int language_check_head(const struct node *root, const char *kind, struct yaml_errors *errors)
-{
-	const struct node *version = node_get(root, "apiVersion"), *k = node_get(root, "kind");
-	unsigned before = errors->count;
-	if (root->type != NODE_MAP) {
-		errors_add_at(errors, root, "a document must be an object of kind %s, not %s", kind,
-			node_kind_name(root));
-		return -1;
-	}
-	if (!version || version->type != NODE_SCALAR || !k || k->type != NODE_SCALAR) {
-		errors_add_at(errors, root, "a document needs apiVersion: %s and kind: %s",
-			LANGUAGE_API_VERSION, kind);
-		return -1;
-	}
-	if (!span_eq_str(version->text, LANGUAGE_API_VERSION))
-		errors_add_at(errors, version, "apiVersion must be %s, not \"%.*s\"",
-			LANGUAGE_API_VERSION, SPAN_FMT(version->text));
-	if (!span_eq_str(k->text, kind))
-		errors_add_at(errors, k, "kind must be %s, not \"%.*s\"%s", kind, SPAN_FMT(k->text),
-			foreign_hint(k->text));
-	return errors->count == before ? 0 : -1;
 }

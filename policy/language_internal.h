@@ -27,9 +27,21 @@ struct source_variable {
 	struct yaml_str name, expression;
 };
 
+struct source_requirement {
+	struct yaml_str key;
+	struct yaml_int op; /* enum selector_operator */
+	struct yaml_list values;
+};
+
+struct source_selector {
+	const struct node *labels;    /* a mapping of strings */
+	struct yaml_list expressions; /* struct source_requirement */
+};
+
 struct source_match {
 	struct yaml_list api_groups, api_versions, resources, operations, verbs, namespaces,
 		resource_names, non_resource_urls;
+	struct yaml_object namespace_selector; /* struct source_selector */
 };
 
 struct source_allow_window {

@@ -94,6 +94,28 @@ static void compile_documents(struct loading *l)
 	free(l->roots);
 }
 
+static bool looks_at_namespace(const struct rule *rule)
+{
+	for (size_t i = 0; i < rule->match_count; i++)
+		if (rule->matches[i].selector)
+			return true;
+	return false;
+}
+
+/* What must be known of the cluster so that these rules can be evaluated. */
+static void list_kinds(struct policy_set *s)
+{
+	bool namespaces = false;
+	for (size_t i = 0; i < s->policy_count; i++) {
+		const struct policy *p = s->policies[i];
+		namespaces |= expressions_use_namespace(p->expressions);
+		for (size_t k = 0; k < p->rule_count; k++)
+			namespaces |= looks_at_namespace(&p->rules[k]);
+	}
+	s->kinds = &cluster_namespaces;
+	s->kind_count = namespaces;
+}
+
 /* The rules of all policies in one list, in the order of evaluation. */
 static int list_rules(struct policy_set *s)
 {
@@ -119,7 +141,14 @@ static int list_rules(struct policy_set *s)
 		}
 		s->real_rule_count += p->rule_count;
 	}
+	list_kinds(s);
 	return 0;
+}
+
+const struct cluster_kind *policy_set_kinds(const struct policy_set *s, size_t *ret_count)
+{
+	*ret_count = s->kind_count;
+	return s->kinds;
 }
 
 static void put_document(struct buf *text, const struct node *root)

@@ -214,12 +214,28 @@ bool match_applies(const struct match *m, const struct policy_request *r, enum p
 	       (request_is_access(r) && impersonation_applies(m, r, action));
 }
 
-bool match_rule_applies(const struct rule *rule, const struct policy_request *r)
+static enum verdict selector_applies(const struct match *m, struct cluster_view *view,
+	enum policy_action action, struct span *ret_why)
 {
-	for (size_t i = 0; i < rule->match_count; i++)
-		if (match_applies(&rule->matches[i], r, rule->info.action))
-			return true;
-	return false;
+	return m->selector ? cluster_view_selects(view, m->selector, action, ret_why)
+			   : VERDICT_TRUE;
+}
+
+enum verdict match_rule_applies(
+	const struct rule *rule, struct cluster_view *view, struct span *ret_why)
+{
+	const enum policy_action action = rule->info.action;
+	enum verdict best = VERDICT_FALSE;
+	for (size_t i = 0; i < rule->match_count; i++) {
+		if (!match_applies(&rule->matches[i], view->request, action))
+			continue;
+		enum verdict verdict = selector_applies(&rule->matches[i], view, action, ret_why);
+		if (verdict == VERDICT_TRUE)
+			return VERDICT_TRUE;
+		if (verdict == VERDICT_ERROR)
+			best = VERDICT_ERROR;
+	}
+	return best;
 }
 
 const char *match_mismatch(
@@ -299,6 +315,8 @@ bool match_covers(const struct match *a, const struct match *b)
 {
 	if (a->endpoints != b->endpoints || a->urls != b->urls)
 		return false;
+	if (a->selector)
+		return false; /* which labels there are, nobody knows */
 	if (match_is_access(a) ? !patterns_cover(a->verbs, b->verbs)
 			       : (a->operations & b->operations) != b->operations)
 		return false;

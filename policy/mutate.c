@@ -212,13 +212,35 @@ static int exempt_by(struct mutating *m, const struct rule *rule)
 	return 0;
 }
 
+/* Whether its match applies is not known: so the change cannot be made, unless a condition says no.
+ */
+static int mutate_unmatched(struct mutating *m, const struct rule *rule)
+{
+	struct evaluation *ev = deciding_evaluation(&m->d);
+	const struct evaluation_error error = {.text = m->d.unknown};
+	struct evaluation_error unused;
+	if (!ev || evaluation_replace_object(ev, m->object) < 0)
+		return -1;
+	if (deciding_test(rule, ev, &unused) == VERDICT_FALSE)
+		return 0;
+	return deciding_add_failed(rule, &m->d, &error);
+}
+
 static int look_at_rule(struct mutating *m, const struct rule *rule)
 {
 	bool mutates = rule->info.action == POLICY_MUTATE;
 	if (!mutates && rule->info.action != POLICY_ALLOW)
 		return 0;
-	if (!deciding_enter(&m->d, rule) || m->d.exempt || !match_rule_applies(rule, m->d.request))
+	if (!deciding_enter(&m->d, rule) || m->d.exempt)
 		return 0;
+	switch (deciding_matches(rule, &m->d)) {
+	case VERDICT_FALSE:
+		return 0;
+	case VERDICT_ERROR:
+		return mutates ? mutate_unmatched(m, rule) : 0;
+	case VERDICT_TRUE:
+		break;
+	}
 	return mutates ? mutate_by(m, rule) : exempt_by(m, rule);
 }
 

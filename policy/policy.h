@@ -40,6 +40,10 @@ size_t policy_set_rule_count(const struct policy_set *s);
 const char *policy_set_digest(const struct policy_set *s);
 struct span policy_set_text(const struct policy_set *s);
 
+/* What of the cluster the rules look at: requests need a cluster_source that has it, or they fail.
+ */
+const struct cluster_kind *policy_set_kinds(const struct policy_set *s, size_t *ret_count);
+
 /* ---- deciding ---- */
 
 /* In order of strength. */

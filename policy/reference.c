@@ -65,6 +65,9 @@ void policy_reference_put(struct buf *out)
 		"when the policy is loaded |\n"
 		"| `oldObject` | the object as it was; null on CREATE | not there |\n"
 		"| `variables.NAME` | the policy's variables | those that use no object |\n"
+		"| `namespaceObject` | the Namespace that the request is about; null for what is "
+		"in none, and for Namespaces. An error while it is not known | the same; of a "
+		"Namespace too |\n"
 		"| `now` | the time of the request | the same |\n\n"
 		"## Functions\n");
 	put_functions(out);

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "policy/evaluation_internal.h"
+#include "policy/cluster_view_internal.h"
 #include "policy/language_internal.h"
 #include "policy/pattern_internal.h"
 
@@ -53,6 +53,7 @@ struct match {
 	const struct resource_pattern *resources;
 	size_t resource_count;
 	struct selection namespaces;
+	const struct label_selector *selector; /* of the namespace's labels; NULL: any */
 	struct selection names;
 	struct patterns paths;
 };
@@ -136,7 +137,9 @@ struct policy_set {
 	struct rule **rules; /* all of them, in the order of evaluation; record_only ones too */
 	size_t rule_count;
 	size_t real_rule_count;
-	bool mutates; /* has a Mutate rule */
+	bool mutates;			  /* has a Mutate rule */
+	const struct cluster_kind *kinds; /* objects that its rules look at */
+	size_t kind_count;
 	struct index *index;
 	char digest[80];
 	struct buf text;
@@ -145,12 +148,14 @@ struct policy_set {
 /* ---- match.c ---- */
 
 bool policy_concerns(const struct policy *p, const struct policy_request *r);
-/* Does a match, of a rule with this action? */
+/* Does a match, of a rule with this action, labels of namespaces aside? */
 bool match_applies(
 	const struct match *m, const struct policy_request *r, enum policy_action action);
-/* Does any match of the rule? */
-bool match_rule_applies(const struct rule *rule, const struct policy_request *r);
-/* Why it does not, for people: "operation DELETE is not one of CREATE, UPDATE". NULL if it does. */
+/* Does any match of the rule? VERDICT_ERROR: only one of which the labels are not known, *ret_why.
+ */
+enum verdict match_rule_applies(
+	const struct rule *rule, struct cluster_view *view, struct span *ret_why);
+/* Why it does not, for people, labels aside. NULL if it does. */
 const char *match_mismatch(
 	const struct match *m, const struct policy_request *r, enum policy_action action);
 /* Does every request that b applies to also meet a? False when it cannot be told. */

@@ -2,7 +2,8 @@
 /* Reading and running tests of policies; see test_cases.h. */
 #include "policy/test_cases.h"
 #include "common/base/file.h"
-#include "policy/language_internal.h"
+#include "policy/objects.h"
+#include "policy/test_language_internal.h"
 
 #include "common/yaml/errors.h"
 #include "policy/files_internal.h"
@@ -14,134 +15,9 @@
 #include <stdio.h>
 #include <time.h>
 
-#define AT(type, member)     .offset = offsetof(struct type, member)
 #define ARENA_MAX_BYTES	     (256u << 20)
 #define CASE_ARENA_MAX_BYTES (64u << 20)
 #define DEFAULT_NOW_US	     INT64_C(1767225600000000) /* 2026-01-01T00:00:00Z, a Thursday */
-
-/* ---- the language ---- */
-
-struct source_expect {
-	struct yaml_int action;
-	struct yaml_str rule, message, refused;
-	struct yaml_list rules;
-	const struct node *patch;
-};
-
-struct source_case {
-	struct yaml_str name, review, now;
-	const struct node *request, *access;
-	struct yaml_object expect;
-};
-
-struct source_test {
-	struct yaml_list policies, cases;
-	struct yaml_str now;
-	const struct node *request, *access;
-};
-
-struct source_document {
-	struct yaml_str api_version, kind;
-	struct yaml_object metadata, spec;
-};
-
-static const struct choice expected_actions[] = {
-	{"None", POLICY_NONE, "No rule applies."},
-	{"Allow", POLICY_ALLOW, NULL},
-	{"Audit", POLICY_AUDIT, NULL},
-	{"Warn", POLICY_WARN, NULL},
-	{"Hold", POLICY_HOLD, NULL},
-	{"Deny", POLICY_DENY, NULL},
-	{NULL},
-};
-
-static const struct field expect_fields[] = {
-	{"action", FIELD_ENUM, AT(source_expect, action), .def = -1, .choices = expected_actions,
-		.doc = "The decision. At least one of `action`, `patch` and `refused` must be "
-		       "given."},
-	{"rule", FIELD_STRING, AT(source_expect, rule),
-		.doc = "The rule that decided, as `RULE` or `POLICY/RULE`."},
-	{"rules", FIELD_STRINGS, AT(source_expect, rules),
-		.doc = "All rules that applied, in order."},
-	{"message", FIELD_STRING, AT(source_expect, message),
-		.doc = "A glob for the deciding rule's message."},
-	{"patch", FIELD_ANY, AT(source_expect, patch),
-		.doc = "The JSON patch (RFC 6902) that the mutating endpoint answers; `[]` is "
-		       "none."},
-	{"refused", FIELD_STRING, AT(source_expect, refused),
-		.doc = "A glob for the reason why the mutating endpoint denies the request."},
-	{NULL},
-};
-
-static const struct kind expect_kind = {
-	.name = "expect",
-	.size = sizeof(struct source_expect),
-	.fields = expect_fields,
-	.doc = "What must come out.",
-};
-
-static const struct field case_fields[] = {
-	{"name", FIELD_STRING, AT(source_case, name), .required = true, .doc = "What is tested."},
-	{"review", FIELD_STRING, AT(source_case, review),
-		.doc = "A JSON file with an AdmissionReview or a SubjectAccessReview, relative to "
-		       "the test file."},
-	{"request", FIELD_ANY, AT(source_case, request),
-		.doc = "An AdmissionRequest, merged (RFC 7396) into the file's `request`."},
-	{"access", FIELD_ANY, AT(source_case, access),
-		.doc = "The spec of a SubjectAccessReview, merged into the file's `access`."},
-	{"now", FIELD_STRING, AT(source_case, now), .doc = "The time of the request, as below."},
-	{"expect", FIELD_OBJECT, AT(source_case, expect), .of = &expect_kind, .required = true,
-		.doc = "What must come out."},
-	{NULL},
-};
-
-static const struct kind case_kind = {
-	.name = "case",
-	.size = sizeof(struct source_case),
-	.fields = case_fields,
-	.doc = "One request: exactly one of `review`, `request` and `access`.",
-};
-
-static const struct field test_fields[] = {
-	{"policies", FIELD_STRINGS, AT(source_test, policies), .required = true,
-		.doc = "The files and folders under test, relative to the test file."},
-	{"now", FIELD_STRING, AT(source_test, now),
-		.doc = "The time of all requests, such as `\"2026-01-01T00:00:00Z\"` (the "
-		       "default)."},
-	{"request", FIELD_ANY, AT(source_test, request),
-		.doc = "What all admission requests have in common."},
-	{"access", FIELD_ANY, AT(source_test, access),
-		.doc = "What all authorization requests have in common."},
-	{"cases", FIELD_OBJECTS, AT(source_test, cases), .of = &case_kind, .required = true,
-		.doc = "The requests."},
-	{NULL},
-};
-
-static const struct kind test_kind = {
-	.name = "test",
-	.size = sizeof(struct source_test),
-	.fields = test_fields,
-	.doc = "Policies, requests and expectations.",
-};
-
-static const struct field document_fields[] = {
-	{"apiVersion", FIELD_STRING, AT(source_document, api_version), .required = true,
-		.doc = "`" LANGUAGE_API_VERSION "`."},
-	{"kind", FIELD_STRING, AT(source_document, kind), .required = true,
-		.doc = "`GuardrailPolicyTest`."},
-	{"metadata", FIELD_OBJECT, AT(source_document, metadata), .of = &language_metadata,
-		.doc = "May be left out."},
-	{"spec", FIELD_OBJECT, AT(source_document, spec), .of = &test_kind, .required = true,
-		.doc = "The test."},
-	{NULL},
-};
-
-const struct kind language_test = {
-	.name = "GuardrailPolicyTest",
-	.size = sizeof(struct source_document),
-	.fields = document_fields,
-	.doc = "One document of a test file.",
-};
 
 /* ---- requests ---- */
 
@@ -153,6 +29,7 @@ struct running {
 	void *userdata;
 	const struct source_test *test;
 	struct policy_set *set;
+	struct policy_objects objects; /* of all cases; none: nothing is known of the cluster */
 };
 
 static const struct json_limits limits = {
@@ -350,8 +227,25 @@ static int check_patch(struct running *r, const struct policy_request *q,
 	return json_same(&wanted, JSON_ROOT, &patch, JSON_ROOT) ? 0 : -1;
 }
 
+/* What exists for this case; NULL when the file says nothing of it. -1: the errors are added. */
+static int case_cluster(struct running *r, const struct source_case *c,
+	struct policy_objects *objects, struct cluster_source *room, struct policy_request *q)
+{
+	const unsigned before = r->errors->count;
+	*objects = (struct policy_objects){.arena = r->scratch, .rest = &r->objects};
+	if (c->objects)
+		policy_objects_add(objects, c->objects, r->errors);
+	if (r->errors->count != before)
+		return -1;
+	*room = policy_objects_source(objects);
+	q->cluster = c->objects || r->test->objects ? room : NULL;
+	return 0;
+}
+
 static void run_case(struct running *r, const struct source_case *c, int64_t now_us)
 {
+	struct policy_objects objects;
+	struct cluster_source cluster;
 	_cleanup_(buf_free) struct buf expected = BUF_INIT(1u << 20), got = BUF_INIT(1u << 20);
 	const struct source_expect *x = c->expect.value;
 	struct policy_request q;
@@ -362,6 +256,8 @@ static void run_case(struct running *r, const struct source_case *c, int64_t now
 		errors_add_at(r->errors, c->name.at, "%s", e.msg);
 		return;
 	}
+	if (case_cluster(r, c, &objects, &cluster, &q) < 0)
+		return;
 	q.now_us = now_us;
 	if (x->action.at)
 		passed = check_decision(r, &q, x, &expected, &got) == 0;
@@ -442,6 +338,9 @@ static int run_test(struct running *r, const struct node *root)
 	const struct source_case *cases = r->test->cases.items;
 	for (size_t i = 0; i < r->test->cases.count; i++)
 		check_case(r, &cases[i]);
+	r->objects = (struct policy_objects){.arena = r->arena};
+	if (r->test->objects)
+		policy_objects_add(&r->objects, r->test->objects, r->errors);
 	if (read_now(r, &r->test->now, &now_us) < 0 || r->errors->count != before ||
 		load_policies(r) < 0)
 		return -1;

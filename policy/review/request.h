@@ -8,6 +8,7 @@
 #pragma once
 
 #include "common/json/json.h"
+#include "policy/review/cluster.h"
 
 /* Where a request came in: two that ask with an AdmissionReview, one with a SubjectAccessReview. */
 enum endpoint { ENDPOINT_VALIDATE, ENDPOINT_MUTATE, ENDPOINT_AUTHORIZE };
@@ -50,6 +51,9 @@ struct policy_request {
 	json_ref object;
 	json_ref old_object;
 	int64_t now_us; /* CEL's `now`: microseconds since the epoch */
+
+	/* Beside the document: what else exists. NULL: nothing is known of it. */
+	const struct cluster_source *cluster;
 };
 
 /* Only rules with verbs apply there. */

@@ -186,6 +186,28 @@ run 0 explain "$folder/held.yaml" -r "$review" -o json
 is_json '.hold == {"grant": "Once"}'
 run 0 explain "$folder/pods.yaml" -r "$(printf "%s\n" test/fixtures/authorize/v1.20/* | head -n 1)"
 prints '^Decision: allowed, no rule applies$'
+# What exists beside the request comes from manifests.
+jq -n '{apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview", request: {uid: "u", operation: "CREATE",
+  resource: {group: "", version: "v1", resource: "configmaps"}, namespace: "shop",
+  userInfo: {username: "claude"}, object: {}}}' >"$folder/created.json"
+printf '%s: v1\nkind: Namespace\nmetadata: {name: shop, labels: {env: %s}, annotations: {team: payments}}\n' \
+  apiVersion prod >"$folder/shop.yaml"
+run 0 explain test/policy/namespaces.yaml -r "$folder/created.json" --objects "$folder/shop.yaml"
+prints '^Decision: Deny by namespaces/production$'
+prints 'shop is production, of payments'
+sed -i 's/env: prod/env: dev/' "$folder/shop.yaml"
+run 0 explain test/policy/namespaces.yaml -r "$folder/created.json" --objects "$folder/shop.yaml"
+prints 'production .*not matched: a namespace with other labels'
+prints '^Decision: allowed'
+run 0 explain test/policy/namespaces.yaml -r "$folder/created.json"
+prints "could not be evaluated: nothing is known of the cluster's Namespaces"
+prints '^Decision: Deny'
+printf 'kind: Namespace\n' >"$folder/shop.yaml"
+run 1 explain test/policy/namespaces.yaml -r "$folder/created.json" --objects "$folder/shop.yaml"
+complains 'shop.yaml:1:1: an object needs apiVersion, kind and metadata.name$'
+run 1 explain test/policy/namespaces.yaml -r "$folder/created.json" --objects "$folder/no.yaml"
+complains 'no.yaml'
+
 for bad in '{' '{"kind":"Nothing"}' ''; do
   printf '%s' "$bad" >"$folder/review.json"
   run 1 explain "$folder/pods.yaml" -r "$folder/review.json"

@@ -45,10 +45,8 @@ static const struct {
 	{"t.yaml:10:7: ", HEAD RULE "    when:\n    - 1 + 1\n"},
 	{"t.yaml:9:24: unknown variable 'b'", HEAD RULE "    messageExpression: b\n"},
 	/* what is said otherwise elsewhere */
-	{"t.yaml:10:7: unknown variable 'namespaceObject'; Holdpoint does not read Namespaces: "
-	 "name them "
-	 "under match.namespaces",
-		HEAD RULE "    when:\n    - namespaceObject.metadata.name == 'a'\n"},
+	{"t.yaml:10:32: namespaceObject.metadata has no field 'lables'; did you mean 'labels'?",
+		HEAD RULE "    when:\n    - namespaceObject.metadata.lables.env == 'a'\n"},
 	{"t.yaml:10:22: unknown variable 'params'; there are no parameters: write the values under "
 	 "variables",
 		HEAD RULE "    when:\n    - object.name == params.name\n"},
