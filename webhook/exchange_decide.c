@@ -137,6 +137,7 @@ static void take_set(struct exchange *x)
 {
 	if (!x->set)
 		x->set = policy_store_get(x->webhook->policies);
+	x->request.cluster = x->webhook->objects;
 }
 
 /* A policy whose rules cost more than they may is somebody's to mend. */

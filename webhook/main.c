@@ -23,6 +23,7 @@
 #include "webhook/housekeeping.h"
 #include "webhook/long_decisions.h"
 #include "webhook/notify/notifier.h"
+#include "webhook/objects.h"
 #include "webhook/options.h"
 #include "webhook/webhook.h"
 
@@ -34,6 +35,7 @@ struct parts {
 	struct webhook webhook;
 	struct housekeeping *housekeeping;
 	struct notifier *notifier;
+	struct objects *objects;
 	struct ops *ops;
 	struct http_server *api;
 	struct http_route routes[4];
@@ -50,8 +52,8 @@ static void return_large_memory(void)
 static const ops_metrics_fn all_metrics[] = {exchange_metrics, hold_gate_metrics,
 	hold_turns_metrics, hold_wait_metrics, long_decisions_metrics, holdreview_metrics,
 	stops_metrics, notifier_metrics, recorder_metrics, policy_store_metrics,
-	guard_watch_metrics, http_server_metrics, pg_pool_metrics, mask_metrics, log_queue_metrics,
-	NULL};
+	guard_watch_metrics, kube_cache_metrics, http_server_metrics, pg_pool_metrics, mask_metrics,
+	log_queue_metrics, NULL};
 
 static const char *not_ready(void *arg)
 {
@@ -223,6 +225,24 @@ static void policies_loaded(const struct policy_set *set, void *arg)
 
 	guard_watch_loaded(p->webhook.guard, set);
 	housekeeping_policy_loaded(set, p->housekeeping);
+	objects_policies_loaded(p->objects, set);
+}
+
+static int start_objects(struct parts *p, struct err *e)
+{
+	const struct webhook_options *o = &webhook_options;
+	const struct objects_config config = {.where = o->kubernetes_api,
+		.cache = {.api = {.ca_file = o->kubernetes_ca_file,
+				  .token_file = o->kubernetes_token_file,
+				  .cert_file = o->kubernetes_cert_file,
+				  .key_file = o->kubernetes_key_file},
+			.max_bytes = (size_t)o->kubernetes_max_bytes,
+			.max_age_ms = (unsigned)o->kubernetes_max_age_ms}};
+
+	if (objects_open(&config, &p->objects, e) != 0)
+		return -1;
+	p->webhook.objects = objects_source(p->objects);
+	return 0;
 }
 
 static int start_policies(struct parts *p, struct err *e)
@@ -230,8 +250,11 @@ static int start_policies(struct parts *p, struct err *e)
 	const struct policy_store_hooks hooks = {
 		.check = check_policies, .loaded = policies_loaded, .userdata = p};
 
-	return policy_store_open(webhook_options.policies.items, webhook_options.policies.count,
-		&hooks, &p->webhook.policies, e);
+	if (policy_store_open(webhook_options.policies.items, webhook_options.policies.count,
+		    &hooks, &p->webhook.policies, e) != 0)
+		return -1;
+	objects_wait(p->objects);
+	return 0;
 }
 
 static int start(void *arg, struct err *e)
@@ -259,7 +282,7 @@ static int start(void *arg, struct err *e)
 			e) != 0 ||
 		start_gate(w, e) != 0 || start_guard(p, e) != 0 ||
 		start_long_decisions(w, e) != 0 || start_database(p, e) != 0 ||
-		start_policies(p, e) != 0 || start_api(p, e) != 0)
+		start_objects(p, e) != 0 || start_policies(p, e) != 0 || start_api(p, e) != 0)
 		return -1;
 	if (!w->caller_is_verified)
 		log_warn("callers_not_verified",
@@ -298,6 +321,7 @@ static void stop(void *arg)
 	http_server_stop(p->api, wait_ms);
 	long_decisions_close(w->long_decisions);
 	policy_store_close(w->policies);
+	objects_close(p->objects);
 	pg_pool_close(w->pool);
 	hold_turns_free(w->turns);
 	recorder_close(w->recorder, wait_ms);

@@ -30,6 +30,8 @@ struct webhook_options webhook_options = {
 	.record_queue_bytes = 64 << 20,
 	.record_linger_ms = 10,
 	.shutdown_timeout_ms = 10000,
+	.kubernetes_max_age_ms = 30000,
+	.kubernetes_max_bytes = 64 << 20,
 	.daemon = DAEMON_OPTIONS_DEFAULT,
 };
 
@@ -128,6 +130,49 @@ const struct flag webhook_flags[] = {
 		.value = &webhook_options.notify_targets,
 		.arg = "FILE",
 		.help = "Whom to tell of holds: Slack-compatible and signed webhooks, YAML"},
+	{.name = "kubernetes-api",
+		.type = FLAG_STRING,
+		.value = &webhook_options.kubernetes_api,
+		.arg = "WHERE",
+		.help = "The API server whose objects rules look at (namespaceObject, "
+			"namespaceSelector): in-cluster, with the pod's service account, or its "
+			"URL. Without it these rules fail, as their failurePolicy says."},
+	{.name = "kubernetes-ca-file",
+		.type = FLAG_STRING,
+		.value = &webhook_options.kubernetes_ca_file,
+		.arg = "FILE",
+		.help = "Its authority, PEM; without it, the service account's or the system's."},
+	{.name = "kubernetes-token-file",
+		.type = FLAG_STRING,
+		.value = &webhook_options.kubernetes_token_file,
+		.arg = "FILE",
+		.help = "Bearer token for it, read for each request."},
+	{.name = "kubernetes-cert-file",
+		.type = FLAG_STRING,
+		.value = &webhook_options.kubernetes_cert_file,
+		.arg = "FILE",
+		.help = "Client certificate for it, PEM, instead of a token."},
+	{.name = "kubernetes-key-file",
+		.type = FLAG_STRING,
+		.value = &webhook_options.kubernetes_key_file,
+		.arg = "FILE",
+		.help = "Its private key, PEM."},
+	{.name = "kubernetes-max-age",
+		.type = FLAG_DURATION_MS,
+		.value = &webhook_options.kubernetes_max_age_ms,
+		.arg = "DURATION",
+		.min = 3000,
+		.max = 3600000,
+		.help = "What is known of the cluster and was not confirmed for so long is not "
+			"used: rules that need it fail."},
+	{.name = "kubernetes-max-bytes",
+		.type = FLAG_BYTES,
+		.value = &webhook_options.kubernetes_max_bytes,
+		.arg = "SIZE",
+		.min = 1 << 20,
+		.max = (int64_t)1 << 34,
+		.help = "Memory for objects of the cluster; rules that need one that has no room "
+			"fail."},
 	{.name = "threads",
 		.type = FLAG_INT,
 		.value = &webhook_options.threads,
@@ -294,5 +339,12 @@ int webhook_options_check(struct err *e)
 {
 	if (webhook_options.client_names.count > 0 && !webhook_options.client_ca_file)
 		return err_set(e, "--client-name needs --client-ca-file");
+	if (!webhook_options.kubernetes_cert_file != !webhook_options.kubernetes_key_file)
+		return err_set(e, "--kubernetes-cert-file and --kubernetes-key-file need each "
+				  "other");
+	if (!webhook_options.kubernetes_api &&
+		(webhook_options.kubernetes_ca_file || webhook_options.kubernetes_token_file ||
+			webhook_options.kubernetes_cert_file))
+		return err_set(e, "--kubernetes-ca-file and the like need --kubernetes-api");
 	return 0;
 }

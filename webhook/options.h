@@ -12,6 +12,10 @@ struct webhook_options {
 	const char *mask_key_file, *mask_config, *notify_targets;
 	const char *authorizer;
 	bool require_evidence, require_coverage, static_manifests, allow_unknown_stops;
+	const char *kubernetes_api;
+	const char *kubernetes_ca_file, *kubernetes_token_file, *kubernetes_cert_file,
+		*kubernetes_key_file;
+	int64_t kubernetes_max_age_ms, kubernetes_max_bytes;
 	int64_t threads, max_connections, max_suspended, max_waiting_bytes, max_nodes,
 		new_holds_per_second;
 	int64_t max_head_bytes, max_body_bytes, max_inflight_bytes, body_deadline_ms,

@@ -23,6 +23,7 @@ struct stops;
  */
 struct webhook {
 	const char *cluster;
+	const struct cluster_source *objects; /* of the cluster; NULL: nothing is known of it */
 	struct policy_store *policies;
 	struct pg_pool *pool;	  /* for queries about holds */
 	struct hold_turns *turns; /* at it */

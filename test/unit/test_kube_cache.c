@@ -17,7 +17,8 @@
 	EVENT("ERROR",                                                                             \
 		"{\"kind\":\"Status\",\"code\":410,\"message\":\"too old resource version\"}")
 
-static const struct kube_kind namespaces = {.version = {"v1", 2}, .resource = {"namespaces", 10}};
+#define namespaces cluster_namespaces
+
 static struct kube_cache *cache;
 static struct arena *arena;
 static char url[64];
@@ -74,12 +75,12 @@ static const char *env_of(const char *name)
 	arena_reset(arena);
 	why = (struct span){0};
 	switch (kube_cache_get(cache, &namespaces, SPAN(""), span_of(name), arena, &d, &why)) {
-	case KUBE_ABSENT:
+	case CLUSTER_ABSENT:
 		return "-";
-	case KUBE_UNKNOWN:
+	case CLUSTER_UNKNOWN:
 		ck_assert_ptr_nonnull(why.ptr);
 		return "?";
-	case KUBE_FOUND:
+	case CLUSTER_FOUND:
 		break;
 	}
 	value = json_string(&d, json_pointer_str(&d, JSON_ROOT, "/metadata/labels/env"), arena);
@@ -118,7 +119,8 @@ START_TEST(kube_cache__pages_and_changes)
 
 	fake_expect(steps);
 	open_cache(30000, 1 << 20);
-	soon("two", "dev", 5000);
+	ck_assert(kube_cache_wait(cache, 5000));
+	ck_assert_str_eq(env_of("two"), "dev");
 	ck_assert_str_eq(env_of("one"), "prod");
 	ck_assert_str_eq(env_of("three"), "-");
 	fake_was_asked(3);
@@ -149,7 +151,7 @@ START_TEST(kube_cache__what_is_kept_of_an_object)
 	open_cache(30000, 1 << 20);
 	soon("one", "prod", 5000);
 	ck_assert_int_eq(kube_cache_get(cache, &namespaces, SPAN(""), SPAN("one"), arena, &d, &why),
-		KUBE_FOUND);
+		CLUSTER_FOUND);
 	ck_assert_str_eq(arena_strndup(arena, d.text, d.len),
 		"{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"one\","
 		"\"resourceVersion\":\"1\",\"labels\":{\"env\":\"prod\"}}}");
@@ -305,7 +307,7 @@ START_TEST(kube_cache__slow_list_is_not_there_until_it_is_whole)
 	open_cache(30000, 1 << 20);
 	fake_was_asked(1);
 	ck_assert_str_eq(env_of("one"), "?");
-	says_why("have not been read yet");
+	says_why("have not been read from the API server yet");
 	soon("one", "prod", 5000);
 }
 END_TEST
@@ -407,16 +409,17 @@ START_TEST(kube_cache__nobody_there)
 {
 	fake_stop();
 	open_cache(30000, 1 << 20);
-	usleep(300000);
+	ck_assert(!kube_cache_wait(cache, 300));
 	ck_assert_str_eq(env_of("one"), "?");
-	says_why("have not been read yet");
+	says_why("have not been read from the API server yet");
 }
 END_TEST
 
 START_TEST(kube_cache__other_kinds_are_wanted)
 {
-	static const struct kube_kind settings = {.group = {"example.dev", 11},
+	static const struct cluster_kind settings = {.group = {"example.dev", 11},
 		.version = {"v1beta1", 7},
+		.kind = {"Setting", 7},
 		.resource = {"settings", 8},
 		.namespace_ = {"team", 4},
 		.name = {"limits", 6}};
@@ -446,15 +449,15 @@ START_TEST(kube_cache__other_kinds_are_wanted)
 	ck_assert_int_eq(kube_cache_want(cache, &settings, 1, &e), 0);
 	ck_assert_int_lt(monotonic_ms() - began_ms, 3000);
 	ck_assert_str_eq(env_of("one"), "?");
-	says_why("namespaces are not kept");
+	says_why("objects of kind Namespace are not kept");
 	fake_was_asked(4);
 	ck_assert_int_eq(
 		kube_cache_get(cache, &settings, SPAN("team"), SPAN("limits"), arena, &d, &why),
-		KUBE_FOUND);
+		CLUSTER_FOUND);
 	ck_assert_int_eq(json_node(&d, json_get_str(&d, JSON_ROOT, "max"))->type, JSON_NUMBER);
 	ck_assert_int_eq(
 		kube_cache_get(cache, &settings, SPAN("other"), SPAN("limits"), arena, &d, &why),
-		KUBE_ABSENT);
+		CLUSTER_ABSENT);
 }
 END_TEST
 

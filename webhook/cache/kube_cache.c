@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "webhook/cache/kube_cache_internal.h"
 
+#include <errno.h>
+
 #include "common/base/clock.h"
 
 /* ---- counters ---- */
@@ -10,21 +12,21 @@ static const char *const statuses[] = {"found", "absent", "unknown", NULL};
 
 static struct metric metrics[] = {
 	[CACHE_AGE] = {.name = "holdpoint_webhook_cache_age_seconds",
-		.help = "How long ago what is kept of a resource of the cluster was last known to "
+		.help = "How long ago what is kept of a kind of the cluster was last known to "
 			"be right; -1 while it has not been listed.",
 		.type = METRIC_GAUGE,
-		.label = "resource"},
+		.label = "kind"},
 	[CACHE_OBJECTS] = {.name = "holdpoint_webhook_cache_objects",
 		.help = "Objects of the cluster that are kept.",
 		.type = METRIC_GAUGE,
-		.label = "resource"},
+		.label = "kind"},
 	[CACHE_BYTES] = {.name = "holdpoint_webhook_cache_bytes",
 		.help = "Memory that they take, at most --kubernetes-max-bytes.",
 		.type = METRIC_GAUGE},
 	[CACHE_LEFT_OUT] = {.name = "holdpoint_webhook_cache_left_out",
 		.help = "Objects for which there was no room: rules that need them fail.",
 		.type = METRIC_GAUGE,
-		.label = "resource"},
+		.label = "kind"},
 	[CACHE_EVENTS] = {.name = "holdpoint_webhook_cache_events_total",
 		.help = "Changes and bookmarks that API servers told of.",
 		.type = METRIC_COUNTER},
@@ -53,9 +55,9 @@ struct metric *const *kube_cache_metrics(size_t *ret_count)
 	return tables;
 }
 
-void cache_set_for(enum cache_metric m, struct span resource, int64_t n)
+void cache_set_for(enum cache_metric m, struct span kind, int64_t n)
 {
-	metric_set_for(&metrics[m], resource, n);
+	metric_set_for(&metrics[m], kind, n);
 }
 
 void cache_set(enum cache_metric m, int64_t n)
@@ -104,31 +106,25 @@ void kube_cache_free(struct kube_cache *c)
 	free(c);
 }
 
-static bool is_same(const struct kube_kind *a, const struct kube_kind *b)
-{
-	return span_eq(a->resource, b->resource) && span_eq(a->group, b->group) &&
-	       span_eq(a->version, b->version) && span_eq(a->namespace_, b->namespace_) &&
-	       span_eq(a->name, b->name);
-}
-
-static bool is_among(const struct kube_kind *kind, const struct kube_kind *kinds, size_t count)
+static bool is_among(
+	const struct cluster_kind *kind, const struct cluster_kind *kinds, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (is_same(kind, &kinds[i]))
+		if (cluster_kind_same(kind, &kinds[i]))
 			return true;
 	return false;
 }
 
 /* With the lock held. */
-static struct reflector *find(struct kube_cache *c, const struct kube_kind *kind)
+static struct reflector *find(struct kube_cache *c, const struct cluster_kind *kind)
 {
 	for (size_t i = 0; i < c->kind_count; i++)
-		if (is_same(kind, &c->kinds[i]->kind))
+		if (cluster_kind_same(kind, &c->kinds[i]->kind))
 			return c->kinds[i];
 	return NULL;
 }
 
-static void drop_others(struct kube_cache *c, const struct kube_kind *kinds, size_t count)
+static void drop_others(struct kube_cache *c, const struct cluster_kind *kinds, size_t count)
 {
 	struct reflector *dropped[KUBE_CACHE_KINDS_MAX];
 	size_t drop = 0, kept = 0;
@@ -144,7 +140,7 @@ static void drop_others(struct kube_cache *c, const struct kube_kind *kinds, siz
 	end(c, dropped, drop);
 }
 
-static int add(struct kube_cache *c, const struct kube_kind *kind, struct err *e)
+static int add(struct kube_cache *c, const struct cluster_kind *kind, struct err *e)
 {
 	struct reflector *r;
 
@@ -163,7 +159,7 @@ static int add(struct kube_cache *c, const struct kube_kind *kind, struct err *e
 }
 
 int kube_cache_want(
-	struct kube_cache *c, const struct kube_kind *kinds, size_t count, struct err *e)
+	struct kube_cache *c, const struct cluster_kind *kinds, size_t count, struct err *e)
 {
 	drop_others(c, kinds, count);
 	for (size_t i = 0; i < count; i++)
@@ -172,31 +168,53 @@ int kube_cache_want(
 	return 0;
 }
 
+/* With the lock held. */
+static bool is_filled(const struct kube_cache *c)
+{
+	for (size_t i = 0; i < c->kind_count; i++)
+		if (!c->kinds[i]->filled)
+			return false;
+	return true;
+}
+
+bool kube_cache_wait(struct kube_cache *c, unsigned ms)
+{
+	const int64_t until_us = monotonic_us() + (int64_t)ms * 1000;
+	bool filled;
+
+	pthread_mutex_lock(&c->lock);
+	while (!(filled = is_filled(c)) && wait_until_us(&c->wake, &c->lock, until_us) != ETIMEDOUT)
+		;
+	pthread_mutex_unlock(&c->lock);
+	return filled;
+}
+
 /* ---- looking up ---- */
 
 /* Why what is kept must not be believed; absent: it may be. With the lock held. */
 static struct span doubt(const struct kube_cache *c, const struct reflector *r,
-	const struct kube_kind *kind, struct arena *arena)
+	const struct cluster_kind *kind, struct arena *arena)
 {
 	int64_t age_ms;
 	struct span why;
 
 	if (!r)
 		why = arena_printf(
-			arena, "%.*s are not kept (--kubernetes-api)", SPAN_FMT(kind->resource));
+			arena, "objects of kind %.*s are not kept", SPAN_FMT(kind->kind));
 	else if (!r->filled)
-		why = arena_printf(arena, "the API server's %.*s have not been read yet",
-			SPAN_FMT(kind->resource));
+		why = arena_printf(arena,
+			"objects of kind %.*s have not been read from the API server yet",
+			SPAN_FMT(kind->kind));
 	else if ((age_ms = monotonic_ms() - r->fresh_at_ms) > (int64_t)c->config.max_age_ms)
 		why = arena_printf(arena,
-			"what is known of %.*s is stale, %lld s old (--kubernetes-max-age)",
-			SPAN_FMT(kind->resource), (long long)age_ms / 1000);
+			"what is known of kind %.*s is stale, %lld s old (--kubernetes-max-age)",
+			SPAN_FMT(kind->kind), (long long)age_ms / 1000);
 	else
 		return (struct span){0};
 	return why.ptr ? why : SPAN("the request needs too much memory");
 }
 
-static enum kube_status copy(
+static enum cluster_status copy(
 	const struct object *o, struct arena *arena, struct json_doc *ret, struct span *ret_why)
 {
 	const size_t bytes = o->doc.node_count * sizeof(*o->doc.nodes);
@@ -205,17 +223,17 @@ static enum kube_status copy(
 
 	if (!nodes || !text) {
 		*ret_why = SPAN("the request needs too much memory");
-		return KUBE_UNKNOWN;
+		return CLUSTER_UNKNOWN;
 	}
 	memcpy(nodes, o->doc.nodes, bytes);
 	*ret = o->doc;
 	ret->nodes = nodes;
 	ret->text = text;
-	return KUBE_FOUND;
+	return CLUSTER_FOUND;
 }
 
 /* With a reference of the caller's, so that a large object is copied without the lock. */
-static enum kube_status look(struct kube_cache *c, const struct kube_kind *kind,
+static enum cluster_status look(struct kube_cache *c, const struct cluster_kind *kind,
 	struct span namespace_, struct span name, struct arena *arena, struct object **ret,
 	struct span *ret_why)
 {
@@ -231,23 +249,34 @@ static enum kube_status look(struct kube_cache *c, const struct kube_kind *kind,
 		object_ref(o);
 	pthread_mutex_unlock(&c->lock);
 	*ret = o;
-	return ret_why->ptr ? KUBE_UNKNOWN : o ? KUBE_FOUND : KUBE_ABSENT;
+	return ret_why->ptr ? CLUSTER_UNKNOWN : o ? CLUSTER_FOUND : CLUSTER_ABSENT;
 }
 
-enum kube_status kube_cache_get(struct kube_cache *c, const struct kube_kind *kind,
+enum cluster_status kube_cache_get(struct kube_cache *c, const struct cluster_kind *kind,
 	struct span namespace_, struct span name, struct arena *arena, struct json_doc *ret,
 	struct span *ret_why)
 {
 	struct object *o;
-	enum kube_status status = look(c, kind, namespace_, name, arena, &o, ret_why);
+	enum cluster_status status = look(c, kind, namespace_, name, arena, &o, ret_why);
 
-	if (status == KUBE_FOUND && o->left_out) {
+	if (status == CLUSTER_FOUND && o->left_out) {
 		*ret_why = SPAN("there was no room to keep it (--kubernetes-max-bytes)");
-		status = KUBE_UNKNOWN;
-	} else if (status == KUBE_FOUND) {
+		status = CLUSTER_UNKNOWN;
+	} else if (status == CLUSTER_FOUND) {
 		status = copy(o, arena, ret, ret_why);
 	}
 	object_unref(o);
 	cache_count(CACHE_LOOKUPS, status);
 	return status;
+}
+
+static enum cluster_status get(void *arg, const struct cluster_kind *kind, struct span namespace_,
+	struct span name, struct arena *arena, struct json_doc *ret, struct span *ret_why)
+{
+	return kube_cache_get(arg, kind, namespace_, name, arena, ret, ret_why);
+}
+
+struct cluster_source kube_cache_source(struct kube_cache *c)
+{
+	return (struct cluster_source){get, c};
 }

@@ -15,18 +15,10 @@
 #pragma once
 
 #include "common/base/metrics.h"
-#include "common/json/json.h"
+#include "policy/review/cluster.h"
 #include "webhook/cache/kube_api.h"
 
 #define KUBE_CACHE_KINDS_MAX 16u
-
-/* What of a cluster to keep: all of a resource, of one namespace, or of one name. */
-struct kube_kind {
-	struct span group; /* "" is the core's */
-	struct span version, resource;
-	struct span namespace_; /* "": of all, or it is in none */
-	struct span name;	/* "": of all */
-};
 
 struct kube_cache_config {
 	struct kube_api_config api; /* its texts must outlive the cache */
@@ -47,21 +39,23 @@ DEFINE_CLEANUP(struct kube_cache *, kube_cache_free)
  * answers. Threads: one at a time. Errors: -1, more than KUBE_CACHE_KINDS_MAX, memory, threads;
  * some may be kept then.
  */
-int kube_cache_want(struct kube_cache *c, const struct kube_kind *kinds, size_t count,
+int kube_cache_want(struct kube_cache *c, const struct cluster_kind *kinds, size_t count,
 	struct err *e) _must_check_;
 
-enum kube_status {
-	KUBE_FOUND,
-	KUBE_ABSENT,  /* there is none, as of at most max_age_ms ago */
-	KUBE_UNKNOWN, /* whether there is one cannot be said: *ret_why */
-};
+/*
+ * Waits until all of them are filled, for so long at most. False: some are not.
+ */
+bool kube_cache_wait(struct kube_cache *c, unsigned ms);
 
 /*
  * Copies an object of a kind that is wanted into the arena. ret_why is fit for people, in the arena
  * or for ever. Threads: any. Blocks: for a look into a table.
  */
-enum kube_status kube_cache_get(struct kube_cache *c, const struct kube_kind *kind,
+enum cluster_status kube_cache_get(struct kube_cache *c, const struct cluster_kind *kind,
 	struct span namespace_, struct span name, struct arena *arena, struct json_doc *ret,
 	struct span *ret_why);
+
+/* The same as a source for requests. */
+struct cluster_source kube_cache_source(struct kube_cache *c);
 
 struct metric *const *kube_cache_metrics(size_t *ret_count);

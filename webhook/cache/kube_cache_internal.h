@@ -19,7 +19,7 @@ struct kube_cache {
 	struct kube_cache_config config;
 	struct object_budget budget;
 	pthread_mutex_t lock;
-	pthread_cond_t wake; /* something stops */
+	pthread_cond_t wake; /* something stops, or is filled */
 	struct reflector *kinds[KUBE_CACHE_KINDS_MAX];
 	size_t kind_count;
 };
@@ -33,7 +33,7 @@ enum watch_end {
 
 struct reflector {
 	struct kube_cache *cache;
-	struct kube_kind kind; /* its texts are the reflector's */
+	struct cluster_kind kind; /* its texts are the reflector's */
 	char *texts;
 	pthread_t thread;
 	_Atomic bool stopping;
@@ -64,14 +64,15 @@ struct reflector {
 /* ---- reflector.c ---- */
 
 /* Starts its thread. NULL and why. */
-struct reflector *reflector_new(struct kube_cache *c, const struct kube_kind *kind, struct err *e);
+struct reflector *reflector_new(
+	struct kube_cache *c, const struct cluster_kind *kind, struct err *e);
 /* reflector_stop() first, of all that are to end; it does not wait. */
 void reflector_stop(struct reflector *r);
 void reflector_free(struct reflector *r);
 /* For is_over of a call. */
 bool reflector_is_over(void *arg);
 /* The path of the resource, and "?" with the first parameters. */
-void reflector_put_path(struct buf *out, const struct kube_kind *kind);
+void reflector_put_path(struct buf *out, const struct cluster_kind *kind);
 /* As part of a URL. */
 void reflector_put_escaped(struct buf *out, struct span s);
 void reflector_count_objects(struct reflector *r);
@@ -104,8 +105,8 @@ enum cache_metric {
 	CACHE_FAILURES,
 	CACHE_LOOKUPS,
 };
-/* By the resource's name. */
-void cache_set_for(enum cache_metric m, struct span resource, int64_t n);
+/* By the kind's name. */
+void cache_set_for(enum cache_metric m, struct span kind, int64_t n);
 void cache_set(enum cache_metric m, int64_t n);
 void cache_count(enum cache_metric m, unsigned label);
 enum { CACHE_FAILED_UNREACHABLE, CACHE_FAILED_REFUSED, CACHE_FAILED_UNREADABLE };

@@ -39,7 +39,7 @@ void reflector_put_escaped(struct buf *out, struct span s)
 	}
 }
 
-void reflector_put_path(struct buf *out, const struct kube_kind *k)
+void reflector_put_path(struct buf *out, const struct cluster_kind *k)
 {
 	buf_reset(out);
 	buf_add_str(out, k->group.len > 0 ? "/apis/" : "/api/");
@@ -85,9 +85,9 @@ void reflector_count_objects(struct reflector *r)
 	count = (int64_t)r->table.count;
 	pthread_mutex_unlock(&r->cache->lock);
 	left_out = left_out_of(&r->table); /* only this thread changes it */
-	cache_set_for(CACHE_AGE, r->kind.resource, age_s);
-	cache_set_for(CACHE_OBJECTS, r->kind.resource, count);
-	cache_set_for(CACHE_LEFT_OUT, r->kind.resource, left_out);
+	cache_set_for(CACHE_AGE, r->kind.kind, age_s);
+	cache_set_for(CACHE_OBJECTS, r->kind.kind, count);
+	cache_set_for(CACHE_LEFT_OUT, r->kind.kind, left_out);
 	cache_set(CACHE_BYTES, (int64_t)atomic_load(&r->cache->budget.bytes));
 }
 
@@ -132,7 +132,7 @@ static void failed(struct reflector *r, const struct err *e, int64_t at_least_ms
 	if (at_least_ms > (int64_t)BACKOFF_MAX_MS)
 		at_least_ms = BACKOFF_MAX_MS;
 	if (!r->complained) /* until it is well again */
-		log_warn("cluster_not_read", LOG_SPAN("resource", r->kind.resource),
+		log_warn("cluster_not_read", LOG_SPAN("kind", r->kind.kind),
 			LOG_STR("error", e->msg));
 	r->complained = true;
 	rest(r, ms > at_least_ms ? ms : at_least_ms);
@@ -142,7 +142,7 @@ void reflector_is_well(struct reflector *r)
 {
 	r->failures = 0;
 	if (r->complained)
-		log_info("cluster_read_again", LOG_SPAN("resource", r->kind.resource));
+		log_info("cluster_read_again", LOG_SPAN("kind", r->kind.kind));
 	r->complained = false;
 }
 
@@ -155,7 +155,7 @@ static void list(struct reflector *r)
 	if (reflector_list(r, &e) == 0) {
 		r->gone = false;
 		cache_count(CACHE_LISTS, 0);
-		log_info("cluster_listed", LOG_SPAN("resource", r->kind.resource),
+		log_info("cluster_listed", LOG_SPAN("kind", r->kind.kind),
 			LOG_INT("objects", r->table.count));
 		return;
 	}
@@ -204,10 +204,10 @@ static void *run(void *arg)
 
 /* ---- life ---- */
 
-static int copy_kind(struct reflector *r, const struct kube_kind *kind)
+static int copy_kind(struct reflector *r, const struct cluster_kind *kind)
 {
-	struct span *const texts[] = {&r->kind.group, &r->kind.version, &r->kind.resource,
-		&r->kind.namespace_, &r->kind.name};
+	struct span *const texts[] = {&r->kind.group, &r->kind.version, &r->kind.kind,
+		&r->kind.resource, &r->kind.namespace_, &r->kind.name};
 	size_t len = 1;
 	char *to;
 
@@ -238,7 +238,8 @@ static void free_parts(struct reflector *r)
 	free(r);
 }
 
-struct reflector *reflector_new(struct kube_cache *c, const struct kube_kind *kind, struct err *e)
+struct reflector *reflector_new(
+	struct kube_cache *c, const struct cluster_kind *kind, struct err *e)
 {
 	struct reflector *r = calloc(1, sizeof(*r));
 
@@ -259,7 +260,7 @@ struct reflector *reflector_new(struct kube_cache *c, const struct kube_kind *ki
 
 		if (rc == 0)
 			return r;
-		err_set_errno(e, rc, "no thread to watch %.*s", SPAN_FMT(kind->resource));
+		err_set_errno(e, rc, "no thread to watch %.*s", SPAN_FMT(kind->kind));
 	}
 	free_parts(r);
 	return NULL;
@@ -273,8 +274,8 @@ void reflector_stop(struct reflector *r)
 void reflector_free(struct reflector *r)
 {
 	pthread_join(r->thread, NULL);
-	cache_set_for(CACHE_AGE, r->kind.resource, -1);
-	cache_set_for(CACHE_OBJECTS, r->kind.resource, 0);
-	cache_set_for(CACHE_LEFT_OUT, r->kind.resource, 0);
+	cache_set_for(CACHE_AGE, r->kind.kind, -1);
+	cache_set_for(CACHE_OBJECTS, r->kind.kind, 0);
+	cache_set_for(CACHE_LEFT_OUT, r->kind.kind, 0);
 	free_parts(r);
 }

@@ -26,7 +26,7 @@ int reflector_refusal(struct reflector *r, long status, struct err *e)
 		json_read(r->page.ptr, r->page.len, &reflector_limits, r->arena, &doc, NULL) == 0)
 		message = json_string(&doc, json_get_str(&doc, JSON_ROOT, "message"), r->arena);
 	return err_set(e, "the API server answers %ld to %.*s%s%.*s", status,
-		SPAN_FMT(r->kind.resource), message.ptr ? ": " : "", SPAN_FMT(message));
+		SPAN_FMT(r->kind.kind), message.ptr ? ": " : "", SPAN_FMT(message));
 }
 
 static int take_page(long status, struct span bytes, void *arg)
@@ -190,6 +190,7 @@ static void put_in_force(struct reflector *r, int64_t as_of_ms)
 	r->table = r->listing;
 	r->filled = true;
 	r->fresh_at_ms = as_of_ms;
+	pthread_cond_broadcast(&r->cache->wake);
 	pthread_mutex_unlock(&r->cache->lock);
 	r->listing = (struct object_table){0};
 	object_table_clear(&old);

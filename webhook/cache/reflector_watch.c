@@ -17,7 +17,7 @@
 static int confused(struct reflector *r, const char *what)
 {
 	r->end = WATCH_CONFUSED;
-	return err_set(&r->fault, "a watch of %.*s: %s", SPAN_FMT(r->kind.resource), what);
+	return err_set(&r->fault, "a watch of %.*s: %s", SPAN_FMT(r->kind.kind), what);
 }
 
 static int keep_version(struct reflector *r, const struct json_doc *d, json_ref object)
@@ -83,8 +83,8 @@ static int refused(struct reflector *r, const struct json_doc *d, json_ref statu
 	if (json_int64(d, json_get_str(d, status, "code"), &code) != 0)
 		code = 0;
 	r->end = code == 410 ? WATCH_TOO_OLD : WATCH_CONFUSED;
-	return err_set(&r->fault, "a watch of %.*s ends with %lld: %.*s",
-		SPAN_FMT(r->kind.resource), (long long)code, SPAN_FMT(message));
+	return err_set(&r->fault, "a watch of %.*s ends with %lld: %.*s", SPAN_FMT(r->kind.kind),
+		(long long)code, SPAN_FMT(message));
 }
 
 static int take_event(struct reflector *r, const struct json_doc *d)
