@@ -62,3 +62,13 @@ static inline struct policy_request request_or_fail(struct span text, struct are
 	r->request.now_us = INT64_C(1767225600000000); /* 2026-01-01T00:00:00Z */
 	return r->request;
 }
+
+/* Is this one of the lines of text, whole? */
+static inline bool has_line(const char *text, const char *line)
+{
+	size_t len = strlen(line);
+	for (const char *p = text; (p = strstr(p, line)); p++)
+		if ((p == text || p[-1] == '\n') && p[len] == '\n')
+			return true;
+	return false;
+}
