@@ -17,6 +17,13 @@
 	"{\"kind\":\"SubjectAccessReview\",\"apiVersion\":\"authorization.k8s.io/" version         \
 	"\",\"spec\":" spec "}"
 
+/* The beginning of a Deployment's update. */
+#define REVIEW_UPDATE                                                                              \
+	"{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/v1\",\"request\":{"       \
+	"\"uid\":\"u\",\"resource\":{\"group\":\"apps\",\"version\":\"v1\",\"resource\":"          \
+	"\"deployments\"},\"name\":\"web\",\"namespace\":\"prod\",\"operation\":\"UPDATE\","       \
+	"\"userInfo\":{\"username\":\"agent\"},"
+
 /* head, `count` of "g" with commas, tail. */
 static inline void put_groups(struct buf *b, const char *head, unsigned count, const char *tail)
 {
