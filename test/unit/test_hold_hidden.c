@@ -1,59 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What masking may not hide from who decides: that something is hidden, and what acts. */
-#include "webhook/hold/hold_change.h"
-
-#include <check.h>
-
-#include "common/display/display.h"
-#include "policy/review/review.h"
 #include "support/run_tests.h"
+#include "unit/hold_change_support.h"
 
-static struct arena *arena;
-static struct masker *masker;
-static const char *group = "";
-static struct buf text = BUF_INIT(16 << 20), shown_text = BUF_INIT(16 << 20);
-
-static void setup(void)
+/* The update of `resource` from old to new, as people read it. */
+static const char *update_of(const char *resource, const char *old, const char *new)
 {
-	struct err e;
+	static struct buf members = BUF_INIT(16 << 20);
 
-	arena = arena_new(65536, 256 << 20);
-	ck_assert_ptr_nonnull(arena);
-	ck_assert_msg(masker_new(NULL, NULL, &masker, &e) == 0, "%s", e.msg);
-}
-
-static void teardown(void)
-{
-	masker_free(masker);
-	arena_free(arena);
-	buf_free(&text);
-	buf_free(&shown_text);
-}
-
-/* The change of a request about `resource`, as people read it. */
-static const char *shown(const char *resource, const char *old, const char *new)
-{
-	struct hold_change change;
-	struct review r;
-	struct json_doc d;
-	struct err e;
-
-	buf_reset(&text);
-	buf_reset(&shown_text);
-	buf_printf(&text,
-		"{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/v1\",\"request\":{"
-		"\"uid\":\"u\",\"operation\":\"UPDATE\",\"resource\":{\"group\":\"%s\",\"version\":"
-		"\"v1\",\"resource\":\"%s\"},\"kind\":{\"group\":\"\",\"version\":\"v1\",\"kind\":"
-		"\"X\"},\"name\":\"x\",\"namespace\":\"n\",\"userInfo\":{\"username\":\"agent\"},"
-		"\"oldObject\":%s,\"object\":%s}}",
-		group, resource, old, new);
-	ck_assert_msg(review_read((struct span){buf_str(&text), text.len}, 4000000, arena, &r,
-			      &e) == REVIEW_OK,
-		"%s", e.msg);
-	ck_assert_int_eq(hold_change_of(masker, &r.request, arena, &change), 0);
-	ck_assert_msg(display_read(change.text, arena, &d, &e) == 0, "%s", e.msg);
-	display_put(&shown_text, &d);
-	return buf_str(&shown_text);
+	buf_reset(&members);
+	buf_printf(&members, ",\"oldObject\":%s,\"object\":%s", old, new);
+	return shown("UPDATE", resource, buf_str(&members));
 }
 
 /* Who saw the pseudonym of the password that is there writes it in its place. */
@@ -78,13 +35,13 @@ START_TEST(hold_hidden__a_pseudonym_is_no_cloak)
 	const char *lines, *begin, *end;
 
 	buf_printf(&old, "%s%s%s", pseudonyms[_i].before, "hydrangea-77", pseudonyms[_i].after);
-	lines = shown(pseudonyms[_i].resource, "{}", buf_str(&old));
+	lines = update_of(pseudonyms[_i].resource, "{}", buf_str(&old));
 	begin = strstr(lines, "[masked ");
 	ck_assert_msg(begin != NULL, "%s", lines);
 	end = strchr(begin, ']') + 1;
 	memcpy(pseudonym, begin, (size_t)(end - begin));
 	buf_printf(&new, "%s%s%s", pseudonyms[_i].before, pseudonym, pseudonyms[_i].after);
-	lines = shown(pseudonyms[_i].resource, buf_str(&old), buf_str(&new));
+	lines = update_of(pseudonyms[_i].resource, buf_str(&old), buf_str(&new));
 	ck_assert_msg(strstr(lines, "+ ") != NULL, "%s", lines);
 	ck_assert_msg(strstr(lines, "- ") != NULL, "%s", lines);
 	ck_assert_msg(strstr(lines, "hydrangea") == NULL, "%s", lines);
@@ -93,7 +50,7 @@ END_TEST
 
 START_TEST(hold_hidden__what_is_not_known_to_be_hidden_is_said)
 {
-	const char *lines = shown("pods", "{}",
+	const char *lines = update_of("pods", "{}",
 		"{\"spec\":{\"containers\":[{\"name\":\"c\",\"command\":[\"echo\","
 		"\"[masked hmac-sha256:0123456789abcdef len:12]\"]}]}}");
 
@@ -113,7 +70,7 @@ START_TEST(hold_hidden__very_many_values_hide_none)
 	for (int i = 0; i < 5000; i++)
 		buf_printf(&new, "\"a%d\":{\"password\":\"hydrangea-%d\"},", i, i);
 	buf_add_str(&new, "\"b\":{\"password\":\"hydrangea;x\"},\"c\":{\"password\":\"ab\"}}}");
-	lines = shown("things", "{}", buf_str(&new));
+	lines = update_of("things", "{}", buf_str(&new));
 	line = strstr(lines, "+ spec.b.password: ");
 	ck_assert_ptr_nonnull(line);
 	line = strchr(line, '\n');
@@ -145,7 +102,7 @@ static const char *const legible[][2] = {
 
 START_TEST(hold_hidden__what_acts_is_legible)
 {
-	const char *lines = shown("things", "{}", legible[_i][0]);
+	const char *lines = update_of("things", "{}", legible[_i][0]);
 
 	ck_assert_msg(strstr(lines, legible[_i][1]) != NULL, "%s", lines);
 }
@@ -153,7 +110,7 @@ END_TEST
 
 START_TEST(hold_hidden__a_secret_in_a_command_of_a_secret_is_not)
 {
-	const char *lines = shown("things", "{}",
+	const char *lines = update_of("things", "{}",
 		"{\"spec\":{\"token\":{\"command\":[\"login\",\"q8Zt3LwP0aVbN5xCkR7y\","
 		"\"--password\",\"hydrangea\"]}}}");
 
@@ -176,7 +133,7 @@ START_TEST(hold_hidden__what_a_version_takes_away_is_said)
 	const char *lines;
 
 	group = "x.example.com";
-	lines = shown("walls", objects[_i][0], objects[_i][1]);
+	lines = update_of("walls", objects[_i][0], objects[_i][1]);
 	group = "";
 	ck_assert_int_eq(strstr(lines, "! NOT SHOWN: fields that version v1 does not have: this "
 				       "takes them away\n") != NULL,
@@ -199,7 +156,7 @@ START_TEST(hold_hidden__owners_of_fields_are_said_to_change)
 		{false, OWNERS("{\"manager\":\"a\"},{\"manager\":\"b\"}", "1"),
 			OWNERS("{\"manager\":\"b\"},{\"time\":\"1\",\"manager\":\"a\"}", "1")},
 	};
-	const char *lines = shown("deployments", owners[_i].old, owners[_i].new);
+	const char *lines = update_of("deployments", owners[_i].old, owners[_i].new);
 
 	ck_assert_msg((strstr(lines, "! NOT SHOWN: metadata.managedFields: 1 line") != NULL) ==
 			      owners[_i].said,
