@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * holdpoint policy check FILE…: what the daemon would say about these policies, without it, and
- * which rules no API server would ever ask about.
+ * holdpoint policy check FILE…: what the daemon would say about these policies, without it, which
+ * rules no API server would ever ask about, and which fields no object has.
  */
 #include <stdio.h>
 
 #include "cli/cluster_flags.h"
 #include "cli/policy.h"
 #include "cli/table.h"
+#include "policy/misspelt.h"
 
 struct checked {
 	const struct policy_set *set; /* NULL: it has errors */
@@ -15,6 +16,8 @@ struct checked {
 	struct coverage_facts facts;
 	const struct coverage_gap *gaps;
 	size_t gap_count, unasked;
+	const struct misspelt *misspelt;
+	size_t misspelt_count;
 };
 
 /* ---- as lines: "file:line:column: message" is what editors understand ---- */
@@ -30,15 +33,38 @@ static void put_warning(struct buf *out, const struct coverage_gap *g)
 		SPAN_FMT(g->what));
 }
 
+static void put_misspelt(struct buf *out, const struct misspelt *m)
+{
+	buf_printf(out, "%s:%u:%u: warning: ", m->file, m->line, m->column);
+	if (m->rule)
+		buf_printf(out, "rule \"%s\": ", m->rule);
+	buf_add_span(out, m->what);
+}
+
+/* A line each. */
+static void put_warnings(struct buf *out, const struct checked *k)
+{
+	for (size_t i = 0; i < k->gap_count; i++) {
+		put_warning(out, &k->gaps[i]);
+		buf_add_char(out, '\n');
+	}
+	for (size_t i = 0; i < k->misspelt_count; i++) {
+		put_misspelt(out, &k->misspelt[i]);
+		buf_add_char(out, '\n');
+	}
+}
+
 static void print_warnings(const struct checked *k)
 {
+	_cleanup_(buf_free) struct buf lines = BUF_INIT(4u << 20);
 	size_t verbs = coverage_authorization_rules(k->set);
 
-	for (size_t i = 0; i < k->gap_count; i++) {
-		_cleanup_(buf_free) struct buf line = BUF_INIT(1 << 16);
+	put_warnings(&lines, k);
+	for (const char *line = cli_text(&lines); *line; line += strcspn(line, "\n") + 1) {
+		_cleanup_(buf_free) struct buf one = BUF_INIT(1 << 16);
 
-		put_warning(&line, &k->gaps[i]);
-		print_printable(stderr, cli_text(&line));
+		buf_add(&one, line, strcspn(line, "\n"));
+		print_printable(stderr, cli_text(&one));
 		fputc('\n', stderr);
 	}
 	if (verbs > 0 && k->facts.authorizer == COVERAGE_UNKNOWN)
@@ -80,14 +106,11 @@ static int print_json(const struct command *c, struct checked *k)
 			",\"policies\":%zu,\"rules\":%zu,\"digest\":\"%s\",\"unasked\":%zu",
 			policy_set_policy_count(k->set), policy_set_rule_count(k->set),
 			policy_set_digest(k->set), k->unasked);
-	for (size_t i = 0; i < k->gap_count; i++) {
-		put_warning(&warnings, &k->gaps[i]);
-		buf_add_char(&warnings, '\n');
-	}
+	put_warnings(&warnings, k);
 	buf_add_str(&out, ",\"errors\":[");
 	put_lines(&out, k->errors.count ? cli_text(&k->errors.text) : "");
 	buf_add_str(&out, "],\"warnings\":[");
-	put_lines(&out, k->gap_count ? cli_text(&warnings) : "");
+	put_lines(&out, warnings.len ? cli_text(&warnings) : "");
 	buf_add_str(&out, "]}");
 	return cli_print_json(c, buf_span(&out));
 }
@@ -96,7 +119,8 @@ static int print_json(const struct command *c, struct checked *k)
 
 static int find_gaps(const struct command *c, struct arena *arena, struct checked *k)
 {
-	if (!arena || coverage_find(k->set, &k->facts, arena, &k->gaps, &k->gap_count) < 0)
+	if (!arena || coverage_find(k->set, &k->facts, arena, &k->gaps, &k->gap_count) < 0 ||
+		misspelt_find(k->set, arena, &k->misspelt, &k->misspelt_count) < 0)
 		return cli_error(c, CLI_FAILED, "out of memory");
 	k->unasked = coverage_unasked(k->gaps, k->gap_count);
 	return CLI_OK;
@@ -136,12 +160,12 @@ int cli_policy_check(const struct command *self, int argc, char **argv)
 	const char *files[CLI_POLICY_MAX_FILES], *output = NULL;
 	struct cluster_flags cluster = {0};
 	struct checked k = {0};
-	bool require = false;
+	bool require = false, strict = false;
 	size_t count;
 	const struct flag flags[] = {CLI_FLAG_OUTPUT(output), CLUSTER_FLAGS(cluster),
 		CLI_FLAG_SWITCH("require-coverage", require,
 			"exit code 3 when a rule is never asked about, as far as is known"),
-		{0}};
+		CLI_FLAG_SWITCH("strict", strict, "exit code 3 when there is any warning"), {0}};
 	int rc = cli_parse(self, flags, argc, argv, 1, ARRAY_LEN(files), files, &count);
 
 	if (rc >= 0)
@@ -150,5 +174,8 @@ int cli_policy_check(const struct command *self, int argc, char **argv)
 	if (rc > 0)
 		return rc;
 	rc = check(self, files, count, &k, output);
-	return rc == CLI_OK && require && k.unasked > 0 ? CLI_NO : rc;
+	if (rc == CLI_OK &&
+		((require && k.unasked > 0) || (strict && k.gap_count + k.misspelt_count > 0)))
+		return CLI_NO;
+	return rc;
 }

@@ -14,5 +14,7 @@ void coverage_put_spec(
  * absent: nothing. *ret_all: with each of its resources.
  */
 struct span coverage_wrong_name(const struct match *m, struct arena *arena, bool *ret_all);
+/* The resource of this group that a misspelt one is near to; NULL: it is there, or none is near. */
+const char *coverage_resource_meant(struct span group, struct span resource);
 /* "group ai-agents"; of NULL "everybody". Absent when the arena is full. */
 struct span coverage_subject_name(const struct subject *s, struct arena *arena);

@@ -64,6 +64,15 @@ static size_t find_group(struct span name)
 	return i;
 }
 
+const char *coverage_resource_meant(struct span group, struct span resource)
+{
+	size_t at = find_group(group);
+
+	return at == ARRAY_LEN(known) || has(at, resource)
+		       ? NULL
+		       : suggest(resource, known[at].resources, count_of(known[at].resources));
+}
+
 /* What is wrong with this name in this group; absent: nothing that is known. */
 static struct span wrong_in_group(struct span group, struct span resource, struct arena *arena)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What expression.c compiles and evaluation.c evaluates; for these two files only. */
+/* What expression.c compiles, evaluation.c evaluates, and misspelt.c looks through; for these only.
+ */
 #pragma once
 
 #include "policy/expression_internal.h"

@@ -74,9 +74,14 @@ review=$(printf "%s\n" "$fixtures"/*-validate-create-pods.json | head -n 1)
 
 run 0 check "$folder/pods.yaml"
 prints '^1 policy, 2 rules, sha256:[0-9a-f]{64}$'
-silent err
+complains 'pods.yaml:15:24: warning: rule "typo": PodSpec has no field "nothingLikeThis"$'
 run 0 check "$folder/pods.yaml" -o json
-is_json '.policies == 1 and .rules == 2 and (.digest | startswith("sha256:"))'
+is_json '.policies == 1 and .rules == 2 and (.digest | startswith("sha256:")) and (.warnings | length) == 1'
+run 3 check "$folder/pods.yaml" --strict
+sed '/name: typo/,$d' "$folder/pods.yaml" >"$folder/good.yaml"
+run 0 check "$folder/good.yaml" --strict
+prints '^1 policy, 1 rule, '
+silent err
 
 # ---- what nobody asks about ----
 cat >"$folder/unasked.yaml" <<'YAML'
