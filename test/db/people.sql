@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Who is one person: names, logins and agents, and what enrolling them may not do.
 
+CREATE ROLE dana LOGIN IN ROLE holdpoint_approver, sre;
 -- A name does not move; what to do instead is said. A second name or login is added.
 SELECT t.expect('alice', 'admin', $$SELECT holdpoint.map_approver('alice', 'alice@example.com')$$);
 SELECT t.expect(v.expected, 'admin', 'SELECT holdpoint.' || v.statement)
@@ -186,4 +187,17 @@ SELECT t.is('1', t.frames('alice', format(v.statement, :h))::text, v.statement)
 FROM (VALUES ('SELECT holdpoint.approve(%s)'), ('SELECT holdpoint.deny(%s)'), ('SELECT holdpoint.approve(%s + 99999)'),
   ('SELECT holdpoint.withdraw(-%s)')) AS v(statement);
 
+-- Nobody approves what they may have asked for under a name that their domain, a broker, an address
+-- or a principal makes of theirs.
+SELECT t.expect(v.expected, 'dana', format('SELECT holdpoint.approve(%s)', a.hold_id), v.name)
+FROM (VALUES
+  ('HP006', 'CORP\dana'), ('HP006', 'auth0|dana'), ('HP006', 'google-oauth2|dana@example.com'),
+  ('HP006', 'dana+agent@example.com'), ('HP006', 'oidc:dana+x@example.com'),
+  ('HP006', 'dana/admin@EXAMPLE.COM'), ('HP006', 'dana/root')) AS v(expected, name),
+  LATERAL t.ask(jsonb_build_object('name', 'by-' || v.name, 'user', v.name)) AS a;
+SELECT t.is(v.expected, (holdpoint.spellings(v.a) && holdpoint.spellings(v.b))::text, v.a || ' ' || v.b)
+FROM (VALUES
+  ('false', 'oidc/alice', 'oidc/bob'), ('false', 'https://idp.example.com/alice', 'https://idp.example.com/bob'),
+  ('false', 'CORP\alice', 'CORP\bob'), ('false', 'auth0|alice', 'auth0|bob'), ('false', 'alice+x@example.com', 'bob+x@example.com'),
+  ('true', 'alice/admin', 'alice')) AS v(expected, a, b);
 SELECT t.done();

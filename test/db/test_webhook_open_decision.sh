@@ -131,6 +131,7 @@ alice_stays
 storm "$map" "$(by agent c)"
 all_say 429 '^the hold of this request is being decided on, or used, at this moment'
 equals 24 "$(metric 'holdpoint_webhook_holds_total{verdict="in_hand"}')" "verdicts"
+equals 26 "$(sql "SELECT attempts FROM holdpoint.holds WHERE id = $hold")" "attempts, with those"
 alice_ends "ROLLBACK;"
 ask /validate "$(review "$map" "$(by agent c)")"
 equals true "$(field .response.allowed "$answer")" "allowed once she has not"

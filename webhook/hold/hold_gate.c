@@ -114,6 +114,21 @@ static enum pg_status ask(struct pg_conn *conn, const struct span *params, struc
 	return status;
 }
 
+/* It waited for nobody, and is counted with the other attempts all the same. */
+static void count_in_hand(struct pg_conn *conn, struct span cluster, struct span fingerprint)
+{
+	static const struct pg_stmt stmt = {.name = "hold_attempt_in_hand",
+		.sql = "SELECT holdpoint.hold_attempt_in_hand(p_cluster => $1, p_fingerprint => "
+		       "$2)",
+		.param_count = 2};
+	const struct span params[] = {cluster, fingerprint};
+	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
+	struct err e;
+
+	if (pg_exec(conn, &stmt, params, &rows, NULL, &e) != PG_OK)
+		log_warn("attempt_not_counted", LOG_STR("error", e.msg));
+}
+
 void hold_gate_ask(struct hold_gate *g, struct pg_conn *conn, const struct hold_query *q,
 	struct arena *arena, struct hold_verdict *ret)
 {
@@ -133,9 +148,10 @@ void hold_gate_ask(struct hold_gate *g, struct pg_conn *conn, const struct hold_
 	status = ask(conn, params, &rows, sqlstate, &e);
 	if (status == PG_OK)
 		hold_verdict_read(rows, arena, ret);
-	else if (strcmp(sqlstate, LOCK_NOT_AVAILABLE) == 0)
+	else if (strcmp(sqlstate, LOCK_NOT_AVAILABLE) == 0) {
 		ret->kind = HOLD_IN_HAND;
-	else if (status != PG_UNAVAILABLE)
+		count_in_hand(conn, params[0], params[1]);
+	} else if (status != PG_UNAVAILABLE)
 		hold_verdict_fail(ret, arena, e.msg);
 	log_verdict(q, ret);
 }
