@@ -161,6 +161,23 @@ static void compile_action(
 		r->mutation = compile_mutation(c, p->expressions, s->mutate.value, s->mutate.at);
 }
 
+static void compile_limit(struct compiler *c, const struct source_rule *s, struct rule *r)
+{
+	const struct source_limit *l = s->limit.value;
+
+	if (!l)
+		return;
+	if (s->action.v != POLICY_DENY && s->action.v != POLICY_HOLD && s->action.v != POLICY_WARN)
+		errors_add_at(c->errors, s->limit.at, "\"limit\" needs action: Deny, Hold or Warn");
+	if (rule_endpoints(r) & ENDPOINTS_AUTHORIZE)
+		errors_add_at(c->errors, s->limit.at,
+			"\"limit\" needs operations: anybody may ask at authorization, in "
+			"anybody's name");
+	r->limit = (struct policy_rule_limit){
+		.count = (unsigned)l->count.v, .window_ms = l->window.v, .per_rule = l->per.v == 1};
+	r->info.count = &r->limit;
+}
+
 void compile_rule(struct compiler *c, const struct policy *p, const struct source_rule *s,
 	const struct node *at, struct rule *r)
 {
@@ -176,6 +193,7 @@ void compile_rule(struct compiler *c, const struct policy *p, const struct sourc
 			"63");
 	compile_matches(c, p, s, r);
 	compile_action(c, p, s, r);
+	compile_limit(c, s, r);
 	compile_conditions(c, p, s, r);
 	compile_message(c, p, s, r);
 }

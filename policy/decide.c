@@ -293,17 +293,37 @@ static bool is_stronger(const struct policy_match *m, const struct policy_decisi
 	return m->effective == POLICY_HOLD && asks_for_more(m->rule->hold, d->decisive->rule->hold);
 }
 
+static void find_decisive(struct policy_decision *d)
+{
+	d->action = POLICY_NONE;
+	d->decisive = NULL;
+	for (size_t i = 0; i < d->match_count; i++) {
+		enum policy_action a = d->matches[i].effective;
+		if (a != POLICY_MUTATE && is_stronger(&d->matches[i], d)) {
+			d->action = a;
+			d->decisive = &d->matches[i];
+		}
+	}
+}
+
 void deciding_finish(const struct deciding *d, struct policy_decision *ret)
 {
 	*ret = (struct policy_decision){
 		.matches = d->matches, .match_count = d->match_count, .record_all = d->record_all};
-	for (size_t i = 0; i < d->match_count; i++) {
-		enum policy_action a = d->matches[i].effective;
-		if (a != POLICY_MUTATE && is_stronger(&d->matches[i], ret)) {
-			ret->action = a;
-			ret->decisive = &d->matches[i];
-		}
-	}
+	find_decisive(ret);
+}
+
+void policy_decision_filter(
+	struct policy_decision *d, bool (*keep)(const struct policy_match *m, void *arg), void *arg)
+{
+	struct policy_match *matches = (struct policy_match *)d->matches;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < d->match_count; i++)
+		if (keep(&matches[i], arg))
+			matches[kept++] = matches[i];
+	d->match_count = kept;
+	find_decisive(d);
 }
 
 int policy_decide_within(const struct policy_set *s, const struct policy_request *r,

@@ -245,6 +245,31 @@ static const struct kind hold = {
 	.doc = "How a held request is approved.",
 };
 
+static const struct choice pers[] = {
+	{"User", 0, "Each user's requests are counted for themselves."},
+	{"Rule", 1, "All users' together."},
+	{NULL},
+};
+
+static const struct field limit_fields[] = {
+	{"count", FIELD_INT, AT(source_limit, count), .required = true, .min = 1, .max = 1000,
+		.doc = "So many requests go on as if the rule were not there."},
+	{"window", FIELD_DURATION, AT(source_limit, window), .required = true, .min = 1000,
+		.max = DAY_MS, .doc = "Within this time, at every moment anew."},
+	{"per", FIELD_ENUM, AT(source_limit, per), .def = 0, .choices = pers,
+		.doc = "Whose requests are counted."},
+	{NULL},
+};
+
+static const struct kind limit = {
+	.name = "limit",
+	.size = sizeof(struct source_limit),
+	.fields = limit_fields,
+	.doc = "From how many requests on the rule applies. They are counted in PostgreSQL, for "
+	       "all replicas together; what cannot be counted is beyond. See "
+	       "[policy.md](policy.md#how-much-at-once).",
+};
+
 static const struct field json_patch_fields[] = {
 	{"expression", FIELD_EXPRESSION, AT(source_json_patch, expression), .required = true,
 		.doc = "CEL that gives a list of `JSONPatch{op: …, path: …, value: …}` (or maps "
@@ -311,6 +336,9 @@ static const struct field rule_fields[] = {
 		       "blanks."},
 	{"hold", FIELD_OBJECT, AT(source_rule, hold), .of = &hold,
 		.doc = "Settings of a `Hold` rule."},
+	{"limit", FIELD_OBJECT, AT(source_rule, limit), .of = &limit,
+		.doc = "Of a `Deny`, `Hold` or `Warn` rule with `operations`: it applies beyond "
+		       "so many requests only."},
 	{"mutate", FIELD_OBJECT, AT(source_rule, mutate), .of = &mutate,
 		.doc = "The change of a `Mutate` rule."},
 	{NULL},

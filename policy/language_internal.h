@@ -55,6 +55,10 @@ struct source_hold {
 	struct yaml_object allow_window; /* struct source_allow_window */
 };
 
+struct source_limit {
+	struct yaml_int count, window, per; /* per: 1 is the rule */
+};
+
 struct source_json_patch {
 	struct yaml_str expression;
 };
@@ -72,6 +76,7 @@ struct source_rule {
 	struct yaml_str message, message_expression;
 	struct yaml_object hold;   /* struct source_hold */
 	struct yaml_object mutate; /* struct source_mutate */
+	struct yaml_object limit;  /* struct source_limit */
 };
 
 enum record { RECORD_MATCHES, RECORD_ALL };

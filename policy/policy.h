@@ -90,13 +90,21 @@ struct policy_hold {
 	enum policy_dry_run dry_run;
 };
 
+/* A rule's `limit:`. Within it the rule does not apply. */
+struct policy_rule_limit {
+	unsigned count; /* requests */
+	int64_t window_ms;
+	bool per_rule; /* of all users together; else of each */
+};
+
 /* What callers may know about a rule. Lives as long as its set. */
 struct policy_rule_info {
 	const char *policy;
 	const char *rule;
 	enum policy_action action;
 	enum policy_enforcement enforcement;
-	const struct policy_hold *hold; /* NULL unless action is POLICY_HOLD */
+	const struct policy_hold *hold;	       /* NULL unless action is POLICY_HOLD */
+	const struct policy_rule_limit *count; /* its `limit:`; NULL: applies always */
 };
 
 /* Each rule, in the order of evaluation. */
@@ -169,6 +177,10 @@ int policy_decide_within(const struct policy_set *s, const struct policy_request
  * ret_count: how many Hold rules there are. For a decision whose action is POLICY_HOLD.
  */
 struct policy_hold policy_decision_hold(const struct policy_decision *d, size_t *ret_count);
+
+/* Leaves out the matches that `keep` says no to, and decides anew of those that stay. */
+void policy_decision_filter(struct policy_decision *d,
+	bool (*keep)(const struct policy_match *m, void *arg), void *arg);
 
 /* All reasons of matches whose effective action is `action`, one a line, shortest first. */
 struct span policy_decision_reasons(

@@ -98,6 +98,7 @@ struct rule {
 	const struct expression *message_expression;
 	const struct mutation *mutation;
 	struct policy_hold hold;
+	struct policy_rule_limit limit;
 	const struct node *at; /* where it was written; only while loading */
 	struct place place;    /* the same, for as long as the set lives */
 };

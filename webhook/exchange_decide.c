@@ -12,6 +12,7 @@
 #include "webhook/hold/hold_need.h"
 #include "webhook/hold/holdreview_list.h"
 #include "webhook/hold/holdstop.h"
+#include "webhook/hold/limits.h"
 #include "webhook/hold/stops.h"
 #include "webhook/long_decisions.h"
 
@@ -166,7 +167,7 @@ static bool needs_approval(struct exchange *x)
 	return x->verdict.kind == HOLD_NOT_ASKED;
 }
 
-static struct exchange *go_on_after_decision(struct exchange *x)
+struct exchange *exchange_go_on_after_decision(struct exchange *x)
 {
 	if (x->decision.action != POLICY_DENY && x->webhook->notes &&
 		authorize_notes_wants(x->webhook->notes, &x->request, x->arena, &x->note))
@@ -225,7 +226,11 @@ struct exchange *exchange_decide_step(struct exchange *x)
 		return refuse_undecided(x);
 	exchange_clean_messages(x);
 	tell_of_limits(x);
-	return go_on_after_decision(x);
+	/* One that needs no approval anyway is no use of a limit. */
+	if (limits_wanted(&x->decision) &&
+		(x->decision.action != POLICY_HOLD || x->request.dry_run || needs_approval(x)))
+		return exchange_move(x, EXCHANGE_LIMIT);
+	return exchange_go_on_after_decision(x);
 }
 
 static struct exchange *go_on_after_mutation(struct exchange *x, const struct policy_mutation *m)

@@ -94,6 +94,8 @@ struct exchange *exchange_decide_later(struct exchange *x);
 /* 1: the requester is stopped, and their denial is put, to be recorded; 0: they are not; -1: no
  * memory. */
 int exchange_look_at_stops(struct exchange *x);
+/* What comes of x->decision. */
+struct exchange *exchange_go_on_after_decision(struct exchange *x);
 /* The one to begin with. */
 enum exchange_step exchange_first_of_deciding(const struct exchange *x);
 /* How long the API server waits for the answer. Before the request is suspended, the first time. */
@@ -101,6 +103,14 @@ int64_t exchange_call_timeout_ms(struct exchange *x);
 /* Denies what cannot be decided on, without a record: there is no decision. */
 struct exchange *exchange_refuse(
 	struct exchange *x, unsigned code, const char *reason, struct span message);
+
+/* ---- exchange_limit.c ---- */
+
+/* The steps: to ask whether a request is within the limits of rules, and what comes of it. */
+struct exchange *exchange_limit_step(struct exchange *x);
+struct exchange *exchange_limit_ask_step(struct exchange *x);
+/* The same where the database cannot be asked. */
+struct exchange *exchange_limit_unknown(struct exchange *x);
 
 /* ---- exchange_quotes.c ---- */
 

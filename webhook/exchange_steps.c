@@ -161,6 +161,8 @@ static struct exchange *queue_is_full(struct exchange *x)
 		return verdict_is(x, HOLD_BUSY);
 	if (x->after_queue == EXCHANGE_NOTE_PUT)
 		return not_noted(x);
+	if (x->after_queue == EXCHANGE_LIMIT_ASK)
+		return exchange_limit_unknown(x);
 	holdreview_busy(&r);
 	exchange_put_review(x, &r);
 	return exchange_move(x, EXCHANGE_RECORD);

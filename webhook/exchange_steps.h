@@ -9,6 +9,7 @@
  *     │        │               └─── decided ──┘ time over                 │
  *     │        ├──▶ NOTE ──▶ QUEUE ──▶ NOTE_PUT ──▶ GATE ─ …          │
  *     │        │                           └──────────────────────────────▲
+ *     │        ├──▶ LIMIT ──▶ QUEUE ──▶ LIMIT_ASK ─ as after DECIDE
  *     └──▶ MUTATE ────────────────────────────────────────────────────────▲
  *              └──▶ REVIEW (from DECIDE too) ──▶ QUEUE ──▶ REVIEW_ASK ────┘
  *
@@ -28,15 +29,18 @@
 	STEP(READ, "read", read_review, TO(DECIDE) | TO(MUTATE) | TO(LATER) | TO(REPLY) | TO(END)) \
 	STEP(LATER, "later", exchange_decide_later, TO(DECIDE) | TO(MUTATE) | TO(REPLY))           \
 	STEP(DECIDE, "decide", exchange_decide_step,                                               \
-		TO(LATER) | TO(NOTE) | TO(GATE) | TO(REVIEW) | TO(RECORD) | TO(REPLY))             \
+		TO(LATER) | TO(NOTE) | TO(LIMIT) | TO(GATE) | TO(REVIEW) | TO(RECORD) | TO(REPLY)) \
 	STEP(MUTATE, "mutate", exchange_mutate_step,                                               \
 		TO(LATER) | TO(REVIEW) | TO(RECORD) | TO(REPLY))                                   \
 	STEP(GATE, "gate", prepare_query, TO(QUEUE) | TO(VERDICT))                                 \
 	STEP(QUEUE, "queue", queue_for_database,                                                   \
-		TO(ASK) | TO(VERDICT) | TO(REVIEW_ASK) | TO(NOTE_PUT) | TO(GATE) | TO(RECORD))     \
+		TO(ASK) | TO(VERDICT) | TO(REVIEW_ASK) | TO(NOTE_PUT) | TO(LIMIT_ASK) | TO(GATE) | \
+			TO(REVIEW) | TO(RECORD))                                                   \
 	STEP(ASK, "ask", ask_gate, TO(WAIT) | TO(VERDICT) | TO(RECORD))                            \
 	STEP(WAIT, "wait", wait_for_human, TO(QUEUE) | TO(VERDICT))                                \
 	STEP(VERDICT, "verdict", put_verdict, TO(RECORD) | TO(REPLY))                              \
+	STEP(LIMIT, "limit", exchange_limit_step, TO(QUEUE) | TO(GATE) | TO(REVIEW) | TO(RECORD))  \
+	STEP(LIMIT_ASK, "limit_ask", exchange_limit_ask_step, TO(GATE) | TO(REVIEW) | TO(RECORD))  \
 	STEP(NOTE, "note", prepare_note, TO(QUEUE) | TO(GATE) | TO(RECORD))                        \
 	STEP(NOTE_PUT, "note_put", put_note, TO(GATE) | TO(RECORD))                                \
 	STEP(REVIEW, "review", check_holdreview, TO(QUEUE) | TO(RECORD))                           \

@@ -23,7 +23,8 @@ static const struct task_spec {
 	{{.name = "expire_holds", .sql = "SELECT holdpoint.expire_holds()"}, 10},
 	{{.name = "ensure_partitions", .sql = "SELECT holdpoint.ensure_partitions()"}, 600},
 	{{.name = "outbox_prune",
-		 .sql = "SELECT holdpoint.outbox_prune(), holdpoint.outbox_forget_told()"},
+		 .sql = "SELECT holdpoint.outbox_prune(), holdpoint.outbox_forget_told(), "
+			"holdpoint.limits_prune()"},
 		3600},
 };
 

@@ -19,6 +19,7 @@
 #include "webhook/hold/hold_turns.h"
 #include "webhook/hold/hold_wait.h"
 #include "webhook/hold/holdreview_confirm.h"
+#include "webhook/hold/limits.h"
 #include "webhook/hold/stops.h"
 #include "webhook/housekeeping.h"
 #include "webhook/long_decisions.h"
@@ -51,7 +52,7 @@ static void return_large_memory(void)
 
 static const ops_metrics_fn all_metrics[] = {exchange_metrics, hold_gate_metrics,
 	hold_turns_metrics, hold_wait_metrics, long_decisions_metrics, holdreview_metrics,
-	stops_metrics, notifier_metrics, recorder_metrics, policy_store_metrics,
+	limits_metrics, stops_metrics, notifier_metrics, recorder_metrics, policy_store_metrics,
 	guard_watch_metrics, kube_cache_metrics, http_server_metrics, pg_pool_metrics, mask_metrics,
 	log_queue_metrics, NULL};
 

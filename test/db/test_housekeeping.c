@@ -40,6 +40,8 @@ static const char schema[] =
 	"CREATE FUNCTION holdpoint.outbox_prune() RETURNS bigint LANGUAGE plpgsql AS "
 	"$$BEGIN IF nextval('pruned') < 3 THEN RAISE 'not now'; END IF; RETURN 1; END$$;"
 	"CREATE FUNCTION holdpoint.outbox_forget_told() RETURNS void LANGUAGE sql AS '';"
+	"CREATE FUNCTION holdpoint.limits_prune() RETURNS void LANGUAGE sql AS '';"
+	"CREATE FUNCTION holdpoint.confirm_resumes() RETURNS void LANGUAGE sql AS '';"
 	"CREATE SEQUENCE loads;"
 	"CREATE FUNCTION holdpoint.policy_loaded(p_cluster text, p_digest bytea, p_text text, "
 	"p_instance text) RETURNS void "

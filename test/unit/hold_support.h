@@ -32,10 +32,10 @@ static const struct policy_hold hold_terms[] = {
 };
 
 static const struct policy_rule_info hold_rules[] = {
-	{"agents", "deletes", POLICY_HOLD, POLICY_ENFORCE, &hold_terms[0]},
-	{"prod", "freeze", POLICY_HOLD, POLICY_ENFORCE, &hold_terms[1]},
-	{"agents", "windows", POLICY_HOLD, POLICY_ENFORCE, &hold_terms[2]},
-	{"agents", "noted", POLICY_AUDIT, POLICY_ENFORCE, NULL},
+	{"agents", "deletes", POLICY_HOLD, POLICY_ENFORCE, &hold_terms[0], NULL},
+	{"prod", "freeze", POLICY_HOLD, POLICY_ENFORCE, &hold_terms[1], NULL},
+	{"agents", "windows", POLICY_HOLD, POLICY_ENFORCE, &hold_terms[2], NULL},
+	{"agents", "noted", POLICY_AUDIT, POLICY_ENFORCE, NULL, NULL},
 };
 
 /* Which of hold_rules match; at least one of them is a Hold rule. */

@@ -25,9 +25,9 @@ static const char *const names[COLUMNS] = {"recorded_at", "cluster", "decision_i
 	"latency_us", "message"};
 
 static const struct policy_rule_info deletes = {"agents", "deletes", POLICY_HOLD, POLICY_ENFORCE,
-					     NULL},
-				     watched = {
-					     "prod", "watched", POLICY_DENY, POLICY_DRY_RUN, NULL};
+					     NULL, NULL},
+				     watched = {"prod", "watched", POLICY_DENY, POLICY_DRY_RUN,
+					     NULL, NULL};
 static const struct policy_match held[] = {
 	{.rule = &watched, .effective = POLICY_AUDIT, .message = SPAN("w")},
 	{.rule = &deletes, .effective = POLICY_HOLD, .message = SPAN("m")},

@@ -151,7 +151,7 @@ START_TEST(hold_need__of_one_rule)
 	_cleanup_(arena_freep) struct arena *arena = arena_new(4096, 1u << 20);
 	const struct policy_request r = request_or_fail(span_of(needs[_i].review), arena);
 	const struct policy_hold hold = {.min_approvals = 1};
-	const struct policy_rule_info rule = {"p", "r", POLICY_HOLD, POLICY_ENFORCE, &hold};
+	const struct policy_rule_info rule = {"p", "r", POLICY_HOLD, POLICY_ENFORCE, &hold, NULL};
 	const struct policy_match m = {.rule = &rule, .effective = POLICY_HOLD};
 	const struct policy_decision d = {
 		.action = POLICY_HOLD, .decisive = &m, .matches = &m, .match_count = 1};
@@ -174,8 +174,8 @@ START_TEST(hold_need__of_several_rules)
 		arena);
 	const struct policy_hold lenient = {.min_approvals = 1},
 				 strict = {.min_approvals = 1, .dry_run = POLICY_DRY_RUN_DENY};
-	const struct policy_rule_info a = {"p", "a", POLICY_HOLD, POLICY_ENFORCE, &lenient},
-				      b = {"p", "b", POLICY_HOLD, POLICY_ENFORCE, &strict};
+	const struct policy_rule_info a = {"p", "a", POLICY_HOLD, POLICY_ENFORCE, &lenient, NULL},
+				      b = {"p", "b", POLICY_HOLD, POLICY_ENFORCE, &strict, NULL};
 	const struct policy_match m[] = {
 		{.rule = &a, .effective = POLICY_HOLD}, {.rule = &b, .effective = POLICY_HOLD}};
 	struct policy_decision d = {

@@ -173,6 +173,16 @@ static const struct refusal refusals[] = {
 	{"t.yaml:9:40: allowWindow is for grant: Once; say \"window\" and \"maxUses\"", HEAD
 		"  rules:\n  - name: r\n    action: Hold\n"
 		"    hold: {grant: Window, allowWindow: {upTo: 5m}}\n    match: [" MATCH "]\n"},
+	{"t.yaml:9:12: limit needs the field \"count\"",
+		HEAD "  rules:\n  - name: r\n    action: Deny\n    limit: {window: 1m}\n"
+		     "    match: [" MATCH "]\n"},
+	{"t.yaml:9:12: \"limit\" needs action: Deny, Hold or Warn",
+		HEAD "  rules:\n  - name: r\n    action: Audit\n    limit: {count: 1, window: 1m}\n"
+		     "    match: [" MATCH "]\n"},
+	{"t.yaml:9:12: \"limit\" needs operations: anybody may ask at authorization, in anybody's "
+	 "name",
+		HEAD "  rules:\n  - name: r\n    action: Deny\n    limit: {count: 1, window: 1m}\n"
+		     "    match: [{apiGroups: [''], resources: [pods], verbs: [get]}]\n"},
 	{"t.yaml:9:25: allowWindow needs the field \"upTo\"",
 		HEAD "  rules:\n  - name: r\n    action: Hold\n    hold: {allowWindow: {}}\n"
 		     "    match: [" MATCH "]\n"},

@@ -108,9 +108,8 @@ static int put_rules(struct hold_query *q, struct arena *arena)
  * order and a created object are asked about once (an apply that creates perhaps twice); kubectl
  * may try two protocols for one session; a write may meet conflicts.
  */
-static struct span repeats_of(const struct hold_query *q, struct arena *arena)
+struct span hold_query_repeats(const struct policy_request *r, struct arena *arena)
 {
-	const struct policy_request *r = q->request;
 	enum fingerprint_breadth breadth = fingerprint_breadth(r, arena);
 
 	if (request_is_access(r) || hold_is_order(r) || hold_is_csr_approval(r) ||
@@ -155,7 +154,7 @@ int hold_query_prepare(struct hold_query *q, const char *cluster, const struct m
 	if (put_reasons(q, m, arena) != 0 || put_change(q, m, arena) != 0)
 		return err_set(
 			e, "the change needs more memory to be shown than one request may use");
-	q->max_repeats = repeats_of(q, arena);
+	q->max_repeats = hold_query_repeats(q->request, arena);
 	q->gives_out = hold_gives_out(q->request);
 	put_selectors(q);
 	return 0;

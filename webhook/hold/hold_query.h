@@ -45,6 +45,9 @@ void hold_query_init(struct hold_query *q, const struct policy_request *request,
 int hold_query_prepare(struct hold_query *q, const char *cluster, const struct masker *m,
 	struct arena *arena, struct err *e) _must_check_;
 
+/* How often such a request may repeat itself, as a SQL parameter; absent: as config says. */
+struct span hold_query_repeats(const struct policy_request *r, struct arena *arena);
+
 /* Makes the largest part of it smaller, where that is worth it. */
 void hold_query_compress(struct hold_query *q, struct arena *arena);
 
