@@ -11,6 +11,8 @@
  *   bench_holds stop CERTS ADDRESS ADDRESS DATABASE_URL SAMPLES REVIEW
  *       stops SAMPLES users, one after the other, each of whom asks both addresses all the time:
  *       how long after the call the second of them denied its first request
+ *   bench_holds limit CERTS ADDRESS ADDRESS REQUESTS REVIEW
+ *       sends REQUESTS at once, to both addresses in turn: how many passed
  *   bench_holds roundtrip DATABASE_URL SECONDS
  *       the time of an empty statement through a pool such as the webhook's: the part of a lookup
  *       that is nobody's doing
@@ -293,13 +295,11 @@ static int wait_and_wake(char **argv)
 
 /* ---- stopping ---- */
 
-/* Sends the review, as from user N, and reads the answer: was it allowed? */
-static bool is_allowed(SSL *ssl, const char *review, unsigned number)
+static bool read_allowed(SSL *ssl)
 {
 	char answer[8192] = "";
 	int n, len = 0;
 
-	send_held(ssl, review, number);
 	do {
 		n = SSL_read(ssl, answer + len, (int)sizeof(answer) - 1 - len);
 		if (n <= 0)
@@ -308,6 +308,13 @@ static bool is_allowed(SSL *ssl, const char *review, unsigned number)
 		answer[len] = '\0';
 	} while (!strstr(answer, "}}"));
 	return strstr(answer, "\"allowed\":true") != NULL;
+}
+
+/* Sends the review, as from user N, and reads the answer: was it allowed? */
+static bool is_allowed(SSL *ssl, const char *review, unsigned number)
+{
+	send_held(ssl, review, number);
+	return read_allowed(ssl);
 }
 
 /* From the call to when both replicas have denied a request. */
@@ -368,6 +375,35 @@ static int stop_some(char **argv)
 	return 0;
 }
 
+/* ---- limits ---- */
+
+static int pass_a_limit(char **argv)
+{
+	SSL_CTX *tls = client_tls(argv[0]);
+	struct sockaddr_in to[2] = {address_of(argv[1]), address_of(argv[2])};
+	const unsigned count = (unsigned)strtoul(argv[3], NULL, 10);
+	char *review = text_of(argv[4]);
+	SSL **all = calloc(count, sizeof(*all));
+	unsigned passed = 0;
+
+	if (!all)
+		die("out of memory");
+	for (unsigned i = 0; i < count; i++)
+		all[i] = connect_to(tls, &to[i % 2], i);
+	for (unsigned i = 0; i < count; i++)
+		send_held(all[i], review, i);
+	for (unsigned i = 0; i < count; i++) {
+		passed += read_allowed(all[i]);
+		close(SSL_get_fd(all[i]));
+		SSL_free(all[i]);
+	}
+	printf("{\"requests\":%u,\"passed\":%u}\n", count, passed);
+	SSL_CTX_free(tls);
+	free(review);
+	free(all);
+	return 0;
+}
+
 /* ---- round trips ---- */
 
 static void select_1(struct pg_conn *conn, bool usable, void *arg)
@@ -416,6 +452,8 @@ int main(int argc, char **argv)
 		return wait_and_wake(argv + 2);
 	if (argc == 8 && strcmp(argv[1], "stop") == 0)
 		return stop_some(argv + 2);
+	if (argc == 7 && strcmp(argv[1], "limit") == 0)
+		return pass_a_limit(argv + 2);
 	if (argc == 4 && strcmp(argv[1], "roundtrip") == 0)
 		return round_trips(argv[2], (unsigned)strtoul(argv[3], NULL, 10));
 	die("usage: see the top of bench_holds.c");

@@ -11,6 +11,8 @@
 #   denied_p50_us denied_p99_us  the same request where a rule denies it from memory
 #   lookup_p99_ms                the difference of these two p99
 #   stop_p50_ms stop_p99_ms      from the call of holdpoint.stop() until both of two replicas have denied
+#   limit_passed                 of 200 requests at once to two replicas against a limit of 10
+#   counted_p50_us counted_p99_us  a request that a rule with a limit counts
 #   roundtrip_p50_us roundtrip_p99_us  an empty statement through such a pool, for comparison
 # BENCH_WAITING, BENCH_PAST, BENCH_SAMPLES, BENCH_STOPS and BENCH_SECONDS change the sizes.
 set -euo pipefail
@@ -95,18 +97,28 @@ jq -c '.request.name = "s" | .request.resource.resource = "services" | .request.
   groups: ["ai-agents"]}' test/fixtures/admission/v1.36/065-*.json >"$work/stops.json"
 "$bench/bench_holds" stop "$stack_dir/certs" "$first" "${stack_url[webhook2]#https://}" \
   "$(stack_database_url stopper)" "${BENCH_STOPS:-200}" "$work/stops.json" >"$work/stopped"
+note_ "...    Pass a limit"
+jq -c '.request.uid = "l-@N@" | .request.name = "l-@N@" | .request.resource.resource = "replicationcontrollers"
+  | .request.userInfo = {username: "agent-@N@", groups: ["ai-agents"]}
+  | .request.oldObject.metadata |= (.name = "l-@N@" | .uid = "uid-@N@")' \
+  test/fixtures/admission/v1.36/065-*.json >"$work/limit.json"
+"$bench/bench_holds" limit "$stack_dir/certs" "$first" "${stack_url[webhook2]#https://}" 200 "$work/limit.json" \
+  >"$work/limited"
+measure endpoints >"$work/counted"
 daemon_stop webhook2
 daemon_stop webhook
 "$bench/bench_holds" roundtrip "$(stack_database_url webhook)" "$seconds" >"$work/roundtrip"
 
 jq -n --slurpfile woken "$work/woken" --slurpfile held "$work/held" --slurpfile denied "$work/denied" \
   --slurpfile stopped "$work/stopped" \
+  --slurpfile limited "$work/limited" --slurpfile counted "$work/counted" \
   --slurpfile roundtrip "$work/roundtrip" --argjson past "$past" '$woken[0] as $w | {bench: "holds", waiting: $w.waiting,
     wake_p50_ms: ($w.wake_p50_us / 1000), wake_p99_ms: ($w.wake_p99_us / 1000),
     approve_p99_ms: ($w.approve_p99_us / 1000), waiting_rss_bytes: $w.rss_bytes, rss_before_bytes: $w.rss_before_bytes, past_holds: $past,
     held_p50_us: $held[0].p50_us, held_p99_us: $held[0].p99_us,
     denied_p50_us: $denied[0].p50_us, denied_p99_us: $denied[0].p99_us,
     stop_p50_ms: ($stopped[0].stop_p50_us / 1000), stop_p99_ms: ($stopped[0].stop_p99_us / 1000),
+    limit_passed: $limited[0].passed, counted_p50_us: $counted[0].p50_us, counted_p99_us: $counted[0].p99_us,
     roundtrip_p50_us: $roundtrip[0].roundtrip_p50_us, roundtrip_p99_us: $roundtrip[0].roundtrip_p99_us,
     lookup_p99_ms: (($held[0].p99_us - $denied[0].p99_us) / 1000)}' >"$work/summary"
 if ((json)); then
@@ -115,6 +127,7 @@ else
   jq -r '"wake      p50 \(.wake_p50_ms) ms, p99 \(.wake_p99_ms) ms after the approval, of \(.waiting) waiting",
     "memory    \(.waiting_rss_bytes / 1048576 | round) MiB while they wait (\(.rss_before_bytes / 1048576 | round) MiB before)",
     "stop      p50 \(.stop_p50_ms) ms, p99 \(.stop_p99_ms) ms until both of two replicas deny",
+    "limits    \(.limit_passed) of 200 at once against a limit of 10; a counted request p50 \(.counted_p50_us) us, p99 \(.counted_p99_us) us",
     "lookup    p99 \(.lookup_p99_ms) ms added with \(.past_holds) past holds",
     "          held p50 \(.held_p50_us) us, denied from memory p50 \(.denied_p50_us) us, an empty statement p50 \(.roundtrip_p50_us) us, p99 \(.roundtrip_p99_us) us"' "$work/summary"
 fi
