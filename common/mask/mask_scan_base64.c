@@ -25,6 +25,18 @@ static bool base64_is_known(struct scan *s, size_t len, size_t beginning)
 	return known;
 }
 
+/* Decodes a run; the scan goes on behind it when there was something in it. */
+static int look_into(struct scan *s, size_t off, size_t len)
+{
+	size_t count = s->f->edit_count;
+
+	if (mask_base64_run(s->f, off, len) < 0)
+		return -1;
+	if (s->f->edit_count > count)
+		s->at = off + len;
+	return 0;
+}
+
 /* Base64 of "{"…, of "---" (PEM), of gzip, of base64 of "{", of private keys without their
  * head, in the middle of a text. */
 int scan_base64(struct scan *s)
@@ -32,7 +44,7 @@ int scan_base64(struct scan *s)
 	static const struct span beginnings[] = {SPAN("eyJ"), SPAN("eyA"), SPAN("LS0t"),
 		SPAN("H4sI"), SPAN("ZXlK"), SPAN("b3BlbnNzaC1r"), SPAN("MII"), SPAN("MHc")};
 	const char *p = scan_at(s), *end = scan_end(s);
-	size_t n, count = s->f->edit_count, off = s->at, i = 0;
+	size_t n, off = s->at, i = 0;
 
 	while (i < ARRAY_LEN(beginnings) && !begins(p, end, beginnings[i]))
 		i++;
@@ -47,29 +59,21 @@ int scan_base64(struct scan *s)
 		return masked(s, off, mask_broken_jwt_len(p, end, n), RULE_TEXT_JWT);
 	if (n < 20 || base64_is_known(s, n, i))
 		return 0;
-	if (mask_base64_run(s->f, off, n) < 0)
-		return -1;
-	if (s->f->edit_count > count)
-		s->at = off + n;
-	return 0;
+	return look_into(s, off, n);
 }
 
 /* b64decode("…"), atob('…'), FromBase64String("…"): s->at is the bracket. */
 int scan_decoder(struct scan *s)
 {
 	const char *text = s->f->text.ptr, *p = scan_at(s);
-	size_t off = s->at + 2, n, count = s->f->edit_count;
+	size_t off = s->at + 2, n;
 
 	if (!mask_is_decoder(text + s->begin, p))
 		return 0;
 	n = mask_tail_len(text + off, scan_end(s), TAIL_BASE64);
 	if (n < 16)
 		return 0;
-	if (mask_base64_run(s->f, off, n) < 0)
-		return -1;
-	if (s->f->edit_count > count)
-		s->at = off + n;
-	return 0;
+	return look_into(s, off, n);
 }
 
 bool mask_is_decoder(const char *begin, const char *p)
@@ -89,16 +93,12 @@ bool mask_is_decoder(const char *begin, const char *p)
 
 int scan_data_uri(struct scan *s)
 {
-	size_t off = s->at + 8, n, count = s->f->edit_count;
+	size_t off = s->at + 8, n;
 
 	if (!begins(scan_at(s), scan_end(s), SPAN(";base64,")))
 		return 0;
 	n = mask_tail_len(s->f->text.ptr + off, scan_end(s), TAIL_BASE64);
 	if (n == 0)
 		return 0;
-	if (mask_base64_run(s->f, off, n) < 0)
-		return -1;
-	if (s->f->edit_count > count)
-		s->at = off + n;
-	return 0;
+	return look_into(s, off, n);
 }
