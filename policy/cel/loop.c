@@ -148,17 +148,28 @@ static int wanted(struct turns *t)
 	return -1;
 }
 
+/* Room for a value of each turn. NULL: t->error is set. */
+static struct cel_value *begin_list(struct turns *t, const struct cel_node *n, struct cel_ev *ev)
+{
+	struct cel_value *items = NULL;
+
+	if (!begin(t, n, ev))
+		return NULL;
+	items = cel_new_array(ev, cel_size(t->it.of));
+	if (!items)
+		t->error = cel_err_room(ev);
+	return items;
+}
+
 static struct cel_value eval_filter(const struct cel_node *n, struct cel_ev *ev)
 {
 	struct turns t;
 	uint32_t count = 0;
 	int keep = 0;
+	struct cel_value *items = begin_list(&t, n, ev);
 
-	if (!begin(&t, n, ev))
-		return t.error;
-	struct cel_value *items = cel_new_array(ev, cel_size(t.it.of));
 	if (!items)
-		return cel_err_room(ev);
+		return t.error;
 	while (next(&t) && (keep = wanted(&t)) >= 0)
 		if (keep)
 			items[count++] = ev->locals[n->slot];
@@ -170,12 +181,10 @@ static struct cel_value eval_map_macro(const struct cel_node *n, struct cel_ev *
 	struct turns t;
 	uint32_t count = 0;
 	int keep = 0;
+	struct cel_value *items = begin_list(&t, n, ev);
 
-	if (!begin(&t, n, ev))
-		return t.error;
-	struct cel_value *items = cel_new_array(ev, cel_size(t.it.of));
 	if (!items)
-		return cel_err_room(ev);
+		return t.error;
 	while (next(&t) && (keep = wanted(&t)) >= 0) {
 		if (!keep)
 			continue;
