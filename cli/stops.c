@@ -45,12 +45,17 @@ static int run(const struct command *self, const char *url, const char *output,
 	return cli_print_json(self, buf_span(&b));
 }
 
-/* 0: exactly one of them is said. */
-int stops_check_whom(const struct command *self, size_t count, const char *group)
+int stops_parse(const struct command *self, const struct flag *flags, int argc, char **argv,
+	const char *const *group, const char **ret_user)
 {
-	return (count == 1) == (group != NULL)
+	size_t count;
+	int rc = cli_parse(self, flags, argc, argv, 0, 1, ret_user, &count);
+
+	if (rc >= 0)
+		return rc;
+	return (count == 1) == (*group != NULL)
 		       ? cli_error(self, CLI_USAGE, "say one: USER, or --group NAME")
-		       : 0;
+		       : -1;
 }
 
 int cli_stop(const struct command *self, int argc, char **argv)
@@ -63,13 +68,9 @@ int cli_stop(const struct command *self, int argc, char **argv)
 		CLI_FLAG_STOP_FOR(for_ms),
 		CLI_FLAG_CLUSTER(cluster, "only in this cluster; else in all"), {0}};
 	char ms[24];
-	size_t count;
-	int rc = cli_parse(self, flags, argc, argv, 0, 1, &user, &count);
+	int rc = stops_parse(self, flags, argc, argv, &group, &user);
 
 	if (rc >= 0)
-		return rc;
-	rc = stops_check_whom(self, count, group);
-	if (rc > 0)
 		return rc;
 	return run(self, url, output, group ? &stop_group : &stop_user,
 		(struct span[]){cli_param(group ? group : user), cli_param(reason),
@@ -85,13 +86,9 @@ int cli_resume(const struct command *self, int argc, char **argv)
 		CLI_FLAG_CLUSTER(
 			cluster, "the cluster it is stopped in; else what is stopped in all"),
 		{0}};
-	size_t count;
-	int rc = cli_parse(self, flags, argc, argv, 0, 1, &user, &count);
+	int rc = stops_parse(self, flags, argc, argv, &group, &user);
 
 	if (rc >= 0)
-		return rc;
-	rc = stops_check_whom(self, count, group);
-	if (rc > 0)
 		return rc;
 	return run(self, url, output, group ? &resume_group : &resume_user,
 		(struct span[]){

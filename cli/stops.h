@@ -16,5 +16,9 @@
 	CLI_FLAG_DURATION("for", var, 1000, 366 * CLI_DAY_MS,                                      \
 		"it ends by itself after this; else when somebody resumes it")
 
-/* 0: exactly one of USER and --group is said. Else the exit code, the error was said. */
-int stops_check_whom(const struct command *self, size_t count, const char *group);
+/*
+ * As cli_parse(); besides, exactly one of USER and --group must be said. group: where the flag is
+ * kept. *ret_user stays as it is without a USER.
+ */
+int stops_parse(const struct command *self, const struct flag *flags, int argc, char **argv,
+	const char *const *group, const char **ret_user);

@@ -18,13 +18,9 @@ static int create(const struct command *self, int argc, char **argv, bool stop)
 	const struct flag resume_flags[] = {KUBECTL_FLAGS(kube, output),
 		CLI_FLAG_STOPPED_GROUP(group), CLI_FLAG_STOP_REASON(reason), {0}};
 	struct kube_config config;
-	size_t count;
-	int rc = cli_parse(self, stop ? stop_flags : resume_flags, argc, argv, 0, 1, &user, &count);
+	int rc = stops_parse(self, stop ? stop_flags : resume_flags, argc, argv, &group, &user);
 
-	if (rc >= 0)
-		return rc;
-	if ((rc = stops_check_whom(self, count, group)) > 0 ||
-		(rc = kubectl_config(self, &kube, arena, &config)) > 0)
+	if (rc >= 0 || (rc = kubectl_config(self, &kube, arena, &config)) > 0)
 		return rc;
 	buf_printf(&body,
 		"{\"apiVersion\":\"holdpoint.dev/v1alpha1\",\"kind\":\"HoldStop\",\"metadata\":{"
