@@ -68,7 +68,8 @@ const struct command commands[] = {
 		.args = "SESSION",
 		.run = cli_replay,
 		.summary = "Show what happened in a session, in order",
-		.examples = "  holdpoint replay s1-2048\n"},
+		.examples = "  holdpoint replay s1-2048\n"
+			    "  holdpoint replay s1-2048 -n prod --since 16:04\n"},
 	{.name = "events",
 		.args = "[EVENT]",
 		.run = cli_events,

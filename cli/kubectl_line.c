@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See kubectl_line.h. One table from verb and subresource to the words of the command. */
-#include "cli/kubectl_line.h"
+#include "cli/kubectl_line_internal.h"
 
+#include "cli/kubectl_body.h"
 #include "common/base/hex.h"
 
 #define PARAM_MAX 4096
@@ -43,8 +44,7 @@ static bool uri_param(struct span uri, const char *name, unsigned nth, struct bu
 	return false;
 }
 
-/* An argument, or the rest of one, as a shell needs it. */
-static void put_quoted(struct buf *out, struct span s)
+void kubectl_put_quoted(struct buf *out, struct span s)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 				    "-_./:=@%+,";
@@ -65,13 +65,18 @@ static void put_quoted(struct buf *out, struct span s)
 	buf_add_char(out, '\'');
 }
 
+bool kubectl_uri_param(struct span uri, const char *name, struct buf *ret)
+{
+	return uri_param(uri, name, 0, ret);
+}
+
 static void put_word(struct buf *out, struct span s)
 {
 	buf_add_char(out, ' ');
-	put_quoted(out, s);
+	kubectl_put_quoted(out, s);
 }
 
-static void put_namespace(struct buf *out, const struct kubectl_call *c)
+void kubectl_put_namespace(struct buf *out, const struct kubectl_call *c)
 {
 	/* A Namespace is its own namespace in an objectRef. */
 	if (c->namespace_.len == 0 || span_eq_str(c->resource, "namespaces"))
@@ -80,17 +85,17 @@ static void put_namespace(struct buf *out, const struct kubectl_call *c)
 	put_word(out, c->namespace_);
 }
 
-static void put_resource(struct buf *out, const struct kubectl_call *c)
+void kubectl_put_resource(struct buf *out, const struct kubectl_call *c)
 {
 	put_word(out, c->resource);
 	if (c->group.len > 0) {
 		buf_add_char(out, '.');
-		put_quoted(out, c->group);
+		kubectl_put_quoted(out, c->group);
 	}
 }
 
 /* One that begins as a flag does stands behind its resource: pods/--all. */
-static void put_name(struct buf *out, const struct kubectl_call *c)
+void kubectl_put_name(struct buf *out, const struct kubectl_call *c)
 {
 	if (c->name.len == 0)
 		return;
@@ -98,9 +103,9 @@ static void put_name(struct buf *out, const struct kubectl_call *c)
 		put_word(out, c->name);
 		return;
 	}
-	put_resource(out, c);
+	kubectl_put_resource(out, c);
 	buf_add_char(out, '/');
-	put_quoted(out, c->name);
+	kubectl_put_quoted(out, c->name);
 }
 
 /* exec and attach: everything is in the query. */
@@ -110,8 +115,8 @@ static void put_exec(struct buf *out, const struct kubectl_call *c)
 	bool in = uri_param(c->uri, "stdin", 0, &v) && span_eq_str(buf_span(&v), "true");
 	bool tty = uri_param(c->uri, "tty", 0, &v) && span_eq_str(buf_span(&v), "true");
 
-	put_name(out, c);
-	put_namespace(out, c);
+	kubectl_put_name(out, c);
+	kubectl_put_namespace(out, c);
 	if (uri_param(c->uri, "container", 0, &v)) {
 		buf_add_str(out, " -c");
 		put_word(out, buf_span(&v));
@@ -129,8 +134,8 @@ static void put_log(struct buf *out, const struct kubectl_call *c)
 {
 	_cleanup_(buf_free) struct buf v = BUF_INIT(PARAM_MAX);
 
-	put_name(out, c);
-	put_namespace(out, c);
+	kubectl_put_name(out, c);
+	kubectl_put_namespace(out, c);
 	if (uri_param(c->uri, "container", 0, &v)) {
 		buf_add_str(out, " -c");
 		put_word(out, buf_span(&v));
@@ -149,45 +154,47 @@ static void put_object(struct buf *out, const struct kubectl_call *c)
 	_cleanup_(buf_free) struct buf v = BUF_INIT(PARAM_MAX);
 
 	if (c->name.len == 0 || c->name.ptr[0] != '-')
-		put_resource(out, c);
-	put_name(out, c);
-	put_namespace(out, c);
+		kubectl_put_resource(out, c);
+	kubectl_put_name(out, c);
+	kubectl_put_namespace(out, c);
 	if (c->subresource.len > 0) {
 		buf_add_str(out, " --subresource=");
-		put_quoted(out, c->subresource);
+		kubectl_put_quoted(out, c->subresource);
 	}
 	if (uri_param(c->uri, "labelSelector", 0, &v)) {
 		buf_add_str(out, " -l");
 		put_word(out, buf_span(&v));
 	}
+	if (span_eq_str(c->verb, "delete"))
+		kubectl_body_put_delete_flags(out, c);
 }
 
 static void put_named(struct buf *out, const struct kubectl_call *c)
 {
-	put_name(out, c);
-	put_namespace(out, c);
+	kubectl_put_name(out, c);
+	kubectl_put_namespace(out, c);
 }
 
+/* Without the body; what it was about stands in a comment, put_end(). */
 static void put_from_file(struct buf *out, const struct kubectl_call *c)
 {
-	put_namespace(out, c);
-	buf_add_str(out, " -f -  #");
-	put_resource(out, c);
-	put_name(out, c);
+	kubectl_put_namespace(out, c);
+	buf_add_str(out, " -f -");
 }
 
 static void put_all(struct buf *out, const struct kubectl_call *c)
 {
 	_cleanup_(buf_free) struct buf v = BUF_INIT(PARAM_MAX);
 
-	put_resource(out, c);
-	put_namespace(out, c);
+	kubectl_put_resource(out, c);
+	kubectl_put_namespace(out, c);
 	if (uri_param(c->uri, "labelSelector", 0, &v)) {
 		buf_add_str(out, " -l");
 		put_word(out, buf_span(&v));
 	} else {
 		buf_add_str(out, " --all");
 	}
+	kubectl_body_put_delete_flags(out, c);
 }
 
 /* First match wins; NULL matches anything, "" only nothing. */
@@ -293,9 +300,30 @@ static void put_by_table(struct buf *out, const struct kubectl_call *c)
 	put_as_comment(out, c);
 }
 
-void kubectl_line_put(struct buf *out, const struct kubectl_call *c)
+/* A write of which only the place is known does not run as it is, and says so. */
+static void put_lack(struct buf *out, const struct kubectl_call *c)
+{
+	bool file = span_eq_str(c->verb, "create") || span_eq_str(c->verb, "update");
+	bool patch = span_eq_str(c->verb, "patch");
+
+	if (!(patch || (file && c->subresource.len == 0)) || c->resource.len == 0 ||
+		is_odd(c->resource) || is_odd(c->group) || is_odd(c->subresource) ||
+		span_eq_str(c->group, "authorization.k8s.io") ||
+		span_eq_str(c->group, "authentication.k8s.io"))
+		return;
+	buf_add_str(out, "  #");
+	if (file) {
+		kubectl_put_resource(out, c);
+		kubectl_put_name(out, c);
+		buf_add_char(out, ',');
+	}
+	buf_add_str(out, " without its body");
+}
+
+void kubectl_line_put(struct buf *out, const struct kubectl_call *c, struct arena *arena)
 {
 	_cleanup_(buf_free) struct buf v = BUF_INIT(64);
+	bool with_body = false, is_raw;
 
 	buf_add_str(out, "kubectl");
 	if (c->as_user.len > 0) {
@@ -307,9 +335,14 @@ void kubectl_line_put(struct buf *out, const struct kubectl_call *c)
 		put_raw(out, c);
 	} else if (is_odd(c->resource) || is_odd(c->group) || is_odd(c->subresource)) {
 		put_as_comment(out, c);
-	} else if (!put_by_manager(out, c)) {
-		put_by_table(out, c);
+	} else {
+		with_body = kubectl_body_put(out, c, arena);
+		if (!with_body && !put_by_manager(out, c))
+			put_by_table(out, c);
 	}
-	if (uri_param(c->uri, "dryRun", 0, &v) && span_eq_str(buf_span(&v), "All"))
+	is_raw = with_body && kubectl_body_is_raw(c);
+	if (!is_raw && uri_param(c->uri, "dryRun", 0, &v) && span_eq_str(buf_span(&v), "All"))
 		buf_add_str(out, " --dry-run=server");
+	if (!with_body)
+		put_lack(out, c);
 }

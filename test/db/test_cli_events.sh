@@ -71,6 +71,16 @@ expect 0 2 out '^s1-1 .*claude-code.* 5 +3 +1 +0 +1 +prod' -- sessions --cluster
 expect 0 7 out 'kubectl exec web -n prod  200' -- replay s1-1 "${auditor[@]}"
 [[ $(sed -n 's/.*kubectl \([a-z]*\).*/\1/p' "$out" | paste -sd' ') == 'get get exec delete patch' ]] ||
   fail "replay: not in the order of time"
+# In pages, of a namespace and a time; what is known to be missing is said.
+expect 0 3 err '^3 more follow: repeat with --after [0-9]+$' -- replay s1-1 --limit 2 "${auditor[@]}"
+after=$(grep -oE '[0-9]+$' "$err")
+expect 0 5 out 'kubectl exec web -n prod  200' -- replay s1-1 --after "$after" "${auditor[@]}"
+if grep -q 'more follow' "$err"; then fail "more follow the last page"; fi
+expect 0 - err '^3 more follow: repeat with a larger' -- replay s1-1 --limit 2 -o json "${auditor[@]}"
+expect 0 7 err 'Nothing older is kept of this cluster' -- replay s1-1 -n prod "${auditor[@]}"
+expect 0 0 err 'No events found' -- replay s1-1 -n dev "${auditor[@]}"
+expect 0 0 err 'No events found' -- replay s1-1 --until 2020-Q1 "${auditor[@]}"
+expect 0 7 out 'kubectl patch pods web -n prod  # without its body  200' -- replay s1-1 --since 1h "${auditor[@]}"
 expect 3 0 err '"s9" is not a session' -- replay s9 "${auditor[@]}"
 expect 3 0 err 'no session s1-99' -- replay s1-99 "${auditor[@]}"
 
@@ -160,6 +170,33 @@ expect 0 2501 out '^other,2500,' -- events --cluster other --all -o csv "${audit
 [[ $(grep -c ^cluster "$out") == 1 ]] || fail "the names of columns more than once"
 expect 0 6 out '^default,20.*,agent-9,.*,Deny,DryRun,allowed,agents,deletes,"agents/deletes other/all",' -- decisions -o csv "${auditor[@]}"
 
+# A replay of changes: as commands, with masks where secrets were; what is known to be missing.
+sql "$sink" >/dev/null <<'SQL'
+BEGIN;
+SELECT holdpoint.audit_begin_batch('changes', 'api-1', sha256('changes'), 5, 0, 100);
+INSERT INTO holdpoint.audit_event (cluster, seq, source, stage, level, received_timestamp, stage_timestamp, audit_id, verb,
+  username, request_uri, api_group, resource, subresource, namespace, name, code, truncated, masking_version, masked, body,
+  body_nonce, body_digest)
+SELECT 'changes', n, 'api-1', stage, 'RequestResponse', now() - (60 - n / 5) * interval '1 s', now() - (60 - n / 5) * interval '1 s', id, 'patch',
+  'agent-8', '/x', grp, res, sub, 'prod', 'web', CASE stage WHEN 'ResponseComplete' THEN 200 END, n = 4, 1, 0, body, 'x', 'x'
+FROM (VALUES (1, 'RequestReceived', 'a', 'apps', 'deployments', 'scale', '{}'),
+  (2, 'ResponseComplete', 'a', 'apps', 'deployments', 'scale', '{"requestObject":{"spec":{"replicas":5}}}'),
+  (3, 'ResponseComplete', 'b', '', 'secrets', '', '{"requestObject":{"data":{"a":"[masked hmac-sha256:0123456789abcdef len:4]"}}}'),
+  (4, 'ResponseComplete', 'c', '', 'pods', '', NULL),
+  (5, 'RequestReceived', 'a', '', 'pods', '', '{}')) AS v(n, stage, id, grp, res, sub, body);
+INSERT INTO holdpoint.audit_quarantine (cluster, source, batch_sha256, position, size_bytes, sha256, reason)
+VALUES ('changes', 'api-1', 'x', 0, 1, sha256('x'), 'no JSON');
+COMMIT;
+SQL
+expect 0 5 out '  kubectl scale deployments.apps web -n prod --replicas=5  200$' -- replay s5-1 "${auditor[@]}"
+grep -qF "kubectl patch secrets web -n prod -p '{\"data\":{\"a\":\"[masked hmac-sha256:0123456789abcdef len:4]\"}}'  200" "$out" ||
+  fail "no patch of the Secret"
+grep -q 'kubectl patch pods web -n prod  # without its body  RequestReceived$' "$out" ||
+  fail "the end of another request stands for that of the last"
+grep -q '^1 of these requests have no end' "$err" || fail "no word of the request without an end"
+grep -q '^1 of these events were cut' "$err" || fail "no word of the event that was cut"
+grep -q '^1 events of that time could not be read' "$err" || fail "no word of the quarantine"
+
 # Times as people say them.
 expect 0 5 out 'reads/1' -- events --cluster reads --since "$(date -d '-1 hour' '+%F %H:%M')" "${auditor[@]}"
 expect 0 0 err 'No events' -- events --cluster reads --until "$(date -d '-1 hour' '+%F %H:%M')" "${auditor[@]}"
@@ -177,7 +214,7 @@ expect 0 1 out '"event" : null' -- events --verb delete --cluster default -o jso
 expect 0 0 err 'Nothing is older' -- retention --keep 400d --database-url="$admin"
 expect 2 0 err '--keep=5h' -- retention --keep 5h --database-url="$admin"
 
-expect 0 5 out '^default +api-1 +ok .* 5 ' -- sources "${auditor[@]}"
+expect 0 6 out '^default +api-1 +ok .* 5 ' -- sources "${auditor[@]}"
 expect 0 2 out '^other +api-1 +ok .* 2500 .* 0$' -- sources --cluster other --unfinished "${auditor[@]}"
 expect 0 - out '"unfinished": ?0' -- sources --unfinished -o json "${auditor[@]}"
 expect 0 0 err 'No source has sent' -- sources --cluster nowhere "${auditor[@]}"

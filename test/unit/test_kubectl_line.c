@@ -25,18 +25,18 @@ static const struct {
 		"/x?command=sh&command=-c&command=echo+it%27s&container=app&stdin=true&tty=true"},
 	{"kubectl logs web -n prod -c app -f", "get", "", "pods", "log", "prod", "web",
 		"/x?container=app&follow=true"},
-	{"kubectl create -n prod -f -  # deployments.apps web", "create", "apps", "deployments", "",
-		"prod", "web", "/x?fieldManager=kubectl-create"},
-	{"kubectl apply -n prod -f -  # deployments.apps web", "patch", "apps", "deployments", "",
+	{"kubectl create -n prod -f -  # deployments.apps web, without its body", "create", "apps",
+		"deployments", "", "prod", "web", "/x?fieldManager=kubectl-create"},
+	{"kubectl apply -n prod -f -  # without its body", "patch", "apps", "deployments", "",
 		"prod", "web", "/x?fieldManager=kubectl-client-side-apply"},
-	{"kubectl apply --server-side -n prod -f -  # deployments.apps web", "patch", "apps",
+	{"kubectl apply --server-side -n prod -f -  # without its body", "patch", "apps",
 		"deployments", "", "prod", "web", "/x?fieldManager=kubectl&force=true"},
-	{"kubectl rollout restart deployments.apps web -n prod", "patch", "apps", "deployments", "",
-		"prod", "web", "/x?fieldManager=kubectl-rollout"},
-	{"kubectl patch deployments.apps web -n prod", "patch", "apps", "deployments", "", "prod",
-		"web", "/x?fieldManager=kubectl-patch"},
-	{"kubectl scale deployments.apps web -n prod --subresource=scale", "patch", "apps",
-		"deployments", "scale", "prod", "web", "/x"},
+	{"kubectl rollout restart deployments.apps web -n prod  # without its body", "patch",
+		"apps", "deployments", "", "prod", "web", "/x?fieldManager=kubectl-rollout"},
+	{"kubectl patch deployments.apps web -n prod  # without its body", "patch", "apps",
+		"deployments", "", "prod", "web", "/x?fieldManager=kubectl-patch"},
+	{"kubectl scale deployments.apps web -n prod --subresource=scale  # without its body",
+		"patch", "apps", "deployments", "scale", "prod", "web", "/x"},
 	{"kubectl create token ci -n prod", "create", "", "serviceaccounts", "token", "prod", "ci",
 		"/x"},
 	{"kubectl auth can-i", "create", "authorization.k8s.io", "selfsubjectaccessreviews", "", "",
@@ -67,7 +67,7 @@ START_TEST(kubectl_line__cases)
 		.name = span_of(cases[_i].name),
 	};
 
-	kubectl_line_put(&b, &call);
+	kubectl_line_put(&b, &call, NULL);
 	ck_assert_str_eq(buf_str(&b), cases[_i].expected);
 }
 END_TEST
@@ -76,9 +76,11 @@ START_TEST(kubectl_line__impersonation)
 {
 	_cleanup_(buf_free) struct buf b = BUF_INIT(4096);
 
-	kubectl_line_put(&b, &(struct kubectl_call){.verb = SPAN("list"),
-				     .resource = SPAN("pods"),
-				     .as_user = SPAN("system:admin")});
+	kubectl_line_put(&b,
+		&(struct kubectl_call){.verb = SPAN("list"),
+			.resource = SPAN("pods"),
+			.as_user = SPAN("system:admin")},
+		NULL);
 	ck_assert_str_eq(buf_str(&b), "kubectl --as system:admin get pods");
 }
 END_TEST
@@ -102,10 +104,111 @@ START_TEST(kubectl_line__query)
 {
 	_cleanup_(buf_free) struct buf b = BUF_INIT(4096);
 
-	kubectl_line_put(&b, &(struct kubectl_call){.verb = SPAN("list"),
-				     .resource = SPAN("pods"),
-				     .uri = span_of(selectors[_i].uri)});
+	kubectl_line_put(&b,
+		&(struct kubectl_call){.verb = SPAN("list"),
+			.resource = SPAN("pods"),
+			.uri = span_of(selectors[_i].uri)},
+		NULL);
 	ck_assert_str_eq(buf_str(&b), selectors[_i].expected);
+}
+END_TEST
+
+/* The body's JSON has " written as ', which none of it needs. */
+static const struct {
+	const char *expected;
+	const char *verb, *group, *resource, *subresource, *uri, *body;
+} bodies[] = {
+	{"kubectl scale deployments.apps web -n prod --replicas=5", "patch", "apps", "deployments",
+		"scale", "/x", "{'spec':{'replicas':5}}"},
+	{"kubectl scale deployments.apps web -n prod --replicas=0 --dry-run=server", "update",
+		"apps", "deployments", "scale", "/x?dryRun=All",
+		"{'kind':'Scale','spec':{'replicas':0}}"},
+	{"kubectl patch deployments.apps web -n prod -p '{\"spec\":{\"replicas\":5}}'", "patch",
+		"apps", "deployments", "", "/x?fieldManager=kubectl-edit",
+		"{'spec':{'replicas':5}}"},
+	{"kubectl patch deployments.apps web -n prod --subresource=status -p '{\"status\":{}}'",
+		"patch", "apps", "deployments", "status", "/x", "{'status':{}}"},
+	{"kubectl patch certificates.cert-manager.io web -n prod --type=merge -p '{\"spec\":null}'",
+		"patch", "cert-manager.io", "certificates", "", "/x", "{'spec':null}"},
+	{"kubectl patch ingresses.networking.k8s.io web -n prod -p '{\"a\":\"it\\u0027s\"}'",
+		"patch", "networking.k8s.io", "ingresses", "", "/x", "{'a':'it\\u0027s'}"},
+	{"kubectl patch pods web -n prod --type=json -p '[{\"op\":\"remove\",\"path\":\"/a\"}]'",
+		"patch", "", "pods", "", "/x", "[{'op':'remove','path':'/a'}]"},
+	{"kubectl label --overwrite pods web -n prod app=web old-", "patch", "", "pods", "", "/x",
+		"{'metadata':{'labels':{'app':'web','old':null}}}"},
+	{"kubectl annotate --overwrite pods web -n prod 'note=a b; rm'", "patch", "", "pods", "",
+		"/x", "{'metadata':{'annotations':{'note':'a b; rm'}}}"},
+	{"kubectl patch pods web -n prod -p '{\"metadata\":{\"labels\":{\"--all\":\"x\"}}}'",
+		"patch", "", "pods", "", "/x", "{'metadata':{'labels':{'--all':'x'}}}"},
+	{"kubectl patch pods web -n prod -p "
+	 "'{\"metadata\":{\"labels\":{\"a\":\"b\"},\"name\":\"c\"}}'",
+		"patch", "", "pods", "", "/x", "{'metadata':{'labels':{'a':'b'},'name':'c'}}"},
+	{"kubectl cordon web", "patch", "", "nodes", "", "/x", "{'spec':{'unschedulable':true}}"},
+	{"kubectl uncordon web", "patch", "", "nodes", "", "/x", "{'spec':{'unschedulable':null}}"},
+	{"kubectl rollout restart deployments.apps web -n prod", "patch", "apps", "deployments", "",
+		"/x?fieldManager=kubectl-rollout",
+		"{'spec':{'template':{'metadata':{'annotations':{'kubectl.kubernetes.io/"
+		"restartedAt':'x'}}}}}"},
+	{"kubectl apply --server-side --force-conflicts --field-manager=flux -n prod -f - "
+	 "<<<'{\"a\":1}'",
+		"patch", "apps", "deployments", "", "/x?fieldManager=flux&force=true", "{'a':1}"},
+	{"kubectl apply --server-side -n prod -f - <<<'{\"a\":1.50}' --dry-run=server", "patch",
+		"apps", "deployments", "", "/x?fieldManager=kubectl&force=false&dryRun=All",
+		"{'a':1.50}"},
+	{"kubectl create -n prod -f - <<<'{\"kind\":\"ConfigMap\"}'", "create", "", "configmaps",
+		"", "/x?fieldManager=kubectl-create", "{'kind':'ConfigMap'}"},
+	{"kubectl apply -n prod -f - <<<'{\"kind\":\"ConfigMap\"}'", "create", "", "configmaps", "",
+		"/x?fieldManager=kubectl-client-side-apply", "{'kind':'ConfigMap'}"},
+	{"kubectl create -n prod -f - <<<'{\"a\":\"\\u001b\\u202e\"}'", "create", "", "configmaps",
+		"", "/x", "{'a':'\\u001b\xe2\x80\xae'}"},
+	{"kubectl create --raw /api/v1/namespaces/prod/pods/web/eviction -f - <<<'{}'", "create",
+		"", "pods", "eviction", "/api/v1/namespaces/prod/pods/web/eviction", "{}"},
+	{"kubectl replace -n prod -f - <<<'{\"metadata\":{\"uid\":\"\",\"name\":\"a\","
+	 "\"resourceVersion\":\"\",\"managedFields\":null},\"a\":[1, 2]}'",
+		"update", "", "configmaps", "", "/x",
+		"{'metadata':{'uid':'7','name':'a','resourceVersion':'8','managedFields':[{}]},'a':"
+		"[1, 2]}"},
+	{"kubectl replace --raw '/api/v1/namespaces/web/finalize?dryRun=All' -f - <<<'{}'",
+		"update", "", "namespaces", "finalize",
+		"/api/v1/namespaces/web/finalize?dryRun=All", "{}"},
+	{"kubectl replace -n prod --subresource=status -f - <<<'{}'", "update", "", "pods",
+		"status", "/x", "{}"},
+	{"kubectl delete pods web -n prod --grace-period=0 --force --cascade=orphan", "delete", "",
+		"pods", "", "/x",
+		"{'kind':'DeleteOptions','gracePeriodSeconds':0,'propagationPolicy':'Orphan'}"},
+	{"kubectl auth can-i get secrets/db -n prod", "create", "authorization.k8s.io",
+		"selfsubjectaccessreviews", "", "/x",
+		"{'spec':{'resourceAttributes':{'namespace':'prod','verb':'get','resource':'"
+		"secrets','name':'db'}}}"},
+	{"kubectl create token web -n prod", "create", "", "serviceaccounts", "token", "/x", "{}"},
+	{"kubectl patch pods web -n prod  # without its body", "patch", "", "pods", "", "/x",
+		"'text'"},
+	{"kubectl get pods web -n prod", "get", "", "pods", "", "/x", "{}"},
+};
+
+START_TEST(kubectl_line__bodies)
+{
+	static const struct json_limits limits = {
+		.max_bytes = 4096, .max_depth = 20, .max_nodes = 100};
+	_cleanup_(arena_freep) struct arena *arena = arena_new(4096, 1 << 20);
+	_cleanup_(buf_free) struct buf b = BUF_INIT(4096), json = BUF_INIT(4096);
+	struct json_doc doc;
+
+	for (const char *p = bodies[_i].body; *p; p++)
+		buf_add_char(&json, *p == '\'' ? '"' : *p);
+	ck_assert_int_eq(json_read(json.ptr, json.len, &limits, arena, &doc, NULL), 0);
+	kubectl_line_put(&b,
+		&(struct kubectl_call){.verb = span_of(bodies[_i].verb),
+			.uri = span_of(bodies[_i].uri),
+			.group = span_of(bodies[_i].group),
+			.resource = span_of(bodies[_i].resource),
+			.subresource = span_of(bodies[_i].subresource),
+			.namespace_ = SPAN("prod"),
+			.name = SPAN("web"),
+			.doc = &doc,
+			.body = JSON_ROOT},
+		arena);
+	ck_assert_str_eq(buf_str(&b), bodies[_i].expected);
 }
 END_TEST
 
@@ -114,6 +217,7 @@ int main(void)
 	TCase *tc = tcase_create("kubectl_line");
 
 	tcase_add_loop_test(tc, kubectl_line__cases, 0, ARRAY_LEN(cases));
+	tcase_add_loop_test(tc, kubectl_line__bodies, 0, ARRAY_LEN(bodies));
 	tcase_add_test(tc, kubectl_line__impersonation);
 	tcase_add_loop_test(tc, kubectl_line__query, 0, ARRAY_LEN(selectors));
 	return run_tests(tc);
