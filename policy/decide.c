@@ -85,11 +85,14 @@ static int rule_message(const struct rule *rule, struct deciding *d, struct poli
 		evaluation_text(rule->message_expression, ev, ret, &error) == 0 &&
 		!is_blank(*ret)) {
 		*ret = shortened(*ret);
+		m->quotes_object = !expression_is_plain(rule->message_expression);
 		return 0;
 	}
 	if (!rule->message || evaluation_template_text(rule->message, ev, ret, &error) < 0 ||
 		is_blank(*ret))
 		*ret = rule->default_message;
+	else
+		m->quotes_object = !template_is_plain(rule->message);
 	d->unfinished = evaluation_is_unfinished(ev);
 	*ret = shortened(*ret);
 	return 0;
@@ -100,8 +103,11 @@ int deciding_add_failed(
 {
 	const struct policy *p = rule->policy;
 	struct policy_match *m = &d->matches[d->match_count++];
-	*m = (struct policy_match){
-		.rule = &rule->info, .quotes = true, .error = true, .limit = error->limit};
+	*m = (struct policy_match){.rule = &rule->info,
+		.quotes = true,
+		.quotes_object = true,
+		.error = true,
+		.limit = error->limit};
 	m->message = arena_printf(d->arena, "rule %s of policy %s could not be evaluated: %.*s",
 		rule->info.rule, p->name, SPAN_FMT(error->text));
 	if (!m->message.ptr)

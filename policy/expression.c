@@ -170,6 +170,11 @@ static bool needs_object(const struct expressions *x, const struct cel_program *
 	return false;
 }
 
+/* What every record of a decision has in clear. */
+static const char *const plain_fields[] = {"name", "namespace", "operation", "verb", "subResource",
+	"subresource", "resource.group", "resource.version", "resource.resource", "kind.group",
+	"kind.version", "kind.kind", "userInfo.username", NULL};
+
 static const struct expression *compile(struct expressions *x, const struct node *at, size_t start,
 	struct span source, const char *expect, unsigned endpoints, struct yaml_errors *errors)
 {
@@ -185,7 +190,8 @@ static const struct expression *compile(struct expressions *x, const struct node
 		errors_add_at(errors, at, "the policies need too much memory; load fewer");
 		return NULL;
 	}
-	*e = (struct expression){p, at, start, needs_object(x, p)};
+	*e = (struct expression){p, at, start, needs_object(x, p),
+		cel_program_reads_only(p, SLOT_REQUEST, plain_fields)};
 	x->uses_namespace |= cel_program_uses(p, SLOT_NAMESPACE_OBJECT);
 	if (endpoints == ENDPOINTS_AUTHORIZE && e->needs_object) {
 		errors_add_in(errors, at, start,
@@ -328,6 +334,19 @@ struct span template_literal(const struct template *t)
 	if (!t->count)
 		return SPAN("");
 	return t->count == 1 ? t->parts[0].literal : (struct span){0};
+}
+
+bool template_is_plain(const struct template *t)
+{
+	for (size_t i = 0; i < t->count; i++)
+		if (t->parts[i].expression && !t->parts[i].expression->is_plain)
+			return false;
+	return true;
+}
+
+bool expression_is_plain(const struct expression *e)
+{
+	return e->is_plain;
 }
 
 struct span expression_source(const struct expression *e)

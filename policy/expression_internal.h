@@ -42,5 +42,9 @@ const struct template *expressions_compile_template(struct expressions *x,
 /* The text when nothing in it has to be computed; else absent. */
 struct span template_literal(const struct template *t);
 
+/* Does the text quote nothing of a request but its names (whose it is, what is done to what)? */
+bool template_is_plain(const struct template *t);
+bool expression_is_plain(const struct expression *e);
+
 /* As written, for people. */
 struct span expression_source(const struct expression *e);

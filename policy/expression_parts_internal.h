@@ -34,6 +34,7 @@ struct expression {
 	const struct node *at;
 	size_t offset;	   /* in at's text: not 0 for a template's part */
 	bool needs_object; /* itself or through variables */
+	bool is_plain;	   /* quotes nothing but what everybody may see */
 };
 
 struct part {

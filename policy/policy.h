@@ -126,7 +126,8 @@ struct policy_match {
 	struct span message;	      /* never empty; in the request's arena or in the set */
 	bool error;		      /* the rule could not be evaluated; message says why */
 	bool ignored;		      /* … and failurePolicy: Ignore let it pass */
-	bool quotes;		      /* the message was made of the request */
+	bool quotes;		      /* the message was made of the request, … */
+	bool quotes_object;	      /* … and may have in it what stands in its objects */
 	enum policy_limit limit;      /* of an error, if it was one */
 };
 

@@ -42,15 +42,13 @@ static struct span on_one_line(struct exchange *x, const struct buf *text)
 	return (struct span){copy, copy ? line.len : 0};
 }
 
+/* words: what is to be hidden of it, beside what looks like a secret by itself; NULL: nothing. */
 static struct span cleaned(struct exchange *x, struct span said, const struct mask_words *words)
 {
 	_cleanup_(buf_free) struct buf out = BUF_INIT(MESSAGE_MAX);
 	struct mask_result masked;
 	struct span line;
 
-	if (!words)
-		return SPAN("[the rule's message cannot be shown: it quotes the request, which "
-			    "cannot be looked through for secrets]");
 	mask_text_quoting(x->webhook->masker, said, words, x->arena, &out, &masked);
 	line = on_one_line(x, &out);
 	return line.len > 0 ? line : SPAN("[the rule's message cannot be shown: no memory]");
@@ -65,9 +63,15 @@ void exchange_clean_messages(struct exchange *x)
 	for (size_t i = 0; i < x->decision.match_count; i++) {
 		if (!matches[i].quotes)
 			continue;
-		if (!looked)
+		if (matches[i].quotes_object && !looked) {
 			words = words_of(x);
-		looked = true;
-		matches[i].message = cleaned(x, matches[i].message, words);
+			looked = true;
+		}
+		if (matches[i].quotes_object && !words)
+			matches[i].message = SPAN("[the rule's message cannot be shown: it quotes "
+						  "the request, which cannot be looked through for "
+						  "secrets]");
+		else
+			matches[i].message = cleaned(x, matches[i].message, words);
 	}
 }

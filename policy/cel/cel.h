@@ -231,6 +231,13 @@ DEFINE_CLEANUP(struct cel_program *, cel_program_free)
 /* Does the expression mention the variable in this slot? */
 bool cel_program_uses(const struct cel_program *p, uint32_t slot);
 
+/*
+ * Does it read nothing of the caller's but these fields of the variable in this slot? Paths as
+ * "userInfo.username", NULL-terminated, each whole. Whatever it makes of them is made of them
+ * alone.
+ */
+bool cel_program_reads_only(const struct cel_program *p, uint32_t slot, const char *const *paths);
+
 /* The type that the checker found, as "bool", "list(string)", "dyn". Lives in the program. */
 const char *cel_program_type(const struct cel_program *p);
 

@@ -263,6 +263,59 @@ START_TEST(policy_decide__full_arena_is_an_error_not_a_verdict)
 }
 END_TEST
 
+/* Whether a message may have in it what stands in the request's objects. */
+static const struct {
+	bool quotes, quotes_object;
+	const char *message;
+} messages[] = {
+	{false, false, "message: plain"},
+	{false, false, "action: Deny"}, /* the rule's own words */
+	{true, false, "message: '{{ request.operation }} {{ request.resource.resource }}'"},
+	{true, false,
+		"message: '{{ request.userInfo.username }} of {{ request.?name.orValue(\"\") }}'"},
+	{true, false, "messageExpression: request.namespace + '/' + request.name"},
+	{true, true, "message: '{{ request.name }} {{ object.metadata.name }}'"},
+	{true, true, "message: '{{ request.userInfo.uid }}'"},
+	{true, true, "message: '{{ variables.kind }}'"},
+	{true, true, "messageExpression: request.object.kind"},
+	{true, true, "messageExpression: oldObject.kind + request.name"},
+	/* one that fails, with what is said instead; and one that quotes in its error */
+	{true, false, "message: 'm {{ request.name }}', messageExpression: object.x.y"},
+	{true, true, "when: ['object.x.y == 1']"},
+};
+
+START_TEST(policy_decide__messages_that_quote_objects)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new(65536, 1 << 20);
+	const struct policy_request r = request_or_fail(
+		SPAN("{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/v1\","
+		     "\"request\":{\"uid\":\"1\",\"operation\":\"UPDATE\",\"name\":\"n\","
+		     "\"namespace\":\"s\",\"userInfo\":{\"username\":\"u\",\"uid\":\"7\"},"
+		     "\"resource\":"
+		     "{\"group\":\"\",\"version\":\"v1\",\"resource\":\"pods\"},\"kind\":"
+		     "{\"group\":\"\",\"version\":\"v1\",\"kind\":\"Pod\"},\"object\":"
+		     "{\"kind\":\"Pod\",\"metadata\":{\"name\":\"n\"}},\"oldObject\":"
+		     "{\"kind\":\"Pod\"}}}"),
+		arena);
+	struct span yaml = arena_printf(arena,
+		POLICY("a") "  variables: [{name: kind, expression: object.kind}]\n"
+			    "  rules:\n  - {name: r, action: Warn, " ALL ", %s}\n",
+		messages[_i].message);
+	char *action = strstr((char *)yaml.ptr, ", action: Deny}");
+	_cleanup_(policy_set_unrefp) struct policy_set *set = NULL;
+	struct policy_decision d;
+
+	if (action)
+		memcpy(action, "}\n", 3);
+	set = load_or_fail(yaml.ptr);
+	ck_assert_int_eq(policy_decide(set, &r, arena, &d), 0);
+	ck_assert_uint_eq(d.match_count, 1);
+	ck_assert_msg(d.matches[0].quotes == messages[_i].quotes &&
+			      d.matches[0].quotes_object == messages[_i].quotes_object,
+		"%s", messages[_i].message);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = tcase_create("all");
@@ -277,6 +330,7 @@ int main(void)
 	tcase_add_test(t, policy_decide__several_holds_ask_for_the_strictest_of_each);
 	tcase_add_loop_test(
 		t, policy_decide__an_approval_opens_what_each_rule_lets_it, 0, ARRAY_LEN(combined));
+	tcase_add_loop_test(t, policy_decide__messages_that_quote_objects, 0, ARRAY_LEN(messages));
 	tcase_add_test(t, policy_decide__full_arena_is_an_error_not_a_verdict);
 	return run_tests(t);
 }
