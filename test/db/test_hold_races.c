@@ -3,113 +3,8 @@
  * Races about holds on a real PostgreSQL: whatever requests, approvals, denials and expiry do at
  * the same moment, a hold ends in one state, lets one change through, and its events tell so.
  */
-#include "db/race.h"
+#include "db/hold_race.h"
 #include "support/run_tests.h"
-
-static struct racer racers[RACERS_MAX];
-
-static void setup(void)
-{
-	admin("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'wh') THEN"
-	      " CREATE ROLE sre; CREATE ROLE wh LOGIN IN ROLE holdpoint_webhook;"
-	      " CREATE ROLE alice LOGIN IN ROLE holdpoint_approver, sre;"
-	      " CREATE ROLE bob LOGIN IN ROLE holdpoint_approver, sre;"
-	      " CREATE ROLE security; CREATE ROLE carol LOGIN IN ROLE holdpoint_approver, security;"
-	      " CREATE ROLE alice_admin LOGIN IN ROLE holdpoint_approver, sre, security;"
-	      " PERFORM holdpoint.map_approver('alice', 'alice@example.com');"
-	      " PERFORM holdpoint.add_login('alice', 'alice_admin');"
-	      " UPDATE holdpoint.config SET kubernetes_approvals = 'direct';"
-	      " INSERT INTO holdpoint.authorize_note (cluster, kind, username, at)"
-	      " SELECT 'c1', 'review', n, now() + interval '1 day'"
-	      " FROM unnest('{sue,alice@example.com}'::text[]) AS n;"
-	      " END IF; END $$");
-	admin("UPDATE holdpoint.config SET repeat_window = DEFAULT, denial_stands = '0',"
-	      " max_pending_per_user = 1000, denials_within = '0'");
-}
-
-/* The question about the object %s of fingerprint %s, but for what it takes to approve it. */
-#define QUESTION                                                                                   \
-	"p_cluster => 'c1', p_fingerprint => sha256('%s'), p_username => 'agent',"                 \
-	" p_groups => '{ai}', p_operation => 'DELETE', p_api_group => 'apps',"                     \
-	" p_api_version => 'v1', p_resource => 'deployments', p_subresource => '',"                \
-	" p_namespace => 'prod', p_name => '%s', p_policy => 'agents', p_rule => 'deletes',"       \
-	" p_policy_digest => NULL, p_message => 'needs a human', p_change => '{}',"                \
-	" p_dry_run => false, p_request_uid => 'uid', p_window => NULL,"                           \
-	" p_require_reason => false"
-
-/* hold_find_or_create for the object `name`; the answer is `column` of its row. */
-static void ask(char sql[1024], const char *column, const char *name, const char *terms)
-{
-	snprintf(sql, 1024, "SELECT %s FROM holdpoint.hold_find_or_create(" QUESTION ", %s)",
-		column, name, name, terms);
-}
-
-#define REPEATS 5 /* config.max_repeats */
-
-#define TERMS(min, expires, grant, uses)                                                           \
-	"p_approvers => '{sre}', p_min_approvals => " min ", p_expires => '" expires               \
-	"', p_grant => '" grant "', p_max_uses => " uses
-#define ONCE	     TERMS("1", "1 hour", "Once", "NULL")
-#define ONCE_TWO     TERMS("2", "1 hour", "Once", "NULL")
-#define ONCE_BRIEFLY TERMS("1", "1 second", "Once", "NULL")
-#define WINDOW_TEN   TERMS("1", "1 hour", "Window", "10, p_scope => 'Namespace'")
-
-static long make_hold(const char *name, const char *terms)
-{
-	char sql[1024], answer[128];
-	PGconn *conn = race_connect("wh");
-
-	ask(sql, "hold_id", name, terms);
-	race_run(conn, sql, answer);
-	PQfinish(conn);
-	ck_assert_msg(strtol(answer, NULL, 10) > 0, "%s", answer);
-	return strtol(answer, NULL, 10);
-}
-
-__attribute__((format(printf, 3, 4))) static void racer_set(
-	unsigned i, const char *login, const char *format, ...)
-{
-	va_list args;
-
-	racers[i].conn = race_connect(login);
-	va_start(args, format);
-	vsnprintf(racers[i].sql, sizeof(racers[i].sql), format, args);
-	va_end(args);
-}
-
-static void ask_at_once(unsigned count, const char *column, const char *name, const char *terms)
-{
-	for (unsigned i = 0; i < count; i++)
-		ask(racers[i].sql, column, name, terms);
-	race(racers, count);
-}
-
-/*
- * The events of a hold tell its state: at most one ends it, nothing follows that, and an approval
- * stands before each use.
- */
-static void check_events_tell_state(long hold)
-{
-	ck_assert_str_eq(admin("SELECT (SELECT e.state_after FROM holdpoint.hold_event e"
-			       " WHERE e.hold_id = h.id ORDER BY e.id DESC LIMIT 1) = h.state"
-			       " FROM holdpoint.hold h WHERE h.id = %ld",
-				 hold),
-		"t");
-	ck_assert_str_eq(admin("SELECT count(*) <= 1 AND coalesce(max(id) = (SELECT max(id) FROM"
-			       " holdpoint.hold_event WHERE hold_id = %ld AND action <> 'repeat'),"
-			       " true)"
-			       " FROM holdpoint.hold_event WHERE hold_id = %ld AND state_after IN"
-			       " ('used', 'denied', 'expired', 'withdrawn')"
-			       " AND action <> 'repeat'",
-				 hold, hold),
-		"t");
-	ck_assert_str_eq(admin("SELECT count(*) = 0 FROM holdpoint.hold_event u"
-			       " WHERE u.hold_id = %ld AND u.action = 'use' AND NOT EXISTS"
-			       " (SELECT FROM holdpoint.hold_event a WHERE a.hold_id = u.hold_id"
-			       " AND a.action = 'approve' AND a.id < u.id)",
-				 hold),
-		"t");
-}
 
 START_TEST(hold_races__one_approval_lets_one_change_through)
 {
@@ -248,6 +143,7 @@ START_TEST(hold_races__expiry_wins_or_loses_but_not_both)
 			racers[3 * i + 2].conn = race_connect("wh");
 			ask(racers[3 * i + 2].sql, "verdict", name, ONCE_BRIEFLY);
 		}
+		/* The hold ends one second after it was made: in the middle of what follows. */
 		usleep(960000 - 10000 * (unsigned)round - 30 * 2000);
 		race(racers, n);
 		racers_close(racers, n);
@@ -410,190 +306,6 @@ START_TEST(hold_races__a_repeated_review_counts_once)
 }
 END_TEST
 
-/* ---- what the audit events say of approvals ---- */
-
-/* By default: an approval counts when its event has come. */
-static void corroborated(void)
-{
-	admin("UPDATE holdpoint.config SET kubernetes_approvals = 'corroborated'");
-}
-
-static void direct(void)
-{
-	admin("UPDATE holdpoint.config SET kubernetes_approvals = 'direct'");
-}
-
-/* alice's review `uid` of a hold, and its event, which says that it was made by `as`. */
-static void review(long hold, const char *uid, const char *by)
-{
-	char sql[512], answer[128];
-	PGconn *conn = race_connect("wh");
-
-	snprintf(sql, sizeof(sql),
-		"SELECT holdpoint.approve_as_kubernetes('c1', %ld, 'alice@example.com', '{sre}',"
-		" '%s')",
-		hold, uid);
-	ck_assert_msg(race_run(conn, sql, answer) == 0, "%s", answer);
-	PQfinish(conn);
-	admin("INSERT INTO holdpoint.audit_event (cluster, seq, source, stage, level,"
-	      " stage_timestamp, audit_id, verb, username, impersonated_user, request_uri,"
-	      " api_group, resource, code, hold_review, masking_version, masked, body_digest)"
-	      " SELECT 'c1', coalesce(max(seq), 0) + 1, 's', 'ResponseComplete', 'Metadata', now(),"
-	      " 'a', 'create', '%s', nullif('alice@example.com', '%s'),"
-	      " '/apis/holdpoint.dev/v1alpha1/holdreviews', 'holdpoint.dev', 'holdreviews', 201,"
-	      " '%ld/%s', 1, 0, 'd' FROM holdpoint.audit_event",
-		by, by, hold, uid);
-}
-
-#define CONFIRM "SELECT count(*) FROM holdpoint.confirm_reviews()"
-#define OUTCOME                                                                                    \
-	"SELECT h.state || ' ' || h.approvals || ' ' || (SELECT string_agg(r.state, ',' ORDER BY"  \
-	" r.state) FROM holdpoint.hold_review r WHERE r.hold_id = h.id) || ' ' || (SELECT"         \
-	" count(*) FROM holdpoint.hold_event e WHERE e.hold_id = h.id AND e.action = 'approve')"   \
-	" FROM holdpoint.hold h WHERE h.id = %ld"
-
-START_TEST(hold_races__replicas_confirm_an_approval_once)
-{
-	const unsigned n = 40;
-
-	corroborated();
-	for (int round = 0; round < 4; round++) {
-		char name[32];
-		snprintf(name, sizeof(name), "confirm%d", round);
-		long hold = make_hold(name, ONCE);
-
-		review(hold, "u", "alice@example.com");
-		for (unsigned i = 0; i < n; i++)
-			racer_set(i, "wh", CONFIRM);
-		race(racers, n);
-		ck_assert_uint_eq(answers(racers, n, "1"), 1);
-		ck_assert_uint_eq(answers(racers, n, "0"), n - 1);
-		ck_assert_str_eq(admin(OUTCOME, hold), "approved 1 confirmed 1");
-		check_events_tell_state(hold);
-		racers_close(racers, n);
-	}
-	direct();
-}
-END_TEST
-
-/* Two reviews by one person, each with an event that is right, and her login besides. */
-START_TEST(hold_races__confirmed_or_by_login_one_person_counts_once)
-{
-	const unsigned n = 30;
-
-	corroborated();
-	for (int round = 0; round < 4; round++) {
-		char name[32];
-		snprintf(name, sizeof(name), "twice%d", round);
-		long hold = make_hold(name, ONCE_TWO);
-
-		review(hold, "u1", "alice@example.com");
-		review(hold, "u2", "alice@example.com");
-		for (unsigned i = 0; i < n; i += 2) {
-			racer_set(i, "wh", CONFIRM);
-			racer_set(i + 1, "alice_admin", "SELECT holdpoint.approve(%ld)", hold);
-		}
-		race(racers, n);
-		racers_close(racers, n);
-		admin(CONFIRM);
-		ck_assert_str_eq(
-			admin("SELECT state || ' ' || approvals || ' ' || unconfirmed::text"
-			      " FROM holdpoint.hold WHERE id = %ld",
-				hold),
-			"pending 1 {}");
-		check_events_tell_state(hold);
-	}
-	direct();
-}
-END_TEST
-
-/* Whatever comes first ends it: a denial after a confirmation revokes, one before it stands. */
-START_TEST(hold_races__a_denial_is_not_lost_to_a_confirmation)
-{
-	const unsigned n = 20;
-
-	corroborated();
-	for (int round = 0; round < 8; round++) {
-		char name[32];
-		snprintf(name, sizeof(name), "denied%d", round);
-		long hold = make_hold(name, ONCE);
-
-		review(hold, "u", "alice@example.com");
-		for (unsigned i = 0; i < n - 1; i++)
-			racer_set(i, "wh", CONFIRM);
-		racer_set(n - 1, "bob", "SELECT holdpoint.deny(%ld)", hold);
-		race(racers, n);
-		racers_close(racers, n);
-		admin(CONFIRM);
-		ck_assert_str_eq(
-			admin("SELECT state FROM holdpoint.hold WHERE id = %ld", hold), "denied");
-		ck_assert_str_eq(
-			admin("SELECT count(*) FROM holdpoint.hold_review WHERE hold_id = %ld"
-			      " AND state = 'waiting'",
-				hold),
-			"0");
-		check_events_tell_state(hold);
-	}
-	direct();
-}
-END_TEST
-
-/* Somebody acts in her name while the change is asked for again and again: nothing passes. */
-START_TEST(hold_races__a_borrowed_name_lets_nothing_through)
-{
-	const unsigned n = 60;
-
-	corroborated();
-	for (int round = 0; round < 3; round++) {
-		char name[32];
-		snprintf(name, sizeof(name), "borrowed%d", round);
-		long hold = make_hold(name, ONCE);
-
-		review(hold, "u", "agent");
-		for (unsigned i = 0; i < n; i += 2) {
-			racer_set(i, "wh", CONFIRM);
-			racers[i + 1].conn = race_connect("wh");
-			ask(racers[i + 1].sql, "verdict", name, ONCE);
-		}
-		race(racers, n);
-		ck_assert_uint_eq(answers(racers, n, "allow"), 0);
-		racers_close(racers, n);
-		admin(CONFIRM);
-		ck_assert_str_eq(admin(OUTCOME, hold), "pending 0 refused 0");
-	}
-	direct();
-}
-END_TEST
-
-/* The change passes once, however confirmation and its attempts meet. */
-START_TEST(hold_races__a_confirmed_approval_is_used_once)
-{
-	const unsigned n = 60;
-
-	corroborated();
-	for (int round = 0; round < 3; round++) {
-		char name[32];
-		snprintf(name, sizeof(name), "used%d", round);
-		long hold = make_hold(name, ONCE);
-
-		review(hold, "u", "alice@example.com");
-		for (unsigned i = 0; i < n; i += 2) {
-			racer_set(i, "wh", CONFIRM);
-			racers[i + 1].conn = race_connect("wh");
-			ask(racers[i + 1].sql, "verdict || ' ' || is_repeat", name, ONCE);
-		}
-		race(racers, n);
-		ck_assert_uint_le(answers(racers, n, "allow false"), 1);
-		ck_assert_uint_le(answers(racers, n, "allow true"), REPEATS);
-		racers_close(racers, n);
-		ck_assert_str_eq(admin(OUTCOME, hold) + strcspn(admin(OUTCOME, hold), " "),
-			" 1 confirmed 1");
-		check_events_tell_state(hold);
-	}
-	direct();
-}
-END_TEST
-
 /* Of the attempts and answers that come while others are counted none is lost, whatever waits. */
 static void check_attempts(long hold, long attempts, long answered)
 {
@@ -683,27 +395,22 @@ END_TEST
 
 int main(void)
 {
-	TCase *tcase = tcase_create("races");
+	TCase *t = tcase_create("races");
 
-	tcase_set_timeout(tcase, 120);
-	tcase_add_checked_fixture(tcase, setup, NULL);
-	tcase_add_test(tcase, hold_races__one_approval_lets_one_change_through);
-	tcase_add_test(tcase, hold_races__without_repeats_exactly_one_request_passes);
-	tcase_add_test(tcase, hold_races__window_passes_no_more_than_max_uses);
-	tcase_add_test(tcase, hold_races__decisions_end_in_one_state);
-	tcase_add_test(tcase, hold_races__expiry_wins_or_loses_but_not_both);
-	tcase_add_test(tcase, hold_races__one_person_never_counts_twice);
-	tcase_add_test(tcase, hold_races__one_person_of_many_names_never_counts_twice);
-	tcase_add_test(tcase, hold_races__who_may_be_one_person_never_counts_twice);
-	tcase_add_test(tcase, hold_races__each_of_two_rules_gets_its_own_people);
-	tcase_add_test(tcase, hold_races__two_people_count_as_two);
-	tcase_add_test(tcase, hold_races__a_repeated_review_counts_once);
-	tcase_add_test(tcase, hold_races__replicas_confirm_an_approval_once);
-	tcase_add_test(tcase, hold_races__confirmed_or_by_login_one_person_counts_once);
-	tcase_add_test(tcase, hold_races__a_denial_is_not_lost_to_a_confirmation);
-	tcase_add_test(tcase, hold_races__a_borrowed_name_lets_nothing_through);
-	tcase_add_test(tcase, hold_races__a_confirmed_approval_is_used_once);
-	tcase_add_test(tcase, hold_races__every_attempt_is_counted);
-	tcase_add_test(tcase, hold_races__who_may_not_decide_takes_no_lock);
-	return run_tests(tcase);
+	tcase_set_timeout(t, 120);
+	tcase_add_checked_fixture(t, setup, NULL);
+	tcase_add_test(t, hold_races__one_approval_lets_one_change_through);
+	tcase_add_test(t, hold_races__without_repeats_exactly_one_request_passes);
+	tcase_add_test(t, hold_races__window_passes_no_more_than_max_uses);
+	tcase_add_test(t, hold_races__decisions_end_in_one_state);
+	tcase_add_test(t, hold_races__expiry_wins_or_loses_but_not_both);
+	tcase_add_test(t, hold_races__one_person_never_counts_twice);
+	tcase_add_test(t, hold_races__one_person_of_many_names_never_counts_twice);
+	tcase_add_test(t, hold_races__who_may_be_one_person_never_counts_twice);
+	tcase_add_test(t, hold_races__each_of_two_rules_gets_its_own_people);
+	tcase_add_test(t, hold_races__two_people_count_as_two);
+	tcase_add_test(t, hold_races__a_repeated_review_counts_once);
+	tcase_add_test(t, hold_races__every_attempt_is_counted);
+	tcase_add_test(t, hold_races__who_may_not_decide_takes_no_lock);
+	return run_tests(t);
 }
