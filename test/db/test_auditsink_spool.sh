@@ -208,9 +208,9 @@ at "a database that freezes while it drains"
 database off
 for ((n = 1; n <= 40; n++)); do spools "ice$n" 10 500; done
 database on
-sleep 0.3
+eventually 30 t "SELECT count(*) > 0 FROM holdpoint.audit_event WHERE audit_id LIKE 'ice%'"
 pg_freeze
-sleep 3
+sleep 3 # longer than the drainer waits for an answer
 equals 200 "$(post_list "ice101" 10)" "a list while it is frozen"
 pg_thaw
 eventually 40 "410 410" "$(stored ice)"

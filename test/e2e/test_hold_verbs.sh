@@ -146,7 +146,7 @@ restart_exec_and_collections() {
   step_is "rollout restart: another moment, the same change"
   held agent rollout restart deployment web
   approve "$hold"
-  sleep 1.1
+  sleep 1.1 # the moment is written in seconds
   passes agent rollout restart deployment web
   [[ $(value deployment/web '.spec.template.metadata.annotations') == *restartedAt* ]] || fail "no restart"
   equals used "$(state "$hold")" "hold $hold"

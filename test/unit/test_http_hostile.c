@@ -294,7 +294,7 @@ START_TEST(http_hostile__a_long_head_in_pieces)
 	for (int round = 0; round < 2; round++) {
 		for (size_t at = 0; at < len; at += 37) {
 			raw_send(fd, head + at, len - at < 37 ? len - at : 37);
-			usleep(100);
+			usleep(100); /* a piece each read */
 		}
 		raw_read(fd, &answer);
 		ck_assert_int_eq(answer.status, 200);

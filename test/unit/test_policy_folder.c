@@ -105,7 +105,7 @@ static void *swap(void *arg)
 		if (symlink(target, next) < 0 || rename(next, data) < 0)
 			break;
 		remove_version(s->dir, s->versions - 1);
-		usleep(s->versions % 8 * 300);
+		usleep(s->versions % 8 * 300); /* now shorter than a load takes, now longer */
 	}
 	return NULL;
 }

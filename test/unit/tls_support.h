@@ -78,7 +78,7 @@ static inline void who(struct http_request *r, void *userdata)
 /* Suspends, and answers from a thread of its own. */
 static inline void *answer_later(void *arg)
 {
-	usleep(200);
+	usleep(200); /* now before the handler has returned, now behind */
 	who(arg, NULL);
 	return NULL;
 }
