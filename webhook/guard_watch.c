@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "policy/registration.h"
+#include "webhook/record/decision_row.h"
 
 #define ENDPOINTS	(ENDPOINT_AUTHORIZE + 1)
 #define PATIENCE_S	300  /* admission is asked, /authorize is not: then it is absent */
@@ -244,6 +246,7 @@ static void put_report(struct guard_watch *g, struct buf *out)
 		"\",\"rules\":%zu,\"authorizationRules\":%zu,\"unasked\":%zu,\"settings\":%s",
 		g->set ? policy_set_rule_count(g->set) : 0, g->authorization_rules, g->unasked,
 		g->config.settings ? g->config.settings : "{}");
+	buf_printf(out, ",\"clockMs\":%lld", (long long)(realtime_us() / 1000));
 	put_time(out, "startedAt", g->started_at);
 	for (unsigned i = 0; i < ENDPOINTS; i++)
 		put_time(out, endpoint_names[i], g->asked_at[i]);
@@ -254,17 +257,20 @@ static void tell(struct guard_watch *g, struct pg_conn *conn, struct span report
 {
 	static const struct pg_stmt stmt = {.name = "guard_report",
 		.sql = "SELECT extract(epoch FROM holdpoint.guard_report(p_cluster => $1, "
-		       "p_instance => $2, p_report => $3))::bigint",
+		       "p_instance => $2, p_report => $3))::bigint, "
+		       "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
 		.param_count = 3};
 	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
 	const struct span params[] = {
 		span_of(g->config.cluster), span_of(g->config.instance), report};
 	struct err e;
 
-	if (pg_exec(conn, &stmt, params, &rows, NULL, &e) == PG_OK)
+	if (pg_exec(conn, &stmt, params, &rows, NULL, &e) == PG_OK) {
 		g->elsewhere_at = pg_result_int(rows, 0, 0);
-	else
+		decision_row_set_clock(pg_result_int(rows, 0, 1) - realtime_us());
+	} else {
 		log_warn("guard_report_failed", LOG_STR("error", e.msg));
+	}
 }
 
 void guard_watch_report(struct pg_conn *conn, bool usable, void *arg)

@@ -19,6 +19,7 @@ static const struct task_spec {
 	unsigned every_rounds;
 } specs[] = {
 	{{.name = "observe_uses", .sql = "SELECT holdpoint.observe_uses()"}, 1},
+	{{.name = "observe_clock", .sql = "SELECT holdpoint.observe_clock()"}, 1},
 	{{.name = "confirm_resumes", .sql = "SELECT holdpoint.confirm_resumes()"}, 1},
 	{{.name = "expire_holds", .sql = "SELECT holdpoint.expire_holds()"}, 10},
 	{{.name = "ensure_partitions", .sql = "SELECT holdpoint.ensure_partitions()"}, 600},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PostgreSQL: its version, the schema, who may do what, settings that weaken, clocks. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "cli/doctor/doctor_internal.h"
@@ -268,6 +269,9 @@ static const struct weak_limit {
 	{"max_questions_per_user", 1000, "one identity may have",
 		"holds of questions waiting, which anybody may ask in its name",
 		"UPDATE holdpoint.config SET max_questions_per_user = 20"},
+	{"max_questions", 20000, "in one cluster there may be",
+		"holds of questions waiting, in names that whoever asks makes up",
+		"UPDATE holdpoint.config SET max_questions = 1000"},
 	{"max_denials", 100, "an identity may be denied",
 		"times before it has to pause: approvers can be worn out",
 		"UPDATE holdpoint.config SET max_denials = 5"},
@@ -364,6 +368,30 @@ static void compare(
 		doctor_ok(d, "%s clock is this machine's", whose);
 }
 
+/* Each says once a minute what time it is there. */
+static void compare_webhooks(struct doctor *d)
+{
+	static const struct pg_stmt stmt = {"doctor_clocks",
+		"SELECT instance, clock_off_ms FROM holdpoint.guard_instance WHERE cluster = $1 "
+		"AND reported_at > now() - interval '5 minutes' AND clock_off_ms IS NOT NULL "
+		"ORDER BY 1",
+		1};
+	const struct span cluster = span_of(d->options.cluster);
+	_cleanup_(pg_result_freep) struct pg_result *r = doctor_query(d, &stmt, &cluster);
+
+	for (int i = 0; r && i < pg_result_rows(r); i++) {
+		int64_t off = pg_result_int(r, i, 1);
+
+		if (llabs(off) < CLOCK_WARN_S * 1000)
+			continue;
+		doctor_say(d, llabs(off) < CLOCK_FAIL_S * 1000 ? DOCTOR_WARN : DOCTOR_FAIL,
+			"run chrony or another NTP client on all machines",
+			"the clock of %s differs from the database's by %.1f s: conditions about "
+			"the time, and times of decisions, go by it",
+			pg_result_str(r, i, 0), (double)off / 1000);
+	}
+}
+
 void doctor_check_clock(struct doctor *d)
 {
 	static const struct pg_stmt stmt = {
@@ -375,6 +403,7 @@ void doctor_check_clock(struct doctor *d)
 	if (r)
 		compare(d, "the database's", pg_result_int(r, 0, 0) - (before + after) / 2,
 			(after - before) / 2);
+	compare_webhooks(d);
 	/* An HTTP date knows whole seconds only. */
 	if (d->kube_date_ms)
 		compare(d, "the API server's", d->kube_date_ms - d->kube_asked_ms, 1000);

@@ -7,8 +7,8 @@ UPDATE holdpoint.config SET denial_stands = '5 minutes';
 SELECT t.expect('ok', 'wh',
   $$INSERT INTO holdpoint.decision (cluster, decision_id, time, endpoint, username, operation, action, allowed, answer)
   VALUES ('c1', gen_random_uuid(), now(), 'validate', 'agent', 'DELETE', 'Hold', false, 'denied')$$);
-SELECT t.expect('ok', 'wh',
-  $$SELECT holdpoint.policy_loaded('c1', sha256('p'), 'kind: GuardrailPolicy', 'pod-1')$$);
+SELECT t.expect('', 'wh',
+  $$SELECT holdpoint.policy_loaded('c1', sha256('kind: GuardrailPolicy'), 'kind: GuardrailPolicy', 'pod-1')$$);
 SELECT t.answer('sink',
   $$SELECT holdpoint.audit_begin_batch('c1', 'api-1', sha256('b'), 1, 1, 100)$$) \g /dev/null
 SELECT t.expect('ok', 'sink',

@@ -289,4 +289,47 @@ FROM (VALUES
   ('postgres', $$DELETE FROM holdpoint.hold_review$$)
 ) AS v(login, statement);
 
+-- Of what somebody does in a borrowed name people are told once at once, and of the rest in one message.
+SELECT holdpoint.outbox_set_targets('c1', '{oncall}') \g /dev/null
+DELETE FROM holdpoint.outbox;
+DELETE FROM holdpoint.outbox_told;
+SELECT t.reviewed('flood' || n, 'uf' || n, '{"user": "flooder"}') FROM generate_series(1, 20) AS n \g /dev/null
+SELECT t.event(h.id, 'uf' || substr(h.name, 6), '{"user": "ci", "as": "sue"}') FROM holdpoint.hold h
+WHERE h.name LIKE 'flood%' \g /dev/null
+SELECT t.confirm() \g /dev/null
+SELECT t.is('1', count(*)::text, 'told of at once') FROM holdpoint.outbox WHERE event = 'hold.impersonated';
+UPDATE holdpoint.outbox_told SET at = at - interval '2 minutes';
+SELECT t.answer('wh', $$SELECT holdpoint.outbox_summarize('c1')$$) \g /dev/null
+SELECT t.is('19 by ci', payload::jsonb->>'count' || ' by ' || (payload::jsonb->>'requester'), 'the rest')
+FROM holdpoint.outbox WHERE event = 'holds.impersonated';
+
+-- Events come in any order. One that speaks against a review after another confirmed it is heard, as
+-- long as it is not used up.
+CREATE FUNCTION t.contradicted(p_name text, uid text, use boolean) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  h bigint := t.reviewed(p_name, uid);
+  said text;
+BEGIN
+  PERFORM t.event(h, uid);
+  PERFORM t.confirm();
+  IF use THEN
+    PERFORM t.ask(jsonb_build_object('name', p_name));
+  END IF;
+  PERFORM t.event(h, uid, '{"user": "ci", "as": "sue"}');
+  said := t.confirm() || ' / ' || t.confirm();
+  RETURN concat_ws(' / ', said, t.state(h), (SELECT u.counted || ' ' || u.why
+    FROM holdpoint.uncorroborated_approvals u WHERE u.hold_id = h));
+END
+$$;
+SELECT t.is('sue approve refused (made by ci, acting as sue, as an audit event says that came after another had '
+  'confirmed it) / nothing / withdrawn / true made by ci, acting as sue, as an audit event says that came after '
+  'another had confirmed it', t.contradicted('late1', 'ul1', false), 'before it is used');
+SELECT t.is('sue approve refused (made by ci, acting as sue, as an audit event says that came after another had '
+  'confirmed it) / nothing / used / true made by ci, acting as sue, as an audit event says that came after '
+  'another had confirmed it', t.contradicted('late2', 'ul2', true), 'after it was used: shown');
+-- The same event once more says nothing new.
+SELECT t.reviewed('late3', 'ul3') AS h \gset
+SELECT t.event(:h, 'ul3'), t.event(:h, 'ul3') \g /dev/null
+SELECT t.is('sue approve confirmed / nothing', t.confirm() || ' / ' || t.confirm(), 'twice the same');
+SELECT t.expect('HP010', 'owner', format($$UPDATE holdpoint.hold_review SET state = 'confirmed' WHERE hold_id = %s$$, :h));
 SELECT t.done();

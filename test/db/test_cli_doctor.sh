@@ -47,20 +47,14 @@ names policies SKIPPED 'no webhook that runs has said'
 # A webhook runs; its policies have a rule with verbs, and nobody was seen to ask about it.
 policy=$(mktemp /tmp/holdpoint-doctor.XXXXXX.yaml)
 trap 'rm -f "$out" "$err" "$passes" "$policy"' EXIT
+# As it is recorded: one line of JSON, which is YAML as well, and what its digest is of.
 cat >"$policy" <<'YAML'
-apiVersion: holdpoint.dev/v1alpha1
-kind: GuardrailPolicy
-metadata: {name: p}
-spec:
-  rules:
-  - name: reads
-    match: [{apiGroups: [""], resources: [secrets], verbs: [get]}]
-    action: Deny
+{"apiVersion":"holdpoint.dev/v1alpha1","kind":"GuardrailPolicy","metadata":{"name":"p"},"spec":{"rules":[{"action":"Deny","match":[{"apiGroups":[""],"resources":["secrets"],"verbs":["get"]}],"name":"reads"}]}}
 YAML
 digest=$(hp policy check -o json "$policy" 2>"$err" | jq -r '.digest | ltrimstr("sha256:")')
 load() {
   sql "$(as hook)" -v digest="\\x$digest" -v text="$(<"$policy")" -v instance="$1" <<'SQL' >/dev/null
-SELECT holdpoint.policy_loaded('c1', :'digest', :'text', :'instance');
+SELECT holdpoint.policy_loaded('c1', :'digest', :'text' || E'\n', :'instance');
 SQL
 }
 report() {
@@ -179,6 +173,10 @@ broken approvals WARN '100000 holds of questions' "UPDATE holdpoint.config SET m
   "UPDATE holdpoint.config SET max_questions_per_user = DEFAULT"
 broken approvals WARN 'denied 100000 times' "UPDATE holdpoint.config SET max_denials = 100000" \
   "UPDATE holdpoint.config SET max_denials = DEFAULT"
+broken approvals WARN '100000 holds of questions waiting, in names' "UPDATE holdpoint.config SET max_questions = 100000" \
+  "UPDATE holdpoint.config SET max_questions = DEFAULT"
+broken clock FAIL "the clock of pod-1 differs from the database's by 180.0 s" \
+  "UPDATE holdpoint.guard_instance SET clock_off_ms = 180000, reported_at = now()" "UPDATE holdpoint.guard_instance SET clock_off_ms = -100"
 broken deciders FAIL 'nobody can decide' \
   "UPDATE holdpoint.config SET database_approvals = 'off', kubernetes_approvals = 'off'" \
   "UPDATE holdpoint.config SET database_approvals = DEFAULT, kubernetes_approvals = DEFAULT"

@@ -149,6 +149,31 @@ START_TEST(decision_row__columns_are_those_of_the_copy)
 }
 END_TEST
 
+/* What the database would refuse for its time is recorded as of now there. */
+START_TEST(decision_row__a_clock_that_is_off_is_put_right)
+{
+	static const struct {
+		const char *expected;
+		int64_t ahead_us;
+	} clocks[] = {{"1970-01-01 03:00:00.000000+00", 0},
+		{"1970-01-01 03:00:00.000000+00", INT64_C(59) * 1000000},
+		{"1970-01-01 01:00:00.000000+00", INT64_C(-7200) * 1000000},
+		{"1970-01-01 03:02:00.000000+00", INT64_C(120) * 1000000},
+		{"1970-01-01 03:00:00.000000+00", 0}};
+	const struct policy_request q = {.now_us = INT64_C(3) * 3600 * 1000000};
+	const struct decision_record r = {
+		.decision_id = "id", .endpoint = "validate", .request = &q, .decision = &no_rule};
+
+	for (size_t i = 0; i < ARRAY_LEN(clocks); i++) {
+		buf_reset(&out);
+		decision_row_set_clock(clocks[i].ahead_us);
+		decision_row_put(&out, "c1", "pod-1", &r);
+		ck_assert_str_eq(column_of_row("recorded_at"), clocks[i].expected);
+		ck_assert_str_eq(column_of_row("time"), "1970-01-01 03:00:00.000000+00");
+	}
+}
+END_TEST
+
 START_TEST(decision_row__what_is_too_much_is_cut)
 {
 	static struct span many[1000];
@@ -180,6 +205,7 @@ int main(void)
 	tcase_add_checked_fixture(t, NULL, teardown);
 	tcase_add_loop_test(t, decision_row__column, 0, ARRAY_LEN(cases));
 	tcase_add_test(t, decision_row__columns_are_those_of_the_copy);
+	tcase_add_test(t, decision_row__a_clock_that_is_off_is_put_right);
 	tcase_add_test(t, decision_row__what_is_too_much_is_cut);
 	return run_tests(t);
 }

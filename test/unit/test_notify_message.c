@@ -59,6 +59,8 @@ static const struct {
 		"{\"count\":37,\"requester\":\"agent\\nX: all mine\",\"cluster\":\"prod\","
 		"\"holds\":[4,5],\"what\":[\"DELETE pods prod/x`\\n*bold*\",\"get secrets\"],"
 		"\"approverNames\":\"sre\"}"},
+	{"*2 more holds* were decided on in a name that is somebody else's by `ci`\nNumbers: 4, 5",
+		"holds.impersonated", "{\"count\":2,\"requester\":\"ci\",\"holds\":[4,5]}"},
 	{"*21 more holds* expired by `agent`\nNumbers: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, "
 	 "14, 15, 16, 17, 18, 19, 20 …",
 		"holds.expired",

@@ -3,6 +3,9 @@
 
 #include "common/base/log.h"
 
+#define AT_ONCE 100 /* of reviews that wait; confirm_reviews' own default */
+#define ROUNDS	20  /* so that a flood of reviews in a borrowed name does not delay an approver's */
+
 static const struct pg_stmt confirm = {.name = "confirm_reviews",
 	.sql = "SELECT cluster, hold_id, who, action, state, why FROM holdpoint.confirm_reviews()"};
 
@@ -43,17 +46,23 @@ static void report(const struct pg_result *rows, int row)
 		LOG_STR("error", confirmed ? NULL : pg_result_str_of(rows, row, "why")));
 }
 
-void holdreview_confirm(struct pg_conn *conn)
+/* How many wait no more; -1: they could not be looked after. */
+static int confirm_some(struct pg_conn *conn)
 {
 	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
-	enum pg_status status;
 	struct err e;
 
-	status = pg_exec(conn, &confirm, NULL, &rows, NULL, &e);
-	if (status != PG_OK) {
+	if (pg_exec(conn, &confirm, NULL, &rows, NULL, &e) != PG_OK) {
 		log_warn("hold_reviews_not_looked_after", LOG_STR("error", e.msg));
-		return;
+		return -1;
 	}
 	for (int i = 0; i < pg_result_rows(rows); i++)
 		report(rows, i);
+	return pg_result_rows(rows);
+}
+
+void holdreview_confirm(struct pg_conn *conn)
+{
+	for (int round = 0; round < ROUNDS && confirm_some(conn) >= AT_ONCE; round++)
+		;
 }

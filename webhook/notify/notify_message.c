@@ -159,7 +159,10 @@ static void put_slack_summary(const struct payload *p, const struct notify_event
 
 	buf_printf(p->text, "*%.*s more holds* ",
 		SPAN_FMT(json_text(p->d, json_get_str(p->d, JSON_ROOT, "count"))));
-	buf_add_str(p->text, pending ? "wait for approval" : state ? state + 1 : ev->event);
+	if (strcmp(ev->event, "holds.impersonated") == 0)
+		buf_add_str(p->text, "were decided on in a name that is somebody else's");
+	else
+		buf_add_str(p->text, pending ? "wait for approval" : state ? state + 1 : ev->event);
 	put_member(p, " by `", "requester", "`");
 	put_member(p, "\nCluster: ", "cluster", "");
 	json_foreach (id, p->d, json_get_str(p->d, JSON_ROOT, "holds")) {

@@ -10,6 +10,8 @@
 #define GROUPS_MAX  256 /* of one row; a user of more groups is recorded with these */
 #define RULES_MAX   64
 
+#define CLOCK_TOLERATED_US INT64_C(60000000)
+
 const char decision_row_copy_sql[] =
 	"COPY holdpoint.decision (recorded_at, cluster, decision_id, time, instance, endpoint, "
 	"request_uid, username, groups, operation, api_group, api_version, resource, "
@@ -196,10 +198,18 @@ static void put_verdict(struct buf *b, const struct decision_record *r)
 	buf_add_char(b, '\n');
 }
 
+static _Atomic int64_t database_ahead_us;
+
+void decision_row_set_clock(int64_t ahead_us)
+{
+	database_ahead_us =
+		ahead_us > CLOCK_TOLERATED_US || ahead_us < -CLOCK_TOLERATED_US ? ahead_us : 0;
+}
+
 void decision_row_put(
 	struct buf *b, const char *cluster, const char *instance, const struct decision_record *r)
 {
-	put_time(b, r->request->now_us);
+	put_time(b, r->request->now_us + database_ahead_us);
 	put_field(b, span_of(cluster));
 	put_literal(b, r->decision_id);
 	put_time(b, r->request->now_us);
