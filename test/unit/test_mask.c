@@ -123,6 +123,10 @@ START_TEST(mask__patches)
 			"-\",\"value\":{\"name\":"
 			"\"DB_PASS\",\"value\":\"" S "\"}}]"},
 		{GONE, "",
+			"[{\"op\":\"add\",\"path\":\"/spec/containers/0/args/1\",\"value\":\"" S
+			"\"}]"},
+		{SAME, "", "[{\"op\":\"add\",\"path\":\"/spec/x/1\",\"value\":\"release7notes\"}]"},
+		{GONE, "",
 			"[{\"op\":\"add\",\"path\":\"/spec/containers/0/command\",\"value\":[\"x\","
 			"\"--password\",\"" S "\"]}]"},
 		{GONE, "",

@@ -15,6 +15,10 @@ START_TEST(mask__texts)
 		{GONE, "", "{\"x\":\"Server=db;Password=" S ";Encrypt=true\"}"},
 		{GONE, "", "{\"x\":\"https://h/cb?code=1&access_token=" S "&x=1\"}"},
 		{GONE, "", "{\"x\":\"a: b\\npassword: " S "\\nc: d\"}"},
+		{GONE, "",
+			"{\"x\":\"the key is "
+			"b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABaHVudGVy"
+			"MnNlY3JldAAAAA== and nothing else\"}"},
 		{GONE, "", "{\"x\":\"password: one two " S "\\nc: d\"}"},
 		{GONE, "", "{\"x\":\"password: |\\n  " S "\\nc: d\"}"},
 		{GONE, "", "{\"x\":\"credentials:\\n  a: b\\n  c: " S "\\nd: e\"}"},
@@ -79,6 +83,8 @@ START_TEST(mask__texts)
 			"{\"x\":\"RBAC: allowed by ClusterRoleBinding \\\"a\\\" of ClusterRole "
 			"\\\"b\\\"\"}"},
 		{SAME, "", "{\"x\":\"uses basic authentication and a bearer token\"}"},
+		{SAME, "", "{\"x\":\"a basic well-known way\"}"},
+		{SAME, "", "{\"x\":\"kind: SecretStore\\nname: x\\n\"}"},
 		{SAME, "",
 			"{\"x\":\"fc73fe2c-1917-466f-b604-54bbbb19fbc8\",\"y\":\"checkout-"
 			"7d4b9c8f5-x2k4z\"}"},
