@@ -65,11 +65,14 @@ const struct command commands[] = {
 		.examples =
 			"  holdpoint sessions --since 7d --user claude-code@agents.example.com\n"},
 	{.name = "replay",
-		.args = "SESSION",
+		.args = "[SESSION]",
 		.run = cli_replay,
-		.summary = "Show what happened in a session, in order",
+		.summary = "Show what was done, in order: in a session, to an object, by a user",
 		.examples = "  holdpoint replay s1-2048\n"
-			    "  holdpoint replay s1-2048 -n prod --since 16:04\n"},
+			    "  holdpoint replay s1-2048 -n prod --since 16:04\n"
+			    "  holdpoint replay --resource deployments -n prod --name checkout "
+			    "--writes "
+			    "--since 7d\n"},
 	{.name = "events",
 		.args = "[EVENT]",
 		.run = cli_events,

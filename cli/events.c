@@ -57,6 +57,15 @@ static const char *row_colour(const struct pg_result *r, int i)
 	return NULL;
 }
 
+/* Most searches find nothing that a person decided on: no column for that. */
+static bool any_decided(const struct pg_result *r)
+{
+	for (int i = 0; i < pg_result_rows(r); i++)
+		if (!pg_result_is_null_of(r, i, "decided_by"))
+			return true;
+	return false;
+}
+
 static void print_table(const struct pg_result *r, bool wide)
 {
 	char title[LOCAL_TIME_MAX], at[LOCAL_TIME_MAX];
@@ -64,8 +73,10 @@ static void print_table(const struct pg_result *r, bool wide)
 		{.title = local_time_title("TIME", title)}, {.title = "USER", .shrinks = 1},
 		{.title = "VERB"}, {.title = "OBJECT", .shrinks = 2},
 		{.title = "CODE", .right = true}, {.title = "DECISION"},
-		{.title = "HOLD", .right = true}};
-	_cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_LEN(columns), wide);
+		{.title = "HOLD", .right = true}, {.title = "DECIDED BY", .shrinks = 1}};
+	bool decided = any_decided(r);
+	_cleanup_(table_freep) struct table *t =
+		table_new(columns, ARRAY_LEN(columns) - !decided, wide);
 
 	for (int i = 0; i < pg_result_rows(r); i++) {
 		_cleanup_(buf_free) struct buf event = BUF_INIT(1024), object = BUF_INIT(65536);
@@ -81,6 +92,8 @@ static void print_table(const struct pg_result *r, bool wide)
 		table_add(t, pg_result_str_of(r, i, "code"), row_colour(r, i));
 		table_add(t, pg_result_str_of(r, i, "decision"), NULL);
 		table_add(t, pg_result_str_of(r, i, "hold_id"), NULL);
+		if (decided)
+			table_add(t, pg_result_str_of(r, i, "decided_by"), NULL);
 	}
 	table_print(t, stdout);
 }

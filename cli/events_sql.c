@@ -72,6 +72,11 @@
 	"LEFT JOIN LATERAL holdpoint.event_decision(ROW(e.*)::holdpoint.audit_event) d "           \
 	"ON e.decision_id IS NULL AND e.stage <> 'RequestReceived' "
 
+/* Who let it pass, or did not. */
+#define DECIDED_BY                                                                                 \
+	"(SELECT h.decided_by FROM holdpoint.hold h WHERE h.cluster = e.cluster AND h.id = "       \
+	"coalesce(e.hold_id, d.hold_id) AND h.state IN ('approved', 'used', 'denied'))"
+
 #define ROW                                                                                        \
 	"SELECT e.cluster, e.seq, " SQL_MS(                                                        \
 		"e.stage_timestamp") " AS at, e.username || coalesce(' as ' || "                   \
@@ -84,7 +89,8 @@
 				     "coalesce(e.name, '') AS "                                    \
 				     "name, "                                                      \
 				     "e.code, coalesce(e.decision, d.action, '') AS decision, "    \
-				     "coalesce(e.hold_id, d.hold_id) AS hold_id, "                 \
+				     "coalesce(e.hold_id, d.hold_id) AS hold_id, " DECIDED_BY      \
+				     " AS decided_by, "                                            \
 				     "e.stage, "                                                   \
 				     "coalesce(e.request_uri, '') AS uri, "
 
@@ -93,6 +99,7 @@
 	"json_build_object('cluster', e.cluster, 'seq', e.seq, 'recordedAt', e.recorded_at, "      \
 	"'source', e.source, 'decision', coalesce(e.decision, d.action), 'decisionID', "           \
 	"coalesce(e.decision_id, d.decision_id), 'hold', coalesce(e.hold_id, d.hold_id), "         \
+	"'decidedBy', " DECIDED_BY ", "                                                            \
 	"'masked', e.masked, 'event', e.body::json)::text AS line"
 
 /*
@@ -139,7 +146,8 @@
 				     "e.user_agent, e.verb, e.api_group, e.resource, "             \
 				     "e.subresource, e.namespace, e.name, e.request_uri, e.code, " \
 				     "coalesce(e.decision, d.action) AS decision, "                \
-				     "coalesce(e.hold_id, d.hold_id) AS hold, "                    \
+				     "coalesce(e.hold_id, d.hold_id) AS hold, " DECIDED_BY         \
+				     " AS decided_by, "                                            \
 				     "coalesce(e.decision_id, d.decision_id) AS decision_id, "     \
 				     "e.stage, e.audit_id, e.source, e.masked"
 

@@ -81,6 +81,9 @@ expect 0 7 err 'Nothing older is kept of this cluster' -- replay s1-1 -n prod "$
 expect 0 0 err 'No events found' -- replay s1-1 -n dev "${auditor[@]}"
 expect 0 0 err 'No events found' -- replay s1-1 --until 2020-Q1 "${auditor[@]}"
 expect 0 7 out 'kubectl patch pods web -n prod  # without its body  200' -- replay s1-1 --since 1h "${auditor[@]}"
+expect 2 0 err 'needs a SESSION, or --name or --user' -- replay -n prod "${auditor[@]}"
+expect 2 0 err '--after goes with a SESSION' -- replay --name web --after 3 "${auditor[@]}"
+expect 0 3 err '^[0-9]+ more follow: repeat with --since 20[0-9-]+T' -- replay --name web --cluster default --limit 2 "${auditor[@]}"
 expect 3 0 err '"s9" is not a session' -- replay s9 "${auditor[@]}"
 expect 3 0 err 'no session s1-99' -- replay s1-99 "${auditor[@]}"
 
