@@ -151,7 +151,9 @@ const struct command commands[] = {
 		.args = "FILE…",
 		.run = cli_policy_explain,
 		.summary = "Show which rules apply to a request, and why",
-		.examples = "  holdpoint policy explain policies/ --review review.json\n"},
+		.examples = "  holdpoint policy explain policies/ --review review.json\n"
+			    "  holdpoint policy explain policies/ -f deploy.yaml --as claude-code "
+			    "--as-group ai-agents\n"},
 	{.name = "policy bench",
 		.args = "FILE…",
 		.run = cli_policy_bench,

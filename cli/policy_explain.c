@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* holdpoint policy explain FILE… --review REVIEW: every rule, every condition, the values. */
+/* holdpoint policy explain FILE… --review REVIEW | -f MANIFEST: every rule, every condition, the
+ * values. */
 #include <stdio.h>
 
 #include "cli/policy.h"
 #include "cli/table.h"
 #include "common/base/flags_value.h"
 #include "common/base/utf8.h"
+#include "policy/manifests.h"
 #include "policy/objects.h"
 
 struct explained {
@@ -124,23 +126,30 @@ static void put_decision(struct buf *out, const struct explained *x)
 	}
 }
 
-static void print_text(const struct explained *x)
+static void put_rules(struct buf *out, const struct explained *x)
 {
-	_cleanup_(buf_free) struct buf out = BUF_INIT(64u << 20);
 	const char *policy = NULL;
 
-	cli_policy_put_request(&out, x->request);
-	buf_add_str(&out, "\n\n");
+	buf_add_str(out, "\n\n");
 	for (size_t i = 0; i < x->rule_count; i++) {
 		const struct policy_explained_rule *r = &x->rules[i];
 		bool same = policy && policy == r->rule->policy;
 		policy = r->rule->policy;
 		if (!same)
-			buf_printf(&out, "  policy %s%s\n", policy,
+			buf_printf(out, "  policy %s%s\n", policy,
 				r->verdict == POLICY_NOT_CONCERNED ? ": not about this user" : "");
 		if (r->verdict != POLICY_NOT_CONCERNED)
-			put_rule(&out, r);
+			put_rule(out, r);
 	}
+}
+
+static void print_text(const struct explained *x, bool rules)
+{
+	_cleanup_(buf_free) struct buf out = BUF_INIT(64u << 20);
+
+	cli_policy_put_request(&out, x->request);
+	if (rules)
+		put_rules(&out, x);
 	put_decision(&out, x);
 	fputs(cli_text(&out), stdout);
 }
@@ -262,29 +271,168 @@ static int read_objects(const char *path, struct policy_objects *objects)
 	return rc < 0 ? CLI_FAILED : CLI_OK;
 }
 
-int cli_policy_explain(const struct command *self, int argc, char **argv)
+/* ---- which requests ---- */
+
+struct wanted {
+	const char *output, *review, *objects, *username, *namespace_, *operation;
+	struct flag_list manifests, groups;
+	bool rules;
+};
+
+static const char *const operations[] = {"CREATE", "DELETE", NULL};
+
+static int check_wanted(const struct command *c, const struct wanted *w)
+{
+	bool of_manifests =
+		w->username || w->groups.count || w->namespace_ || w->operation || w->rules;
+
+	if (!w->review == !w->manifests.count)
+		return cli_error(c, CLI_USAGE, "say either --review or --manifest");
+	if (w->review && of_manifests)
+		return cli_error(c, CLI_USAGE,
+			"--as, --as-group, --namespace, --operation and --rules are for "
+			"--manifest: a review has its own");
+	if (w->manifests.count && !w->username)
+		return cli_error(c, CLI_USAGE, "--manifest needs --as: who applies it");
+	return CLI_OK;
+}
+
+static int read_manifests(const struct wanted *w, struct arena *arena, struct manifest **ret)
+{
+	const struct manifest_sender sender = {.username = w->username,
+		.groups = w->groups.items,
+		.group_count = w->groups.count,
+		.namespace_ = w->namespace_,
+		.deletes = w->operation && strcmp(w->operation, "DELETE") == 0};
+	struct yaml_errors errors = {0};
+	int rc = manifests_read(
+		w->manifests.items, w->manifests.count, &sender, arena, &errors, ret);
+
+	if (rc < 0)
+		fputs(cli_text(&errors.text), stderr);
+	buf_free(&errors.text);
+	return rc < 0 ? CLI_FAILED : CLI_OK;
+}
+
+static int explain_one(const struct command *c, const struct policy_set *set,
+	const struct wanted *w, struct explained *x)
+{
+	int rc = explain(c, set, x);
+
+	if (rc == CLI_OK && cli_wants_json(w->output))
+		return print_json(c, x);
+	if (rc == CLI_OK)
+		print_text(x, w->review || w->rules);
+	return rc;
+}
+
+/* One after the other; as JSON, an object each. */
+static int explain_manifests(const struct command *c, const struct policy_set *set,
+	const struct wanted *w, const struct cluster_source *cluster, struct arena *arena)
+{
+	struct manifest *first;
+	int rc = read_manifests(w, arena, &first);
+
+	for (struct manifest *m = first; m && rc == CLI_OK; m = m->next) {
+		struct explained x = {.request = &m->review.request, .arena = arena};
+
+		m->review.request.cluster = cluster;
+		if (m != first && !cli_wants_json(w->output))
+			putchar('\n');
+		rc = explain_one(c, set, w, &x);
+		if (m->guessed)
+			fprintf(stderr,
+				"note: resource %.*s is a guess, the kind is none of Kubernetes' "
+				"own\n",
+				SPAN_FMT(m->review.request.resource));
+	}
+	return rc;
+}
+
+static int explain_review(const struct command *c, const struct policy_set *set,
+	const struct wanted *w, const struct cluster_source *cluster, struct arena *arena)
+{
+	struct policy_request request;
+	struct explained x = {.request = &request, .arena = arena};
+	int rc = cli_policy_read_review(c, w->review, arena, &request);
+
+	if (rc != CLI_OK)
+		return rc;
+	request.cluster = cluster;
+	return explain_one(c, set, w, &x);
+}
+
+static int run(
+	const struct command *c, const char *const *files, size_t count, const struct wanted *w)
 {
 	_cleanup_(policy_set_unrefp) struct policy_set *set = NULL;
 	_cleanup_(arena_freep) struct arena *arena = arena_new(1u << 20, 1u << 28);
-	const char *files[CLI_POLICY_MAX_FILES], *output = NULL, *review = NULL, *manifests = NULL;
-	size_t count;
-	struct policy_request request;
 	struct policy_objects objects = {.arena = arena};
-	const struct cluster_source cluster = policy_objects_source(&objects);
-	struct explained x = {.request = &request, .arena = arena};
-	const struct flag flags[] = {CLI_FLAG_OUTPUT(output),
+	const struct cluster_source source = policy_objects_source(&objects),
+				    *cluster = w->objects ? &source : NULL;
+	int rc;
+
+	if (!arena)
+		return cli_error(c, CLI_FAILED, "out of memory");
+	if ((rc = cli_policy_load(c, files, count, &set)) != CLI_OK ||
+		(rc = read_objects(w->objects, &objects)) != CLI_OK)
+		return rc;
+	return w->review ? explain_review(c, set, w, cluster, arena)
+			 : explain_manifests(c, set, w, cluster, arena);
+}
+
+int cli_policy_explain(const struct command *self, int argc, char **argv)
+{
+	const char *files[CLI_POLICY_MAX_FILES];
+	struct wanted w = {0};
+	size_t count;
+	const struct flag flags[] = {CLI_FLAG_OUTPUT(w.output),
 		{.name = "review",
 			.short_name = 'r',
 			.type = FLAG_STRING,
-			.value = &review,
+			.value = &w.review,
 			.arg = "FILE",
 			.no_env = true,
-			.required = true,
 			.help = "AdmissionReview or SubjectAccessReview, as JSON; - is standard "
 				"input"},
+		{.name = "manifest",
+			.short_name = 'f',
+			.type = FLAG_STRING_LIST,
+			.value = &w.manifests,
+			.arg = "PATH",
+			.no_env = true,
+			.help = "what --as applies, a YAML or JSON file or a folder: each object "
+				"without the API server's defaults"},
+		{.name = "as",
+			.type = FLAG_STRING,
+			.value = &w.username,
+			.arg = "USER",
+			.no_env = true,
+			.help = "who applies the manifests"},
+		{.name = "as-group",
+			.type = FLAG_STRING_LIST,
+			.value = &w.groups,
+			.arg = "GROUP",
+			.no_env = true,
+			.help = "a group of that user; may be repeated"},
+		{.name = "namespace",
+			.short_name = 'n',
+			.type = FLAG_STRING,
+			.value = &w.namespace_,
+			.arg = "NAMESPACE",
+			.no_env = true,
+			.help = "of objects that name none (default)"},
+		{.name = "operation",
+			.type = FLAG_STRING,
+			.value = &w.operation,
+			.arg = "OPERATION",
+			.one_of = operations,
+			.no_env = true,
+			.help = "CREATE or DELETE (CREATE)"},
+		CLI_FLAG_SWITCH("rules", w.rules, "each manifest rule by rule, as a review is"),
 		{.name = "objects",
 			.type = FLAG_STRING,
-			.value = &manifests,
+			.value = &w.objects,
 			.arg = "PATH",
 			.no_env = true,
 			.help = "manifests of what exists in the cluster, a file or a folder: the "
@@ -292,20 +440,9 @@ int cli_policy_explain(const struct command *self, int argc, char **argv)
 		{0}};
 	int rc = cli_parse(self, flags, argc, argv, 1, ARRAY_LEN(files), files, &count);
 
-	if (rc >= 0)
+	if (rc < 0)
+		rc = check_wanted(self, &w);
+	else
 		return rc;
-	if (!arena)
-		return cli_error(self, CLI_FAILED, "out of memory");
-	if ((rc = cli_policy_load(self, files, count, &set)) != CLI_OK ||
-		(rc = cli_policy_read_review(self, review, arena, &request)) != CLI_OK ||
-		(rc = read_objects(manifests, &objects)) != CLI_OK)
-		return rc;
-	if (manifests)
-		request.cluster = &cluster;
-	if ((rc = explain(self, set, &x)) != CLI_OK)
-		return rc;
-	if (cli_wants_json(output))
-		return print_json(self, &x);
-	print_text(&x);
-	return CLI_OK;
+	return rc == CLI_OK ? run(self, files, count, &w) : rc;
 }

@@ -64,6 +64,37 @@ uint16_t kinds_of_resource(struct span group, struct span resource, struct span 
 	return KINDS_UNKNOWN;
 }
 
+/* Kinds of the cluster, not of a namespace. */
+static const char *const of_cluster[] = {"APIService", "CSIDriver", "CSINode",
+	"CertificateSigningRequest", "ClusterRole", "ClusterRoleBinding", "ClusterTrustBundle",
+	"ComponentStatus", "DeviceClass", "DeviceTaintRule", "FlowSchema", "IPAddress",
+	"IngressClass", "MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding",
+	"MutatingWebhookConfiguration", "Namespace", "Node", "PersistentVolume", "PriorityClass",
+	"PriorityLevelConfiguration", "ResourceSlice", "RuntimeClass", "SelfSubjectAccessReview",
+	"SelfSubjectReview", "SelfSubjectRulesReview", "ServiceCIDR", "StorageClass",
+	"StorageVersion", "StorageVersionMigration", "SubjectAccessReview", "TokenReview",
+	"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding",
+	"ValidatingWebhookConfiguration", "VolumeAttachment", "VolumeAttributesClass"};
+
+static bool is_of_cluster(struct span kind)
+{
+	for (size_t i = 0; i < ARRAY_LEN(of_cluster); i++)
+		if (span_eq_str(kind, of_cluster[i]))
+			return true;
+	return false;
+}
+
+const char *kinds_resource_of(struct span group, struct span kind, bool *ret_in_namespaces)
+{
+	for (size_t i = 0; i < ARRAY_LEN(resources); i++)
+		if (span_eq_str(group, resources[i].group) && !strchr(resources[i].resource, '/') &&
+			span_eq_str(kind, strchr(resources[i].type, '/') + 1)) {
+			*ret_in_namespaces = !is_of_cluster(kind);
+			return resources[i].resource;
+		}
+	return NULL;
+}
+
 /* The next of the fields, "spec=core/PodSpec"; false at the end. */
 static bool next_field(const char **at, struct span *ret_name, struct span *ret_shape)
 {

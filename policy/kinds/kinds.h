@@ -22,6 +22,9 @@ struct kinds_field {
 /* The type of what is written at a resource ("pods", "exec"); subresource may be empty. */
 uint16_t kinds_of_resource(struct span group, struct span resource, struct span subresource);
 
+/* The resource at which objects of a kind are written; NULL: not known. */
+const char *kinds_resource_of(struct span group, struct span kind, bool *ret_in_namespaces);
+
 /* False when the type, which is known, has no field of this name. */
 bool kinds_find_field(uint16_t type, struct span name, struct kinds_field *ret);
 

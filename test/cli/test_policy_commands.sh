@@ -83,6 +83,49 @@ run 0 check "$folder/good.yaml" --strict
 prints '^1 policy, 1 rule, '
 silent err
 
+# ---- manifests ----
+cat >"$folder/manifests.yaml" <<'YAML'
+apiVersion: v1
+kind: Pod
+metadata: {name: a}
+spec: {containers: [{name: a, securityContext: {privileged: true}}]}
+---
+apiVersion: v1
+kind: List
+items:
+- {apiVersion: v1, kind: Pod, metadata: {generateName: b-, namespace: prod}, spec: {nothingLikeThis: 1, containers: []}}
+- {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: c}}
+- {apiVersion: example.com/v1, kind: Policy, metadata: {name: d}}
+YAML
+run 0 explain "$folder/pods.yaml" -f "$folder/manifests.yaml" --as alice --as-group dev --as-group ops
+prints '^CREATE pods default/a by alice \(dev, ops\)$'
+prints '^Decision: .*Deny.* by pods/no-privileged-pods$'
+prints '^CREATE pods prod/\(no name\) by alice'
+prints '^Decision: .*Warn.* by pods/typo$'
+prints '^CREATE clusterroles.rbac.authorization.k8s.io c by alice'
+prints '^CREATE policies.example.com default/d by alice'
+complains '^note: resource policies is a guess'
+run 0 explain "$folder/pods.yaml" -f "$folder/manifests.yaml" --as alice -o json
+[[ $(jq -r .action "$folder/out" | xargs) == 'Deny Warn None None' ]] || wrong "other actions: $(jq -r .action "$folder/out" | xargs)"
+run 0 explain "$folder/pods.yaml" -f "$folder/manifests.yaml" --as alice -n prod --operation DELETE --rules
+prints '^DELETE pods prod/a by alice$'
+prints '^    Deny   no-privileged-pods +not matched: another operation'
+run 2 explain "$folder/pods.yaml" -f "$folder/manifests.yaml"
+complains 'manifest needs --as'
+run 2 explain "$folder/pods.yaml" --review "$review" --as alice
+complains 'are for --manifest'
+run 2 explain "$folder/pods.yaml"
+complains 'say either --review or --manifest'
+printf 'kind: Pod\nmetadata: {name: a}\n---\n[1]\n' >"$folder/none.yaml"
+run 1 explain "$folder/pods.yaml" -f "$folder/none.yaml" --as alice
+complains 'none.yaml:1:1: an object needs apiVersion, kind, and metadata.name or generateName'
+complains 'none.yaml:4:2: an object must be a mapping'
+: >"$folder/empty.yaml"
+run 1 explain "$folder/pods.yaml" -f "$folder/empty.yaml" --as alice
+complains 'there is no object in '
+run 1 explain "$folder/pods.yaml" -f "$folder/no-such-file.yaml" --as alice
+complains 'no-such-file.yaml: No such file'
+
 # ---- what nobody asks about ----
 cat >"$folder/unasked.yaml" <<'YAML'
 apiVersion: holdpoint.dev/v1alpha1

@@ -56,6 +56,7 @@ torture /dev/null policy check policy/library
 torture /dev/null policy test policy/library/tests/no-exec_test.yaml
 torture /dev/null policy explain docs/examples -r "$review"
 torture /dev/null policy explain docs/examples -r "$review" -o json
+torture /dev/null policy explain policy/library/pod-security-baseline.yaml -f docs/examples/manifests/privileged-pod.yaml --as a
 torture /dev/null policy reference
 torture "$review" mask --mask-key-file "$folder/mask.key"
 torture /dev/null holds list --database-url host=/nowhere
