@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Checks that the documents speak of what there is: each flag, metric, file and heading they name.
+# Checks that the documents speak of what there is: each flag, metric, file and heading they name, each
+# folder and what it may include.
 #
 # usage: check.sh BIN_FOLDER
 set -euo pipefail
@@ -57,4 +58,29 @@ while read -r file target; do
     anchors "$path" | grep -qxF -- "${target#*#}" || complain "$file" "$target"
   fi
 done < <(named '\]\([^) ]+\)' | sed 's/ \](/ /; s/)$//')
+
+# modules: each holdpoint_module() with what it may include, named as ARCHITECTURE.md names that, in order.
+modules() {
+  local text name depends
+  while read -r text; do
+    text=${text#holdpoint_module(}
+    name=${text%%[ )]*} depends=
+    [[ $text == *' DEPENDS '* ]] && depends=$(grep -oE '[a-z_/]+' <<<"${text#* DEPENDS }" |
+      sed -E 's,^(common|webhook|policy/cel|policy)/,,' | sort | tr '\n' ' ')
+    echo "$name:$depends"
+  done < <(cat {auditsink,cli,cli/*,common/*,common/http/client,policy,webhook}/CMakeLists.txt | tr -s '\n\t' '  ' |
+    grep -oE 'holdpoint_module\([^)]*\)' | sed -E 's/ (LIBRARIES|PRIVATE_HEADERS) .*//; s/\)$//')
+}
+
+# may_include MODULE: the last column of its row.
+may_include() {
+  sed -nE "s,^\| \`$1/\` \|.*\| ([^|]*) \|\$,\1,p" ARCHITECTURE.md |
+    sed 's/nothing of ours//; s/ and its internal headers//' | grep -oE '[a-z_/]+' | sort | tr '\n' ' '
+}
+
+while IFS=: read -r module depends; do
+  [[ $(may_include "$module") == "$depends" ]] && continue
+  echo "ARCHITECTURE.md lets $module/ include: $(may_include "$module"); CMake: $depends" >&2
+  wrong=1
+done < <(modules)
 exit "$wrong"
