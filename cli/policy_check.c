@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * holdpoint policy check FILE…: what the daemon would say about these policies, without it, which
- * rules no API server would ever ask about, and which fields no object has.
+ * rules no API server would ever ask about, which fields no object has, and whose approvers are
+ * those who ask.
  */
 #include <stdio.h>
 
@@ -9,6 +10,7 @@
 #include "cli/policy.h"
 #include "cli/table.h"
 #include "policy/misspelt.h"
+#include "policy/own_approvers.h"
 
 struct checked {
 	const struct policy_set *set; /* NULL: it has errors */
@@ -18,6 +20,8 @@ struct checked {
 	size_t gap_count, unasked;
 	const struct misspelt *misspelt;
 	size_t misspelt_count;
+	const struct own_approvers *own;
+	size_t own_count;
 };
 
 /* ---- as lines: "file:line:column: message" is what editors understand ---- */
@@ -51,6 +55,12 @@ static void put_warnings(struct buf *out, const struct checked *k)
 	for (size_t i = 0; i < k->misspelt_count; i++) {
 		put_misspelt(out, &k->misspelt[i]);
 		buf_add_char(out, '\n');
+	}
+	for (size_t i = 0; i < k->own_count; i++) {
+		const struct own_approvers *o = &k->own[i];
+
+		buf_printf(out, "%s:%u:%u: warning: rule \"%s\": %.*s\n", o->file, o->line,
+			o->column, o->rule->rule, SPAN_FMT(o->what));
 	}
 }
 
@@ -120,7 +130,8 @@ static int print_json(const struct command *c, struct checked *k)
 static int find_gaps(const struct command *c, struct arena *arena, struct checked *k)
 {
 	if (!arena || coverage_find(k->set, &k->facts, arena, &k->gaps, &k->gap_count) < 0 ||
-		misspelt_find(k->set, arena, &k->misspelt, &k->misspelt_count) < 0)
+		misspelt_find(k->set, arena, &k->misspelt, &k->misspelt_count) < 0 ||
+		own_approvers_find(k->set, arena, &k->own, &k->own_count) < 0)
 		return cli_error(c, CLI_FAILED, "out of memory");
 	k->unasked = coverage_unasked(k->gaps, k->gap_count);
 	return CLI_OK;
@@ -174,8 +185,8 @@ int cli_policy_check(const struct command *self, int argc, char **argv)
 	if (rc > 0)
 		return rc;
 	rc = check(self, files, count, &k, output);
-	if (rc == CLI_OK &&
-		((require && k.unasked > 0) || (strict && k.gap_count + k.misspelt_count > 0)))
+	if (rc == CLI_OK && ((require && k.unasked > 0) ||
+				    (strict && k.gap_count + k.misspelt_count + k.own_count > 0)))
 		return CLI_NO;
 	return rc;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "cli/doctor/doctor_internal.h"
+#include "policy/own_approvers.h"
 
 #define CLUSTER(d) ((const struct span[]){span_of((d)->options.cluster)})
 
@@ -124,6 +125,23 @@ static void look_at_approvers(const struct policy_rule_info *rule, void *arg)
 		look_at_group(w, rule, rule->hold->approvers[i]);
 }
 
+/* Agents that approve for each other. */
+static void look_at_own(struct doctor *d)
+{
+	const struct own_approvers *own;
+	size_t count;
+
+	if (own_approvers_find(d->set, d->arena, &own, &count) < 0) {
+		d->failed = true;
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		doctor_say(d, own[i].everybody ? DOCTOR_FAIL : DOCTOR_WARN,
+			"name a group of people in hold.approvers: holdpoint policy check FILES",
+			"rule %s/%s: %.*s", own[i].rule->policy, own[i].rule->rule,
+			SPAN_FMT(own[i].what));
+}
+
 void doctor_check_deciders(struct doctor *d)
 {
 	char database[16], kubernetes[16];
@@ -141,6 +159,8 @@ void doctor_check_deciders(struct doctor *d)
 			"and what is held never passes");
 	else if (d->set)
 		policy_set_each_rule(d->set, look_at_approvers, &w);
+	if (d->set)
+		look_at_own(d);
 	if (d->count == before)
 		doctor_ok(d, "somebody can decide on what is held");
 }

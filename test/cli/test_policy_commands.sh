@@ -78,6 +78,25 @@ complains 'pods.yaml:15:24: warning: rule "typo": PodSpec has no field "nothingL
 run 0 check "$folder/pods.yaml" -o json
 is_json '.policies == 1 and .rules == 2 and (.digest | startswith("sha256:")) and (.warnings | length) == 1'
 run 3 check "$folder/pods.yaml" --strict
+cat >"$folder/own.yaml" <<'YAML'
+apiVersion: holdpoint.dev/v1alpha1
+kind: GuardrailPolicy
+metadata: {name: own}
+spec:
+  subjects: [{kind: Group, name: "ai-*"}]
+  excludeSubjects: [{kind: Group, name: ai-leads}]
+  rules:
+  - name: deletes
+    match: [{apiGroups: [""], resources: [pods], operations: [DELETE]}]
+    action: Hold
+    hold: {approvers: [ai-agents, ai-leads, sre, "system:authenticated", "system:serviceaccounts:ops"]}
+YAML
+run 3 check "$folder/own.yaml" --strict
+complains 'own.yaml:8:5: warning: rule "deletes": the approver group "ai-agents" is one that the policy guards: its members approve for each other$'
+complains 'own.yaml:8:5: warning: rule "deletes": everybody is in the approver group "system:authenticated"'
+complains 'own.yaml:8:5: warning: rule "deletes": everybody is in the approver group "system:serviceaccounts:ops"'
+run 0 check "$folder/own.yaml" -o json
+is_json '.warnings | length == 3'
 sed '/name: typo/,$d' "$folder/pods.yaml" >"$folder/good.yaml"
 run 0 check "$folder/good.yaml" --strict
 prints '^1 policy, 1 rule, '

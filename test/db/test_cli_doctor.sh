@@ -217,6 +217,9 @@ names enforcement FAIL 'no rule that is in force holds or denies'
 hp doctor --without-kubernetes --cluster c1 --database-url "$(as auditor)" -o json --policy "$policy.two" >"$out" 2>"$err" || true
 names enforcement WARN '1 of 2 rules that hold or deny are not enforced .*first q/r'
 rm "$policy.two"
+with_rules Enforce 'Hold
+    hold: {approvers: ["system:authenticated"]}'
+names deciders FAIL 'rule p/r: everybody is in the approver group "system:authenticated"'
 sql "$admin" -c "UPDATE holdpoint.config SET kubernetes_approvals = 'off'" >/dev/null
 with_rules Enforce 'Hold
     hold: {approvers: [sre]}'
