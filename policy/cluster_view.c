@@ -8,46 +8,106 @@ static bool is_of_namespace(const struct policy_request *r)
 	return span_eq_str(r->resource, "namespaces") && r->api_group.len == 0;
 }
 
-static enum cluster_look fail(struct cluster_view *v, struct span why)
+/* When the arena is full. */
+static const struct cluster_found no_room = {
+	.looked = CLUSTER_FAILED, .why = {"the request needs too much memory", 33}};
+
+static const struct cluster_found *fail(struct cluster_found *f, struct span why)
 {
-	v->why = why.ptr ? why : SPAN("the request needs too much memory");
-	return v->looked = CLUSTER_FAILED;
+	if (!why.ptr)
+		return &no_room;
+	f->why = why;
+	f->looked = CLUSTER_FAILED;
+	return f;
 }
 
-static enum cluster_look look(struct cluster_view *v)
+static const struct cluster_found *is(struct cluster_found *f, enum cluster_look looked)
+{
+	f->looked = looked;
+	return f;
+}
+
+static const struct cluster_found *look(struct cluster_view *v, struct cluster_found *f)
 {
 	const struct policy_request *r = v->request;
 	const struct cluster_source *from = r->cluster;
 	struct span why = {0};
 
+	if (r->namespace_.len == 0 || (is_of_namespace(r) && !request_is_access(r)))
+		return is(f, CLUSTER_NONE);
 	if (!from)
-		return fail(v, SPAN("nothing is known of the cluster's Namespaces "
+		return fail(f, SPAN("nothing is known of the cluster's Namespaces "
 				    "(--kubernetes-api; policy explain and test: objects)"));
-	switch (from->get(from->arg, &cluster_namespaces, SPAN(""), r->namespace_, v->arena,
-		&v->namespace_, &why)) {
+	switch (from->get(
+		from->arg, &cluster_namespaces, SPAN(""), r->namespace_, v->arena, &f->doc, &why)) {
 	case CLUSTER_FOUND:
-		return v->looked = CLUSTER_THERE;
+		return is(f, CLUSTER_THERE);
 	case CLUSTER_ABSENT:
-		return fail(v, arena_printf(v->arena,
+		return fail(f, arena_printf(v->arena,
 				       "namespace \"%.*s\" is not known (one that was made a "
 				       "moment ago will be)",
 				       SPAN_FMT(r->namespace_)));
 	case CLUSTER_UNKNOWN:
 		break;
 	}
-	return fail(v, arena_printf(v->arena, "namespace \"%.*s\": %.*s", SPAN_FMT(r->namespace_),
+	return fail(f, arena_printf(v->arena, "namespace \"%.*s\": %.*s", SPAN_FMT(r->namespace_),
 			       SPAN_FMT(why)));
 }
 
-enum cluster_look cluster_view_look(struct cluster_view *v)
+const struct cluster_found *cluster_view_namespace(struct cluster_view *v)
 {
-	const struct policy_request *r = v->request;
+	if (!v->namespace_) {
+		struct cluster_found *f = arena_calloc(v->arena, 1, sizeof *f);
+		v->namespace_ = f ? look(v, f) : &no_room;
+	}
+	return v->namespace_;
+}
 
-	if (v->looked != CLUSTER_NOT_LOOKED)
-		return v->looked;
-	if (r->namespace_.len == 0 || (is_of_namespace(r) && !request_is_access(r)))
-		return v->looked = CLUSTER_NONE;
-	return look(v);
+/* ---- parameters ---- */
+
+static const struct cluster_found *fail_params(
+	struct cluster_view *v, struct cluster_found *f, struct span namespace_, struct span why)
+{
+	const struct cluster_params *p = v->of;
+
+	return fail(f, arena_printf(v->arena, "params: %.*s %.*s%s%.*s: %.*s",
+			       SPAN_FMT(p->kind.kind), SPAN_FMT(namespace_),
+			       namespace_.len > 0 ? "/" : "", SPAN_FMT(p->name), SPAN_FMT(why)));
+}
+
+static const struct cluster_found *look_for_params(struct cluster_view *v, struct cluster_found *f)
+{
+	const struct cluster_params *p = v->of;
+	const struct cluster_source *from = v->request->cluster;
+	const struct span namespace_ =
+		p->namespace_.len > 0 ? p->namespace_ : v->request->namespace_;
+	struct span why = {0};
+
+	if (!from)
+		return fail_params(v, f, namespace_,
+			SPAN("nothing is known of the cluster (--kubernetes-api; policy explain "
+			     "and test: objects)"));
+	switch (from->get(from->arg, &p->kind, namespace_, p->name, v->arena, &f->doc, &why)) {
+	case CLUSTER_FOUND:
+		return is(f, CLUSTER_THERE);
+	case CLUSTER_ABSENT:
+		return p->may_be_absent ? is(f, CLUSTER_NONE)
+					: fail_params(v, f, namespace_, SPAN("there is none"));
+	case CLUSTER_UNKNOWN:
+		break;
+	}
+	return fail_params(v, f, namespace_, why);
+}
+
+const struct cluster_found *cluster_view_params(
+	struct cluster_view *v, const struct cluster_params *p)
+{
+	if (v->of != p || !v->params) {
+		struct cluster_found *f = arena_calloc(v->arena, 1, sizeof *f);
+		v->of = p;
+		v->params = f ? look_for_params(v, f) : &no_room;
+	}
+	return v->params;
 }
 
 /* ---- labels ---- */
@@ -113,15 +173,15 @@ enum verdict cluster_view_selects(struct cluster_view *v, const struct label_sel
 {
 	if (is_of_namespace(v->request) && !request_is_access(v->request))
 		return selects_written(s, v->request, action);
-	switch (cluster_view_look(v)) {
-	case CLUSTER_NOT_LOOKED:
+	const struct cluster_found *f = cluster_view_namespace(v);
+	switch (f->looked) {
 	case CLUSTER_NONE:
 		return action == POLICY_ALLOW ? VERDICT_FALSE : VERDICT_TRUE;
 	case CLUSTER_THERE:
-		return selects(s, &v->namespace_, JSON_ROOT) ? VERDICT_TRUE : VERDICT_FALSE;
+		return selects(s, &f->doc, JSON_ROOT) ? VERDICT_TRUE : VERDICT_FALSE;
 	case CLUSTER_FAILED:
 		break;
 	}
-	*ret_why = v->why;
+	*ret_why = f->why;
 	return VERDICT_ERROR;
 }

@@ -9,25 +9,43 @@
 #include "policy/review/cluster.h"
 
 enum cluster_look {
-	CLUSTER_NOT_LOOKED,
-	CLUSTER_NONE,  /* the request is about no namespace, or about a Namespace itself */
-	CLUSTER_THERE, /* view->namespace_ */
-	CLUSTER_FAILED /* view->why */
+	CLUSTER_NONE, /* the request is about no namespace, or about a Namespace itself */
+	CLUSTER_THERE,
+	CLUSTER_FAILED
+};
+
+/* Whose values a policy's `params` has. */
+struct cluster_params {
+	struct cluster_kind kind;
+	struct span namespace_; /* "": the request's */
+	struct span name;
+	bool may_be_absent; /* the policy is not applied then, instead of failing */
+};
+
+/* One object that was looked for. */
+struct cluster_found {
+	enum cluster_look looked;
+	struct json_doc doc; /* of CLUSTER_THERE */
+	struct span why;     /* of CLUSTER_FAILED */
 };
 
 struct cluster_view {
 	const struct policy_request *request;
 	struct arena *arena;
-	enum cluster_look looked;
-	struct json_doc namespace_;
-	struct span why;
+	const struct cluster_found *namespace_; /* NULL: not looked for, here and below */
+	const struct cluster_params *of;	/* what `params` is of */
+	const struct cluster_found *params;
 };
 
-enum cluster_look cluster_view_look(struct cluster_view *v);
+/* Never NULL. */
+const struct cluster_found *cluster_view_namespace(struct cluster_view *v);
+/* The same of parameters; CLUSTER_NONE: there are none, and need not be. */
+const struct cluster_found *cluster_view_params(
+	struct cluster_view *v, const struct cluster_params *p);
 /* The arena was rewound. */
 static inline void cluster_view_forget(struct cluster_view *v)
 {
-	v->looked = CLUSTER_NOT_LOOKED;
+	v->namespace_ = v->params = NULL;
 }
 
 /* As in k8s.io/apimachinery/pkg/apis/meta/v1: all requirements must be met. */

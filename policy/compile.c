@@ -60,6 +60,7 @@ static void compile_spec(struct compiler *c, struct policy *p, const struct sour
 		p->matches = compile_match_list(c, &s->match);
 		p->match_count = p->matches ? s->match.count : 0;
 	}
+	compile_params(c, p, s);
 	for (size_t i = 0; i < s->variables.count; i++)
 		expressions_add_variable(p->expressions, &variables[i], c->errors);
 	compile_rules(c, p, s);

@@ -34,6 +34,11 @@ const struct match *compile_match_list(struct compiler *c, const struct yaml_lis
 /* NULL when there is none, or with the errors added. */
 const struct label_selector *compile_selector(struct compiler *c, const struct yaml_object *source);
 
+/* ---- compile_params.c ---- */
+
+/* Before all expressions of the policy. */
+void compile_params(struct compiler *c, struct policy *p, const struct source_spec *s);
+
 /* ---- compile_mutation.c ---- */
 
 /* The `mutate` of a rule; NULL with the errors added. */

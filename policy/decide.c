@@ -21,12 +21,14 @@ static enum policy_action turned_down(enum policy_action a, enum policy_enforcem
 
 struct evaluation *deciding_evaluation(struct deciding *d)
 {
+	if (d->evaluation && d->entered == d->policy)
+		return d->evaluation;
 	if (!d->evaluation)
 		d->evaluation = evaluation_new(&d->view, d->limits);
 	if (!d->evaluation)
 		return NULL;
-	const struct evaluation_policy p = {
-		d->policy->expressions, d->policy->name, d->policy->enforcement == POLICY_ENFORCE};
+	const struct evaluation_policy p = {d->policy->expressions, d->policy->name,
+		d->policy->enforcement == POLICY_ENFORCE, d->policy->params};
 	if (d->entered != d->policy) {
 		d->entered = d->policy;
 		d->mark = arena_mark(d->arena);
@@ -205,7 +207,7 @@ static int apply_rule(const struct rule *rule, struct deciding *d)
 }
 
 /* Whether its match applies is not known; where a condition says no, that does not matter. */
-static int apply_unmatched(const struct rule *rule, struct deciding *d)
+__attribute__((cold)) static int apply_unmatched(const struct rule *rule, struct deciding *d)
 {
 	struct evaluation_error error = {0};
 	struct evaluation *ev = rule->when_count ? deciding_evaluation(d) : NULL;
@@ -232,15 +234,39 @@ bool deciding_enter(struct deciding *d, const struct rule *rule)
 	return d->concerned;
 }
 
+/* Without parameters no rule of the policy can be evaluated, or none is meant. */
+__attribute__((noinline)) static enum verdict has_params(
+	const struct cluster_params *p, struct deciding *d)
+{
+	const struct cluster_found *f = cluster_view_params(&d->view, p);
+	switch (f->looked) {
+	case CLUSTER_THERE:
+		return VERDICT_TRUE;
+	case CLUSTER_FAILED:
+		d->unknown = f->why;
+		return VERDICT_ERROR;
+	case CLUSTER_NONE:
+		break;
+	}
+	return VERDICT_FALSE;
+}
+
 /* A policy's rules often share the matches of its spec, and then follow each other. */
-enum verdict deciding_matches(const struct rule *rule, struct deciding *d)
+static inline enum verdict matches(const struct rule *rule, struct deciding *d)
 {
 	if (rule->matches != d->looked_at || rule->info.action != d->looked_for) {
 		d->looked_at = rule->matches;
 		d->looked_for = rule->info.action;
 		d->applies = match_rule_applies(rule, &d->view, &d->unknown);
+		if (d->policy->params && d->applies == VERDICT_TRUE)
+			d->applies = has_params(d->policy->params, d);
 	}
 	return d->applies;
+}
+
+enum verdict deciding_matches(const struct rule *rule, struct deciding *d)
+{
+	return matches(rule, d);
 }
 
 static int look_at_rule(const struct rule *rule, struct deciding *d)
@@ -255,14 +281,11 @@ static int look_at_rule(const struct rule *rule, struct deciding *d)
 	}
 	if (d->exempt || rule->info.action == POLICY_MUTATE)
 		return 0;
-	switch (deciding_matches(rule, d)) {
-	case VERDICT_FALSE:
+	const enum verdict verdict = matches(rule, d);
+	if (verdict == VERDICT_FALSE)
 		return 0;
-	case VERDICT_ERROR:
+	if (verdict == VERDICT_ERROR)
 		return apply_unmatched(rule, d);
-	case VERDICT_TRUE:
-		break;
-	}
 	return apply_rule(rule, d);
 }
 

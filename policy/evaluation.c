@@ -21,7 +21,7 @@ struct evaluation {
 	struct cel_run run;
 	struct spending spending;
 	struct cel_activation activation;
-	struct cel_value common[SLOT_VARIABLES]; /* kept from policy to policy */
+	struct cel_value common[SLOT_COUNT]; /* but for parameters, kept from policy to policy */
 };
 
 static struct cel_value string_of(struct span s)
@@ -117,13 +117,32 @@ static struct cel_value admission_request(const struct policy_request *r, struct
 
 static struct cel_value namespace_value(struct evaluation *ev)
 {
-	switch (cluster_view_look(ev->view)) {
+	const struct cluster_found *f = cluster_view_namespace(ev->view);
+	switch (f->looked) {
 	case CLUSTER_THERE:
-		return cel_json(&ev->view->namespace_, JSON_ROOT, ev->arena);
+		return cel_json(&f->doc, JSON_ROOT, ev->arena);
 	case CLUSTER_FAILED:
-		return cel_error(ev->arena, "namespaceObject: %.*s", SPAN_FMT(ev->view->why));
+		return cel_error(ev->arena, "namespaceObject: %.*s", SPAN_FMT(f->why));
 	case CLUSTER_NONE:
-	case CLUSTER_NOT_LOOKED:
+		break;
+	}
+	return cel_null();
+}
+
+/* data: of a ConfigMap, which may have none. */
+static struct cel_value params_value(struct evaluation *ev, bool data)
+{
+	const struct cluster_found *f = cluster_view_params(ev->view, ev->policy.params);
+	json_ref at = JSON_ROOT;
+	switch (f->looked) {
+	case CLUSTER_THERE:
+		if (data)
+			at = json_get_str(&f->doc, JSON_ROOT, "data");
+		return at == JSON_NONE ? cel_map_of(NULL, 0, ev->arena)
+				       : cel_json(&f->doc, at, ev->arena);
+	case CLUSTER_FAILED:
+		return cel_error(ev->arena, "%.*s", SPAN_FMT(f->why));
+	case CLUSTER_NONE:
 		break;
 	}
 	return cel_null();
@@ -143,6 +162,9 @@ static struct cel_value common_value(struct evaluation *ev, uint32_t slot)
 		return cel_json(r->doc, r->old_object, ev->arena);
 	case SLOT_NAMESPACE_OBJECT:
 		return namespace_value(ev);
+	case SLOT_PARAMS:
+	case SLOT_PARAMS_DATA:
+		return params_value(ev, slot == SLOT_PARAMS_DATA);
 	default:
 		return cel_timestamp_us(r->now_us);
 	}
@@ -151,12 +173,13 @@ static struct cel_value common_value(struct evaluation *ev, uint32_t slot)
 static struct cel_value resolve(struct cel_run *run, uint32_t slot, void *ctx)
 {
 	struct evaluation *ev = ctx;
-	if (slot < SLOT_VARIABLES) {
+	const struct expressions *x = ev->policy.expressions;
+	if (slot < x->first_variable) {
 		if (ev->common[slot].kind == CEL_UNSET)
 			ev->common[slot] = common_value(ev, slot);
 		return ev->common[slot];
 	}
-	const struct variable *v = &ev->policy.expressions->variables[slot - SLOT_VARIABLES];
+	const struct variable *v = &x->variables[slot - x->first_variable];
 	(void)run; /* is ev->run */
 	return evaluation_value(v->expression, ev);
 }
@@ -176,7 +199,8 @@ struct evaluation *evaluation_new(struct cluster_view *view, const struct policy
 
 static int reset_variables(struct evaluation *ev)
 {
-	uint32_t count = SLOT_VARIABLES + (uint32_t)ev->policy.expressions->variable_count;
+	const struct expressions *x = ev->policy.expressions;
+	uint32_t count = x->first_variable + (uint32_t)x->variable_count;
 	struct cel_value *slots = ev->activation.slots;
 	if (!slots || ev->activation.slot_count < count) {
 		slots = arena_calloc(ev->arena, count, sizeof *slots);
@@ -193,6 +217,7 @@ int evaluation_enter(struct evaluation *ev, const struct evaluation_policy *p)
 	if (ev->policy.expressions == p->expressions)
 		return 0;
 	ev->policy = *p;
+	ev->common[SLOT_PARAMS] = ev->common[SLOT_PARAMS_DATA] = (struct cel_value){0};
 	spending_enter(&ev->spending, &ev->run, p);
 	return reset_variables(ev);
 }

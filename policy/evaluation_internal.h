@@ -8,6 +8,7 @@
 #include "policy/expression_internal.h"
 #include "policy/policy.h"
 
+struct cluster_params;
 struct cluster_view;
 
 /* In the view's arena, of its request; NULL when it is full. limits: NULL for none. */
@@ -18,6 +19,7 @@ struct evaluation_policy {
 	const struct expressions *expressions;
 	const char *name;
 	bool enforces;
+	const struct cluster_params *params; /* or NULL */
 };
 
 /* Whose variables and budget are meant from now on; forgets the variables of the one before. */

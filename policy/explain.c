@@ -15,8 +15,12 @@ const char *policy_verdict_name(enum policy_verdict v)
 	return (size_t)v < ARRAY_LEN(names) ? names[v] : "?";
 }
 
-static const char *why_not_matched(const struct rule *rule, const struct policy_request *r)
+static const char *why_not_matched(const struct rule *rule, const struct deciding *d)
 {
+	const struct policy_request *r = d->request;
+	if (rule->policy->params && d->view.of == rule->policy->params && d->view.params &&
+		d->view.params->looked == CLUSTER_NONE)
+		return "its parameters are not there";
 	if (rule->match_count != 1)
 		return NULL;
 	const char *why = match_mismatch(&rule->matches[0], r, rule->info.action);
@@ -84,7 +88,7 @@ static int explain_rule(
 		ret->verdict = POLICY_NOT_CONCERNED;
 	else if (deciding_matches(rule, d) == VERDICT_FALSE) {
 		ret->verdict = POLICY_NOT_MATCHED;
-		ret->why = why_not_matched(rule, d->request);
+		ret->why = why_not_matched(rule, d);
 	} else if (d->exempt)
 		ret->verdict = POLICY_EXEMPTED;
 	else if (rule->when_count && explain_conditions(rule, d, ret) < 0)

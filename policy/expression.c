@@ -63,6 +63,7 @@ static int declare(struct expressions *x)
 			slot != i)
 			return -1;
 	}
+	x->first_variable = ARRAY_LEN(slots);
 	cel_env_declare_fields(x->env, SLOT_NAMESPACE_OBJECT, namespace_fields);
 	return cel_env_declare_record(x->env, SPAN("JSONPatch"), json_patch_fields, NULL);
 }
@@ -79,6 +80,25 @@ struct expressions *expressions_new(const struct cel_library *library, struct ar
 		return NULL;
 	}
 	return x;
+}
+
+static const char *const config_map_fields[] = {
+	"apiVersion", "kind", "metadata", "data", "binaryData", "immutable", NULL};
+
+int expressions_declare_params(struct expressions *x, bool config_map)
+{
+	uint32_t slot;
+	if (cel_env_declare(x->env, SPAN("params"), "dyn", &slot, NULL) < 0)
+		return -1;
+	if (config_map) {
+		cel_env_declare_fields(x->env, slot, config_map_fields);
+		if (cel_env_declare(
+			    x->env, SPAN("params.data"), "map(string, string)", &slot, NULL) < 0)
+			return -1;
+	}
+	x->first_variable = slot + 1;
+	x->has_config_map = config_map;
+	return 0;
 }
 
 void expressions_free(struct expressions *x)
@@ -127,7 +147,7 @@ static const char *hint_for(const char *message)
 		const char *message, *hint;
 	} hints[] = {
 		{"unknown variable 'params'",
-			"; there are no parameters: write the values under variables"},
+			"; name the object under spec.paramKind and spec.paramRef"},
 		{"unknown variable 'authorizer'",
 			"; Holdpoint asks no authorizer: name who is meant under subjects and "
 			"excludeSubjects"},
@@ -146,13 +166,25 @@ static const char *hint_for(const char *message)
 	return "";
 }
 
-static void report(struct yaml_errors *errors, const struct node *at, size_t start,
-	struct span source, const struct cel_issues *issues)
+static const char *hint_for_params(
+	const struct expressions *x, struct span source, const char *message)
+{
+	static const char data[] = "params.data";
+	return x->has_config_map && strstr(message, "string") &&
+			       strstr(message, "is not defined") &&
+			       memmem(source.ptr, source.len, data, sizeof data - 1)
+		       ? "; the values of a ConfigMap are strings: write int(params.data.NAME)"
+		       : "";
+}
+
+static void report(const struct expressions *x, struct yaml_errors *errors, const struct node *at,
+	size_t start, struct span source, const struct cel_issues *issues)
 {
 	for (size_t i = 0; i < issues->count; i++) {
 		const struct cel_issue *is = &issues->items[i];
-		errors_add_in(errors, at, start + offset_of(source, is->line, is->column), "%s%s",
-			is->message, hint_for(is->message));
+		errors_add_in(errors, at, start + offset_of(source, is->line, is->column), "%s%s%s",
+			is->message, hint_for(is->message),
+			hint_for_params(x, source, is->message));
 	}
 	if (!issues->count)
 		errors_add_in(errors, at, start, "the expression cannot be compiled");
@@ -164,7 +196,7 @@ static bool needs_object(const struct expressions *x, const struct cel_program *
 		return true;
 	for (size_t i = 0; i < x->variable_count; i++) {
 		const struct expression *e = x->variables[i].expression;
-		if (e && e->needs_object && cel_program_uses(p, SLOT_VARIABLES + (uint32_t)i))
+		if (e && e->needs_object && cel_program_uses(p, x->first_variable + (uint32_t)i))
 			return true;
 	}
 	return false;
@@ -182,7 +214,7 @@ static const struct expression *compile(struct expressions *x, const struct node
 	struct cel_program *p = NULL;
 	cel_env_declare_fields(x->env, SLOT_REQUEST, request_fields(endpoints));
 	if (cel_compile(x->env, source, expect, &p, &issues) < 0) {
-		report(errors, at, start, source, &issues);
+		report(x, errors, at, start, source, &issues);
 		return NULL;
 	}
 	struct expression *e = arena_calloc(x->arena, 1, sizeof *e);

@@ -20,6 +20,9 @@ struct evaluation;
 struct expressions *expressions_new(const struct cel_library *library, struct arena *arena);
 void expressions_free(struct expressions *x);
 
+/* Declares params, before all expressions; of a ConfigMap, data is strings. -1: memory is short. */
+int expressions_declare_params(struct expressions *x, bool config_map) _must_check_;
+
 /* Does any of them look at namespaceObject? */
 bool expressions_use_namespace(const struct expressions *x);
 

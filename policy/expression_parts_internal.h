@@ -11,7 +11,9 @@ enum {
 	SLOT_OLD_OBJECT,
 	SLOT_NOW,
 	SLOT_NAMESPACE_OBJECT,
-	SLOT_VARIABLES
+	SLOT_PARAMS,	  /* where a policy has parameters, … */
+	SLOT_PARAMS_DATA, /* … in a ConfigMap */
+	SLOT_COUNT	  /* variables come behind those that there are */
 };
 
 struct variable {
@@ -26,7 +28,8 @@ struct expressions {
 	size_t program_count;
 	struct variable *variables;
 	size_t variable_count;
-	bool uses_namespace;
+	uint32_t first_variable; /* its slot */
+	bool uses_namespace, has_config_map;
 };
 
 struct expression {

@@ -3,7 +3,6 @@
  * The tables of the policy language: what may be written, where it is kept, what it means.
  * docs/policy-reference.md is generated from them.
  */
-#include "policy/cluster_view_internal.h"
 #include "policy/language_internal.h"
 
 #define MINUTE_MS INT64_C(60000)
@@ -71,48 +70,6 @@ static const struct kind variable = {
 	.doc = "A named expression, as in ValidatingAdmissionPolicy.",
 };
 
-static const struct choice selector_operators[] = {
-	{"In", SELECTOR_IN, "The label has one of the values."},
-	{"NotIn", SELECTOR_NOT_IN, "It has none of them, or there is no such label."},
-	{"Exists", SELECTOR_EXISTS, "There is such a label."},
-	{"DoesNotExist", SELECTOR_DOES_NOT_EXIST, "There is none."},
-	{NULL},
-};
-
-static const struct field requirement_fields[] = {
-	{"key", FIELD_STRING, AT(source_requirement, key), .required = true,
-		.doc = "The label's name."},
-	{"operator", FIELD_ENUM, AT(source_requirement, op), .required = true,
-		.choices = selector_operators, .doc = "What must be true of it."},
-	{"values", FIELD_STRINGS, AT(source_requirement, values),
-		.doc = "Of `In` and `NotIn`: no globs."},
-	{NULL},
-};
-
-static const struct kind requirement = {
-	.name = "matchExpression",
-	.size = sizeof(struct source_requirement),
-	.fields = requirement_fields,
-	.doc = "What must be true of one label.",
-};
-
-static const struct field selector_fields[] = {
-	{"matchLabels", FIELD_LABELS, AT(source_selector, labels),
-		.doc = "Labels that there must be, with these values."},
-	{"matchExpressions", FIELD_OBJECTS, AT(source_selector, expressions), .of = &requirement,
-		.doc = "What else must be true, all of it."},
-	{NULL},
-};
-
-static const struct kind selector = {
-	.name = "namespaceSelector",
-	.size = sizeof(struct source_selector),
-	.fields = selector_fields,
-	.doc = "Labels of the Namespace that the request is about, as in "
-	       "ValidatingAdmissionPolicy. Needs holdpoint-webhook with `--kubernetes-api`; "
-	       "while the labels are not known, the rule fails.",
-};
-
 static const struct field match_fields[] = {
 	{"apiGroups", FIELD_STRINGS, AT(source_match, api_groups),
 		.doc = "API groups; `\"\"` is the core group, `*` any."},
@@ -136,7 +93,8 @@ static const struct field match_fields[] = {
 		       "GuardrailSet. Any when left out. A cluster-scoped "
 		       "object is in no namespace: it matches when there are only exclusions. "
 		       "A list or watch over all namespaces reaches every one."},
-	{"namespaceSelector", FIELD_OBJECT, AT(source_match, namespace_selector), .of = &selector,
+	{"namespaceSelector", FIELD_OBJECT, AT(source_match, namespace_selector),
+		.of = &language_selector,
 		.doc = "Labels of the namespace; any when left out. Of a Namespace that is "
 		       "written, its labels before or after the change. What is in no namespace "
 		       "matches. Of an `Allow` rule, only what is known to have the labels does."},
@@ -400,6 +358,10 @@ static const struct field spec_fields[] = {
 		.doc = "What happens when an expression fails."},
 	{"record", FIELD_ENUM, AT(source_spec, record), .def = RECORD_MATCHES, .choices = records,
 		.doc = "Which decisions are recorded."},
+	{"paramKind", FIELD_OBJECT, AT(source_spec, param_kind), .of = &language_param_kind,
+		.doc = "With `paramRef`: expressions read an object of the cluster as `params`."},
+	{"paramRef", FIELD_OBJECT, AT(source_spec, param_ref), .of = &language_param_ref,
+		.doc = "Which object of that kind."},
 	{"match", FIELD_OBJECTS, AT(source_spec, match), .of = &match,
 		.doc = "Which requests the rules concern that have no `match` of their own."},
 	{"variables", FIELD_OBJECTS, AT(source_spec, variables), .of = &variable,

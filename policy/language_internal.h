@@ -81,12 +81,25 @@ struct source_rule {
 
 enum record { RECORD_MATCHES, RECORD_ALL };
 
+struct source_param_kind {
+	struct yaml_str api_version, kind;
+};
+
+enum absent_params { ABSENT_PARAMS_DENY, ABSENT_PARAMS_ALLOW };
+
+struct source_param_ref {
+	struct yaml_str name, namespace_;
+	struct yaml_int absent; /* enum absent_params */
+};
+
 struct source_spec {
 	struct yaml_list subjects, exclude_subjects; /* struct source_subject */
 	struct yaml_int enforcement, failure_policy, record;
-	struct yaml_list match;	    /* struct source_match: of rules without their own */
-	struct yaml_list variables; /* struct source_variable */
-	struct yaml_list rules;	    /* struct source_rule */
+	struct yaml_object param_kind; /* struct source_param_kind */
+	struct yaml_object param_ref;  /* struct source_param_ref */
+	struct yaml_list match;	       /* struct source_match: of rules without their own */
+	struct yaml_list variables;    /* struct source_variable */
+	struct yaml_list rules;	       /* struct source_rule */
 };
 
 struct source_policy {
@@ -110,6 +123,14 @@ extern const struct kind language_policy;   /* struct source_policy */
 extern const struct kind language_set;	    /* struct source_set */
 extern const struct kind language_metadata; /* struct source_metadata */
 extern const struct choice language_actions[];
+
+/* ---- language_cluster.c ---- */
+
+extern const struct kind language_selector;   /* struct source_selector */
+extern const struct kind language_param_kind; /* struct source_param_kind */
+extern const struct kind language_param_ref;  /* struct source_param_ref */
+
+/* ---- language.c ---- */
 
 /* What a hold rule without `hold:` gets. */
 void language_default_hold(struct source_hold *ret);

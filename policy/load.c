@@ -102,18 +102,46 @@ static bool looks_at_namespace(const struct rule *rule)
 	return false;
 }
 
-/* What must be known of the cluster so that these rules can be evaluated. */
-static void list_kinds(struct policy_set *s)
+static bool set_looks_at_namespaces(const struct policy_set *s)
 {
-	bool namespaces = false;
 	for (size_t i = 0; i < s->policy_count; i++) {
 		const struct policy *p = s->policies[i];
-		namespaces |= expressions_use_namespace(p->expressions);
+		if (expressions_use_namespace(p->expressions))
+			return true;
 		for (size_t k = 0; k < p->rule_count; k++)
-			namespaces |= looks_at_namespace(&p->rules[k]);
+			if (looks_at_namespace(&p->rules[k]))
+				return true;
 	}
-	s->kinds = &cluster_namespaces;
-	s->kind_count = namespaces;
+	return false;
+}
+
+static bool add_kind(struct policy_set *s, const struct cluster_kind *kind)
+{
+	for (size_t i = 0; i < s->kind_count; i++)
+		if (cluster_kind_same(&s->kinds[i], kind))
+			return true;
+	if (s->kind_count == ARRAY_LEN(s->kinds))
+		return false;
+	s->kinds[s->kind_count++] = *kind;
+	return true;
+}
+
+/* What must be known of the cluster so that these rules can be evaluated. */
+static int list_kinds(struct policy_set *s, struct yaml_errors *errors)
+{
+	if (set_looks_at_namespaces(s))
+		(void)add_kind(s, &cluster_namespaces);
+	for (size_t i = 0; i < s->policy_count; i++) {
+		const struct policy *p = s->policies[i];
+		if (!p->params || add_kind(s, &p->params->kind))
+			continue;
+		errors_add_at(errors, p->root,
+			"the policies have parameters in more than %zu objects; let policies "
+			"share some",
+			ARRAY_LEN(s->kinds));
+		return -1;
+	}
+	return 0;
 }
 
 /* The rules of all policies in one list, in the order of evaluation. */
@@ -141,7 +169,6 @@ static int list_rules(struct policy_set *s)
 		}
 		s->real_rule_count += p->rule_count;
 	}
-	list_kinds(s);
 	return 0;
 }
 
@@ -193,6 +220,8 @@ static int finish(struct policy_set *s, struct yaml_errors *errors)
 			"no policy found: give a file, or a folder with *.yaml files");
 		return -1;
 	}
+	if (list_kinds(s, errors) < 0)
+		return -1;
 	if (list_rules(s) < 0 || make_digest(s) < 0 || index_build(s) < 0) {
 		errors_add(errors, NULL, 0, 0, "out of memory");
 		return -1;

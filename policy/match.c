@@ -214,22 +214,18 @@ bool match_applies(const struct match *m, const struct policy_request *r, enum p
 	       (request_is_access(r) && impersonation_applies(m, r, action));
 }
 
-static enum verdict selector_applies(const struct match *m, struct cluster_view *view,
-	enum policy_action action, struct span *ret_why)
-{
-	return m->selector ? cluster_view_selects(view, m->selector, action, ret_why)
-			   : VERDICT_TRUE;
-}
-
 enum verdict match_rule_applies(
 	const struct rule *rule, struct cluster_view *view, struct span *ret_why)
 {
 	const enum policy_action action = rule->info.action;
 	enum verdict best = VERDICT_FALSE;
 	for (size_t i = 0; i < rule->match_count; i++) {
-		if (!match_applies(&rule->matches[i], view->request, action))
+		const struct match *m = &rule->matches[i];
+		if (!match_applies(m, view->request, action))
 			continue;
-		enum verdict verdict = selector_applies(&rule->matches[i], view, action, ret_why);
+		if (!m->selector)
+			return VERDICT_TRUE;
+		enum verdict verdict = cluster_view_selects(view, m->selector, action, ret_why);
 		if (verdict == VERDICT_TRUE)
 			return VERDICT_TRUE;
 		if (verdict == VERDICT_ERROR)

@@ -81,14 +81,15 @@ static struct cel_shape object_of_all(const struct policy *p)
 static struct cel_shape variable(void *ctx, uint32_t slot)
 {
 	const struct search *s = ctx;
+	const uint32_t first = s->policy->expressions->first_variable;
 	struct cel_shape ret = {0};
 
 	if (slot == SLOT_OBJECT || slot == SLOT_OLD_OBJECT)
 		return s->object;
 	if (slot == SLOT_REQUEST)
 		cel_shape_add(&ret, (struct cel_shape_item){REQUEST, CEL_FORM_OBJECT});
-	else if (slot >= SLOT_VARIABLES && slot - SLOT_VARIABLES < MANY_VARIABLES)
-		return s->variables[slot - SLOT_VARIABLES];
+	else if (slot >= first && slot - first < MANY_VARIABLES)
+		return s->variables[slot - first];
 	else
 		ret.any = true;
 	return ret;

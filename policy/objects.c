@@ -130,13 +130,19 @@ static bool is_of_version(struct span api_version, const struct cluster_kind *ki
 		       kind->version.len) == 0;
 }
 
+/* Which kinds are in no namespace, no manifest says. */
+static bool is_in(const struct policy_object *o, struct span namespace_)
+{
+	return o->namespace_.len == 0 || span_eq(o->namespace_, namespace_);
+}
+
 static enum cluster_status get(void *arg, const struct cluster_kind *kind, struct span namespace_,
 	struct span name, struct arena *arena, struct json_doc *ret, struct span *ret_why)
 {
 	(void)arena, (void)ret_why;
 	for (const struct policy_objects *list = arg; list; list = list->rest)
 		for (const struct policy_object *o = list->first; o; o = o->next)
-			if (span_eq(o->name, name) && span_eq(o->namespace_, namespace_) &&
+			if (span_eq(o->name, name) && is_in(o, namespace_) &&
 				span_eq(o->kind, kind->kind) &&
 				is_of_version(o->api_version, kind)) {
 				*ret = o->doc;

@@ -68,6 +68,7 @@ void policy_reference_put(struct buf *out)
 		"| `namespaceObject` | the Namespace that the request is about; null for what is "
 		"in none, and for Namespaces. An error while it is not known | the same; of a "
 		"Namespace too |\n"
+		"| `params` | the object that `paramRef` names | the same |\n"
 		"| `now` | the time of the request | the same |\n\n"
 		"## Functions\n");
 	put_functions(out);

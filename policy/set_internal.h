@@ -53,9 +53,9 @@ struct match {
 	const struct resource_pattern *resources;
 	size_t resource_count;
 	struct selection namespaces;
-	const struct label_selector *selector; /* of the namespace's labels; NULL: any */
 	struct selection names;
 	struct patterns paths;
+	const struct label_selector *selector; /* of the namespace's labels; NULL: any */
 };
 
 static inline bool match_is_access(const struct match *m)
@@ -114,7 +114,8 @@ struct policy {
 	size_t match_count;
 	struct rule *rules;
 	size_t rule_count;
-	const struct node *root; /* the document; only while loading */
+	const struct node *root;	     /* the document; only while loading */
+	const struct cluster_params *params; /* or NULL */
 };
 
 /* A GuardrailSet: what policies call by its name. */
@@ -138,12 +139,12 @@ struct policy_set {
 	struct rule **rules; /* all of them, in the order of evaluation; record_only ones too */
 	size_t rule_count;
 	size_t real_rule_count;
-	bool mutates;			  /* has a Mutate rule */
-	const struct cluster_kind *kinds; /* objects that its rules look at */
-	size_t kind_count;
+	bool mutates; /* has a Mutate rule */
 	struct index *index;
 	char digest[80];
 	struct buf text;
+	struct cluster_kind kinds[CLUSTER_KINDS_MAX]; /* objects that its rules look at */
+	size_t kind_count;
 };
 
 /* ---- match.c ---- */

@@ -17,6 +17,9 @@ struct cluster_kind {
 	struct span name;	/* "": of all */
 };
 
+/* So many of them at once. */
+#define CLUSTER_KINDS_MAX 16u
+
 extern const struct cluster_kind cluster_namespaces;
 
 bool cluster_kind_same(const struct cluster_kind *a, const struct cluster_kind *b);
@@ -29,7 +32,8 @@ enum cluster_status {
 
 /* Where they come from. */
 struct cluster_source {
-	/* The object, in the arena; ret_why is fit for people. Threads: any. Does not block. */
+	/* The object, in the arena; ret_why is fit for people. Of a kind that is in no namespace,
+	 * namespace_ does not count. Threads: any. Does not block. */
 	enum cluster_status (*get)(void *arg, const struct cluster_kind *kind,
 		struct span namespace_, struct span name, struct arena *arena, struct json_doc *ret,
 		struct span *ret_why);

@@ -242,11 +242,11 @@ START_TEST(policy_budgets__of_time_are_shared)
 	struct span said;
 
 	spending_begin(&s, &run, &limits);
-	spending_enter(&s, &run, &(struct evaluation_policy){NULL, "trial", false});
+	spending_enter(&s, &run, &(struct evaluation_policy){.name = "trial"});
 	ck_assert_uint_ge(run.until_us, now + 1800000000u);
 	ck_assert_uint_lt(run.until_us, limits.until_us);
 	s.policy_left -= 1000;
-	spending_enter(&s, &run, &(struct evaluation_policy){NULL, "guard", true});
+	spending_enter(&s, &run, &(struct evaluation_policy){.name = "guard", .enforces = true});
 	ck_assert_uint_eq(run.until_us, limits.until_us);
 	ck_assert_uint_eq(s.policy_left, POLICY_BUDGET);
 	s.limit = POLICY_LIMIT_TIME;

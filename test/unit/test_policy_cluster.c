@@ -312,14 +312,79 @@ START_TEST(policy_cluster__what_is_needed)
 }
 END_TEST
 
+START_TEST(policy_cluster__parameters_are_needed_once)
+{
+	static const char policy[] =
+		HEAD "  paramKind: {apiVersion: v1, kind: ConfigMap}\n"
+		     "  paramRef: {name: a, namespace: b}\n"
+		     "  rules: [{name: r, action: Deny, match: [{" ALL "}]}]\n";
+	_cleanup_(buf_free) struct buf both = BUF_INIT(10000);
+	size_t count;
+
+	buf_add_str(&both, policy);
+	buf_add_str(&both, "---\n");
+	buf_add_str(&both, policy);
+	memcpy(memmem(both.ptr, both.len, "name: p}", 8), "name: q}", 8);
+	_cleanup_(policy_set_unrefp) struct policy_set *set = load_or_fail(buf_str(&both));
+	const struct cluster_kind *kinds = policy_set_kinds(set, &count);
+	ck_assert_uint_eq(count, 1);
+	ck_assert(span_eq_str(kinds[0].resource, "configmaps"));
+	ck_assert(span_eq_str(kinds[0].namespace_, "b"));
+	ck_assert(span_eq_str(kinds[0].name, "a"));
+}
+END_TEST
+
+START_TEST(policy_cluster__parameters_of_many_objects)
+{
+	_cleanup_(buf_free) struct buf all = BUF_INIT(100000);
+	struct policy_set *s = NULL;
+	struct yaml_errors errors;
+
+	for (unsigned i = 0; i <= CLUSTER_KINDS_MAX; i++)
+		buf_printf(&all,
+			"---\napiVersion: holdpoint.dev/v1alpha1\nkind: GuardrailPolicy\nmetadata: "
+			"{name: p%u}\nspec:\n  paramKind: {apiVersion: v1, kind: ConfigMap}\n  "
+			"paramRef: {name: a%u}\n  rules: [{name: r, action: Deny, match: [{" ALL
+			"}]}]\n",
+			i, i);
+	ck_assert_int_eq(policy_set_load_text("t.yaml", span_of(buf_str(&all)), &s, &errors), -1);
+	ck_assert_ptr_nonnull(strstr(buf_str(&errors.text), "parameters in more than 16 objects"));
+	buf_free(&errors.text);
+}
+END_TEST
+
 #define S(selector)                                                                                \
 	HEAD "  rules:\n  - name: r\n    action: Deny\n    match:\n    - " ALL_BLOCK               \
 	     "      namespaceSelector: " selector "\n"
 #define ALL_BLOCK "apiGroups: ['*']\n      resources: ['*']\n      operations: ['*']\n"
 
+#define P(kind, ref, when)                                                                         \
+	HEAD "  paramKind: " kind "\n  paramRef: " ref                                             \
+	     "\n  rules:\n  - name: r\n    match: [{" ALL                                          \
+	     "}]\n    action: Deny\n    when:\n    - " when "\n"
+#define CM "{apiVersion: v1, kind: ConfigMap}"
+
 static const struct {
 	const char *expected, *policy;
 } mistakes[] = {
+	{"t.yaml:5:14: paramKind (of which kind) and paramRef (which object) need each other", HEAD
+		"  paramKind: " CM "\n  rules: [{name: r, action: Deny, match: [{" ALL "}]}]\n"},
+	{"t.yaml:5:13: paramKind (of which kind) and paramRef (which object) need each other", HEAD
+		"  paramRef: {name: a}\n  rules: [{name: r, action: Deny, match: [{" ALL "}]}]\n"},
+	{"t.yaml:5:27: apiVersion is a version (v1) or a group and a version",
+		P("{apiVersion: a/b/c, kind: A}", "{name: a}", "'true'")},
+	{"t.yaml:5:37: write the kind as its objects do (\"ConfigMap\", not \"configmaps\")",
+		P("{apiVersion: v1, kind: configmaps}", "{name: a}", "'true'")},
+	{"t.yaml:5:37: Secrets are not read for policies",
+		P("{apiVersion: v1, kind: Secret}", "{name: a}", "'true'")},
+	{"t.yaml:6:20: name is one object's: lower-case letters", P(CM, "{name: 'a*'}", "'true'")},
+	{"t.yaml:6:34: namespace is one object's", P(CM, "{name: a, namespace: A}", "'true'")},
+	{"t.yaml:6:14: unknown field \"selector\" in paramRef: name one object",
+		P(CM, "{selector: {}, name: a}", "'true'")},
+	{"t.yaml:12:9: int > string is not defined; the values of a ConfigMap are strings: write "
+	 "int(params.data.NAME)",
+		P(CM, "{name: a}", "3 > params.data.x")},
+	{"t.yaml:12:14: params has no field 'spec'", P(CM, "{name: a}", "params.spec.x == 3")},
 	{"t.yaml:12:26: an empty namespaceSelector means every namespace; leave it out", S("{}")},
 	{"t.yaml:12:41: \"a b\" is no name of a label", S("{matchLabels: {a b: c}}")},
 	{"t.yaml:12:41: \"-a\" is no name of a label", S("{matchLabels: {-a: c}}")},
@@ -362,6 +427,8 @@ int main(void)
 	tcase_add_loop_test(t, policy_cluster__explained, 0, ARRAY_LEN(explanations));
 	tcase_add_test(t, policy_cluster__shared_matches);
 	tcase_add_loop_test(t, policy_cluster__what_is_needed, 0, ARRAY_LEN(needs));
+	tcase_add_test(t, policy_cluster__parameters_are_needed_once);
+	tcase_add_test(t, policy_cluster__parameters_of_many_objects);
 	tcase_add_loop_test(t, policy_cluster__mistakes_have_their_place, 0, ARRAY_LEN(mistakes));
 	return run_tests(t);
 }

@@ -47,8 +47,8 @@ static const struct {
 	/* what is said otherwise elsewhere */
 	{"t.yaml:10:32: namespaceObject.metadata has no field 'lables'; did you mean 'labels'?",
 		HEAD RULE "    when:\n    - namespaceObject.metadata.lables.env == 'a'\n"},
-	{"t.yaml:10:22: unknown variable 'params'; there are no parameters: write the values under "
-	 "variables",
+	{"t.yaml:10:22: unknown variable 'params'; name the object under spec.paramKind and "
+	 "spec.paramRef",
 		HEAD RULE "    when:\n    - object.name == params.name\n"},
 	{"t.yaml:10:7: unknown variable 'self'; what is asked for is called object here",
 		HEAD RULE "    when:\n    - self.a == 1\n"},
