@@ -217,7 +217,10 @@ static int check_policies(const struct policy_set *set, void *arg, struct err *e
 {
 	struct parts *p = arg;
 
-	return guard_watch_check(p->webhook.guard, set, e);
+	if (guard_watch_check(p->webhook.guard, set, e) != 0)
+		return -1;
+	objects_policies_expected(p->objects, set);
+	return 0;
 }
 
 static void policies_loaded(const struct policy_set *set, void *arg)
@@ -251,11 +254,8 @@ static int start_policies(struct parts *p, struct err *e)
 	const struct policy_store_hooks hooks = {
 		.check = check_policies, .loaded = policies_loaded, .userdata = p};
 
-	if (policy_store_open(webhook_options.policies.items, webhook_options.policies.count,
-		    &hooks, &p->webhook.policies, e) != 0)
-		return -1;
-	objects_wait(p->objects);
-	return 0;
+	return policy_store_open(webhook_options.policies.items, webhook_options.policies.count,
+		&hooks, &p->webhook.policies, e);
 }
 
 static int start(void *arg, struct err *e)

@@ -3,7 +3,7 @@
 
 #include "common/base/log.h"
 
-#define WAIT_MS 3000
+#define WAIT_MS 2000
 #define URL_MAX 4096
 
 struct objects {
@@ -54,24 +54,34 @@ const struct cluster_source *objects_source(const struct objects *o)
 	return o->cache ? &o->source : NULL;
 }
 
+void objects_policies_expected(struct objects *o, const struct policy_set *set)
+{
+	size_t count;
+	const struct cluster_kind *kinds = policy_set_kinds(set, &count);
+	struct err e;
+
+	if (count == 0)
+		return;
+	if (!o->cache) {
+		log_warn("cluster_not_read",
+			LOG_STR("hint", "rules look at objects of the cluster (namespaceObject, "
+					"namespaceSelector, params) and fail: set "
+					"--kubernetes-api"));
+		return;
+	}
+	/* Of two sets with many kinds, some have to wait for their turn. */
+	if (kube_cache_add(o->cache, kinds, count, &e) == 0 && !kube_cache_wait(o->cache, WAIT_MS))
+		log_warn("cluster_not_read_yet",
+			LOG_STR("hint", "until the API server answers, rules that look at objects "
+					"of the cluster fail"));
+}
+
 void objects_policies_loaded(struct objects *o, const struct policy_set *set)
 {
 	size_t count;
 	const struct cluster_kind *kinds = policy_set_kinds(set, &count);
 	struct err e;
 
-	if (!o->cache && count > 0)
-		log_warn("cluster_not_read",
-			LOG_STR("hint", "rules look at Namespaces (namespaceObject, "
-					"namespaceSelector) and fail: set --kubernetes-api"));
-	else if (o->cache && kube_cache_want(o->cache, kinds, count, &e) != 0)
+	if (o->cache && kube_cache_want(o->cache, kinds, count, &e) != 0)
 		log_error("cluster_not_read", LOG_STR("error", e.msg));
-}
-
-void objects_wait(struct objects *o)
-{
-	if (o->cache && !kube_cache_wait(o->cache, WAIT_MS))
-		log_warn("cluster_not_read_yet",
-			LOG_STR("hint", "until the API server answers, rules that look at "
-					"Namespaces fail"));
 }

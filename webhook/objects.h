@@ -24,7 +24,10 @@ DEFINE_CLEANUP(struct objects *, objects_close)
 /* For requests: NULL without an API server. */
 const struct cluster_source *objects_source(const struct objects *o);
 
+/*
+ * Before a set is in force: begins to keep what it looks at, and waits for it, a moment, so that
+ * the change denies nothing for lack of it.
+ */
+void objects_policies_expected(struct objects *o, const struct policy_set *set);
 /* A set is in force: keeps what it looks at, and nothing else. */
 void objects_policies_loaded(struct objects *o, const struct policy_set *set);
-/* Waits for what it looks at, a moment: so that a start denies nothing for lack of it. */
-void objects_wait(struct objects *o);

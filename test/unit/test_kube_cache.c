@@ -420,12 +420,17 @@ START_TEST(kube_cache__other_kinds_are_wanted)
 	static const struct cluster_kind settings = {.group = {"example.dev", 11},
 		.version = {"v1beta1", 7},
 		.kind = {"Setting", 7},
-		.resource = {"settings", 8},
 		.namespace_ = {"team", 4},
 		.name = {"limits", 6}};
 	static const struct fake_step steps[] = {
 		{.expect = "/api/v1/namespaces?", .body = NS_LIST("5", "", NS("one", "1", "prod"))},
 		{.expect = "watch", .lines = "", .end = FAKE_STAY},
+		{.expect = "/apis/example.dev/v1beta1", .status = 404, .body = "{}"},
+		{.expect = "/apis/example.dev/v1beta1",
+			.body = "{\"kind\":\"APIResourceList\",\"resources\":[{\"name\":"
+				"\"settings/status\",\"kind\":\"Setting\",\"namespaced\":true},"
+				"{\"name\":\"others\",\"kind\":\"Other\"},{\"name\":"
+				"\"settings\",\"kind\":\"Setting\",\"namespaced\":true}]}"},
 		{.expect = "/apis/example.dev/v1beta1/namespaces/team/settings?fieldSelector="
 			   "metadata.name%3Dlimits&limit=500",
 			.body = "{\"kind\":\"SettingList\",\"apiVersion\":\"example.dev/v1beta1\","
@@ -450,7 +455,7 @@ START_TEST(kube_cache__other_kinds_are_wanted)
 	ck_assert_int_lt(monotonic_ms() - began_ms, 3000);
 	ck_assert_str_eq(env_of("one"), "?");
 	says_why("objects of kind Namespace are not kept");
-	fake_was_asked(4);
+	fake_was_asked(6);
 	ck_assert_int_eq(
 		kube_cache_get(cache, &settings, SPAN("team"), SPAN("limits"), arena, &d, &why),
 		CLUSTER_FOUND);
@@ -461,47 +466,33 @@ START_TEST(kube_cache__other_kinds_are_wanted)
 }
 END_TEST
 
-static const struct {
-	const char *expected; /* "-": an error */
-	const char *where, *host, *port;
-} places[] = {
-	{"https://10.0.0.1:443", "in-cluster", "10.0.0.1", "443"},
-	{"https://[fd00::1]:6443", "in-cluster", "fd00::1", "6443"},
-	{"-", "in-cluster", NULL, "443"},
-	{"-", "in-cluster", "10.0.0.1", NULL},
-	{"https://api.example.com", "https://api.example.com/", NULL, NULL},
-	{"https://api.example.com/prefix", "https://api.example.com/prefix", NULL, NULL},
-	{"-", "http://api.example.com", NULL, NULL},
-	{"-", "https://", NULL, NULL},
-	{"-", "api.example.com", NULL, NULL},
-};
-
-static void set_or_unset(const char *name, const char *value)
+/* Of a kind that is in no namespace, the request's does not count. */
+START_TEST(kube_cache__kind_in_no_namespace)
 {
-	if (value)
-		setenv(name, value, 1);
-	else
-		unsetenv(name);
-}
+	static const struct cluster_kind registries = {.group = {"example.dev", 11},
+		.version = {"v1", 2},
+		.kind = {"Registry", 8},
+		.name = {"ours", 4}};
+	static const struct fake_step steps[] = {
+		{.expect = "/api/v1/namespaces?", .body = NS_LIST("5", "", NS("one", "1", "prod"))},
+		{.expect = "watch", .lines = "", .end = FAKE_STAY},
+		{.expect = "/apis/example.dev/v1",
+			.body = "{\"resources\":[{\"name\":\"registries\",\"kind\":\"Registry\","
+				"\"namespaced\":false}]}"},
+		{.expect = "/apis/example.dev/v1/registries?fieldSelector=metadata.name%3Dours",
+			.body = NS_LIST("7", "", NS("ours", "6", "x"))},
+		{.expect = "watch", .lines = "", .end = FAKE_STAY}, {0}};
+	struct json_doc d;
+	struct err e;
 
-START_TEST(kube_cache__where_the_server_is)
-{
-	_cleanup_(buf_free) struct buf text = BUF_INIT(1000);
-	struct kube_api_config config = {0};
-	struct err e = {0};
-	const bool good = places[_i].expected[0] != '-';
-
-	set_or_unset("KUBERNETES_SERVICE_HOST", places[_i].host);
-	set_or_unset("KUBERNETES_SERVICE_PORT", places[_i].port);
-	ck_assert_int_eq(kube_api_locate(places[_i].where, &config, &text, &e), good ? 0 : -1);
-	set_or_unset("KUBERNETES_SERVICE_HOST", NULL);
-	set_or_unset("KUBERNETES_SERVICE_PORT", NULL);
-	if (!good) {
-		ck_assert_uint_gt(strlen(e.msg), 0);
-		return;
-	}
-	ck_assert_str_eq(config.server, places[_i].expected);
-	ck_assert_int_eq(config.token_file != NULL, strcmp(places[_i].where, "in-cluster") == 0);
+	fake_expect(steps);
+	open_cache(30000, 1 << 20);
+	fake_was_asked(2);
+	ck_assert_int_eq(kube_cache_want(cache, &registries, 1, &e), 0);
+	fake_was_asked(5);
+	ck_assert_int_eq(
+		kube_cache_get(cache, &registries, SPAN("shop"), SPAN("ours"), arena, &d, &why),
+		CLUSTER_FOUND);
 }
 END_TEST
 
@@ -527,6 +518,6 @@ int main(void)
 	tcase_add_test(t, kube_cache__token_is_read_again);
 	tcase_add_test(t, kube_cache__nobody_there);
 	tcase_add_test(t, kube_cache__other_kinds_are_wanted);
-	tcase_add_loop_test(t, kube_cache__where_the_server_is, 0, ARRAY_LEN(places));
+	tcase_add_test(t, kube_cache__kind_in_no_namespace);
 	return run_tests(t);
 }

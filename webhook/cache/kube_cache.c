@@ -126,7 +126,7 @@ static struct reflector *find(struct kube_cache *c, const struct cluster_kind *k
 
 static void drop_others(struct kube_cache *c, const struct cluster_kind *kinds, size_t count)
 {
-	struct reflector *dropped[KUBE_CACHE_KINDS_MAX];
+	struct reflector *dropped[CLUSTER_KINDS_MAX];
 	size_t drop = 0, kept = 0;
 
 	pthread_mutex_lock(&c->lock);
@@ -146,9 +146,9 @@ static int add(struct kube_cache *c, const struct cluster_kind *kind, struct err
 
 	if (find(c, kind)) /* nobody else changes the list */
 		return 0;
-	if (c->kind_count == KUBE_CACHE_KINDS_MAX)
+	if (c->kind_count == CLUSTER_KINDS_MAX)
 		return err_set(e, "the policies need more than %u kinds of objects of the cluster",
-			KUBE_CACHE_KINDS_MAX);
+			CLUSTER_KINDS_MAX);
 	r = reflector_new(c, kind, e);
 	if (!r)
 		return -1;
@@ -158,14 +158,20 @@ static int add(struct kube_cache *c, const struct cluster_kind *kind, struct err
 	return 0;
 }
 
-int kube_cache_want(
+int kube_cache_add(
 	struct kube_cache *c, const struct cluster_kind *kinds, size_t count, struct err *e)
 {
-	drop_others(c, kinds, count);
 	for (size_t i = 0; i < count; i++)
 		if (add(c, &kinds[i], e) != 0)
 			return -1;
 	return 0;
+}
+
+int kube_cache_want(
+	struct kube_cache *c, const struct cluster_kind *kinds, size_t count, struct err *e)
+{
+	drop_others(c, kinds, count);
+	return kube_cache_add(c, kinds, count, e);
 }
 
 /* With the lock held. */
@@ -244,7 +250,7 @@ static enum cluster_status look(struct kube_cache *c, const struct cluster_kind 
 	r = find(c, kind);
 	*ret_why = doubt(c, r, kind, arena);
 	if (!ret_why->ptr)
-		o = object_table_find(&r->table, namespace_, name);
+		o = object_table_find(&r->table, r->in_no_namespace ? SPAN("") : namespace_, name);
 	if (o)
 		object_ref(o);
 	pthread_mutex_unlock(&c->lock);

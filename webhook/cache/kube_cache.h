@@ -18,8 +18,6 @@
 #include "policy/review/cluster.h"
 #include "webhook/cache/kube_api.h"
 
-#define KUBE_CACHE_KINDS_MAX 16u
-
 struct kube_cache_config {
 	struct kube_api_config api; /* its texts must outlive the cache */
 	size_t max_bytes;	    /* of all objects; what has no room is left out */
@@ -36,10 +34,14 @@ DEFINE_CLEANUP(struct kube_cache *, kube_cache_free)
 
 /*
  * Keeps these kinds from now on, and no others. Returns at once: they are filled as the server
- * answers. Threads: one at a time. Errors: -1, more than KUBE_CACHE_KINDS_MAX, memory, threads;
+ * answers. Threads: one at a time. Errors: -1, more than CLUSTER_KINDS_MAX, memory, threads;
  * some may be kept then.
  */
 int kube_cache_want(struct kube_cache *c, const struct cluster_kind *kinds, size_t count,
+	struct err *e) _must_check_;
+
+/* Keeps these too. */
+int kube_cache_add(struct kube_cache *c, const struct cluster_kind *kinds, size_t count,
 	struct err *e) _must_check_;
 
 /*

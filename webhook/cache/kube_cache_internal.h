@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The cache from within: kube_cache.c has the table of kinds and answers readers, reflector.c lists
- * and watches one kind, reflector_list.c and reflector_watch.c read what the server says.
+ * and watches one kind, reflector_find.c, reflector_list.c and reflector_watch.c read what
+ * the server says.
  *
  * One lock, held for a look into a table or a change of it, never while anything is awaited.
  */
@@ -20,7 +21,7 @@ struct kube_cache {
 	struct object_budget budget;
 	pthread_mutex_t lock;
 	pthread_cond_t wake; /* something stops, or is filled */
-	struct reflector *kinds[KUBE_CACHE_KINDS_MAX];
+	struct reflector *kinds[CLUSTER_KINDS_MAX];
 	size_t kind_count;
 };
 
@@ -41,7 +42,8 @@ struct reflector {
 	/* Under the cache's lock. */
 	struct object_table table;
 	bool filled;
-	int64_t fresh_at_ms; /* as of when the table is right */
+	int64_t fresh_at_ms;  /* as of when the table is right */
+	bool in_no_namespace; /* the kind's objects are not in any */
 
 	/* The thread's own. */
 	struct kube_api *api;
@@ -49,6 +51,7 @@ struct reflector {
 	struct buf path;
 	struct buf page;	     /* what arrived of a page, or of a line */
 	struct buf again;	     /* where the next page begins */
+	char resource[256];	     /* "": not known yet */
 	char version[128];	     /* of the cluster, as of which the table is right */
 	struct object_table listing; /* a list on its way */
 	unsigned page_size;
@@ -71,8 +74,10 @@ void reflector_stop(struct reflector *r);
 void reflector_free(struct reflector *r);
 /* For is_over of a call. */
 bool reflector_is_over(void *arg);
-/* The path of the resource, and "?" with the first parameters. */
-void reflector_put_path(struct buf *out, const struct cluster_kind *kind);
+/* r->path: of the resource, and "?" with the first parameters. */
+void reflector_put_path(struct reflector *r);
+/* r->path: where all of its group is. */
+void reflector_put_group(struct reflector *r);
 /* As part of a URL. */
 void reflector_put_escaped(struct buf *out, struct span s);
 void reflector_count_objects(struct reflector *r);
@@ -83,7 +88,17 @@ int reflector_refusal(struct reflector *r, long status, struct err *e);
 /* What is read of the server is limited. */
 extern const struct json_limits reflector_limits;
 
+/* ---- reflector_find.c ---- */
+
+/* Under which name the API server has the kind: r->resource. -1: not at all, or it cannot be asked.
+ */
+int reflector_find(struct reflector *r, struct err *e) _must_check_;
+
 /* ---- reflector_list.c ---- */
+
+/* GET r->path into r->page, bounded. */
+enum page { PAGE_READ, PAGE_TOO_LARGE, PAGE_FAILED };
+enum page reflector_get(struct reflector *r, struct err *e);
 
 /* All of it, page by page, put in the place of the table. -1: nothing has changed. */
 int reflector_list(struct reflector *r, struct err *e) _must_check_;

@@ -39,25 +39,34 @@ void reflector_put_escaped(struct buf *out, struct span s)
 	}
 }
 
-void reflector_put_path(struct buf *out, const struct cluster_kind *k)
+void reflector_put_group(struct reflector *r)
 {
-	buf_reset(out);
-	buf_add_str(out, k->group.len > 0 ? "/apis/" : "/api/");
-	reflector_put_escaped(out, k->group);
+	const struct cluster_kind *k = &r->kind;
+
+	buf_reset(&r->path);
+	buf_add_str(&r->path, k->group.len > 0 ? "/apis/" : "/api/");
+	reflector_put_escaped(&r->path, k->group);
 	if (k->group.len > 0)
-		buf_add_char(out, '/');
-	reflector_put_escaped(out, k->version);
-	if (k->namespace_.len > 0) {
-		buf_add_str(out, "/namespaces/");
-		reflector_put_escaped(out, k->namespace_);
+		buf_add_char(&r->path, '/');
+	reflector_put_escaped(&r->path, k->version);
+}
+
+void reflector_put_path(struct reflector *r)
+{
+	const struct cluster_kind *k = &r->kind;
+
+	reflector_put_group(r);
+	if (k->namespace_.len > 0 && !r->in_no_namespace) {
+		buf_add_str(&r->path, "/namespaces/");
+		reflector_put_escaped(&r->path, k->namespace_);
 	}
-	buf_add_char(out, '/');
-	reflector_put_escaped(out, k->resource);
-	buf_add_char(out, '?');
+	buf_add_char(&r->path, '/');
+	reflector_put_escaped(&r->path, span_of(r->resource));
+	buf_add_char(&r->path, '?');
 	if (k->name.len > 0) {
-		buf_add_str(out, "fieldSelector=metadata.name%3D");
-		reflector_put_escaped(out, k->name);
-		buf_add_char(out, '&');
+		buf_add_str(&r->path, "fieldSelector=metadata.name%3D");
+		reflector_put_escaped(&r->path, k->name);
+		buf_add_char(&r->path, '&');
 	}
 }
 
@@ -152,6 +161,10 @@ static void list(struct reflector *r)
 {
 	struct err e = {0};
 
+	if (!r->resource[0] && reflector_find(r, &e) != 0) {
+		failed(r, &e, r->refused ? REFUSED_MS : 0);
+		return;
+	}
 	if (reflector_list(r, &e) == 0) {
 		r->gone = false;
 		cache_count(CACHE_LISTS, 0);
@@ -159,6 +172,8 @@ static void list(struct reflector *r)
 			LOG_INT("objects", r->table.count));
 		return;
 	}
+	if (r->refused && r->kind.resource.len == 0)
+		r->resource[0] = 0; /* its definition may have changed */
 	failed(r, &e, r->refused ? REFUSED_MS : 0);
 }
 
@@ -222,6 +237,9 @@ static int copy_kind(struct reflector *r, const struct cluster_kind *kind)
 			to = mempcpy(to, texts[i]->ptr, texts[i]->len);
 		texts[i]->ptr = from;
 	}
+	if (r->kind.resource.len >= sizeof(r->resource))
+		return -1;
+	snprintf(r->resource, sizeof(r->resource), "%.*s", SPAN_FMT(r->kind.resource));
 	return r->texts ? 0 : -1;
 }
 

@@ -40,7 +40,7 @@ static int take_page(long status, struct span bytes, void *arg)
 
 static void put_page_path(struct reflector *r)
 {
-	reflector_put_path(&r->path, &r->kind);
+	reflector_put_path(r);
 	buf_printf(&r->path, "limit=%u", r->page_size);
 	if (r->again.len == 0)
 		return;
@@ -48,9 +48,7 @@ static void put_page_path(struct reflector *r)
 	reflector_put_escaped(&r->path, buf_span(&r->again));
 }
 
-enum page { PAGE_READ, PAGE_TOO_LARGE, PAGE_FAILED };
-
-static enum page get_page(struct reflector *r, struct err *e)
+enum page reflector_get(struct reflector *r, struct err *e)
 {
 	struct kube_call call = {.total_ms = PAGE_MS,
 		.take = take_page,
@@ -60,7 +58,6 @@ static enum page get_page(struct reflector *r, struct err *e)
 	enum http_client_status status;
 
 	buf_reset(&r->page);
-	put_page_path(r);
 	call.path = buf_str(&r->path);
 	if (!call.path)
 		return err_set(e, "the path is too long"), PAGE_FAILED;
@@ -167,8 +164,10 @@ static enum page read_page(struct reflector *r, struct err *e)
 static int next_page(struct reflector *r, struct err *e)
 {
 	for (;;) {
-		enum page page = get_page(r, e);
+		enum page page;
 
+		put_page_path(r);
+		page = reflector_get(r, e);
 		if (page == PAGE_READ)
 			page = read_page(r, e);
 		if (page != PAGE_TOO_LARGE)

@@ -167,7 +167,7 @@ static int take(long status, struct span bytes, void *arg)
 
 static void put_watch_path(struct reflector *r, unsigned seconds)
 {
-	reflector_put_path(&r->path, &r->kind);
+	reflector_put_path(r);
 	buf_printf(&r->path,
 		"watch=1&allowWatchBookmarks=true&timeoutSeconds=%u&resourceVersion=", seconds);
 	reflector_put_escaped(&r->path, span_of(r->version));
