@@ -254,6 +254,7 @@ static struct holdreview holdreview_of(const struct exchange *x)
 	return (struct holdreview){.request = &x->request,
 		.uid = x->uid,
 		.cluster = x->webhook->cluster,
+		.masker = x->webhook->masker,
 		.arena = x->arena,
 		.caller_is_verified = x->webhook->caller_is_verified};
 }

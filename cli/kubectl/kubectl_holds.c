@@ -20,18 +20,18 @@ struct holds_query {
 	struct arena *arena;
 };
 
-int kubectl_ask_holds(const struct command *self, const struct kube_config *config,
-	const char *hold, const char *more, struct arena *arena, struct kube_answer *ret,
-	struct json_doc *ret_doc)
+static int ask_for(const char *decision, const struct command *self,
+	const struct kube_config *config, const char *hold, const char *more, struct arena *arena,
+	struct kube_answer *ret, struct json_doc *ret_doc)
 {
 	_cleanup_(buf_free) struct buf body = BUF_INIT(16384);
 	int rc;
 
 	buf_printf(&body,
 		"{\"apiVersion\":\"holdpoint.dev/v1alpha1\",\"kind\":\"HoldReview\","
-		"\"metadata\":{\"generateName\":\"list-\"},\"spec\":{\"decision\":\"List\"%s%s%s%s}"
-		"}",
-		hold ? ",\"hold\":" : "", hold ? hold : "", more ? "," : "", more ? more : "");
+		"\"metadata\":{\"generateName\":\"list-\"},\"spec\":{\"decision\":\"%s\"%s%s%s%s}}",
+		decision, hold ? ",\"hold\":" : "", hold ? hold : "", more ? "," : "",
+		more ? more : "");
 	rc = kubectl_request(self, config, KUBECTL_REVIEWS_PATH "?dryRun=All", buf_str(&body), ret);
 	if (rc > 0)
 		return rc;
@@ -46,6 +46,19 @@ int kubectl_ask_holds(const struct command *self, const struct kube_config *conf
 			"the answer holds no list: is Holdpoint's mutating webhook registered, and "
 			"manifests/base/holdreview.yaml as new as this program?");
 	return CLI_OK;
+}
+
+int kubectl_ask_holds(const struct command *self, const struct kube_config *config,
+	const char *hold, const char *more, struct arena *arena, struct kube_answer *ret,
+	struct json_doc *ret_doc)
+{
+	return ask_for("List", self, config, hold, more, arena, ret, ret_doc);
+}
+
+int kubectl_ask_status(const struct command *self, const struct kube_config *config,
+	const char *hold, struct arena *arena, struct kube_answer *ret, struct json_doc *ret_doc)
+{
+	return ask_for("Status", self, config, hold, NULL, arena, ret, ret_doc);
 }
 
 static int ask(const struct holds_query *q, struct kube_answer *ret, struct json_doc *ret_doc)
@@ -240,6 +253,14 @@ static int print_hold(const struct holds_query *q, const struct json_doc *d, jso
 	printf("%-12s\"", "Says:");
 	print_printable(stdout, kubectl_field(d, h, "/message", q->arena));
 	puts("\"");
+	json_foreach (c, d, json_get_str(d, h, "comments")) {
+		struct span said = json_string(d, c, q->arena);
+		char *text = arena_strndup(q->arena, said.ptr ? said.ptr : "", said.len);
+
+		printf("%-12s\"", "Comment:");
+		print_printable(stdout, text ? text : "");
+		puts("\"");
+	}
 	return print_change_of(q, d, h);
 }
 

@@ -58,6 +58,10 @@ int kubectl_create(const struct command *self, const struct kube_config *config,
 /* kubectl holdpoint stop, resume (kubectl_stop.c) */
 int kubectl_stop(const struct command *self, int argc, char **argv);
 int kubectl_resume(const struct command *self, int argc, char **argv);
+/* kubectl holdpoint status, wait, comment (kubectl_own.c) */
+int kubectl_status(const struct command *self, int argc, char **argv);
+int kubectl_wait(const struct command *self, int argc, char **argv);
+int kubectl_comment(const struct command *self, int argc, char **argv);
 /* kubectl holdpoint withdraw */
 int kubectl_withdraw(const struct command *self, int argc, char **argv);
 
@@ -69,6 +73,10 @@ int kubectl_withdraw(const struct command *self, int argc, char **argv);
 int kubectl_ask_holds(const struct command *self, const struct kube_config *config,
 	const char *hold, const char *more, struct arena *arena, struct kube_answer *ret,
 	struct json_doc *ret_doc);
+
+/* The same of one hold of the user's own, in whatever state: /status/holds/0. */
+int kubectl_ask_status(const struct command *self, const struct kube_config *config,
+	const char *hold, struct arena *arena, struct kube_answer *ret, struct json_doc *ret_doc);
 
 /*
  * After an approval: waits until it counts, at most wait_ms, and says what came of it (kubectl_

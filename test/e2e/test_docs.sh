@@ -233,7 +233,8 @@ try_client() {
       ;;
     'kubectl '@(scale|exec|diff|'create -f'|'apply -k'|'auth can-i'|holdpoint)) run alice 0 "${words% -[a-z]} --help" ;;
     'kubectl apply -f manifests/'* | 'kubectl '*' -k DIR/registration') who='admin' && run alice 0 "$text" ;;
-    'kubectl holdpoint withdraw '* | 'kubectl holdpoint '*--mine) who=agent && run alice "$expected" "$text" ;;
+    'kubectl holdpoint '@(status|wait)' '*) who=agent && run alice 4 "$text" ;;
+    'kubectl holdpoint '@(withdraw|comment)' '* | 'kubectl holdpoint '*--mine) who=agent && run alice "$expected" "$text" ;;
     'kubectl create -f list.yaml '* | 'kubectl holdpoint '*) run alice "$expected" "$text" ;;
     'kubectl '*) who=agent && run alice "$expected" "$text" ;;
     'holdpoint '@(events|decisions|approvers|missing|'policy history'|sessions|replay|sources|import)*) run auditor "$expected" "$text" ;;

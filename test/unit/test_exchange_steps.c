@@ -234,8 +234,13 @@ START_TEST(exchange_steps__nobody_decides_while_it_waits)
 	ck_assert_int_eq(answer.status, 200);
 	ck_assert_ptr_nonnull(strstr(answer.body, "\"uid\":\"u-1\",\"allowed\":false"));
 	ck_assert_ptr_nonnull(strstr(answer.body,
-		"\"message\":\"hold 42 waits for approval: nobody has decided yet\\nweb is deleted"
-		"\\nHeld by rule test/ask; may be approved by sre (0 of 1 approvals); expires "
+		"\"message\":\"hold 42 waits for approval: nobody has decided yet\\nYou cannot "
+		"approve it. Tell "
+		"the person you work for that it needs sre, and do not try another way. When it is "
+		"approved, repeat exactly this request; to wait for it: kubectl holdpoint wait "
+		"42\\n"
+		"web is deleted\\nHeld by rule test/ask; may be approved by sre (0 of 1 "
+		"approvals); expires "
 		"2026-01-02 03:04:05 UTC."));
 	ck_assert_ptr_nonnull(
 		strstr(answer.body, "\"warnings\":[\"test/noted: 'agent' deletes\"]"));

@@ -24,8 +24,15 @@ static void teardown(void)
 	"To approve:  holdpoint approve 42" why "\n"                                               \
 	"        or:  kubectl holdpoint approve 42" why "\n"                                       \
 	"        or:  psql -c \"SELECT holdpoint.approve(42, 'reason')\"\n"                        \
-	"Nobody approves their own request: ask an approver, then repeat the request unchanged."
+	"What you asked for:  kubectl holdpoint list --mine"
 #define REASON "deletions need a person\n"
+#define NEXT(who)                                                                                  \
+	"You cannot approve it. Tell the person you work for that it needs " who                   \
+	", and do not try another way. When it is approved, repeat exactly this request; to wait " \
+	"for it: kubectl holdpoint wait 42\n"
+#define DENIED                                                                                     \
+	"Held by rule agents/deletes. Do not repeat this request, and do not try another way: "    \
+	"tell the person you work for, who can ask the people named here."
 
 static const struct {
 	unsigned code;
@@ -38,7 +45,8 @@ static const struct {
 	struct hold_verdict verdict;
 } cases[] = {
 	{403, "Forbidden", "HoldPending", false,
-		"hold 42 waits for approval\n" REASON "Held by rule agents/deletes; may be "
+		"hold 42 waits for approval\n" NEXT("sre") REASON
+		"Held by rule agents/deletes; may be "
 		"approved by sre (0 of 1 approvals); expires " TEXT_EXPIRES
 		".\nAn approval opens: this one change.\n" COMMANDS(""),
 		"hold=42 approvers=sre expires=" EXPIRES " approvals=0/1 rule=agents/deletes ",
@@ -49,7 +57,8 @@ static const struct {
 			.min_approvals = 1,
 			.opens = {"this one change", 15}}},
 	{403, "Forbidden", "HoldPending", false,
-		"hold 42 waits for approval: nobody has decided yet\n" REASON
+		"hold 42 waits for approval: nobody has decided yet\n" NEXT(
+			"sre and security, on \"call\"") REASON
 		"Held by rules agents/deletes, prod/freeze; must be approved by sre and security, "
 		"on \"call\"; expires " TEXT_EXPIRES ".\n" COMMANDS(""),
 		"hold=42 approvers=sre and security, on \"call\" expires=" EXPIRES
@@ -63,7 +72,8 @@ static const struct {
 			.min_approvals = 2}},
 	/* what the database says is missing goes before what the rules say */
 	{429, "TooManyRequests", "HoldPending", true,
-		"hold 42 waits for approval\n" REASON "Held by rule agents/windows; may be "
+		"hold 42 waits for approval\n" NEXT("one of ops") REASON
+		"Held by rule agents/windows; may be "
 		"approved by one of ops (1 of 2 approvals); expires " TEXT_EXPIRES
 		".\n" COMMANDS(" --reason '…'"),
 		"hold=42 approvers=one of ops expires=" EXPIRES
@@ -88,17 +98,14 @@ static const struct {
 		"hold=42 approvers=sre rule=agents/deletes ", RULE_DELETES, true,
 		{.kind = HOLD_HELD, .id = 42}},
 	{403, "Forbidden", "HoldDenied", false,
-		"hold 42 was denied by alice\n" REASON "Reason given: not today\nDo not repeat "
-		"this request: ask the people named here, or do something else.",
+		"hold 42 was denied by alice\n" REASON "Reason given: not today\n" DENIED,
 		"hold=42 approvers=sre rule=agents/deletes ", RULE_DELETES, false,
 		{.kind = HOLD_DENIED,
 			.id = 42,
 			.state = {"denied", 6},
 			.decided_by = {"alice", 5},
 			.reason = {"not today", 9}}},
-	{403, "Forbidden", "HoldDenied", false,
-		"hold 42 was denied by alice\ndeletions need a person\nDo not repeat this request: "
-		"ask the people named here, or do something else.",
+	{403, "Forbidden", "HoldDenied", false, "hold 42 was denied by alice\n" REASON DENIED,
 		"hold=42 approvers=sre rule=agents/deletes ", RULE_DELETES, false,
 		{.kind = HOLD_DENIED, .id = 42, .decided_by = {"alice", 5}}},
 	{403, "Forbidden", "HoldDenied", false,

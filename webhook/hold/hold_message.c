@@ -125,6 +125,13 @@ static struct span held_text(struct words *w)
 
 	buf_printf(&w->b, "hold %lld waits for approval%s\n", (long long)v->id,
 		v->gave_up_waiting ? ": nobody has decided yet" : "");
+	buf_add_str(&w->b, "You cannot approve it. Tell the person you work for that it needs ");
+	put_approvers(w);
+	buf_printf(&w->b,
+		", and do not try another way. When it is approved, repeat exactly this request; "
+		"to "
+		"wait for it: kubectl holdpoint wait %lld\n",
+		(long long)v->id);
 	put_reasons(w);
 	put_held_by(w);
 	if (w->q->rule_count < 2)
@@ -134,8 +141,7 @@ static struct span held_text(struct words *w)
 	put_opens(w, "An approval opens: ");
 	put_unconfirmed(w);
 	put_commands(w);
-	buf_add_str(&w->b, "Nobody approves their own request: ask an approver, then repeat the "
-			   "request unchanged.");
+	buf_add_str(&w->b, "What you asked for:  kubectl holdpoint list --mine");
 	return finish(w);
 }
 
@@ -189,8 +195,10 @@ static struct span denied_text(struct words *w)
 	put_reasons(w);
 	if (v->reason.len > 0)
 		buf_printf(&w->b, "\nReason given: %.*s", SPAN_FMT(v->reason));
-	buf_add_str(&w->b,
-		"\nDo not repeat this request: ask the people named here, or do something else.");
+	buf_add_str(&w->b, "\nHeld by ");
+	put_rules(w);
+	buf_add_str(&w->b, ". Do not repeat this request, and do not try another way: tell the "
+			   "person you work for, who can ask the people named here.");
 	return finish(w);
 }
 

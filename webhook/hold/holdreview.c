@@ -43,11 +43,16 @@ json_ref holdreview_spec(const struct policy_request *q)
 	return json_get_str(q->doc, q->object, "spec");
 }
 
+bool holdreview_wants(const struct policy_request *q, struct span decision)
+{
+	return json_string_is(
+		q->doc, json_get_str(q->doc, holdreview_spec(q), "decision"), decision);
+}
+
 bool holdreview_is_list(const struct policy_request *q)
 {
 	return holdreview_is(q) &&
-	       json_string_is(
-		       q->doc, json_get_str(q->doc, holdreview_spec(q), "decision"), SPAN("List"));
+	       (holdreview_wants(q, SPAN("List")) || holdreview_wants(q, SPAN("Status")));
 }
 
 void holdreview_refuse(
@@ -118,7 +123,7 @@ static const char *read_wish(const struct holdreview *h, struct wish *ret)
 
 	*ret = (struct wish){.approve = json_string_is(d, decision, SPAN("Approve"))};
 	if (!ret->approve && !json_string_is(d, decision, SPAN("Deny")))
-		return "spec.decision must be Approve, Deny, Withdraw or List";
+		return "spec.decision must be Approve, Deny, Withdraw, Comment, List or Status";
 	if (holdreview_read_number(h, "hold", &ret->hold) != 0 || !ret->hold.ptr)
 		return "spec.hold must be the number of a hold";
 	if (holdreview_read_text(h, "reason", &ret->reason) != 0)
@@ -142,7 +147,7 @@ static void check_list(const struct holdreview *h, struct holdreview_reply *ret)
 {
 	if (!h->request->dry_run)
 		holdreview_refuse(ret, 422, "Invalid",
-			SPAN("spec.decision List only asks what waits: create it with "
+			SPAN("spec.decision List and Status only ask: create it with "
 			     "--dry-run=server"));
 }
 

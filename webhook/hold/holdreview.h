@@ -17,6 +17,7 @@
  */
 #pragma once
 
+#include "common/mask/mask.h"
 #include "common/pg/pg_conn.h"
 #include "policy/review/request.h"
 
@@ -25,6 +26,7 @@ struct holdreview {
 	const struct policy_request *request;
 	struct span uid; /* the review's */
 	const char *cluster;
+	const struct masker *masker; /* of what requesters say; NULL: nothing is masked */
 	struct arena *arena;
 	bool caller_is_verified; /* who says who the creator is */
 };
@@ -43,7 +45,7 @@ struct holdreview_reply {
 
 /* Is this the creation of a HoldReview, at /validate or /mutate? */
 bool holdreview_is(const struct policy_request *q);
-/* And of one that only asks what waits (holdreview_list.h)? */
+/* And of one that only asks what waits, or what became of a hold (holdreview_list.h)? */
 bool holdreview_is_list(const struct policy_request *q);
 
 /* May its creation fail because there is one of its name? Not when the API server has made up the

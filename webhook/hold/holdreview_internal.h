@@ -12,6 +12,8 @@ void holdreview_refuse_for(const struct holdreview *h, const char *sqlstate, con
 	struct holdreview_reply *ret);
 
 json_ref holdreview_spec(const struct policy_request *q);
+/* Is this its spec.decision? */
+bool holdreview_wants(const struct policy_request *q, struct span decision);
 
 /* A text of the spec, in the arena; absent or null: absent. -1: none of at most 4096 bytes. */
 int holdreview_read_text(const struct holdreview *h, const char *key, struct span *ret);

@@ -13,6 +13,12 @@ static const struct pg_stmt list_some = {.name = "list_as_kubernetes",
 	       "p_groups => $3, p_request_uid => $4, p_filter => $5, p_limit => $6) AS holds",
 	.param_count = 6};
 
+/* One of the creator's own, in whatever state. */
+static const struct pg_stmt own = {.name = "status_as_kubernetes",
+	.sql = "SELECT holdpoint.status_as_kubernetes(p_cluster => $1, p_username => $2, "
+	       "p_groups => $3, p_request_uid => $4, p_hold_id => $5) AS holds",
+	.param_count = 5};
+
 bool holdreview_list_check(const struct holdreview *h, struct holdreview_reply *ret)
 {
 	struct span hold;
@@ -23,7 +29,8 @@ bool holdreview_list_check(const struct holdreview *h, struct holdreview_reply *
 			SPAN("holds are shown only where holdpoint-webhook runs with "
 			     "--client-ca-file: without it, it cannot know that it is the API "
 			     "server who says who you are"));
-	else if (holdreview_read_number(h, "hold", &hold) != 0)
+	else if (holdreview_read_number(h, "hold", &hold) != 0 ||
+		 (!hold.ptr && holdreview_wants(h->request, SPAN("Status"))))
 		holdreview_refuse(
 			ret, 422, "Invalid", SPAN("spec.hold must be the number of a hold"));
 	else
@@ -57,7 +64,11 @@ void holdreview_list(const struct holdreview *h, struct pg_conn *conn, struct ho
 			hold.ptr ? hold : json_text(q->doc, holdreview_spec(q)),
 			arena_printf(h->arena, "%d", HOLDREVIEW_LIST_MAX)};
 
-		status = pg_exec(conn, hold.ptr ? &list : &list_some, params, &rows, sqlstate, &e);
+		status = pg_exec(conn,
+			holdreview_wants(q, SPAN("Status")) ? &own
+			: hold.ptr			    ? &list
+							    : &list_some,
+			params, &rows, sqlstate, &e);
 	}
 	if (status == PG_OK)
 		put_status(h, pg_result_str_of(rows, 0, "holds"), ret);
