@@ -41,11 +41,6 @@ struct http_accept {
  * threads see a connection some time after it was accepted: those on the way count, too, or a burst
  * would pass the limit.
  */
-unsigned http_accept_count(const struct http_server *s)
-{
-	return atomic_load(&s->open) + atomic_load(&s->on_the_way);
-}
-
 static bool is_full(const struct http_server *s)
 {
 	return http_accept_count(s) >= s->config.max_connections;

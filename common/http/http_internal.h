@@ -214,7 +214,10 @@ int http_accept_start(struct http_server *s, int listen_fd, struct err *e);
 /* Returns when everything that the kernel had accepted is in libmicrohttpd's hands. */
 void http_accept_stop(struct http_server *s);
 /* Connections: those that are open, and those that libmicrohttpd's threads have not seen yet. */
-unsigned http_accept_count(const struct http_server *s);
+static inline unsigned http_accept_count(const struct http_server *s)
+{
+	return atomic_load(&s->open) + atomic_load(&s->on_the_way);
+}
 /* libmicrohttpd has told of a connection that was accepted: it is no longer on the way. */
 void http_accept_arrived(struct http_server *s);
 
