@@ -326,6 +326,21 @@ int cli_query(const struct command *c, struct pg_conn *conn, const struct pg_stm
 	return cli_error(c, CLI_FAILED, "%s%s", e.msg, advice(sqlstate));
 }
 
+void cli_print_csv(const struct pg_result *r, bool with_header)
+{
+	_cleanup_(buf_free) struct buf line = BUF_INIT((size_t)64 << 20);
+
+	if (with_header) {
+		csv_put_header(&line, r);
+		fputs(cli_text(&line), stdout);
+	}
+	for (int row = 0; row < pg_result_rows(r); row++) {
+		buf_reset(&line);
+		csv_put_row(&line, r, row);
+		fputs(cli_text(&line), stdout);
+	}
+}
+
 int cli_ask(const struct command *c, const char *database_url, const char *output,
 	const struct cli_statements *q, const struct span *params, struct pg_result **ret)
 {
@@ -342,8 +357,7 @@ int cli_ask(const struct command *c, const char *database_url, const char *outpu
 	if (json)
 		return cli_print_json(c, pg_result_span(r, 0, 0));
 	if (csv) {
-		csv_print_header(stdout, r);
-		csv_print_rows(stdout, r);
+		cli_print_csv(r, true);
 		return CLI_OK;
 	}
 	*ret = TAKE_PTR(r);

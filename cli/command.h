@@ -123,5 +123,8 @@ bool cli_interrupted(void);
  */
 int cli_print_json(const struct command *c, struct span text);
 
+/* Prints rows for spreadsheets (csv.h), with the columns' names before them or not. */
+void cli_print_csv(const struct pg_result *r, bool with_header);
+
 /* Prints JSON text in one line, by json_put_shown_line(), without the newline. */
 void cli_print_json_line(struct span text);

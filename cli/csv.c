@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/csv.h"
 
-#include "cli/command.h"
 #include "common/base/utf8.h"
 
 #define CELL_MAX (1 << 20)
@@ -33,7 +32,7 @@ void csv_put_cell(struct buf *out, struct span text)
 	struct span s;
 
 	utf8_put_printable(&shown, text);
-	cli_text(&shown);
+	out->failed |= shown.failed;
 	s = buf_span(&shown);
 	if (is_plain(s) && !begins_formula(s)) {
 		buf_add_span(out, s);
@@ -48,21 +47,18 @@ void csv_put_cell(struct buf *out, struct span text)
 	buf_add_char(out, '"');
 }
 
-void csv_print_header(FILE *out, const struct pg_result *r)
+void csv_put_header(struct buf *out, const struct pg_result *r)
 {
 	for (int col = 0; col < pg_result_columns(r); col++)
-		fprintf(out, "%s%s", col ? "," : "", pg_result_column(r, col));
-	fputs("\r\n", out);
+		buf_printf(out, "%s%s", col ? "," : "", pg_result_column(r, col));
+	buf_add_str(out, "\r\n");
 }
 
-void csv_print_rows(FILE *out, const struct pg_result *r)
+void csv_put_row(struct buf *out, const struct pg_result *r, int row)
 {
-	for (int row = 0; row < pg_result_rows(r); row++)
-		for (int col = 0; col < pg_result_columns(r); col++) {
-			_cleanup_(buf_free) struct buf cell = BUF_INIT(2 * CELL_MAX + 4);
-
-			csv_put_cell(&cell, pg_result_span(r, row, col));
-			fputs(cli_text(&cell), out);
-			fputs(col + 1 < pg_result_columns(r) ? "," : "\r\n", out);
-		}
+	for (int col = 0; col < pg_result_columns(r); col++) {
+		buf_add_str(out, col ? "," : "");
+		csv_put_cell(out, pg_result_span(r, row, col));
+	}
+	buf_add_str(out, "\r\n");
 }

@@ -6,16 +6,14 @@
  */
 #pragma once
 
-#include <stdio.h>
-
 #include "common/base/buf.h"
 #include "common/pg/pg_result.h"
 
-/* One cell of it. */
+/* One cell, one line. Limits: out has failed when there was no room, or a cell is beyond a
+ * megabyte. */
 void csv_put_cell(struct buf *out, struct span text);
-
-void csv_print_header(FILE *out, const struct pg_result *r);
-void csv_print_rows(FILE *out, const struct pg_result *r);
+void csv_put_header(struct buf *out, const struct pg_result *r);
+void csv_put_row(struct buf *out, const struct pg_result *r, int row);
 
 /* A time in SQL, the same in each zone: 2026-01-02T16:04:09.123456Z. */
 #define SQL_UTC(column)                                                                            \

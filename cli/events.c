@@ -128,10 +128,8 @@ static void print_lines(const struct pg_result *r)
 
 static void print_csv(struct search *s, const struct pg_result *r)
 {
-	if (!s->has_header)
-		csv_print_header(stdout, r);
+	cli_print_csv(r, !s->has_header);
 	s->has_header = true;
-	csv_print_rows(stdout, r);
 }
 
 static void print_array(const struct pg_result *r)
