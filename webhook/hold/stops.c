@@ -190,9 +190,9 @@ static bool is_known(struct stops *s)
 	return known;
 }
 
-void stops_await(struct stops *s, int64_t ms)
+void stops_await(struct stops *s, int64_t timeout_ms)
 {
-	int64_t until_ms = monotonic_ms() + ms;
+	int64_t until_ms = monotonic_ms() + timeout_ms;
 
 	while (!is_known(s) && monotonic_ms() < until_ms)
 		nanosleep(&(struct timespec){.tv_nsec = LOOK_MS * 1000000L}, NULL);

@@ -28,7 +28,7 @@ void stops_free(struct stops *s); /* NULL is fine */
 int stops_load(struct stops *s, struct pg_conn *conn);
 
 /* Waits until the list has been read, at most so long. Blocks. */
-void stops_await(struct stops *s, int64_t ms);
+void stops_await(struct stops *s, int64_t timeout_ms);
 
 /*
  * Is the requester stopped? Then *ret is the decision that denies, in the arena. s NULL: nobody
