@@ -40,7 +40,7 @@ static void review(long hold, const char *uid, const char *by)
 }
 
 #define CONFIRM "SELECT count(*) FROM holdpoint.confirm_reviews()"
-#define OUTCOME                                                                                    \
+#define STATE                                                                                      \
 	"SELECT h.state || ' ' || h.approvals || ' ' || (SELECT string_agg(r.state, ',' ORDER BY"  \
 	" r.state) FROM holdpoint.hold_review r WHERE r.hold_id = h.id) || ' ' || (SELECT"         \
 	" count(*) FROM holdpoint.hold_event e WHERE e.hold_id = h.id AND e.action = 'approve')"   \
@@ -62,7 +62,7 @@ START_TEST(confirm_races__replicas_confirm_an_approval_once)
 		race(racers, n);
 		ck_assert_uint_eq(answers(racers, n, "1"), 1);
 		ck_assert_uint_eq(answers(racers, n, "0"), n - 1);
-		ck_assert_str_eq(admin(OUTCOME, hold), "approved 1 confirmed 1");
+		ck_assert_str_eq(admin(STATE, hold), "approved 1 confirmed 1");
 		check_events_tell_state(hold);
 		racers_close(racers, n);
 	}
@@ -153,7 +153,7 @@ START_TEST(confirm_races__a_borrowed_name_lets_nothing_through)
 		ck_assert_uint_eq(answers(racers, n, "allow"), 0);
 		racers_close(racers, n);
 		admin(CONFIRM);
-		ck_assert_str_eq(admin(OUTCOME, hold), "pending 0 refused 0");
+		ck_assert_str_eq(admin(STATE, hold), "pending 0 refused 0");
 	}
 	direct();
 }
@@ -180,8 +180,8 @@ START_TEST(confirm_races__a_confirmed_approval_is_used_once)
 		ck_assert_uint_le(answers(racers, n, "allow false"), 1);
 		ck_assert_uint_le(answers(racers, n, "allow true"), REPEATS);
 		racers_close(racers, n);
-		ck_assert_str_eq(admin(OUTCOME, hold) + strcspn(admin(OUTCOME, hold), " "),
-			" 1 confirmed 1");
+		ck_assert_str_eq(
+			admin(STATE, hold) + strcspn(admin(STATE, hold), " "), " 1 confirmed 1");
 		check_events_tell_state(hold);
 	}
 	direct();

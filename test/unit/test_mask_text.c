@@ -84,6 +84,7 @@ START_TEST(mask__texts)
 			"\\\"b\\\"\"}"},
 		{SAME, "", "{\"x\":\"uses basic authentication and a bearer token\"}"},
 		{SAME, "", "{\"x\":\"a basic well-known way\"}"},
+		{SAME, "", "{\"x\":\"the password policy v2-draft applies\"}"},
 		{SAME, "", "{\"x\":\"kind: SecretStore\\nname: x\\n\"}"},
 		{SAME, "",
 			"{\"x\":\"fc73fe2c-1917-466f-b604-54bbbb19fbc8\",\"y\":\"checkout-"
