@@ -121,6 +121,8 @@ static bool is_wide(const struct json_doc *doc, json_ref rule, enum kind kind)
 		       list_has(doc, json_get_str(doc, rule, "apiGroups"), "*")) &&
 	       list_has(doc, json_get_str(doc, rule, "apiVersions"), "*") &&
 	       list_has(doc, json_get_str(doc, rule, "resources"), resource) &&
+	       (kind != NAMESPACES ||
+		       list_has(doc, json_get_str(doc, rule, "resources"), "namespaces/*")) &&
 	       (scope == JSON_NONE || json_string_is(doc, scope, SPAN("*")) || kind == NAMESPACES);
 }
 

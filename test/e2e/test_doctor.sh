@@ -106,6 +106,9 @@ cluster_register
 patch_validate '[{"op": "add", "path": "/webhooks/0/namespaceSelector/matchExpressions/0/values/-", "value": "prod"}]'
 found selectors WARN 'leaves the namespace prod out'
 cluster_register
+patch_validate '[{"op": "replace", "path": "/webhooks/1/rules/0/resources", "value": ["namespaces"]}]'
+found rules-wide FAIL 'namespaces.holdpoint.dev: no rule covers'
+cluster_register
 # What the first webhook leaves out, the second must be asked about.
 selector=/webhooks/1/namespaceSelector/matchExpressions/0
 patch_validate "[{\"op\": \"replace\", \"path\": \"$selector/operator\", \"value\": \"NotIn\"}]"

@@ -24,7 +24,7 @@
 static const char validating[] =
 	"{\"items\":[{\"webhooks\":[{\"name\":\"others.example.com\"}]},{\"webhooks\":[" HOOK(
 		"validate", "NotIn", "\"*\"", "*", "*/*", ",\"scope\":\"*\"") "," HOOK("namespaces",
-		"In", "\"*\"", "", "namespaces", "") "]}]}";
+		"In", "\"*\"", "", "namespaces\",\"namespaces/*", "") "]}]}";
 static const char mutating[] = "{\"items\":[{\"webhooks\":[" HOOK(
 	"mutate", "NotIn", "\"CREATE\",\"UPDATE\"", "*", "*/*", "") "]}]}";
 
