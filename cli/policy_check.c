@@ -67,7 +67,7 @@ static void put_warnings(struct buf *out, const struct checked *k)
 static void print_warnings(const struct checked *k)
 {
 	_cleanup_(buf_free) struct buf lines = BUF_INIT(4u << 20);
-	size_t verbs = coverage_authorization_rules(k->set);
+	size_t verbs = coverage_authorization_rules(k->set), kinds;
 
 	put_warnings(&lines, k);
 	for (const char *line = cli_text(&lines); *line; line += strcspn(line, "\n") + 1) {
@@ -77,6 +77,12 @@ static void print_warnings(const struct checked *k)
 		print_printable(stderr, cli_text(&one));
 		fputc('\n', stderr);
 	}
+	(void)policy_set_kinds(k->set, &kinds);
+	if (kinds > 0)
+		fputs("note: rules look at objects of the cluster (namespaceSelector, "
+		      "namespaceObject, params): holdpoint-webhook needs --kubernetes-api, or "
+		      "they fail\n",
+			stderr);
 	if (verbs > 0 && k->facts.authorizer == COVERAGE_UNKNOWN)
 		fprintf(stderr,
 			"note: %zu rule%s with verbs need%s an API server that asks /authorize: "

@@ -189,11 +189,11 @@ static void describe_settings(struct parts *p)
 	snprintf(p->settings, sizeof(p->settings),
 		"{\"clientCa\":%s,\"clientNames\":%zu,\"requireEvidence\":%s,"
 		"\"requireCoverage\":%s,\"authorizer\":\"%s\",\"staticManifests\":%s,"
-		"\"notifyTargets\":%s}",
+		"\"notifyTargets\":%s,\"kubernetesApi\":%s}",
 		o->client_ca_file ? "true" : "false", o->client_names.count,
 		o->require_evidence ? "true" : "false", o->require_coverage ? "true" : "false",
 		o->authorizer, o->static_manifests ? "true" : "false",
-		o->notify_targets ? "true" : "false");
+		o->notify_targets ? "true" : "false", o->kubernetes_api ? "true" : "false");
 }
 
 static int start_guard(struct parts *p, struct err *e)

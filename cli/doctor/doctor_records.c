@@ -108,6 +108,22 @@ static void look_at_settings(struct doctor *d, const struct pg_result *r, int ro
 		doctor_ok(d, "%s serves the API server only", who);
 }
 
+/* Rules that look at other objects fail, as their failurePolicy says, where these are not read. */
+static void look_at_objects(struct doctor *d, const struct pg_result *r, int row)
+{
+	size_t kinds = 0;
+
+	if (d->set)
+		(void)policy_set_kinds(d->set, &kinds);
+	if (kinds > 0 && strcmp(pg_result_str(r, row, 4), "false") == 0)
+		doctor_fail(d,
+			"give holdpoint-webhook --kubernetes-api (docs/policy.md, Namespaces and "
+			"their labels)",
+			"%s does not read the cluster, which rules look at (namespaceSelector, "
+			"namespaceObject, params): they fail",
+			pg_result_str(r, row, 0));
+}
+
 /* It runs, and API servers ask somebody else, or nobody. */
 static void look_at_asked(struct doctor *d)
 {
@@ -155,7 +171,8 @@ void doctor_check_webhooks(struct doctor *d)
 {
 	static const struct pg_stmt stmt = {"doctor_webhooks",
 		"SELECT instance, version, coalesce(settings ->> 'clientCa', 'false'), "
-		"coalesce((settings ->> 'clientNames')::int, 0) FROM holdpoint.guard_instance "
+		"coalesce((settings ->> 'clientNames')::int, 0), "
+		"coalesce(settings ->> 'kubernetesApi', '') FROM holdpoint.guard_instance "
 		"WHERE cluster = $1 AND reported_at > now() - interval '5 minutes' ORDER BY 1",
 		1};
 	_cleanup_(pg_result_freep) struct pg_result *r = doctor_query(d, &stmt, CLUSTER(d));
@@ -167,6 +184,7 @@ void doctor_check_webhooks(struct doctor *d)
 	look_at_asked(d);
 	for (int i = 0; i < pg_result_rows(r); i++) {
 		look_at_settings(d, r, i);
+		look_at_objects(d, r, i);
 		if (strcmp(pg_result_str(r, i, 1), HOLDPOINT_VERSION) != 0)
 			doctor_warn(d,
 				"install one version: kubectl -n holdpoint-system set image "

@@ -102,6 +102,10 @@ run 0 check "$folder/good.yaml" --strict
 prints '^1 policy, 1 rule, '
 silent err
 
+sed -i 's/operations: \[CREATE\]}/operations: [CREATE], namespaceSelector: {matchLabels: {env: prod}}}/' "$folder/good.yaml"
+run 0 check "$folder/good.yaml"
+complains 'note: rules look at objects of the cluster .* needs --kubernetes-api'
+
 # ---- manifests ----
 cat >"$folder/manifests.yaml" <<'YAML'
 apiVersion: v1

@@ -213,6 +213,17 @@ with_rules DryRun Deny
 names enforcement FAIL 'none of the 1 rules that hold or deny is enforced'
 with_rules Enforce Warn
 names enforcement FAIL 'no rule that is in force holds or denies'
+# Rules that look at what exists in the cluster, where the webhook does not read it.
+reads_cluster() { psql -qX "$HOLDPOINT_TEST_DATABASE_URL" -c "UPDATE holdpoint.guard_instance SET settings = settings || '{\"kubernetesApi\": $1}', reported_at = now()"; }
+with_rules Enforce Deny
+sed -i 's/operations: \[DELETE\]/operations: [CREATE], namespaceSelector: {matchLabels: {env: prod}}/' "$policy"
+look_at_policy() { hp doctor --without-kubernetes --cluster c1 --database-url "$(as auditor)" -o json --policy "$policy" >"$out" 2>"$err" || true; }
+reads_cluster false
+look_at_policy
+names webhooks FAIL 'pod-1 does not read the cluster, which rules look at'
+reads_cluster true
+look_at_policy
+! grep -q 'does not read the cluster' "$out" || fail "said of a webhook that reads the cluster"
 { rules Enforce Deny; printf -- '---\n'; rules Warn Deny | sed 's/name: p}/name: q}/'; } >"$policy.two"
 hp doctor --without-kubernetes --cluster c1 --database-url "$(as auditor)" -o json --policy "$policy.two" >"$out" 2>"$err" || true
 names enforcement WARN '1 of 2 rules that hold or deny are not enforced .*first q/r'
