@@ -54,6 +54,8 @@ torture() {
 review=$(printf "%s\n" "$fixtures"/*-validate-create-pods.json | head -n 1)
 torture /dev/null policy check policy/library
 torture /dev/null policy test policy/library/tests/no-exec_test.yaml
+torture /dev/null policy test test/policy/params_test.yaml
+torture /dev/null policy explain test/policy/namespaces.yaml -r "$review" --objects test/policy/objects.yaml
 torture /dev/null policy explain docs/examples -r "$review"
 torture /dev/null policy explain docs/examples -r "$review" -o json
 torture /dev/null policy explain policy/library/pod-security-baseline.yaml -f docs/examples/manifests/privileged-pod.yaml --as a
