@@ -276,6 +276,12 @@ const struct command kubectl_commands[] = {
 		.args = "[USER]",
 		.run = kubectl_resume,
 		.summary = "Let an identity go on that was stopped"},
+	{.name = "mcp",
+		.args = "",
+		.run = kubectl_mcp,
+		.summary = "Serve the Model Context Protocol on stdio, for agents that speak it",
+		.examples = "  {\"mcpServers\": {\"holdpoint\": {\"command\": \"kubectl\", "
+			    "\"args\": [\"holdpoint\", \"mcp\"]}}}\n"},
 	{.name = "reviews",
 		.args = "",
 		.run = kubectl_reviews,

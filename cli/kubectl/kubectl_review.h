@@ -62,6 +62,8 @@ int kubectl_resume(const struct command *self, int argc, char **argv);
 int kubectl_status(const struct command *self, int argc, char **argv);
 int kubectl_wait(const struct command *self, int argc, char **argv);
 int kubectl_comment(const struct command *self, int argc, char **argv);
+/* kubectl holdpoint mcp */
+int kubectl_mcp(const struct command *self, int argc, char **argv);
 /* kubectl holdpoint withdraw */
 int kubectl_withdraw(const struct command *self, int argc, char **argv);
 
