@@ -202,9 +202,17 @@ static struct mask_where below(struct mask_where w, struct mask_name name)
 	return c;
 }
 
-static bool list_of_secrets(struct mask_frame *f, const struct mask_shape *s, struct mask_where w)
+/* What holds for each of the items of a list. */
+static uint8_t flags_of_items(
+	struct mask_frame *f, json_ref items, const struct mask_shape *s, struct mask_where w)
 {
-	return (w.flags & WHERE_SECRETS) || mask_string_is(f, s->kind, SPAN("SecretList"));
+	uint8_t flags = w.flags & WHERE_TARGET;
+
+	if (json_type(f->doc, items) != JSON_ARRAY)
+		return flags;
+	if ((w.flags & WHERE_SECRETS) || mask_string_is(f, s->kind, SPAN("SecretList")))
+		flags |= WHERE_SECRET;
+	return flags;
 }
 
 /* The parts of a JSON Web Key that are the private key (RFC 7518, section 6). */
@@ -294,9 +302,7 @@ static int walk_member(struct mask_frame *f, json_ref k, struct mask_name name,
 		c.flags |= WHERE_SCHEMA;
 		break;
 	case FIELD_ITEMS:
-		c.flags |= w.flags & WHERE_TARGET;
-		if (type == JSON_ARRAY && list_of_secrets(f, s, w))
-			c.flags |= WHERE_SECRET;
+		c.flags |= flags_of_items(f, v, s, w);
 		break;
 	case FIELD_CIPHERTEXT:
 		if ((w.flags & WHERE_MAKER) && type == JSON_OBJECT)
