@@ -256,35 +256,27 @@ struct options {
 	size_t count;
 };
 
+/* Where the sink is, and who asks it. */
+#define SINK_FLAGS(config)                                                                         \
+	SINK_FLAG("sink", (config).url, "URL",                                                     \
+		"https://HOST:PORT/audit/CLUSTER of the sink; needed to send"),                    \
+		SINK_FLAG(                                                                         \
+			"sink-ca-file", (config).ca_file, "FILE", "CA of the sink's certificate"), \
+		SINK_FLAG("client-cert-file", (config).cert_file, "FILE",                          \
+			"certificate that the sink knows as a source"),                            \
+		SINK_FLAG("client-key-file", (config).key_file, "FILE", "its private key"),        \
+		SINK_FLAG("bearer-token-file", (config).token_file, "FILE",                        \
+			"token that the sink knows")
+#define SINK_FLAG(flag_name, var, placeholder, text)                                               \
+	{                                                                                          \
+		.name = flag_name, .type = FLAG_STRING, .value = &(var), .arg = placeholder,       \
+		.help = text                                                                       \
+	}
+
 /* -1: go on; else the exit code. */
 static int parse(const struct command *self, int argc, char **argv, struct options *ret)
 {
-	const struct flag flags[] = {
-		{.name = "sink",
-			.type = FLAG_STRING,
-			.value = &ret->config.url,
-			.arg = "URL",
-			.help = "https://HOST:PORT/audit/CLUSTER of the sink; needed to send"},
-		{.name = "sink-ca-file",
-			.type = FLAG_STRING,
-			.value = &ret->config.ca_file,
-			.arg = "FILE",
-			.help = "CA of the sink's certificate"},
-		{.name = "client-cert-file",
-			.type = FLAG_STRING,
-			.value = &ret->config.cert_file,
-			.arg = "FILE",
-			.help = "certificate that the sink knows as a source"},
-		{.name = "client-key-file",
-			.type = FLAG_STRING,
-			.value = &ret->config.key_file,
-			.arg = "FILE",
-			.help = "its private key"},
-		{.name = "bearer-token-file",
-			.type = FLAG_STRING,
-			.value = &ret->config.token_file,
-			.arg = "FILE",
-			.help = "token that the sink knows"},
+	const struct flag flags[] = {SINK_FLAGS(ret->config),
 		{.name = "patience",
 			.type = FLAG_DURATION_MS,
 			.value = &ret->config.patience_ms,
