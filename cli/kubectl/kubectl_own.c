@@ -128,11 +128,19 @@ static int worse(int a, int b)
 	return order[b] > order[a] ? b : a;
 }
 
-static int begin(struct own *o, const struct kube_options *kube, const char *const *ids)
+/* As cli_parse(): the flags, the numbers of holds, and whom to ask for them. */
+static int begin(struct own *o, const struct flag *flags, int argc, char **argv,
+	const struct kube_options *kube)
 {
-	int rc = holds_parse_numbers(o->self, ids, o->count, o->numbers);
+	const char *ids[CLI_HOLDS_MAX];
+	int rc = cli_parse(o->self, flags, argc, argv, 1, CLI_HOLDS_MAX, ids, &o->count);
 
-	return rc > 0 ? rc : kubectl_config(o->self, kube, o->arena, &o->config);
+	if (rc >= 0)
+		return rc;
+	rc = holds_parse_numbers(o->self, ids, o->count, o->numbers);
+	if (rc == 0)
+		rc = kubectl_config(o->self, kube, o->arena, &o->config);
+	return rc > 0 ? rc : -1;
 }
 
 int kubectl_status(const struct command *self, int argc, char **argv)
@@ -141,13 +149,9 @@ int kubectl_status(const struct command *self, int argc, char **argv)
 	struct own o = {.self = self, .arena = arena};
 	struct kube_options kube = {0};
 	const struct flag flags[] = {KUBECTL_FLAGS(kube, o.output), {0}};
-	const char *ids[CLI_HOLDS_MAX];
-	int worst = CLI_OK,
-	    rc = cli_parse(self, flags, argc, argv, 1, CLI_HOLDS_MAX, ids, &o.count);
+	int worst = CLI_OK, rc = begin(&o, flags, argc, argv, &kube);
 
 	if (rc >= 0)
-		return rc;
-	if ((rc = begin(&o, &kube, ids)) > 0)
 		return rc;
 	for (size_t i = 0; i < o.count; i++) {
 		_cleanup_(look_free) struct look l = {0};
@@ -199,13 +203,9 @@ int kubectl_wait(const struct command *self, int argc, char **argv)
 		CLI_FLAG_DURATION("timeout", timeout_ms, 0, INT64_C(86400000),
 			"how long at most; then the exit code is 4"),
 		{0}};
-	const char *ids[CLI_HOLDS_MAX];
-	int worst = CLI_OK,
-	    rc = cli_parse(self, flags, argc, argv, 1, CLI_HOLDS_MAX, ids, &o.count);
+	int worst = CLI_OK, rc = begin(&o, flags, argc, argv, &kube);
 
 	if (rc >= 0)
-		return rc;
-	if ((rc = begin(&o, &kube, ids)) > 0)
 		return rc;
 	cli_catch_interrupt();
 	until_ms = monotonic_ms() + timeout_ms;
