@@ -204,11 +204,11 @@ static struct mask_where below(struct mask_where w, struct mask_name name)
 
 /* What holds for each of the items of a list. */
 static uint8_t flags_of_items(
-	struct mask_frame *f, json_ref items, const struct mask_shape *s, struct mask_where w)
+	struct mask_frame *f, int type, const struct mask_shape *s, struct mask_where w)
 {
 	uint8_t flags = w.flags & WHERE_TARGET;
 
-	if (json_type(f->doc, items) != JSON_ARRAY)
+	if (type != JSON_ARRAY)
 		return flags;
 	if ((w.flags & WHERE_SECRETS) || mask_string_is(f, s->kind, SPAN("SecretList")))
 		flags |= WHERE_SECRET;
@@ -302,7 +302,7 @@ static int walk_member(struct mask_frame *f, json_ref k, struct mask_name name,
 		c.flags |= WHERE_SCHEMA;
 		break;
 	case FIELD_ITEMS:
-		c.flags |= flags_of_items(f, v, s, w);
+		c.flags |= flags_of_items(f, type, s, w);
 		break;
 	case FIELD_CIPHERTEXT:
 		if ((w.flags & WHERE_MAKER) && type == JSON_OBJECT)
