@@ -13,21 +13,15 @@ struct type {
 };
 
 static const struct type types[] = {
-#define RESOURCE(group, resource, type)
 #define TYPE(name, fields) {name, fields},
 #include "policy/kinds/kinds_table_internal.h"
-#undef RESOURCE
-#undef TYPE
 };
 
 static const struct {
 	const char *group, *resource, *type;
 } resources[] = {
 #define RESOURCE(group, resource, type) {group, resource, type},
-#define TYPE(name, fields)
 #include "policy/kinds/kinds_table_internal.h"
-#undef RESOURCE
-#undef TYPE
 };
 
 /* Those at which the object itself is written. */

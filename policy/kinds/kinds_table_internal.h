@@ -2,6 +2,12 @@
 /* clang-format off */
 /* Made by refresh.sh of the Go types of Kubernetes 1.36: see kinds.c. A field is NAME, or NAME= and the
  * type of what it is (TYPE), a list ([TYPE) or map ({TYPE) of. To be included more than once. */
+#ifndef RESOURCE
+#define RESOURCE(group, resource, type)
+#endif
+#ifndef TYPE
+#define TYPE(name, fields)
+#endif
 RESOURCE("", "bindings", "core/Binding")
 RESOURCE("", "componentstatuses", "core/ComponentStatus")
 RESOURCE("", "configmaps", "core/ConfigMap")
@@ -664,3 +670,5 @@ TYPE("storage/VolumeNodeResources", "count")
 TYPE("storagemigration/StorageVersionMigration", "apiVersion kind metadata=meta/ObjectMeta spec=storagemigration/StorageVersionMigrationSpec status=storagemigration/StorageVersionMigrationStatus")
 TYPE("storagemigration/StorageVersionMigrationSpec", "resource=meta/GroupResource")
 TYPE("storagemigration/StorageVersionMigrationStatus", "conditions=[meta/Condition resourceVersion")
+#undef RESOURCE
+#undef TYPE

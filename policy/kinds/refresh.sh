@@ -18,10 +18,13 @@ trap 'rm -f "$out"' EXIT
   printf '/* clang-format off */\n'
   printf '/* Made by refresh.sh of the Go types of Kubernetes %s: see kinds.c. A field is NAME, or NAME= and the\n' "$version"
   printf ' * type of what it is (TYPE), a list ([TYPE) or map ({TYPE) of. To be included more than once. */\n'
+  printf '#ifndef RESOURCE\n#define RESOURCE(group, resource, type)\n#endif\n'
+  printf '#ifndef TYPE\n#define TYPE(name, fields)\n#endif\n'
   cd "$here"
   unset GOROOT GOBIN
   GO111MODULE=off GOPATH=$tree/usr/share/gocode GOCACHE=$cache/unstable/gocache GOFLAGS='' GOTOOLCHAIN=local \
     CGO_ENABLED=0 "$(echo "$tree"/usr/lib/go-*/bin/go)" run -p 2 kinds.go
+  printf '#undef RESOURCE\n#undef TYPE\n'
 } >"$out"
 mv "$out" "$here/kinds_table_internal.h"
 chmod 644 "$here/kinds_table_internal.h"
