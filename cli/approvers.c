@@ -112,31 +112,37 @@ static void print_list(const struct pg_result *r, bool wide)
 struct options {
 	const char *url, *output, *cluster, *since, *until;
 	int64_t limit;
+	bool all;
 };
 
-static int run(const struct command *self, const struct options *o, const char *who)
+static int run(const struct command *self, struct options *o, const char *who)
 {
 	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
 	_cleanup_(buf_free) struct buf pattern = BUF_INIT(4096);
 	bool is_glob = who && strpbrk(who, "*?");
 	const struct pg_stmt *q = statements[who != NULL];
 	struct cli_range range;
+	struct span limited;
 	char limit[24];
 	int rc = cli_when(self, o->since, o->until, &range);
 
 	if (rc > 0)
 		return rc;
 	cli_put_pattern(&pattern, is_glob ? who : "");
+	limited = cli_param_limit(o->all, &o->limit, limit);
 	rc = cli_ask(self, o->url, o->output,
-		&(struct cli_statements){.rows = &q[0], .json = &q[1], .csv = &q[2]},
+		&(struct cli_statements){
+			.rows = &q[0], .json = &q[1], .csv = &q[2], .limit = o->limit},
 		(struct span[]){is_glob ? cli_param(NULL) : cli_param(who),
 			cli_param(is_glob ? cli_text(&pattern) : NULL), range.since, range.until,
-			cli_param(o->cluster), cli_param_int(o->limit, limit)},
+			cli_param(o->cluster), limited},
 		&rows);
-	if (rows && pg_result_rows(rows) == 0)
-		fputs("No decisions of approvers found.\n", stderr);
-	else if (rows)
+	if (rows && pg_result_rows(rows) == 0) {
+		cli_say_none("No decisions of approvers found", &range);
+	} else if (rows) {
 		(who ? print_list : print_summary)(rows, o->output != NULL);
+		cli_say_more(pg_result_rows(rows), o->limit);
+	}
 	return rc;
 }
 
@@ -150,7 +156,7 @@ int cli_approvers(const struct command *self, int argc, char **argv)
 		CLI_FLAG_SINCE_TIME(
 			o.since, "decided from then on: 30d (ago), yesterday, 2026-01-02, 2026-Q1"),
 		CLI_FLAG_UNTIL_TIME(o.until, "until then, the end of the day or minute named"),
-		CLI_FLAG_LIMIT(o.limit, "how many at most, the newest"), {0}};
+		CLI_FLAG_LIMIT(o.limit, "how many at most, the newest"), CLI_FLAG_ALL(o.all), {0}};
 	int rc = cli_parse(self, flags, argc, argv, 0, 1, &who, &count);
 
 	return rc >= 0 ? rc : run(self, &o, count ? who : NULL);

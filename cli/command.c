@@ -11,13 +11,14 @@
 #include "cli/complete.h"
 #include "cli/csv.h"
 #include "cli/table.h"
-#include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/suggest.h"
 #include "common/json/json.h"
 
 const char *const cli_output_formats[] = {"wide", "json", NULL};
 const char *const cli_report_formats[] = {"wide", "json", "csv", NULL};
+const char *const cli_actions[] = {"Allow", "Audit", "Warn", "Hold", "Deny", "Mutate", NULL};
+const char *const cli_enforcements[] = {"Enforce", "Warn", "DryRun", NULL};
 
 bool cli_wants_json(const char *output)
 {
@@ -354,14 +355,17 @@ int cli_ask(const struct command *c, const char *database_url, const char *outpu
 	rc = cli_query(c, conn, json ? q->json : csv ? q->csv : q->rows, params, &r);
 	if (rc > 0)
 		return rc;
-	if (json)
-		return cli_print_json(c, pg_result_span(r, 0, 0));
-	if (csv) {
-		cli_print_csv(r, true);
+	if (!json && !csv) {
+		*ret = TAKE_PTR(r);
 		return CLI_OK;
 	}
-	*ret = TAKE_PTR(r);
-	return CLI_OK;
+	if (json)
+		rc = cli_print_json(c, pg_result_span(r, 0, 0));
+	else
+		cli_print_csv(r, true);
+	if (rc == 0 && q->limit > 0)
+		cli_say_more(json ? pg_result_int(r, 0, 1) : pg_result_rows(r), q->limit);
+	return rc;
 }
 
 void cli_put_pattern(struct buf *out, const char *glob)
@@ -373,21 +377,20 @@ void cli_put_pattern(struct buf *out, const char *glob)
 	}
 }
 
-int cli_when(const struct command *c, const char *since, const char *until, struct cli_range *ret)
+void cli_say_more(int64_t rows, int64_t limit)
 {
-	int64_t now_ms = realtime_us() / 1000, since_ms = -CLI_DAY_MS, until_ms;
-	struct err e;
+	if (limit > 0 && rows >= limit)
+		fprintf(stderr,
+			"%lld are shown, and there may be more: repeat with a larger --limit, or "
+			"--all\n",
+			(long long)rows);
+}
 
-	*ret = (struct cli_range){0};
-	if (since && when_read(since, now_ms, WHEN_SINCE, &since_ms, &e) < 0)
-		return cli_error(c, CLI_USAGE, "--since=%s", e.msg);
-	ret->since = cli_param_int(since_ms, ret->since_text);
-	if (!until)
-		return 0;
-	if (when_read(until, now_ms, WHEN_UNTIL, &until_ms, &e) < 0)
-		return cli_error(c, CLI_USAGE, "--until=%s", e.msg);
-	ret->until = cli_param_int(until_ms, ret->until_text);
-	return 0;
+struct span cli_param_limit(bool all, int64_t *limit, char text[static 24])
+{
+	if (all)
+		*limit = 0;
+	return cli_param_positive(*limit, text);
 }
 
 struct span cli_param_int(int64_t v, char text[static 24])

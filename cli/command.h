@@ -78,7 +78,16 @@ int cli_query(const struct command *c, struct pg_conn *conn, const struct pg_stm
 /* One query as statements: rows for people, one JSON text for programs, rows for spreadsheets. */
 struct cli_statements {
 	const struct pg_stmt *rows, *json, *csv;
+	int64_t limit; /* of their rows; 0: none */
 };
+/*
+ * What a limit may have cut is said, on stderr, behind what is shown: cli_ask() does for what it
+ * prints. A limit of 0 is none.
+ */
+void cli_say_more(int64_t rows, int64_t limit);
+/* A limit as a parameter: SQL NULL, and 0 for cli_say_more(), where all is asked for. */
+struct span cli_param_limit(bool all, int64_t *limit, char text[static 24]);
+
 /*
  * Connects and asks; with -o json or csv that is printed, and *ret stays NULL, else *ret has the
  * rows. Returns the exit code, an error was said.
@@ -103,19 +112,26 @@ void cli_put_pattern(struct buf *out, const char *glob);
 struct cli_range {
 	struct span since, until;
 	char since_text[24], until_text[24];
+	int64_t since_ms, until_ms; /* since 1970, by the clock here; no end: 0 */
 };
+/* As since: without a beginning. */
+#define CLI_EVER "1970-01-01"
 /*
- * Both may be NULL: the range begins a day ago then, and has no end. Returns 0, or the exit code
- * with the error said.
+ * Both may be NULL: the range begins a day ago then, and has no end. One in which nothing can be is
+ * an error: it ends before it begins, or begins in the future. Returns 0, or the exit code with the
+ * error said.
  */
 int cli_when(const struct command *c, const char *since, const char *until, struct cli_range *ret);
+
+/* "No events found from 2026-01-02 16:04:09 until now." on stderr, of "No events found". */
+void cli_say_none(const char *what, const struct cli_range *range);
 
 /* From now on Ctrl-C and SIGTERM do not end the process but make cli_interrupted() true. */
 void cli_catch_interrupt(void);
 bool cli_interrupted(void);
 
-/* Makes SQL that gives one row with one JSON array out of a SELECT. */
-#define CLI_AS_JSON(select) "SELECT coalesce(json_agg(t), '[]') FROM (" select ") t"
+/* Makes SQL that gives one row out of a SELECT: one JSON array, and how long it is. */
+#define CLI_AS_JSON(select) "SELECT coalesce(json_agg(t), '[]'), count(*) FROM (" select ") t"
 
 /*
  * Prints JSON indented, by json_put_shown(). Text that is no JSON is not printed: an error is said.

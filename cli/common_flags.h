@@ -22,6 +22,15 @@
 		.name = flag_name, .type = FLAG_STRING, .value = &(var), .arg = placeholder,       \
 		.no_env = true, .help = text                                                       \
 	}
+/* One of a fixed set. */
+#define CLI_FLAG_WORD(flag_name, var, placeholder, words, text)                                    \
+	{                                                                                          \
+		.name = flag_name, .type = FLAG_STRING, .value = &(var), .arg = placeholder,       \
+		.no_env = true, .one_of = words, .help = text                                      \
+	}
+/* What rules say, and how far a policy is followed. */
+extern const char *const cli_actions[];
+extern const char *const cli_enforcements[];
 #define CLI_FLAG_USER(var, text)    CLI_FLAG_TEXT("user", var, "NAME", text)
 #define CLI_FLAG_CLUSTER(var, text) CLI_FLAG_TEXT("cluster", var, "NAME", text)
 #define CLI_FLAG_NAMESPACE(var, text)                                                              \
@@ -69,6 +78,7 @@ extern const char *const cli_report_formats[];
 		.no_env = true, .min = at_least, .max = at_most, .help = text                      \
 	}
 #define CLI_FLAG_LIMIT(var, text) CLI_FLAG_NUMBER("limit", var, "N", 1, 100000, text)
+#define CLI_FLAG_ALL(var)	  CLI_FLAG_SWITCH("all", var, "no limit: all that match")
 
 /* Which holds: for holdpoint and kubectl alike. */
 struct cli_hold_filter {

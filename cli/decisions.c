@@ -97,10 +97,6 @@ static void print_table(const struct pg_result *r, bool wide)
 		{.title = "DECIDED BY", .shrinks = 1}};
 	_cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_LEN(columns), wide);
 
-	if (pg_result_rows(r) == 0) {
-		fputs("No decisions found.\n", stderr);
-		return;
-	}
 	for (int i = 0; i < pg_result_rows(r); i++)
 		add_row(t, r, i);
 	table_print(t, stdout);
@@ -110,14 +106,16 @@ struct options {
 	const char *url, *output, *user, *ns, *resource, *name, *action, *rule, *policy;
 	const char *enforcement, *approver, *cluster, *since, *until;
 	int64_t limit;
+	bool all;
 };
 
-static int run(const struct command *self, const struct options *o)
+static int run(const struct command *self, struct options *o)
 {
 	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
 	_cleanup_(buf_free) struct buf pattern = BUF_INIT(4096);
 	bool is_glob = o->user && strpbrk(o->user, "*?");
 	struct cli_range range;
+	struct span limited;
 	char limit[24];
 	int rc = cli_when(self, o->since, o->until, &range);
 
@@ -125,16 +123,22 @@ static int run(const struct command *self, const struct options *o)
 		return rc;
 
 	cli_put_pattern(&pattern, is_glob ? o->user : "");
-	rc = cli_ask(self, o->url, o->output, &(struct cli_statements){&as_rows, &as_json, &as_csv},
+	limited = cli_param_limit(o->all, &o->limit, limit);
+	rc = cli_ask(self, o->url, o->output,
+		&(struct cli_statements){&as_rows, &as_json, &as_csv, o->limit},
 		(struct span[]){is_glob ? cli_param(NULL) : cli_param(o->user),
 			cli_param(is_glob ? cli_text(&pattern) : NULL), cli_param(o->ns),
 			cli_param(o->resource), cli_param(o->name), cli_param(o->action),
 			cli_param(o->rule), cli_param(o->policy), cli_param(o->enforcement),
 			cli_param(o->approver), cli_param(o->cluster), range.since, range.until,
-			cli_param_int(o->limit, limit)},
+			limited},
 		&rows);
-	if (rows)
+	if (rows && pg_result_rows(rows) == 0) {
+		cli_say_none("No decisions found", &range);
+	} else if (rows) {
 		print_table(rows, o->output != NULL);
+		cli_say_more(pg_result_rows(rows), o->limit);
+	}
 	return rc;
 }
 
@@ -147,11 +151,10 @@ int cli_decisions(const struct command *self, int argc, char **argv)
 		CLI_FLAG_TEXT(
 			"resource", o.resource, "RESOURCE", "pods, deployments.apps, pods/exec …"),
 		CLI_FLAG_TEXT("name", o.name, "NAME", "about the object of this name"),
-		CLI_FLAG_TEXT("action", o.action, "ACTION",
-			"what the rules say: Allow, Audit, Warn, Hold, Deny or Mutate"),
+		CLI_FLAG_WORD("action", o.action, "ACTION", cli_actions, "what the rules say"),
 		CLI_FLAG_TEXT("rule", o.rule, "[POLICY/]RULE", "by this rule"),
 		CLI_FLAG_TEXT("policy", o.policy, "POLICY", "by this policy"),
-		CLI_FLAG_TEXT("enforcement", o.enforcement, "DryRun",
+		CLI_FLAG_WORD("enforcement", o.enforcement, "DryRun", cli_enforcements,
 			"by policies that are Enforce, Warn or DryRun: what these would have done"),
 		CLI_FLAG_TEXT("approver", o.approver, "NAME", "on whose hold this person decided"),
 		CLI_FLAG_CLUSTER(o.cluster, "of this cluster"),
@@ -159,7 +162,7 @@ int cli_decisions(const struct command *self, int argc, char **argv)
 			"from then on: 2h (ago), yesterday, 2026-01-02, \"2026-01-02 16:04\", "
 			"2026-01, 2026-Q1"),
 		CLI_FLAG_UNTIL_TIME(o.until, "until then, the end of the day or minute named"),
-		CLI_FLAG_LIMIT(o.limit, "how many at most, the newest"), {0}};
+		CLI_FLAG_LIMIT(o.limit, "how many at most, the newest"), CLI_FLAG_ALL(o.all), {0}};
 	int rc = cli_parse(self, flags, argc, argv, 0, 0, NULL, NULL);
 
 	return rc >= 0 ? rc : run(self, &o);

@@ -29,6 +29,8 @@ struct search {
 	const struct command *self;
 	struct pg_conn *conn;
 	enum format format;
+	int64_t limit;
+	struct cli_range when;
 	bool has_header; /* of a CSV, printed */
 	bool by_name;
 	struct span params[EVENT_PARAMS];
@@ -277,9 +279,10 @@ static int search_once(struct search *s)
 	else if (s->format > FORMAT_JSON)
 		print_lines(r);
 	else if (pg_result_rows(r) == 0)
-		fputs("No events found.\n", stderr);
+		cli_say_none("No events found", &s->when);
 	else
 		print_table(r, s->format == FORMAT_WIDE);
+	cli_say_more(pg_result_rows(r), s->limit);
 	return CLI_OK;
 }
 
@@ -345,12 +348,11 @@ static int tune(struct search *s)
 
 static int find_range(struct search *s, const struct options *o)
 {
-	struct cli_range range;
-	int rc = cli_when(s->self, o->since, o->until, &range);
+	int rc = cli_when(s->self, o->since, o->until, &s->when);
 
 	if (rc == 0)
 		rc = cli_query(s->self, s->conn, &event_range_stmt,
-			(struct span[]){range.since, range.until}, &s->range);
+			(struct span[]){s->when.since, s->when.until}, &s->range);
 	if (rc > 0)
 		return rc;
 	s->params[6] = pg_result_span_of(s->range, 0, "since");
@@ -396,8 +398,10 @@ static int run_search(const struct command *self, const struct options *o)
 	_cleanup_(buf_free) struct buf pattern = BUF_INIT(4096);
 	bool is_glob = o->user && strpbrk(o->user, "*?");
 	char hold[24], limit[24];
-	struct search s = {
-		.self = self, .format = format_of(o->output), .by_name = o->name && o->hold == 0};
+	struct search s = {.self = self,
+		.format = format_of(o->output),
+		.limit = o->limit,
+		.by_name = o->name && o->hold == 0};
 	int rc = cli_connect(self, o->url, &conn);
 
 	if (rc > 0)
@@ -438,8 +442,8 @@ int cli_events(const struct command *self, int argc, char **argv)
 		CLI_FLAG_TEXT("name", o.name, "NAME", "the object of this name"),
 		CLI_FLAG_TEXT("code", o.code, "CODE", "HTTP status, 403 or 4xx"),
 		CLI_FLAG_CLUSTER(o.cluster, "of this cluster"),
-		CLI_FLAG_TEXT(
-			"decision", o.decision, "ACTION", "what the webhook decided: Deny, Hold …"),
+		CLI_FLAG_WORD(
+			"decision", o.decision, "ACTION", cli_actions, "what the webhook decided"),
 		CLI_FLAG_NUMBER("hold", o.hold, "HOLD", 1, INT64_MAX,
 			"that asked for, or used, this hold; reads, too"),
 		CLI_FLAG_TEXT(
@@ -449,7 +453,9 @@ int cli_events(const struct command *self, int argc, char **argv)
 			"2026-01, 2026-Q1"),
 		CLI_FLAG_UNTIL_TIME(o.until, "until then, the end of the day or minute named"),
 		CLI_FLAG_LIMIT(o.limit, "how many at most, the newest"),
-		CLI_FLAG_SWITCH("all", o.all, "no limit: export all that match, oldest first"),
+		CLI_FLAG_SWITCH("all", o.all,
+			"no limit: export all that match, oldest first; with -o jsonl, ocsf or "
+			"csv"),
 		{.name = "follow",
 			.short_name = 'f',
 			.type = FLAG_BOOL,

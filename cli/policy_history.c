@@ -127,26 +127,34 @@ static int print_text(const struct command *self, const char *url, const char *d
 struct options {
 	const char *url, *output, *cluster, *since, *until;
 	int64_t limit;
+	bool all;
 };
 
-static int list(const struct command *self, const struct options *o)
+static int list(const struct command *self, struct options *o)
 {
 	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
 	struct cli_range range;
+	struct span limited;
 	char limit[24];
-	int rc = cli_when(self, o->since, o->until, &range);
+	int rc = cli_when(self, o->since ? o->since : CLI_EVER, o->until, &range);
 
 	if (rc > 0)
 		return rc;
+	limited = cli_param_limit(o->all, &o->limit, limit);
 	rc = cli_ask(self, o->url, o->output,
-		&(struct cli_statements){.rows = &as_rows, .json = &as_json, .csv = &as_csv},
+		&(struct cli_statements){
+			.rows = &as_rows, .json = &as_json, .csv = &as_csv, .limit = o->limit},
 		(struct span[]){cli_param(o->cluster), o->since ? range.since : cli_param(NULL),
-			range.until, cli_param_int(o->limit, limit)},
+			range.until, limited},
 		&rows);
-	if (rows && pg_result_rows(rows) == 0)
+	if (rows && pg_result_rows(rows) == 0 && !o->since && !o->until) {
 		fputs("No webhook has recorded its policies.\n", stderr);
-	else if (rows)
+	} else if (rows && pg_result_rows(rows) == 0) {
+		cli_say_none("No policies were recorded to be in force", &range);
+	} else if (rows) {
 		print_table(rows, o->output != NULL);
+		cli_say_more(pg_result_rows(rows), o->limit);
+	}
 	return rc;
 }
 
@@ -161,7 +169,7 @@ int cli_policy_history(const struct command *self, int argc, char **argv)
 			"in force then, or later: yesterday, 2026-01-02, \"2026-01-02 16:04\", "
 			"2026-Q1"),
 		CLI_FLAG_UNTIL_TIME(o.until, "in force then, or before"),
-		CLI_FLAG_LIMIT(o.limit, "how many at most, the newest"), {0}};
+		CLI_FLAG_LIMIT(o.limit, "how many at most, the newest"), CLI_FLAG_ALL(o.all), {0}};
 	int rc = cli_parse(self, flags, argc, argv, 0, 1, &digest, &count);
 
 	if (rc >= 0)

@@ -301,7 +301,7 @@ static int replay(const struct command *self, const struct options *o, const cha
 	bool json = cli_wants_json(o->output), all = !session;
 	char after[24], limit[24];
 	struct cli_range range;
-	int rc = cli_when(self, o->since, o->until, &range), count;
+	int rc = cli_when(self, all || o->since ? o->since : CLI_EVER, o->until, &range), count;
 
 	if (rc == 0)
 		rc = cli_connect(self, o->url, &conn);

@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
+#include <strings.h>
 
 #include "common/base/flags_value.h"
 #include "common/base/suggest.h"
@@ -68,7 +69,7 @@ static int set_one_of(const struct source *src, struct span text, struct err *e)
 	struct buf allowed _cleanup_(buf_free) = BUF_INIT(512);
 
 	for (const char *const *v = src->flag->one_of; *v; v++) {
-		if (span_eq_str(text, *v)) {
+		if (strlen(*v) == text.len && strncasecmp(text.ptr, *v, text.len) == 0) {
 			*(const char **)src->flag->value = *v;
 			return 0;
 		}

@@ -38,8 +38,9 @@ struct flag {
 	const char *help; /* one sentence; the default is appended by --help itself */
 	int64_t min, max; /* for numbers; both 0: no bound */
 	bool required;
-	bool no_env;		   /* not read from the environment */
-	const char *const *one_of; /* FLAG_STRING: NULL-terminated list of what is allowed */
+	bool no_env; /* not read from the environment */
+	/* FLAG_STRING: NULL-terminated list of what is allowed, in any case; value becomes one */
+	const char *const *one_of;
 };
 
 /*

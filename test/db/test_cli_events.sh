@@ -200,6 +200,35 @@ grep -q '^1 of these requests have no end' "$err" || fail "no word of the reques
 grep -q '^1 of these events were cut' "$err" || fail "no word of the event that was cut"
 grep -q '^1 events of that time could not be read' "$err" || fail "no word of the quarantine"
 
+# Nothing is cut without a word; what is spelt wrong, or can have no answer, is no "nothing".
+expect 0 2 err '^1 are shown, and there may be more: .*--limit, or --all' -- events --limit 1 "${auditor[@]}"
+expect 0 3 err '^2 are shown, and there may be more' -- events --limit 2 -o csv "${auditor[@]}"
+expect 0 1 err '^1 are shown, and there may be more' -- events --limit 1 -o jsonl "${auditor[@]}"
+expect 0 3 err '^2 are shown, and there may be more' -- decisions --limit 2 "${auditor[@]}"
+expect 0 3 err '^2 are shown, and there may be more' -- decisions --limit 2 -o csv "${auditor[@]}"
+expect 0 - err '^2 are shown, and there may be more' -- decisions --limit 2 -o json "${auditor[@]}"
+for limit in '--limit 5 --all' '--limit 6'; do
+  # shellcheck disable=SC2086 # two flags
+  expect 0 6 out . -- decisions $limit -o csv "${auditor[@]}"
+  if grep -q 'may be more' "$err"; then fail "decisions $limit: more of what is whole"; fi
+done
+actions='must be Allow, Audit, Warn, Hold, Deny or Mutate'
+expect 2 0 err "--action=Denny: $actions" -- decisions --action Denny "${auditor[@]}"
+expect 2 0 err '--enforcement=Dry: must be Enforce, Warn or DryRun' -- decisions --enforcement Dry "${auditor[@]}"
+expect 2 0 err "--decision=Denny: $actions" -- events --decision Denny "${auditor[@]}"
+expect 0 2 out 'default/3 ' -- events --cluster default --decision deny "${auditor[@]}"
+long_ago=$(date -d '-4 days' +%F)
+for command in events decisions sessions replay\ --name=web; do
+  # shellcheck disable=SC2086 # a command and its flag
+  expect 2 0 err "--until=$long_ago: is before --since, which is a day ago unless given" -- \
+    $command --until "$long_ago" "${auditor[@]}"
+done
+expect 2 0 err '--until=2h: is before --since=1h' -- events --since 1h --until 2h "${auditor[@]}"
+expect 2 0 err '--since=2999-01-01: is in the future' -- decisions --since 2999-01-01 "${auditor[@]}"
+expect 0 0 err '^No events found from 2020-01-01 00:00:00 until 2020-04-01 00:00:00\.$' -- \
+  events --since 2020-Q1 --until 2020-Q1 "${auditor[@]}"
+expect 0 0 err '^No decisions found from 20.* until now\.$' -- decisions --since 10s "${auditor[@]}"
+
 # Times as people say them.
 expect 0 5 out 'reads/1' -- events --cluster reads --since "$(date -d '-1 hour' '+%F %H:%M')" "${auditor[@]}"
 expect 0 0 err 'No events' -- events --cluster reads --until "$(date -d '-1 hour' '+%F %H:%M')" "${auditor[@]}"

@@ -103,7 +103,7 @@ START_TEST(flags__every_spelling)
 	struct err e;
 	const char *args[MAX_ARGS] = {0};
 	size_t count = 0;
-	const char *const argv[] = {"--listen=127.0.0.1:1", "show", "--threads", "64", "-ojson",
+	const char *const argv[] = {"--listen=127.0.0.1:1", "show", "--threads", "64", "-oJson",
 		"-v", "--sign=false", "--max-body=2Mi", "--body-deadline", "1m30s", "--",
 		"--policy", NULL};
 	ck_assert_msg(parse(argv, args, &count, &e) == 0, "%s", e.msg);
