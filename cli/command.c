@@ -310,7 +310,8 @@ static const char *advice(const char *sqlstate)
 		return "; is the schema there? Run holdpoint db migrate";
 	if (strcmp(sqlstate, "42501") == 0)
 		return "; who grants roles can mend that: holdpoint_approver is to decide, "
-		       "holdpoint_auditor to read, holdpoint_retention to drop or erase";
+		       "holdpoint_stopper to stop and resume, holdpoint_auditor to read, "
+		       "holdpoint_retention to drop or erase";
 	return "";
 }
 

@@ -209,7 +209,7 @@ static enum pg_status result_error(
 	}
 	if (ret_sqlstate)
 		snprintf(ret_sqlstate, 6, "%s", state);
-	if (hint)
+	if (hint && *hint)
 		err_set(e, "%s (%s)", primary, hint);
 	else
 		err_set(e, "%s", primary);

@@ -38,6 +38,26 @@ CREATE FUNCTION t.confirm() RETURNS text
 LANGUAGE sql
 AS $$ SELECT t.answer('wh', 'SELECT holdpoint.confirm_resumes()') $$;
 
+-- What a refusal of a login says, and its hint.
+CREATE FUNCTION t.said(login text, statement text) RETURNS text
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  said text;
+  hint text;
+BEGIN
+  PERFORM set_config('session_authorization', login, true);
+  EXECUTE statement INTO said;
+  PERFORM set_config('session_authorization', 'postgres', true);
+  RETURN said;
+EXCEPTION WHEN OTHERS THEN
+  GET STACKED DIAGNOSTICS said = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
+  PERFORM set_config('session_authorization', 'postgres', true);
+  RETURN concat_ws(' | ', said, nullif(hint, ''));
+END
+$$;
+INSERT INTO holdpoint.guard_instance (cluster, instance) VALUES ('c1', 'a'), ('c1', 'b'), ('c2', 'a');
+
 -- Who may: a role of its own, and no other.
 SELECT t.expect('42501', v.login, v.statement)
 FROM (VALUES ('alice'), ('wh'), ('sink'), ('auditor'), ('admin'), ('keeper'), ('mallory')) AS l(login),
@@ -56,6 +76,7 @@ FROM (VALUES
 ) AS v(login, statement);
 SELECT t.expect('HP003', 'twofold', $$SELECT holdpoint.stop('agent', 'x')$$, 'a login of the webhook');
 SELECT holdpoint.add_person('sam');
+SELECT holdpoint.add_login('sam', 'sam');
 SELECT holdpoint.add_agent('robot', 'sam', 'robot@example.com');
 CREATE ROLE robot LOGIN IN ROLE holdpoint_stopper;
 SELECT holdpoint.add_login('robot', 'robot');
@@ -78,7 +99,33 @@ FROM (VALUES
   ('HP017', $$SELECT holdpoint.stop_group('system:nodes', 'x')$$),
   ('HP017', $$SELECT holdpoint.stop_group('system:masters', 'x')$$),
   ('HP017', $$SELECT holdpoint.stop('system:apiserver', 'x')$$),
+  ('HP017', $$SELECT holdpoint.stop('system:kube-proxy', 'x')$$),
+  ('HP017', $$SELECT holdpoint.stop('system:node:worker-1', 'x')$$),
+  ('HP017', $$SELECT holdpoint.stop('system:serviceaccount:kube-system:deployment-controller', 'x')$$),
+  ('HP017', $$SELECT holdpoint.stop('agent', 'x', cluster => 'c3')$$),
+  ('HP017', $$SELECT holdpoint.stop('agent-*', 'x')$$),
+  ('HP017', $$SELECT holdpoint.stop(' ', 'x')$$),
+  ('HP017', $$SELECT holdpoint.stop('agent ', 'x')$$),
+  ('HP017', $$SELECT holdpoint.stop_group('a*', 'x')$$),
+  ('HP017', $$SELECT holdpoint.stop('sam', 'x')$$),
+  ('HP017', $$SELECT holdpoint.stop('robot', 'x')$$),
   ('HP002', $$SELECT holdpoint.resume('agent', 'x')$$)
+) AS v(expected, statement);
+SELECT t.is('HP017', t.kubectl('sue', '{holdpoint-stoppers}', 'n1', 'Stop', 'system:serviceaccount:kube-system:gc'),
+  'nor with kubectl');
+SELECT t.is(v.expected, t.said('sam', v.statement), 'how it is said')
+FROM (VALUES
+  ('user agent: a reason is required', $$SELECT holdpoint.stop('agent', '')$$),
+  ('no webhook of cluster c3 is known | Known: c1, c2. Without a cluster it is stopped in all.',
+    $$SELECT holdpoint.stop('agent', 'x', cluster => 'c3')$$),
+  ('"agent-*" would stop nobody: a name has no blanks around it, and is no pattern | Say the whole name, or stop a group.',
+    $$SELECT holdpoint.stop('agent-*', 'x')$$),
+  ('sam is a login of the database, not a user of the cluster | No name of theirs in Kubernetes is enrolled: holdpoint.add_name().',
+    $$SELECT holdpoint.stop('sam', 'x')$$),
+  ('robot is a login of the database, not a user of the cluster | Stop robot@example.com instead.',
+    $$SELECT holdpoint.stop('robot', 'x')$$),
+  ('user agent is not stopped in all clusters | Nor anywhere else. holdpoint stops lists who is.',
+    $$SELECT holdpoint.resume('agent', 'x')$$)
 ) AS v(expected, statement);
 SELECT t.is('nobody', t.stopped(), 'nobody is stopped yet');
 SELECT t.is('0', count(*)::text, 'and nothing is written down') FROM holdpoint.stop_event;
@@ -92,12 +139,17 @@ SELECT t.is('user agent', t.stopped('c2'), 'in every cluster');
 SELECT t.expect('HP002', 'sam', $$SELECT holdpoint.resume_group('agent', 'x')$$, 'a group is no user');
 SELECT t.expect('HP002', 'sam', $$SELECT holdpoint.resume('agent', 'x', cluster => 'c1')$$,
   'stopped in all clusters is not ended in one');
+SELECT t.is('user agent is not stopped in cluster c1 alone | It is in all clusters: holdpoint resume without '
+  '--cluster, or psql, ends that.', t.said('sam', $$SELECT holdpoint.resume('agent', 'x', cluster => 'c1')$$), 'where it is');
 SELECT t.expect('user agent may go on in all clusters', 'sam', $$SELECT holdpoint.resume('agent', 'it was me')$$);
 SELECT t.is('nobody', t.stopped(), 'resumed');
-SELECT t.expect('group ai is stopped in cluster c1 until somebody resumes it', 'sam',
+SELECT t.expect('group ai is stopped in cluster c1 until somebody resumes it. Nothing of a group of this name is '
+  'on record: is it spelt as the API server spells it?', 'sam',
   $$SELECT holdpoint.stop_group('ai', 'x', cluster => 'c1')$$);
 SELECT t.is('group ai', t.stopped(), 'the group');
 SELECT t.is('nobody', t.stopped('c2'), 'not in another cluster');
+SELECT t.is('group ai is not stopped in all clusters | It is in cluster c1: holdpoint resume --cluster, or psql, ends that.',
+  t.said('sam', $$SELECT holdpoint.resume_group('ai', 'x')$$), 'nor ended in all');
 SELECT t.expect('group ai may go on in cluster c1', 'sam',
   $$SELECT holdpoint.resume_group('ai', 'x', cluster => 'c1')$$);
 -- One that is known is not doubted.
@@ -106,12 +158,17 @@ SELECT t.expect('user agent is stopped in cluster c1 until somebody resumes it',
   $$SELECT holdpoint.stop('agent', 'x', cluster => 'c1')$$);
 SELECT t.expect('user agent may go on in cluster c1', 'sam',
   $$SELECT holdpoint.resume('agent', 'x', cluster => 'c1')$$);
+SELECT t.is('ai is a group, not a user | Stop the group: --group, in psql stop_group().',
+  t.said('sam', $$SELECT holdpoint.stop('ai', 'x')$$), 'a group');
+SELECT t.is('agent is a user, not a group | Stop the user: without --group, in psql stop().',
+  t.said('sam', $$SELECT holdpoint.stop_group('agent', 'x')$$), 'a user');
 
 -- For a while; stopping anew lets nobody go sooner.
 SELECT t.is('t', (t.answer('sam', $$SELECT holdpoint.stop('brief', 'x', until => now() + interval '1 hour')$$)
   LIKE 'user brief is stopped in all clusters until 20__-%UTC. Nothing%')::text::char, 'until then');
 SELECT t.is('t', (left_ms BETWEEN 3500000 AND 3600000)::text::char, 'how long') FROM holdpoint.stops_in_force('c1');
-SELECT t.answer('sam', $$SELECT holdpoint.stop('brief', 'x', until => now() + interval '1 s')$$) \g /dev/null
+SELECT t.is('t', (t.answer('sam', $$SELECT holdpoint.stop('brief', 'x', until => now() + interval '1 s')$$)
+  LIKE '%. It was stopped so before: a shorter stop shortens nothing')::text::char, 'which it says');
 SELECT t.is('t', (left_ms > 3500000)::text::char, 'not less') FROM holdpoint.stops_in_force('c1');
 SELECT t.answer('sam', $$SELECT holdpoint.stop('brief', 'x')$$) \g /dev/null
 SELECT t.is(NULL, left_ms::text, 'for good') FROM holdpoint.stops_in_force('c1');

@@ -67,6 +67,14 @@ equals 'false 403' "$(write "$pod")" "held"
 hold=$(sql "SELECT max(id) FROM holdpoint.hold")
 sql_as alice "SELECT holdpoint.approve($hold, 'go')" >/dev/null
 
+say "- what would stop nobody"
+refused() { ! holdpoint stop "$@" 2>&1; }
+equals "holdpoint stop: user x: a reason is required" "$(refused x --reason '')" "without an empty hint"
+matches 'no webhook of cluster tset is known \(Known: .*test' "$(refused x --reason y --cluster tset)" "a misspelt cluster"
+matches 'ai-agents is a group, not a user' "$(refused ai-agents --reason y)" "a group as a user"
+matches 'holdpoint_stopper to stop and resume' "$("$HOLDPOINT_BIN/holdpoint" stop x --reason y \
+  --database-url="$(stack_database_url alice)" 2>&1 || true)" "the role that it takes"
+
 say "- stopped: every replica within a second, everything"
 matches "^user $user is stopped in all clusters until somebody resumes it$" \
   "$(holdpoint stop "$user" --reason 'deletes in a loop')" "what is said"
