@@ -69,7 +69,8 @@ extern const char *const cli_report_formats[];
 #define CLI_FLAG_UNTIL(var, text) CLI_FLAG_DURATION("until", var, 1, 3660 * CLI_DAY_MS, text)
 
 /* The same as people say times: read with cli_when(). */
-#define CLI_FLAG_SINCE_TIME(var, text) CLI_FLAG_TEXT("since", var, "TIME", text)
+#define CLI_FLAG_SINCE_TIME(var, text)                                                             \
+	CLI_FLAG_TEXT("since", var, "TIME", text "; also today, 16:04, or as in RFC 3339")
 #define CLI_FLAG_UNTIL_TIME(var, text) CLI_FLAG_TEXT("until", var, "TIME", text)
 
 #define CLI_FLAG_NUMBER(flag_name, var, placeholder, at_least, at_most, text)                      \

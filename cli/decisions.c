@@ -46,7 +46,9 @@ static const struct pg_stmt as_rows = {"decisions",
 			  "WHEN d.subresource <> '' THEN '/' || d.subresource ELSE '' END "
 			  "AS what, d.namespace, d.name, d.action || CASE d.enforcement "
 			  "WHEN 'Enforce' THEN '' ELSE ' (' || d.enforcement || ')' END AS "
-			  "action, d.answer, d.policy || '/' || d.rule AS rule, d.hold_id, "
+			  "action, d.answer || CASE WHEN d.dry_run THEN ' (dry run)' ELSE '' END "
+			  "AS "
+			  "answer, d.policy || '/' || d.rule AS whole_rule, d.rule, d.hold_id, "
 			  "CASE WHEN h.state IN ('approved', 'used', 'denied') THEN "
 			  "h.decided_by END AS decided_by, d.allowed" FILTERED,
 	14};
@@ -60,21 +62,23 @@ static const struct pg_stmt as_csv = {"decisions_csv",
 			  "d.endpoint, d.operation, d.api_group, d.resource, d.subresource, "
 			  "d.namespace, d.name, d.action, d.enforcement, d.answer, d.policy, "
 			  "d.rule, array_to_string(d.rules, ' ') AS rules, encode(d.policy_digest, "
-			  "'hex') AS policy_digest, d.dry_run, d.hold_id AS hold, h.state AS "
+			  "'hex') AS policy_digest, d.dry_run::text AS dry_run, d.hold_id AS hold, "
+			  "h.state AS "
 			  "hold_state, h.decided_by, h.decided_reason, d.message, "
 			  "d.decision_id" FILTERED,
 	14};
 
-static void add_row(struct table *t, const struct pg_result *r, int i)
+static void add_row(struct table *t, const struct pg_result *r, int i, bool wide)
 {
 	_cleanup_(buf_free) struct buf object = BUF_INIT(65536);
-	const char *ns = pg_result_str_of(r, i, "namespace"),
+	const char *what = pg_result_str_of(r, i, "what"),
+		   *ns = pg_result_str_of(r, i, "namespace"),
 		   *name = pg_result_str_of(r, i, "name");
 	bool allowed = pg_result_bool_of(r, i, "allowed");
 	char at[LOCAL_TIME_MAX];
 
-	buf_printf(&object, "%s%s%s%s%s", pg_result_str_of(r, i, "what"), *ns || *name ? " " : "",
-		ns, *ns && *name ? "/" : "", name);
+	buf_printf(&object, "%s%s%s%s%s", what, *what && (*ns || *name) ? " " : "", ns,
+		*ns && *name ? "/" : "", name);
 	table_add(t, local_time(pg_result_int_of(r, i, "at"), at), NULL);
 	table_add(t, pg_result_str_of(r, i, "username"), NULL);
 	table_add(t, pg_result_str_of(r, i, "operation"), NULL);
@@ -82,7 +86,7 @@ static void add_row(struct table *t, const struct pg_result *r, int i)
 	table_add(t, pg_result_str_of(r, i, "action"), NULL);
 	table_add(t, pg_result_str_of(r, i, "answer"),
 		allowed ? NULL : colour_on(COLOUR_RED, stdout));
-	table_add(t, pg_result_str_of(r, i, "rule"), NULL);
+	table_add(t, pg_result_str_of(r, i, wide ? "whole_rule" : "rule"), NULL);
 	table_add(t, pg_result_str_of(r, i, "hold_id"), NULL);
 	table_add(t, pg_result_str_of(r, i, "decided_by"), NULL);
 }
@@ -98,7 +102,7 @@ static void print_table(const struct pg_result *r, bool wide)
 	_cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_LEN(columns), wide);
 
 	for (int i = 0; i < pg_result_rows(r); i++)
-		add_row(t, r, i);
+		add_row(t, r, i, wide);
 	table_print(t, stdout);
 }
 

@@ -469,6 +469,11 @@ int cli_events(const struct command *self, int argc, char **argv)
 
 	if (rc >= 0)
 		return rc;
+	if (events == 1 && o.output && !cli_wants_json(o.output))
+		return cli_error(self, CLI_USAGE,
+			"-o %s goes without an EVENT: one is shown as "
+			"JSON",
+			o.output);
 	if (events == 1)
 		return open_event(self, o.url, event);
 	rc = check_options(self, &o);

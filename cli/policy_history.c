@@ -174,5 +174,8 @@ int cli_policy_history(const struct command *self, int argc, char **argv)
 
 	if (rc >= 0)
 		return rc;
+	if (count && o.output)
+		return cli_error(self, CLI_USAGE,
+			"-o %s goes without the name of a set, whose text is printed", o.output);
 	return count ? print_text(self, o.url, digest) : list(self, &o);
 }

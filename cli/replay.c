@@ -85,6 +85,11 @@
 
 #define PARAMS 11
 
+static const struct pg_stmt session_time_stmt = {"session_time",
+	"SELECT " SQL_MS("min(e.stage_timestamp)") " AS first, " SQL_MS(
+		"max(e.stage_timestamp)") " AS last FROM holdpoint.session_events($1) e",
+	1};
+
 static const struct {
 	struct pg_stmt rows, json, ends;
 } statements[2] = {
@@ -229,10 +234,11 @@ static void print_when(const struct pg_result *r, int i, bool who)
 }
 
 static int print_events(
-	const struct command *self, const struct pg_result *r, int count, const char *session)
+	const struct command *self, const struct pg_result *r, int64_t total, const char *session)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 16, SIZE_MAX);
 	struct body body = {.arena = arena};
+	int count = pg_result_rows(r);
 	char at[LOCAL_TIME_MAX];
 
 	if (!arena)
@@ -244,8 +250,10 @@ static int print_events(
 	} else {
 		printf("%sFrom ", colour_on(COLOUR_BOLD, stdout));
 	}
-	printf("%s, %d requests%s\n", local_time_zone(pg_result_int_of(r, 0, "at_time"), at), count,
-		colour_off(stdout));
+	printf("%s, %d", local_time_zone(pg_result_int_of(r, 0, "at_time"), at), count);
+	if (total > count)
+		printf(" of %lld", (long long)total);
+	printf(" requests%s\n", colour_off(stdout));
 	for (int i = 0; i < count; i++) {
 		read_body(&body, r, i);
 		print_when(r, i, !session);
@@ -294,6 +302,25 @@ struct options {
 	bool writes;
 };
 
+/* Of a session: when it was, which --since may have missed. */
+static int say_none(const struct command *self, struct pg_conn *conn, const char *session,
+	const struct cli_range *range)
+{
+	_cleanup_(pg_result_freep) struct pg_result *r = NULL;
+	char from[LOCAL_TIME_MAX], until[LOCAL_TIME_MAX];
+	int rc;
+
+	cli_say_none("No events found", range);
+	if (!session)
+		return CLI_OK;
+	rc = cli_query(self, conn, &session_time_stmt, (struct span[]){span_of(session)}, &r);
+	if (rc == 0 && !pg_result_is_null_of(r, 0, "first"))
+		fprintf(stderr, "Session %s was from %s until %s.\n", session,
+			local_time(pg_result_int_of(r, 0, "first"), from),
+			local_time(pg_result_int_of(r, 0, "last"), until));
+	return rc;
+}
+
 static int replay(const struct command *self, const struct options *o, const char *session)
 {
 	_cleanup_(pg_conn_closep) struct pg_conn *conn = NULL;
@@ -323,9 +350,9 @@ static int replay(const struct command *self, const struct options *o, const cha
 	if (json)
 		rc = cli_print_json(self, pg_result_span(rows, 0, 0));
 	else if (count == 0)
-		fputs("No events found.\n", stderr);
+		rc = say_none(self, conn, session, &range);
 	else
-		rc = print_events(self, rows, count, session);
+		rc = print_events(self, rows, pg_result_int_of(ends, 0, "total"), session);
 	if (rc == 0)
 		say_ends(ends, o->limit, all ? "since" : "after",
 			count > 0 ? pg_result_str_of(rows, count - 1, all ? "at_utc" : "seq")

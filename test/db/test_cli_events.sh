@@ -78,7 +78,8 @@ expect 0 5 out 'kubectl exec web -n prod  200' -- replay s1-1 --after "$after" "
 if grep -q 'more follow' "$err"; then fail "more follow the last page"; fi
 expect 0 - err '^3 more follow: repeat with a larger' -- replay s1-1 --limit 2 -o json "${auditor[@]}"
 expect 0 7 err 'Nothing older is kept of this cluster' -- replay s1-1 -n prod "${auditor[@]}"
-expect 0 0 err 'No events found' -- replay s1-1 -n dev "${auditor[@]}"
+expect 0 - out '^Session s1-1: .*, 2 of 5 requests' -- replay s1-1 --limit 2 "${auditor[@]}"
+expect 0 0 err '^Session s1-1 was from 20.* until 20' -- replay s1-1 -n dev "${auditor[@]}"
 expect 0 0 err 'No events found' -- replay s1-1 --until 2020-Q1 "${auditor[@]}"
 expect 0 7 out 'kubectl patch pods web -n prod  # without its body  200' -- replay s1-1 --since 1h "${auditor[@]}"
 expect 2 0 err 'needs a SESSION, or --name or --user' -- replay -n prod "${auditor[@]}"
@@ -132,6 +133,7 @@ expect 0 - out "Hold by agents/secrets: hold $hold" -- replay s3-1 "${auditor[@]
 expect 0 - out '"decision": "Hold"' -- events reads/1 "${auditor[@]}"
 expect 0 - out '"message": "no way"' -- events default/3 "${auditor[@]}"
 expect 3 0 err 'no event default/77' -- events default/77 "${auditor[@]}"
+expect 2 0 err '^holdpoint events: -o csv goes without an EVENT' -- events default/3 -o csv "${auditor[@]}"
 expect 2 0 err 'must be like default/2048' -- events default/x "${auditor[@]}"
 expect 2 0 err 'must be like default/2048' -- events 2048 "${auditor[@]}"
 
@@ -228,6 +230,18 @@ expect 2 0 err '--since=2999-01-01: is in the future' -- decisions --since 2999-
 expect 0 0 err '^No events found from 2020-01-01 00:00:00 until 2020-04-01 00:00:00\.$' -- \
   events --since 2020-Q1 --until 2020-Q1 "${auditor[@]}"
 expect 0 0 err '^No decisions found from 20.* until now\.$' -- decisions --since 10s "${auditor[@]}"
+
+# A dry run says so; a path has no resource before it; a rule is shown by the end of its name.
+sql "$admin" >/dev/null <<'SQL'
+INSERT INTO holdpoint.decision (cluster, decision_id, time, endpoint, username, operation, resource, name, policy,
+  rule, action, allowed, answer, dry_run)
+VALUES ('default', gen_random_uuid(), now(), 'validate', 'agent-dry', 'get', '', '/metrics', 'agents', 'paths', 'Hold',
+  true, 'allowed', true);
+SQL
+expect 0 2 out ' get +/metrics +Hold +allowed \(dry run\) +paths ' -- decisions --user agent-dry "${auditor[@]}"
+expect 0 2 out ' get {8}/metrics +Hold ' -- decisions --user agent-dry "${auditor[@]}"
+expect 0 2 out ' agents/paths ' -- decisions --user agent-dry -o wide "${auditor[@]}"
+expect 0 2 out ',true,' -- decisions --user agent-dry -o csv "${auditor[@]}"
 
 # Times as people say them.
 expect 0 5 out 'reads/1' -- events --cluster reads --since "$(date -d '-1 hour' '+%F %H:%M')" "${auditor[@]}"

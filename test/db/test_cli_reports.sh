@@ -80,6 +80,7 @@ expect 0 2 err '^1 are shown, and there may be more' -- policy history --limit 1
 expect 0 - out '"instances": ?\["a","b"\]|"a",' -- policy history -o json "${auditor[@]}"
 expect 0 3 out "^default,20.*Z,,$new,\"a b\",3" -- policy history -o csv "${auditor[@]}"
 expect 0 1 out '^kind: New$' -- policy history "${new:0:8}" "${auditor[@]}"
+expect 2 0 err 'goes without the name of a set' -- policy history "${new:0:8}" -o csv "${auditor[@]}"
 expect 3 0 err 'no set of policies' -- policy history ffffffff "${auditor[@]}"
 expect 2 0 err 'must be the name of a set' -- policy history "${new:0:5}" "${auditor[@]}"
 expect 2 0 err 'must be the name of a set' -- policy history "%%%%%%%" "${auditor[@]}"
