@@ -103,11 +103,12 @@ int cli_resume(const struct command *self, int argc, char **argv)
 	"e.at, e.action, e.kind, e.name, e.cluster, e.until, e.who, e.reason FROM "                \
 	"holdpoint.stop_event e WHERE $1::boolean) t ORDER BY id DESC LIMIT $2::int"
 
-enum { C_AT, C_ACTION, C_KIND, C_NAME, C_CLUSTER, C_UNTIL, C_WHO, C_REASON };
+enum { C_STOP, C_AT, C_ACTION, C_KIND, C_NAME, C_CLUSTER, C_UNTIL, C_WHO, C_REASON };
 
 static const struct pg_stmt as_rows = {"stops",
-	"SELECT " SQL_MS("t.at") ", t.action, t.kind, t.name, coalesce(nullif(t.cluster, ''), "
-				 "'all'), " SQL_MS("t.until") ", t.who, t.reason" SELECTED,
+	"SELECT t.id, " SQL_MS(
+		"t.at") ", t.action, t.kind, t.name, coalesce(nullif(t.cluster, ''), "
+			"'all'), " SQL_MS("t.until") ", t.who, t.reason" SELECTED,
 	2};
 static const struct pg_stmt as_json = {
 	"stops_json", "SELECT coalesce(json_agg(j), '[]') FROM (SELECT t.*" SELECTED ") j", 2};
@@ -122,17 +123,17 @@ static const char *cell_of(
 	return pg_result_str(rows, row, col);
 }
 
-static void print_table(const struct pg_result *rows, bool wide)
+static void print_table(const struct pg_result *rows, bool all, bool wide)
 {
 	char title[LOCAL_TIME_MAX], text[LOCAL_TIME_MAX];
-	const struct table_column columns[] = {{.title = local_time_title("SINCE", title)},
-		{.title = "ACTION"}, {.title = "KIND"}, {.title = "NAME"}, {.title = "CLUSTER"},
-		{.title = "UNTIL"}, {.title = "BY", .shrinks = 1},
-		{.title = "REASON", .shrinks = 2}};
+	const struct table_column columns[] = {{.title = "STOP"},
+		{.title = local_time_title("SINCE", title)}, {.title = "ACTION"}, {.title = "KIND"},
+		{.title = "NAME"}, {.title = "CLUSTER"}, {.title = "UNTIL"},
+		{.title = "BY", .shrinks = 1}, {.title = "REASON", .shrinks = 2}};
 	_cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_LEN(columns), wide);
 
 	if (pg_result_rows(rows) == 0) {
-		fputs("Nobody is stopped.\n", stderr);
+		fputs(all ? "Nobody was ever stopped.\n" : "Nobody is stopped.\n", stderr);
 		return;
 	}
 	for (int i = 0; i < pg_result_rows(rows); i++)
@@ -161,6 +162,6 @@ int cli_stops(const struct command *self, int argc, char **argv)
 		(struct span[]){all ? SPAN("t") : SPAN("f"), cli_param_int(limit, limit_text)},
 		&rows);
 	if (rows)
-		print_table(rows, output != NULL);
+		print_table(rows, all, output != NULL);
 	return rc;
 }

@@ -75,6 +75,9 @@ matches 'ai-agents is a group, not a user' "$(refused ai-agents --reason y)" "a 
 matches 'holdpoint_stopper to stop and resume' "$("$HOLDPOINT_BIN/holdpoint" stop x --reason y \
   --database-url="$(stack_database_url alice)" 2>&1 || true)" "the role that it takes"
 
+equals 'Nobody is stopped.' "$(holdpoint stops 2>&1)" "now"
+equals 'Nobody was ever stopped.' "$(holdpoint stops --all 2>&1)" "at all"
+
 say "- stopped: every replica within a second, everything"
 matches "^user $user is stopped in all clusters until somebody resumes it$" \
   "$(holdpoint stop "$user" --reason 'deletes in a loop')" "what is said"
@@ -98,6 +101,9 @@ equals 'Deny holdpoint:stop stopped' "$(field '.response.auditAnnotations | [.de
 equals 'true 0' "$(write "$config" '.request.userInfo = {username: "another", groups: ["ai-agents"]}')" "another one"
 eventually 10 sql_is t "SELECT count(*) > 3 FROM holdpoint.decision WHERE policy = 'holdpoint:stop' AND NOT allowed"
 matches "user +$user +all" "$(holdpoint stops)" "the list"
+write "$config" >/dev/null
+equals "$(field .response.status.message "$answer" | grep -oP '\(stop \K[0-9]+')" \
+  "$(holdpoint stops | awk 'NR == 2 {print $1}')" "by the number that the denial names"
 equals "$user" "$(holdpoint stops -o json | jq -r '.[0].name')" "as JSON"
 
 say "- one that waits for a human meanwhile does not pass either"
