@@ -58,7 +58,10 @@ held_secret two
 refused_named() {
   as oidc create -f - < <(review_named "$hold" twice) && as sre create -f - < <(review_named "$hold" twice)
 }
+# Both while the audit events that confirm them are under way: the first would end the hold.
+kill -STOP "${stack_pid[sink]}"
 if output=$(refused_named 2>&1); then fail "two HoldReviews of one name: $output"; fi
+kill -CONT "${stack_pid[sink]}"
 eventually 30 sql_is "oidc:dana@corp.example.com confirmed false, alice@example.com refused false" "SELECT
   string_agg(concat_ws(' ', who, state, counted::text), ', ' ORDER BY at) FROM holdpoint.hold_review
   WHERE hold_id = $hold AND state <> 'waiting' HAVING count(*) = 2"
