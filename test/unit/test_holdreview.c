@@ -7,6 +7,7 @@
 #include "policy/review/review.h"
 #include "support/run_tests.h"
 #include "webhook/hold/holdreview_list.h"
+#include "webhook/hold/holdstop.h"
 
 static struct arena *arena;
 static struct review review;
@@ -269,6 +270,38 @@ START_TEST(holdreview__is_one)
 }
 END_TEST
 
+/* What a HoldStop may say. */
+static const struct {
+	const char *wrong, *spec;
+} stops[] = {
+	{NULL, "{\"action\":\"Stop\",\"user\":\"bot\",\"reason\":\"r\"}"},
+	{NULL, "{\"action\":\"Resume\",\"group\":\"ai\",\"reason\":\"r\"}"},
+	{NULL, "{\"action\":\"Stop\",\"user\":\"bot\",\"reason\":\"r\",\"until\":"
+	       "\"2026-01-02T15:04:05Z\"}"},
+	{"spec.action must be", "{\"action\":\"stop\",\"user\":\"bot\",\"reason\":\"r\"}"},
+	{"spec.action must be", "{\"user\":\"bot\",\"reason\":\"r\"}"},
+	{"either user or group", "{\"action\":\"Stop\",\"reason\":\"r\"}"},
+	{"either user or group",
+		"{\"action\":\"Stop\",\"user\":\"a\",\"group\":\"b\",\"reason\":\"r\"}"},
+	{"either user or group", "{\"action\":\"Stop\",\"user\":7,\"reason\":\"r\"}"},
+	{"spec.reason must be", "{\"action\":\"Stop\",\"user\":\"bot\"}"},
+	{"spec.reason must be", "{\"action\":\"Stop\",\"user\":\"bot\",\"reason\":[]}"},
+	{"spec.until must be",
+		"{\"action\":\"Stop\",\"user\":\"bot\",\"reason\":\"r\",\"until\":\"soon\"}"},
+	{"spec.until is for Stop", "{\"action\":\"Resume\",\"user\":\"bot\",\"reason\":\"r\","
+				   "\"until\":\"2026-01-02T15:04:05Z\"}"},
+};
+
+START_TEST(holdstop__says_what_is_wrong)
+{
+	const struct holdreview h = holdreview_with(stops[_i].spec, false, true);
+	const char *wrong = holdstop_wrong(&h);
+
+	ck_assert_msg(stops[_i].wrong ? wrong && strstr(wrong, stops[_i].wrong) : !wrong, "%s: %s",
+		stops[_i].spec, wrong ? wrong : "nothing");
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = tcase_create("holdreview");
@@ -282,5 +315,6 @@ int main(void)
 		t, holdreview__one_with_a_name_of_its_own_may_fail, 0, ARRAY_LEN(names));
 	tcase_add_test(t, holdreview__without_a_database_nothing_is_decided);
 	tcase_add_loop_test(t, holdreview__is_one, 0, ARRAY_LEN(kinds));
+	tcase_add_loop_test(t, holdstop__says_what_is_wrong, 0, ARRAY_LEN(stops));
 	return run_tests(t);
 }
