@@ -34,6 +34,12 @@ static const char policy[] =
 	"  rules: [{name: reads, action: Deny, match: [{apiGroups: [''], resources: [secrets], "
 	"verbs: [get]}]}]\n";
 
+static const struct http_route plain_routes[] = {
+	{"GET", "/readyz", false, NULL, handle, NULL},
+	{"GET", "/metrics", false, NULL, handle, NULL},
+	{0},
+};
+
 static struct buf shown[2] = {BUF_INIT(1 << 20), BUF_INIT(1 << 20)};
 
 /* A list of webhooks: "@" is where this server listens, "%" its authority; `find` becomes `with`
@@ -293,6 +299,111 @@ START_TEST(doctor__what_is_not_looked_at)
 }
 END_TEST
 
+/* ---- policies ---- */
+
+#define SET(enforcement, rules)                                                                    \
+	"apiVersion: holdpoint.dev/v1alpha1\nkind: GuardrailPolicy\nmetadata: {name: p}\nspec:\n"  \
+	"  enforcement: " enforcement "\n  rules: [" rules "]\n"
+#define RULE(name, action, what)                                                                   \
+	"{name: " name ", action: " action ", match: [{apiGroups: [''], resources: [" what "]}]}"
+
+static const struct {
+	const char *status, *check, *says, *flags, *policy;
+} sets[] = {
+	{"OK", "enforcement", "all 1 rules that hold or deny are enforced", "",
+		SET("Enforce", RULE("r", "Deny", "pods], operations: [CREATE"))},
+	{"FAIL", "enforcement", "no rule that is in force holds or denies anything", "",
+		SET("Enforce", RULE("r", "Warn", "pods], operations: [CREATE"))},
+	{"FAIL", "enforcement",
+		"none of the 1 rules that hold or deny is enforced (1 Warn, 0 DryRun)", "",
+		SET("Warn", RULE("r", "Deny", "pods], operations: [CREATE"))},
+	{"WARN", "enforcement",
+		"1 of 2 rules that hold or deny are not enforced (0 Warn, 1 DryRun), first p/r", "",
+		SET("DryRun", RULE("r", "Hold",
+				      "pods], operations: [CREATE")) "---\n"
+								     "apiVersion: "
+								     "holdpoint.dev/"
+								     "v1alpha1\nkind: "
+								     "GuardrailPolicy\nmetadata: "
+								     "{name: q}\n"
+								     "spec: {rules: [" RULE("r",
+									     "Deny",
+									     "pods], operations: "
+									     "[CREATE") "]}\n"},
+	{"FAIL", "rules-unasked", "rule p/r is never asked about: API group", "",
+		SET("Enforce", RULE("r", "Deny", "pod], operations: [CREATE"))},
+	{"WARN", "rules-unasked", "rule p/r in part: API group", "",
+		SET("Enforce", RULE("r", "Deny", "pod, secrets], operations: [CREATE"))},
+	{"FAIL", "rules-unasked",
+		"2 rules with verbs are never asked about, first p/r: no API server asks "
+		"/authorize",
+		"",
+		SET("Enforce", RULE("r", "Deny", "secrets], verbs: [get") "," RULE(
+				       "s", "Deny", "pods], verbs: [get"))},
+	{"WARN", "rules-unasked",
+		"1 rules have verbs, and no API server was seen to ask about them",
+		"--without-kubernetes", SET("Enforce", RULE("r", "Deny", "secrets], verbs: [get"))},
+	{"OK", "rules-unasked", "all 1 rules are asked about", "",
+		SET("Enforce", RULE("r", "Deny", "pods], operations: [CREATE"))},
+	{"FAIL", "rules-unasked", "no-such-file.yaml", "--authorization-config no-such-file.yaml",
+		SET("Enforce", RULE("r", "Deny", "pods], operations: [CREATE"))},
+};
+
+START_TEST(doctor__policies_that_guard_nothing)
+{
+	answers_at(ACCESS, 201, "{\"status\":{\"allowed\":false,\"reason\":\"RBAC: no\"}}");
+	put_file("policy.yaml", sets[_i].policy, 0600);
+	ck_assert_int_eq(doctor(sets[_i].flags), 3); /* there is no database */
+	found(sets[_i].check, sets[_i].status, sets[_i].says);
+}
+END_TEST
+
+/* ---- daemons ---- */
+
+static const struct {
+	const char *status, *says;
+	unsigned ready;
+	const char *metrics;
+} daemons[] = {
+	{"OK", "ready, and no alarm rings", 200,
+		"# HELP x\nholdpoint_webhook_rules_unasked{reason=\"a\"} 0\n"},
+	{"FAIL", "rules are in force that no API server asks about", 200,
+		"holdpoint_webhook_rules_unasked{reason=\"a\"} 0\n"
+		"holdpoint_webhook_rules_unasked{reason=\"b\"} 2\n"},
+	{"FAIL", "(holdpoint_audit_spool_damaged_batches 3)", 200,
+		"holdpoint_audit_spool_damaged_batches 3"},
+	/* another metric, whose name begins alike */
+	{"OK", "ready, and no alarm rings", 200, "holdpoint_webhook_rules_unasked_ever 7\n"},
+	{"FAIL", "is not ready: no policies", 503, ""},
+};
+
+START_TEST(doctor__daemons_say)
+{
+	struct http_server *plain;
+	struct http_server_config config = {.name = "plain",
+		.listen = "127.0.0.1:0",
+		.threads = 1,
+		.max_connections = 20,
+		.max_suspended = 4,
+		.max_head_bytes = 32 << 10,
+		.max_body_bytes = 100000,
+		.max_inflight_bytes = 250000,
+		.body_deadline_ms = 5000,
+		.routes = plain_routes};
+	char flag[128];
+	struct err e;
+
+	answers(NULL, NULL);
+	replies[5] = (struct kube_reply){"/readyz", daemons[_i].ready, "no policies\nmore"};
+	replies[6] = (struct kube_reply){"/metrics", 200, daemons[_i].metrics};
+	ck_assert_msg(http_server_start(&config, &plain, &e) == 0, "%s", e.msg);
+	snprintf(flag, sizeof(flag), "--metrics-url http://%s", http_server_address(plain));
+	ck_assert_int_eq(doctor(flag), 3);
+	http_server_stop(plain, 1000);
+	found("daemons", daemons[_i].status, daemons[_i].says);
+}
+END_TEST
+
 /* For people: what is well stays out unless all is asked for, and lines are broken at spaces. */
 START_TEST(doctor__table)
 {
@@ -342,6 +453,8 @@ int main(void)
 	tcase_add_test(t, doctor__server_that_is_not_there);
 	tcase_add_test(t, doctor__webhook_url);
 	tcase_add_test(t, doctor__what_is_not_looked_at);
+	tcase_add_loop_test(t, doctor__policies_that_guard_nothing, 0, ARRAY_LEN(sets));
+	tcase_add_loop_test(t, doctor__daemons_say, 0, ARRAY_LEN(daemons));
 	tcase_add_test(t, doctor__table);
 	return run_tests(t);
 }
