@@ -358,6 +358,61 @@ START_TEST(doctor__policies_that_guard_nothing)
 }
 END_TEST
 
+START_TEST(doctor__without_policies_or_database)
+{
+	answers(NULL, NULL);
+	ck_assert_int_eq(run_program("holdpoint", "doctor -o json --database-url 'host=127.0.0.1 "
+						  "port=1 connect_timeout=2'"),
+		3);
+	found("database", "FAIL", "cannot be reached, so held requests are denied");
+	found("schema", "SKIPPED", "no database is looked at");
+	found("enforcement", "SKIPPED", "the policies in force are not known");
+	found("rules-unasked", "FAIL", "the policies in force are not known");
+	found("authorizer", "FAIL", "not tried: the policies in force are not known");
+}
+END_TEST
+
+START_TEST(doctor__very_many_subjects)
+{
+	_cleanup_(buf_free) struct buf text = BUF_INIT(1 << 16);
+
+	answers_at("/version", 200, "{\"gitVersion\":\"main\"}");
+	buf_add_str(&text, "apiVersion: holdpoint.dev/v1alpha1\nkind: GuardrailPolicy\nmetadata: "
+			   "{name: p}\nspec:\n  subjects:\n");
+	for (int i = 0; i < 60; i++)
+		buf_printf(&text, "  - {kind: User, name: agent-%d}\n", i);
+	buf_add_str(&text, "  rules: [" RULE("r", "Deny", "secrets], verbs: [get") "]\n");
+	put_file("policy.yaml", buf_str(&text), 0600);
+	ck_assert_int_eq(doctor(""), 3);
+	found("authorizer", "WARN", "more than 50 subjects: the others are not asked about");
+	put_file("policy.yaml", SET("Enforce", RULE("r", "Deny", "pods], operations: [CREATE")),
+		0600);
+	ck_assert_int_eq(doctor(""), 3);
+	found("authorizer", "OK", "no rule has verbs: none is needed");
+}
+END_TEST
+
+/* RBAC first: an agent is asked about, what RBAC allows others is not. */
+START_TEST(doctor__rbac_before_the_authorizer)
+{
+	answers(NULL, NULL);
+	replies[5] = (struct kube_reply){
+		ACCESS, 201, "{\"status\":{\"allowed\":true,\"reason\":\"RBAC: allowed\"}}"};
+	ck_assert_int_eq(doctor(""), 3);
+	found("authorizer", "FAIL", "the API server asks RBAC before /authorize");
+}
+END_TEST
+
+START_TEST(doctor__webhooks_at_two_addresses)
+{
+	answers("https://@\"", "https://@/validate\"");
+	replies[2].body = list_of(&shown[1], mutating, "@", "127.0.0.1:9");
+	ck_assert_int_eq(doctor(""), 3);
+	ck_assert_ptr_nonnull(strstr(out, "validate.holdpoint.dev asks /validate"));
+	ck_assert_ptr_nonnull(strstr(out, "who answers there?"));
+}
+END_TEST
+
 /* ---- daemons ---- */
 
 static const struct {
@@ -454,6 +509,10 @@ int main(void)
 	tcase_add_test(t, doctor__webhook_url);
 	tcase_add_test(t, doctor__what_is_not_looked_at);
 	tcase_add_loop_test(t, doctor__policies_that_guard_nothing, 0, ARRAY_LEN(sets));
+	tcase_add_test(t, doctor__without_policies_or_database);
+	tcase_add_test(t, doctor__very_many_subjects);
+	tcase_add_test(t, doctor__rbac_before_the_authorizer);
+	tcase_add_test(t, doctor__webhooks_at_two_addresses);
 	tcase_add_loop_test(t, doctor__daemons_say, 0, ARRAY_LEN(daemons));
 	tcase_add_test(t, doctor__table);
 	return run_tests(t);
