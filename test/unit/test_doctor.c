@@ -403,6 +403,17 @@ START_TEST(doctor__rbac_before_the_authorizer)
 }
 END_TEST
 
+/* A selector that selects everything leaves nothing out. */
+START_TEST(doctor__selector_of_everything)
+{
+	answers("\"sideEffects\"",
+		"\"objectSelector\":{\"matchLabels\":{},\"matchExpressions\":[]},"
+		"\"sideEffects\"");
+	ck_assert_int_eq(doctor(""), 3);
+	found("selectors", "OK", "leaves out no more than holdpoint-system, kube-system and");
+}
+END_TEST
+
 START_TEST(doctor__webhooks_at_two_addresses)
 {
 	answers("https://@\"", "https://@/validate\"");
@@ -512,6 +523,7 @@ int main(void)
 	tcase_add_test(t, doctor__without_policies_or_database);
 	tcase_add_test(t, doctor__very_many_subjects);
 	tcase_add_test(t, doctor__rbac_before_the_authorizer);
+	tcase_add_test(t, doctor__selector_of_everything);
 	tcase_add_test(t, doctor__webhooks_at_two_addresses);
 	tcase_add_loop_test(t, doctor__daemons_say, 0, ARRAY_LEN(daemons));
 	tcase_add_test(t, doctor__table);
