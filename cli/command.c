@@ -110,14 +110,37 @@ static void print_help(const struct command *c, const struct flag *flags)
 		printf("\nExamples:\n%s", c->examples);
 }
 
+/* The command of two words that is nearest to "policy chek", or NULL. */
+static const char *nearest_of_group(char **argv)
+{
+	const char *names[COMMANDS_MAX];
+	char both[128];
+	size_t count = 0;
+
+	if (!argv[1] || argv[1][0] == '-')
+		return NULL;
+	for (const struct command *c = table; c->name; c++)
+		if (is_of_group(c, argv[0]))
+			names[count++] = c->name;
+	snprintf(both, sizeof(both), "%s %s", argv[0], argv[1]);
+	return suggest(span_of(both), names, count);
+}
+
 /* First words that begin a command of two words: "db" alone, or "holds lst". */
 static int unknown_command(char **argv)
 {
 	char words[64][32]; /* what commands begin with: "polcy" is near to "policy" alone */
 	const char *names[ARRAY_LEN(words)];
 	size_t count = 0;
-	const char *close;
+	const char *close = nearest_of_group(argv);
 	bool is_prefix = false;
+
+	if (close) {
+		fprintf(stderr,
+			"%s: no command \"%.64s %.64s\" (did you mean %s?); see %s --help\n",
+			program, argv[0], argv[1], close, program);
+		return CLI_USAGE;
+	}
 
 	for (const struct command *c = table; c->name && count < ARRAY_LEN(names); c++) {
 		snprintf(words[count], sizeof(words[count]), "%.*s", (int)strcspn(c->name, " "),

@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* holdpoint policy test FILE…: runs the cases of test files; exit 3 when one fails. */
+/*
+ * holdpoint policy test FILE…: runs the cases of test files, and says what of the rules no case
+ * reaches; exit 3 when one fails.
+ */
+#include <limits.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "cli/policy.h"
 #include "cli/table.h"
 #include "common/base/utf8.h"
 #include "policy/test_cases.h"
 
+#define LEDGER_MAX_BYTES ((size_t)256 << 20)
+
 struct report {
-	bool json, quiet;
+	bool json, quiet, coverage, require_coverage;
 	struct buf cases; /* of the JSON answer */
 	const char *file;
 	unsigned passed, failed;
@@ -79,11 +86,117 @@ static void take_result(const struct case_result *t, void *userdata)
 		print_case(r, t);
 }
 
+/* ---- what no case reaches ---- */
+
+/* As people type it: from here, if it is below. */
+static const char *shown_file(const char *file)
+{
+	char here[PATH_MAX];
+	size_t len = getcwd(here, sizeof(here)) ? strlen(here) : 0;
+
+	return len && strncmp(file, here, len) == 0 && file[len] == '/' ? file + len + 1 : file;
+}
+
+static void put_gap_line(struct buf *out, const struct rule_reach *r, const struct buf *what)
+{
+	buf_printf(out, "%s:%u:%u: rule \"%s\" of policy \"%s\": ", shown_file(r->file), r->line,
+		r->column, r->rule, r->policy);
+	buf_add_span(out, buf_span(what));
+	buf_add_char(out, '\n');
+}
+
+static void put_gap_json(struct buf *out, const struct rule_reach *r, const struct buf *what)
+{
+	if (out->len)
+		buf_add_char(out, ',');
+	buf_add_str(out, "{\"file\":");
+	json_put_string(out, span_of(shown_file(r->file)));
+	buf_printf(out, ",\"line\":%u,\"column\":%u,\"policy\":", r->line, r->column);
+	json_put_string(out, span_of(r->policy));
+	buf_add_str(out, ",\"rule\":");
+	json_put_string(out, span_of(r->rule));
+	buf_add_str(out, ",\"gap\":");
+	json_put_string(out, buf_span(what));
+	buf_add_char(out, '}');
+}
+
+/* Appends every gap, and returns how many there are. */
+static unsigned put_gaps(struct buf *out, const struct reach_ledger *l, bool json)
+{
+	_cleanup_(buf_free) struct buf what = BUF_INIT(4096);
+	unsigned count = 0;
+
+	for (size_t i = 0; i < l->all.rule_count; i++) {
+		const struct rule_reach *r = &l->all.rules[i];
+
+		for (size_t at = 0; reach_next_gap(r, &at, &what); count++)
+			(json ? put_gap_json : put_gap_line)(out, r, &what);
+	}
+	return count;
+}
+
+static void print_coverage(const struct reach_ledger *l, bool json, unsigned *ret_gaps)
+{
+	_cleanup_(buf_free) struct buf gaps = BUF_INIT(64u << 20);
+	const struct reach_total t = reach_ledger_total(l);
+
+	*ret_gaps = put_gaps(&gaps, l, json);
+	if (json) {
+		printf(",\"coverage\":{\"rules\":%zu,\"rulesApplied\":%zu,\"branches\":%zu,"
+		       "\"branchesReached\":%zu,\"gaps\":[%s]}",
+			t.rules, t.rules_applied, t.branches, t.branches_reached, cli_text(&gaps));
+		return;
+	}
+	printf("\n%s%zu of %zu rule%s applied; of %zu condition%s each true and each false, "
+	       "%zu of %zu\n",
+		cli_text(&gaps), t.rules_applied, t.rules, t.rules == 1 ? "" : "s", t.branches / 2,
+		t.branches == 2 ? "" : "s", t.branches_reached, t.branches);
+}
+
+/* ---- the command ---- */
+
+static void print_end(
+	struct report *r, const struct reach_ledger *l, unsigned errors, unsigned *ret_gaps)
+{
+	if (r->json)
+		printf("{\"passed\":%u,\"failed\":%u,\"errors\":%u,\"cases\":[%s]", r->passed,
+			r->failed, errors, cli_text(&r->cases));
+	else if (errors)
+		printf("%u passed, %u failed, %u error%s in the files\n", r->passed, r->failed,
+			errors, errors == 1 ? "" : "s");
+	else
+		printf("%u passed, %u failed\n", r->passed, r->failed);
+	if (r->coverage)
+		print_coverage(l, r->json, ret_gaps);
+	if (r->json)
+		printf("}\n");
+}
+
+static int test(
+	const struct command *self, struct report *r, const char *const *files, size_t count)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new(1u << 16, LEDGER_MAX_BYTES);
+	struct reach_ledger ledger = {.arena = arena};
+	struct yaml_errors errors;
+	unsigned gaps = 0;
+	int rc;
+
+	if (!arena)
+		return cli_error(self, CLI_FAILED, "out of memory");
+	rc = test_cases_run(files, count, take_result, r, r->coverage ? &ledger : NULL, &errors);
+	if (rc < 0)
+		fputs(cli_text(&errors.text), stderr);
+	print_end(r, &ledger, errors.count, &gaps);
+	buf_free(&errors.text);
+	if (rc < 0)
+		return CLI_FAILED;
+	return r->failed || (r->require_coverage && gaps) ? CLI_NO : CLI_OK;
+}
+
 int cli_policy_test(const struct command *self, int argc, char **argv)
 {
 	const char *files[CLI_POLICY_MAX_FILES], *output = NULL;
 	size_t count;
-	struct yaml_errors errors;
 	struct report r = {.cases = BUF_INIT(64u << 20)};
 	const struct flag flags[] = {CLI_FLAG_OUTPUT(output),
 		{.name = "quiet",
@@ -92,25 +205,19 @@ int cli_policy_test(const struct command *self, int argc, char **argv)
 			.value = &r.quiet,
 			.no_env = true,
 			.help = "show failing cases only"},
+		CLI_FLAG_SWITCH("coverage", r.coverage,
+			"name the rules that no case is about or makes apply, and the conditions "
+			"that are never true or never false"),
+		CLI_FLAG_SWITCH("require-coverage", r.require_coverage,
+			"the same, and exit 3 when there is one"),
 		{0}};
 	int rc = cli_parse(self, flags, argc, argv, 1, ARRAY_LEN(files), files, &count);
 
 	if (rc >= 0)
 		return rc;
-	r.json = output && !strcmp(output, "json");
-	rc = test_cases_run(files, count, take_result, &r, &errors);
-	if (rc < 0)
-		fputs(buf_str(&errors.text), stderr);
-	if (r.json) {
-		printf("{\"passed\":%u,\"failed\":%u,\"errors\":%u,\"cases\":[%s]}\n", r.passed,
-			r.failed, errors.count, buf_str(&r.cases));
-	} else if (errors.count) {
-		printf("%u passed, %u failed, %u error%s in the files\n", r.passed, r.failed,
-			errors.count, errors.count == 1 ? "" : "s");
-	} else {
-		printf("%u passed, %u failed\n", r.passed, r.failed);
-	}
+	r.json = cli_wants_json(output);
+	r.coverage |= r.require_coverage;
+	rc = test(self, &r, files, count);
 	buf_free(&r.cases);
-	buf_free(&errors.text);
-	return rc < 0 ? CLI_FAILED : r.failed ? CLI_NO : CLI_OK;
+	return rc;
 }

@@ -37,13 +37,16 @@ struct evaluation *deciding_evaluation(struct deciding *d)
 	return evaluation_enter(d->evaluation, &p) == 0 ? d->evaluation : NULL;
 }
 
-enum verdict deciding_test(
-	const struct rule *rule, struct evaluation *ev, struct evaluation_error *ret_error)
+enum verdict deciding_test(const struct rule *rule, struct evaluation *ev, struct rule_reach *reach,
+	struct evaluation_error *ret_error)
 {
 	enum verdict all = VERDICT_TRUE;
 	for (size_t i = 0; i < rule->when_count; i++) {
 		struct evaluation_error error = {0};
-		switch (evaluation_test(rule->when[i], ev, &error)) {
+		const enum verdict one = evaluation_test(rule->when[i], ev, &error);
+		if (reach)
+			reach_note(reach, i, one == VERDICT_TRUE, one == VERDICT_FALSE);
+		switch (one) {
 		case VERDICT_FALSE:
 			return VERDICT_FALSE;
 		case VERDICT_ERROR:
@@ -105,6 +108,8 @@ int deciding_add_failed(
 {
 	const struct policy *p = rule->policy;
 	struct policy_match *m = &d->matches[d->match_count++];
+	if (d->reach)
+		d->reach->applied = true;
 	*m = (struct policy_match){.rule = &rule->info,
 		.quotes = true,
 		.quotes_object = true,
@@ -131,6 +136,8 @@ int deciding_add(const struct rule *rule, struct deciding *d)
 {
 	struct policy_match *m = &d->matches[d->match_count++];
 	*m = (struct policy_match){.rule = &rule->info};
+	if (d->reach)
+		d->reach->applied = true;
 	m->effective = turned_down(rule->info.action, rule->policy->enforcement);
 	return rule_message(rule, d, m);
 }
@@ -196,7 +203,7 @@ static int apply_rule(const struct rule *rule, struct deciding *d)
 		struct evaluation *ev = deciding_evaluation(d);
 		if (!ev)
 			return -1;
-		verdict = deciding_test(rule, ev, &error);
+		verdict = deciding_test(rule, ev, d->reach, &error);
 	}
 	if (verdict == VERDICT_FALSE)
 		return 0;
@@ -213,7 +220,7 @@ __attribute__((cold)) static int apply_unmatched(const struct rule *rule, struct
 	struct evaluation *ev = rule->when_count ? deciding_evaluation(d) : NULL;
 	if (rule->when_count && !ev)
 		return -1;
-	if (ev && deciding_test(rule, ev, &error) == VERDICT_FALSE)
+	if (ev && deciding_test(rule, ev, d->reach, &error) == VERDICT_FALSE)
 		return 0;
 	if (ev && evaluation_is_unfinished(ev)) {
 		d->unfinished = true;
@@ -284,6 +291,8 @@ static int look_at_rule(const struct rule *rule, struct deciding *d)
 	const enum verdict verdict = matches(rule, d);
 	if (verdict == VERDICT_FALSE)
 		return 0;
+	if (d->reach)
+		d->reach->asked = true;
 	if (verdict == VERDICT_ERROR)
 		return apply_unmatched(rule, d);
 	return apply_rule(rule, d);
@@ -365,6 +374,7 @@ int policy_decide_within(const struct policy_set *s, const struct policy_request
 		return -1;
 	d.limits = limits;
 	for (size_t i = 0; i < count; i++) {
+		d.reach = reach_of(limits, ids[i]);
 		if (look_at_rule(s->rules[ids[i]], &d) < 0)
 			return -1;
 		if (d.unfinished)

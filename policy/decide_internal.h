@@ -2,6 +2,7 @@
 /* What deciding, mutating and explaining share: walking over rules, testing conditions, matches. */
 #pragma once
 
+#include "policy/reach.h"
 #include "policy/set_internal.h"
 
 struct deciding {
@@ -9,6 +10,7 @@ struct deciding {
 	struct arena *arena;
 	struct cluster_view view;
 	const struct policy_limits *limits; /* or NULL */
+	struct rule_reach *reach;	    /* of the rule that is being looked at, or NULL */
 	struct evaluation *evaluation;	    /* made when the first expression needs it */
 	const struct policy *policy;	    /* the one whose rules are being looked at */
 	bool concerned;			    /* is the request one of its subjects'? */
@@ -45,9 +47,12 @@ int deciding_give_back(struct deciding *d) _must_check_;
 struct evaluation *deciding_evaluation(struct deciding *d);
 void deciding_finish(const struct deciding *d, struct policy_decision *ret);
 
-/* All conditions: one that is false settles it, even after one that failed. */
-enum verdict deciding_test(
-	const struct rule *rule, struct evaluation *ev, struct evaluation_error *ret_error);
+/*
+ * All conditions: one that is false settles it, even after one that failed. reach: where what they
+ * said is noted, or NULL.
+ */
+enum verdict deciding_test(const struct rule *rule, struct evaluation *ev, struct rule_reach *reach,
+	struct evaluation_error *ret_error);
 int deciding_add(const struct rule *rule, struct deciding *d) _must_check_;
 int deciding_add_failed(const struct rule *rule, struct deciding *d,
 	const struct evaluation_error *error) _must_check_;

@@ -154,7 +154,7 @@ static int check_settled(
 	struct evaluation_error unused;
 	if (evaluation_replace_object(ev, m->object) < 0)
 		return err_set(e, "the request needs too much memory");
-	if (deciding_test(rule, ev, &unused) != VERDICT_TRUE)
+	if (deciding_test(rule, ev, NULL, &unused) != VERDICT_TRUE)
 		return 0;
 	int rc = change_object(m, rule, ev, &again, e);
 	if (rc < 0)
@@ -180,7 +180,7 @@ static int mutate_by(struct mutating *m, const struct rule *rule)
 	struct err e;
 	if (!ev || evaluation_replace_object(ev, m->object) < 0)
 		return -1;
-	enum verdict verdict = deciding_test(rule, ev, &error);
+	enum verdict verdict = deciding_test(rule, ev, m->d.reach, &error);
 	if (verdict == VERDICT_FALSE)
 		return 0;
 	if (verdict == VERDICT_ERROR)
@@ -208,7 +208,9 @@ static int exempt_by(struct mutating *m, const struct rule *rule)
 	struct evaluation_error unused;
 	if (!ev || evaluation_replace_object(ev, m->object) < 0)
 		return -1;
-	m->d.exempt = deciding_test(rule, ev, &unused) == VERDICT_TRUE;
+	m->d.exempt = deciding_test(rule, ev, m->d.reach, &unused) == VERDICT_TRUE;
+	if (m->d.reach)
+		m->d.reach->applied |= m->d.exempt;
 	return 0;
 }
 
@@ -221,7 +223,7 @@ static int mutate_unmatched(struct mutating *m, const struct rule *rule)
 	struct evaluation_error unused;
 	if (!ev || evaluation_replace_object(ev, m->object) < 0)
 		return -1;
-	if (deciding_test(rule, ev, &unused) == VERDICT_FALSE)
+	if (deciding_test(rule, ev, m->d.reach, &unused) == VERDICT_FALSE)
 		return 0;
 	return deciding_add_failed(rule, &m->d, &error);
 }
@@ -241,6 +243,8 @@ static int look_at_rule(struct mutating *m, const struct rule *rule)
 	case VERDICT_TRUE:
 		break;
 	}
+	if (m->d.reach)
+		m->d.reach->asked = true;
 	return mutates ? mutate_by(m, rule) : exempt_by(m, rule);
 }
 
@@ -284,6 +288,7 @@ int policy_mutate_within(const struct policy_set *s, const struct policy_request
 	for (size_t i = 0; i < count; i++) {
 		if (!before && !(before = m.object = object_alone(r, arena)))
 			return -1;
+		m.d.reach = reach_of(limits, ids[i]);
 		if (look_at_rule(&m, s->rules[ids[i]]) < 0)
 			return -1;
 		if (m.d.evaluation && evaluation_is_unfinished(m.d.evaluation))

@@ -147,6 +147,7 @@ struct policy_decision {
 #define POLICY_EXPRESSION_BUDGET 1000000u
 #define POLICY_BUDGET		 10000000u
 
+struct policy_reach;
 struct policy_limits {
 	/* Of all policies together. What costs more, or may take ten times as long, is left
 	 * unfinished. 0: any. */
@@ -154,6 +155,8 @@ struct policy_limits {
 	/* CLOCK_MONOTONIC: what is not evaluated by then cannot be. Policies that do not enforce
 	 * have half the time from now to then, so that enough is left for those that do. 0: any. */
 	uint64_t until_us;
+	/* Where it is noted which rules and conditions were looked at (reach.h); NULL: nowhere. */
+	struct policy_reach *reach;
 };
 
 /* The limits' cost did not suffice: to be done again, with more of it, where there is time. */

@@ -29,6 +29,9 @@ struct running {
 	void *userdata;
 	const struct source_test *test;
 	struct policy_set *set;
+	struct reach_ledger *ledger;   /* or NULL */
+	struct policy_reach reach;     /* of the set */
+	struct policy_limits watched;  /* no limits, but where it is noted what is reached */
 	struct policy_objects objects; /* of all cases; none: nothing is known of the cluster */
 };
 
@@ -183,7 +186,7 @@ static int check_decision(struct running *r, const struct policy_request *q,
 	const struct source_expect *x, struct buf *expected, struct buf *got)
 {
 	struct policy_decision d;
-	if (policy_decide(r->set, q, r->scratch, &d) < 0) {
+	if (policy_decide_within(r->set, q, &r->watched, r->scratch, &d) < 0) {
 		buf_add_str(got, "the request needs too much memory");
 		return -1;
 	}
@@ -205,7 +208,7 @@ static int check_patch(struct running *r, const struct policy_request *q,
 	struct policy_mutation m;
 	struct json_doc wanted, patch;
 	struct err e;
-	if (policy_mutate(r->set, q, r->scratch, &m) < 0) {
+	if (policy_mutate_within(r->set, q, &r->watched, r->scratch, &m) < 0) {
 		buf_add_str(got, "the request needs too much memory");
 		return -1;
 	}
@@ -294,6 +297,15 @@ static void check_case(struct running *r, const struct source_case *c)
 		errors_add_at(r->errors, x->rule.at, "rule needs an action as well");
 }
 
+static int watch_set(struct running *r)
+{
+	r->watched = (struct policy_limits){0};
+	if (!r->ledger)
+		return 0;
+	r->watched.reach = &r->reach;
+	return policy_reach_begin(r->set, r->arena, &r->reach);
+}
+
 /* Loads what the test names; its errors are the test's. */
 static int load_policies(struct running *r)
 {
@@ -321,7 +333,7 @@ static int load_policies(struct running *r)
 		r->errors->count += errors.count;
 	}
 	buf_free(&errors.text);
-	return rc;
+	return rc == 0 ? watch_set(r) : -1;
 }
 
 /* 0, or -1: with an error added, or for lack of memory. */
@@ -349,7 +361,7 @@ static int run_test(struct running *r, const struct node *root)
 		if (read_now(r, &cases[i].now, &case_now) == 0)
 			run_case(r, &cases[i], case_now);
 	}
-	return 0;
+	return r->ledger ? reach_ledger_add(r->ledger, &r->reach) : 0;
 }
 
 /* A document of which nothing was run is never a success without a word. */
@@ -365,7 +377,7 @@ static void run_document(const struct node *root, void *arg)
 }
 
 int test_cases_run(const char *const *paths, size_t path_count, case_result_fn report,
-	void *userdata, struct yaml_errors *errors)
+	void *userdata, struct reach_ledger *reach, struct yaml_errors *errors)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new(1u << 16, ARENA_MAX_BYTES);
 	_cleanup_(arena_freep) struct arena *scratch = arena_new(1u << 20, CASE_ARENA_MAX_BYTES);
@@ -373,7 +385,8 @@ int test_cases_run(const char *const *paths, size_t path_count, case_result_fn r
 		.scratch = scratch,
 		.errors = errors,
 		.report = report,
-		.userdata = userdata};
+		.userdata = userdata,
+		.ledger = reach};
 	struct tree_file *files;
 	size_t count;
 	*errors = (struct yaml_errors){0};

@@ -7,6 +7,7 @@
 
 #include "common/yaml/errors.h"
 #include "common/yaml/schema.h"
+#include "policy/reach.h"
 
 /* What came out of one case. Lives until the callback returns. */
 struct case_result {
@@ -21,12 +22,13 @@ struct case_result {
 typedef void (*case_result_fn)(const struct case_result *result, void *userdata);
 
 /*
- * Runs the test files, and reports each case. A file that cannot be used at all is an error.
+ * Runs the test files, and reports each case. What they reach of the policies that they name is
+ * added to reach, unless that is NULL. A file that cannot be used at all is an error.
  * Errors: -1 with everything that is wrong with the files, and the policies that they name, in
  * errors (free with buf_free(&errors->text)); cases of good files are run all the same.
  */
 int test_cases_run(const char *const *paths, size_t path_count, case_result_fn report,
-	void *userdata, struct yaml_errors *errors) _must_check_;
+	void *userdata, struct reach_ledger *reach, struct yaml_errors *errors) _must_check_;
 
 /* The kind of a test document: for documentation. */
 extern const struct kind language_test;

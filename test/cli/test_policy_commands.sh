@@ -149,6 +149,59 @@ complains 'there is no object in '
 run 1 explain "$folder/pods.yaml" -f "$folder/no-such-file.yaml" --as alice
 complains 'no-such-file.yaml: No such file'
 
+# ---- misspelt commands ----
+run 2 chek "$folder/pods.yaml"
+complains '^holdpoint: no command "policy chek" \(did you mean policy check[?]\); see holdpoint --help$'
+run 2 something "$folder/pods.yaml"
+complains '^holdpoint: policy needs one more word: policy check, policy authorizer'
+
+# ---- what no case reaches ----
+run 0 test "$folder/pods_test.yaml" --coverage
+prints '/pods.yaml:13:5: rule "typo" of policy "pods": condition 1 is never true: object.spec.nothingLikeThis == 1$'
+prints '^1 of 2 rules applied; of 2 conditions each true and each false, 3 of 4$'
+run 3 test "$folder/pods_test.yaml" --require-coverage -q
+run 0 test "$folder/pods_test.yaml" --coverage -o json
+is_json '.passed == 2 and .coverage.rulesApplied == 1 and .coverage.branchesReached == 3 and .coverage.gaps[0].rule == "typo"'
+run 0 test docs/examples/tests --require-coverage -q
+prints '^16 of 16 rules applied; of 13 conditions each true and each false, 26 of 26$'
+cat >"$folder/reach.yaml" <<'YAML'
+apiVersion: holdpoint.dev/v1alpha1
+kind: GuardrailPolicy
+metadata: {name: reach}
+spec:
+  match: [{apiGroups: [""], resources: [pods], operations: [CREATE]}]
+  rules:
+  - {name: never, match: [{apiGroups: [""], resources: [nodes], operations: [CREATE]}], action: Deny, message: a}
+  - {name: apart, when: ["object.spec.x == 1", "object.spec.y == 1"], action: Warn, message: a}
+  - {name: behind, when: ["object.spec.x == 3", "object.spec.y == 3"], action: Warn, message: a}
+  - {name: through, action: Allow, when: ["object.spec.x == 2"]}
+  - {name: exempted, action: Deny, message: a}
+YAML
+cat >"$folder/reach_test.yaml" <<'YAML'
+apiVersion: holdpoint.dev/v1alpha1
+kind: GuardrailPolicyTest
+spec:
+  policies: [reach.yaml]
+  request:
+    operation: CREATE
+    resource: {group: "", version: v1, resource: pods}
+    name: a
+    userInfo: {username: alice}
+  cases:
+  - {name: one, request: {object: {spec: {x: 2, y: 1}}}, expect: {action: Allow}}
+YAML
+run 3 test "$folder/reach_test.yaml" --require-coverage
+prints 'reach.yaml:7:5: rule "never" of policy "reach": no case is about it$'
+prints 'rule "apart" of policy "reach": condition 1 is never true: object.spec.x == 1$'
+prints 'rule "apart" of policy "reach": condition 2 is never evaluated: object.spec.y == 1$'
+prints 'rule "through" of policy "reach": condition 1 is never false'
+prints 'rule "exempted" of policy "reach": no case is about it$'
+prints '^1 of 5 rules applied; of 5 conditions each true and each false, 3 of 10$'
+# The same policy through two files of tests is counted once, and what both reach together.
+sed 's/name: one/name: two/; s/x: 2, y: 1/x: 1, y: 1/; s/action: Allow/action: Deny/' "$folder/reach_test.yaml" >"$folder/reach2_test.yaml"
+run 3 test "$folder/reach_test.yaml" "$folder/reach2_test.yaml" --require-coverage
+prints '^3 of 5 rules applied; of 5 conditions each true and each false, 6 of 10$'
+
 # ---- what nobody asks about ----
 cat >"$folder/unasked.yaml" <<'YAML'
 apiVersion: holdpoint.dev/v1alpha1

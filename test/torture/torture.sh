@@ -55,6 +55,7 @@ review=$(printf "%s\n" "$fixtures"/*-validate-create-pods.json | head -n 1)
 torture /dev/null policy check policy/library
 torture /dev/null policy test policy/library/tests/no-exec_test.yaml
 torture /dev/null policy test test/policy/params_test.yaml
+torture /dev/null policy test test/policy/params_test.yaml --coverage
 torture /dev/null policy explain test/policy/namespaces.yaml -r "$review" --objects test/policy/objects.yaml
 torture /dev/null policy explain docs/examples -r "$review"
 torture /dev/null policy explain docs/examples -r "$review" -o json

@@ -52,7 +52,7 @@ static int run(const char *yaml, struct yaml_errors *errors)
 	ck_assert_int_eq(write(fd, yaml, strlen(yaml)), (ssize_t)strlen(yaml));
 	close(fd);
 	passed = failed = 0;
-	rc = test_cases_run(paths, 1, count_result, NULL, errors);
+	rc = test_cases_run(paths, 1, count_result, NULL, NULL, errors);
 	unlink(path);
 	return rc;
 }
