@@ -97,15 +97,15 @@ static const char *shown_file(const char *file)
 	return len && strncmp(file, here, len) == 0 && file[len] == '/' ? file + len + 1 : file;
 }
 
-static void put_gap_line(struct buf *out, const struct rule_reach *r, const struct buf *what)
+static void put_gap_line(struct buf *out, const struct rule_reach *r, struct buf *what)
 {
 	buf_printf(out, "%s:%u:%u: rule \"%s\" of policy \"%s\": ", shown_file(r->file), r->line,
 		r->column, r->rule, r->policy);
-	buf_add_span(out, buf_span(what));
+	buf_add_str(out, cli_text(what));
 	buf_add_char(out, '\n');
 }
 
-static void put_gap_json(struct buf *out, const struct rule_reach *r, const struct buf *what)
+static void put_gap_json(struct buf *out, const struct rule_reach *r, struct buf *what)
 {
 	if (out->len)
 		buf_add_char(out, ',');
@@ -116,7 +116,7 @@ static void put_gap_json(struct buf *out, const struct rule_reach *r, const stru
 	buf_add_str(out, ",\"rule\":");
 	json_put_string(out, span_of(r->rule));
 	buf_add_str(out, ",\"gap\":");
-	json_put_string(out, buf_span(what));
+	json_put_string(out, span_of(cli_text(what)));
 	buf_add_char(out, '}');
 }
 
