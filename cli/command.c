@@ -274,14 +274,19 @@ int cli_read_file(const struct command *c, const char *path, struct buf *out)
 	return 0;
 }
 
+void cli_no_memory(void)
+{
+	fprintf(stderr, "%s: there is not enough memory to show the answer\n", program);
+	exit(CLI_FAILED);
+}
+
 const char *cli_text(struct buf *b)
 {
 	const char *text = buf_str(b);
 
-	if (text)
-		return text;
-	fprintf(stderr, "%s: there is not enough memory to show the answer\n", program);
-	exit(CLI_FAILED);
+	if (!text)
+		cli_no_memory();
+	return text;
 }
 
 int cli_parse(const struct command *c, const struct flag *flags, int argc, char **argv,

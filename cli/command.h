@@ -56,6 +56,9 @@ int cli_parse(const struct command *c, const struct flag *flags, int argc, char 
 /* "holdpoint approve: …" on stderr. Returns the exit code given. */
 int cli_error(const struct command *c, enum cli_exit code, const char *fmt, ...) _printf_(3, 4);
 
+/* Ends the program with CLI_FAILED: half of an answer is none. */
+_Noreturn void cli_no_memory(void);
+
 /*
  * The text of a buffer that is about to be printed. One that could not hold it all, for lack of
  * memory or room, ends the program with CLI_FAILED and the reason: half of an answer is none.

@@ -2,6 +2,8 @@
 /* See table.h. Widths count code points: Kubernetes' names are ASCII, messages hardly wider. */
 #include "cli/table.h"
 
+#include "cli/command.h"
+
 #include <inttypes.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -108,7 +110,7 @@ struct table *table_new(const struct table_column *columns, size_t count, bool w
 	struct table *t = calloc(1, sizeof(*t));
 
 	if (!t || count > COLUMNS_MAX)
-		abort();
+		cli_no_memory();
 	t->columns = columns;
 	t->column_count = count;
 	t->wide = wide;
@@ -133,10 +135,12 @@ void table_add(struct table *t, const char *text, const char *colour)
 		t->cap = t->cap ? t->cap * 2 : 64;
 		t->cells = reallocarray(t->cells, t->cap, sizeof(*t->cells));
 		if (!t->cells)
-			abort();
+			cli_no_memory();
 	}
 	utf8_put_printable(&b, span_of(text));
 	if (!buf_str(&b)) {
+		if (strlen(text) < CELL_MAX / 4)
+			cli_no_memory();
 		buf_free(&b);
 		b = BUF_INIT(8);
 		buf_add_str(&b, "?");

@@ -17,9 +17,8 @@ struct reading {
 
 /* What an object says of itself. */
 struct head {
-	struct span group, version, kind, namespace_, name;
-	struct span resource;
-	bool in_namespaces, guessed;
+	struct manifest_object object;
+	bool guessed;
 };
 
 static struct span text_at(const struct node *n, const char *key)
@@ -52,26 +51,26 @@ static int read_head(struct reading *r, const struct node *n, struct head *ret)
 	const struct node *metadata = node_get(n, "metadata");
 	struct span api = text_at(n, "apiVersion");
 	const char *slash = memchr(api.ptr, '/', api.len), *resource;
+	struct manifest_object *o = &ret->object;
+	bool in_namespaces = true;
 
-	*ret = (struct head){.group = {api.ptr, slash ? (size_t)(slash - api.ptr) : 0},
+	*o = (struct manifest_object){.group = {api.ptr, slash ? (size_t)(slash - api.ptr) : 0},
 		.version = slash ? (struct span){slash + 1, api.len - (size_t)(slash + 1 - api.ptr)}
 				 : api,
 		.kind = text_at(n, "kind"),
 		.namespace_ = text_at(metadata, "namespace"),
-		.name = text_at(metadata, "name"),
-		.in_namespaces = true};
-	if (!ret->version.len || !ret->kind.len ||
-		(!ret->name.len && !text_at(metadata, "generateName").len)) {
+		.name = text_at(metadata, "name")};
+	if (!o->version.len || !o->kind.len ||
+		(!o->name.len && !text_at(metadata, "generateName").len)) {
 		errors_add_at(r->errors, n,
 			"an object needs apiVersion, kind, and metadata.name or generateName");
 		return -1;
 	}
-	resource = kinds_resource_of(ret->group, ret->kind, &ret->in_namespaces);
+	resource = kinds_resource_of(o->group, o->kind, &in_namespaces);
 	ret->guessed = !resource;
-	ret->resource = resource ? span_of(resource) : guess_resource(ret->kind, r->arena);
-	if (!ret->namespace_.len && ret->in_namespaces)
-		ret->namespace_ =
-			span_of(r->sender->namespace_ ? r->sender->namespace_ : "default");
+	o->resource = resource ? span_of(resource) : guess_resource(o->kind, r->arena);
+	if (!o->namespace_.len && in_namespaces)
+		o->namespace_ = span_of(r->sender->namespace_ ? r->sender->namespace_ : "default");
 	return 0;
 }
 
@@ -83,13 +82,14 @@ static void put(struct buf *out, const char *key, struct span value)
 	json_put_string(out, value);
 }
 
-static void put_kind(struct buf *out, const char *key, const struct head *h, bool resource)
+static void put_kind(
+	struct buf *out, const char *key, const struct manifest_object *o, bool resource)
 {
 	json_put_key(out, key);
 	buf_add_char(out, '{');
-	put(out, "group", h->group);
-	put(out, "version", h->version);
-	put(out, resource ? "resource" : "kind", resource ? h->resource : h->kind);
+	put(out, "group", o->group);
+	put(out, "version", o->version);
+	put(out, resource ? "resource" : "kind", resource ? o->resource : o->kind);
 	buf_add_char(out, '}');
 }
 
@@ -107,42 +107,56 @@ static void put_sender(struct buf *out, const struct manifest_sender *s)
 	buf_add_str(out, "]}");
 }
 
-static void put_review(struct buf *out, const struct head *h, const struct manifest_sender *s,
-	const struct node *object)
+static void put_review(
+	struct buf *out, const struct manifest_object *o, const struct manifest_sender *s)
 {
 	buf_add_str(out, "{\"apiVersion\":\"admission.k8s.io/v1\",\"kind\":\"AdmissionReview\","
 			 "\"request\":{\"uid\":\"00000000-0000-0000-0000-000000000000\"");
-	put_kind(out, "kind", h, false);
-	put_kind(out, "resource", h, true);
-	put_kind(out, "requestKind", h, false);
-	put_kind(out, "requestResource", h, true);
-	if (h->name.len > 0)
-		put(out, "name", h->name);
-	if (h->namespace_.len > 0)
-		put(out, "namespace", h->namespace_);
+	put_kind(out, "kind", o, false);
+	put_kind(out, "resource", o, true);
+	put_kind(out, "requestKind", o, false);
+	put_kind(out, "requestResource", o, true);
+	if (o->name.len > 0)
+		put(out, "name", o->name);
+	if (o->namespace_.len > 0)
+		put(out, "namespace", o->namespace_);
 	put(out, "operation", s->deletes ? SPAN("DELETE") : SPAN("CREATE"));
 	put_sender(out, s);
 	buf_add_str(out, ",\"dryRun\":false");
 	json_put_key(out, s->deletes ? "oldObject" : "object");
-	node_put_json(out, object);
+	buf_add_span(out, o->text);
 	buf_printf(out, ",\"%s\":null}}", s->deletes ? "object" : "oldObject");
+}
+
+int manifest_review(const struct manifest_object *o, const struct manifest_sender *sender,
+	struct arena *arena, struct review *ret, struct err *e)
+{
+	_cleanup_(buf_free) struct buf text = BUF_INIT(REVIEW_MAX_BYTES);
+	char *copy;
+
+	put_review(&text, o, sender);
+	copy = text.failed ? NULL : arena_strndup(arena, text.ptr, text.len);
+	if (!copy)
+		return err_set(e, "the object is too large");
+	return review_read((struct span){copy, text.len}, REVIEW_NODES_DEFAULT, arena, ret, e) ==
+			       REVIEW_OK
+		       ? 0
+		       : -1;
 }
 
 /* ---- the objects ---- */
 
 /* -1: memory is short, or the review cannot be read; *e says so. */
-static int make(struct reading *r, const struct head *h, const struct node *n, struct err *e)
+static int make(struct reading *r, struct head *h, const struct node *n, struct err *e)
 {
 	_cleanup_(buf_free) struct buf text = BUF_INIT(REVIEW_MAX_BYTES);
 	struct manifest *m = arena_calloc(r->arena, 1, sizeof(*m));
-	char *copy;
 
-	put_review(&text, h, r->sender, n);
-	copy = text.failed ? NULL : arena_strndup(r->arena, text.ptr, text.len);
-	if (!m || !copy)
+	node_put_json(&text, n);
+	if (!m || text.failed)
 		return err_set(e, "the object is too large");
-	if (review_read((struct span){copy, text.len}, REVIEW_NODES_DEFAULT, r->arena, &m->review,
-		    e) != REVIEW_OK)
+	h->object.text = buf_span(&text);
+	if (manifest_review(&h->object, r->sender, r->arena, &m->review, e) < 0)
 		return -1;
 	m->guessed = h->guessed;
 	*r->end = m;

@@ -17,6 +17,20 @@ struct manifest_sender {
 	bool deletes;		/* what is there already; false: creates it */
 };
 
+/* An object as JSON, and where it is written. */
+struct manifest_object {
+	struct span group, version, kind, resource;
+	struct span namespace_, name; /* "": in none; none yet */
+	struct span text;
+};
+
+/*
+ * The request that an API server would send of an object, in the arena, to be read from *ret.
+ * Errors: the object is too large, or the review cannot be read.
+ */
+int manifest_review(const struct manifest_object *o, const struct manifest_sender *sender,
+	struct arena *arena, struct review *ret, struct err *e) _must_check_;
+
 struct manifest {
 	struct manifest *next;
 	struct review review;

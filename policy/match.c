@@ -324,3 +324,24 @@ bool match_covers(const struct match *a, const struct match *b)
 	       selection_covers(&a->namespaces, &b->namespaces) &&
 	       selection_covers(&a->names, &b->names);
 }
+
+bool policy_set_is_about(
+	const struct policy_set *s, struct span group, struct span version, struct span resource)
+{
+	const struct policy_request r = {.operation = OPERATION_CREATE,
+		.api_group = group,
+		.version = version,
+		.resource = resource};
+
+	for (size_t i = 0; i < s->rule_count; i++)
+		for (size_t k = 0; k < s->rules[i]->match_count; k++) {
+			const struct match *m = &s->rules[i]->matches[k];
+
+			if (!s->rules[i]->record_only && !match_is_access(m) &&
+				(m->operations & OPERATION_CREATE) && resources_match(m, &r) &&
+				patterns_match(m->api_groups, group) &&
+				(!m->versions.count || patterns_match(m->versions, version)))
+				return true;
+		}
+	return false;
+}

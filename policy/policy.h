@@ -44,6 +44,10 @@ struct span policy_set_text(const struct policy_set *s);
  */
 const struct cluster_kind *policy_set_kinds(const struct policy_set *s, size_t *ret_count);
 
+/* Is any rule about creating objects of a resource? */
+bool policy_set_is_about(
+	const struct policy_set *s, struct span group, struct span version, struct span resource);
+
 /* ---- deciding ---- */
 
 /* In order of strength. */

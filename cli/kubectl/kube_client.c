@@ -89,8 +89,11 @@ int kube_request(const struct kube_config *config, const char *path, const char 
 	request.proxy = proxy.len > 0 ? proxy.ptr : NULL;
 	if (http_client_send(client, &request, &answer.body, false, &http, e) !=
 		HTTP_CLIENT_ANSWERED) {
+		const bool too_large = answer.body.failed;
+
 		kube_answer_free(&answer);
-		return err_prefix(e, "%.*s", SPAN_FMT(config->server));
+		err_prefix(e, "%.*s", SPAN_FMT(config->server));
+		return too_large ? KUBE_TOO_LARGE : -1;
 	}
 	answer.status = http.status;
 	*ret = answer;

@@ -186,7 +186,7 @@ expected_exit() {
   local page=$work/$1.output
   if [[ -s $page ]] && grep -q 'Error from server' "$page"; then
     echo 1
-  elif [[ -s $page ]] && grep -qE ' FAIL +' "$page"; then
+  elif [[ -s $page ]] && grep -qE ' FAIL +| [1-9][0-9]* would be denied' "$page"; then
     echo 3
   else
     echo 0

@@ -100,6 +100,7 @@ static const struct http_route routes[] = {
 	{"POST", "/apis", true, "application/json", handle, NULL},
 	{"POST", "/long", true, "application/json", handle, NULL},
 	{"GET", "/apis", true, NULL, handle, NULL},
+	{"GET", "/api", true, NULL, handle, NULL},
 	{"GET", "/version", false, NULL, handle, NULL},
 	{0},
 };
