@@ -83,6 +83,48 @@ START_TEST(limit_races__no_more_at_the_end_of_a_window)
 }
 END_TEST
 
+/* What may wait, of one identity and of all questions of a cluster: no more, and no fewer. */
+static void ask_many(const char *user, const char *question)
+{
+	admin("SELECT '' FROM (SELECT 1) AS x; UPDATE holdpoint.config SET"
+	      " max_pending_per_user = 10, max_questions_per_user = 10, max_questions = 30;"
+	      " UPDATE holdpoint.hold SET expires_at = created_at");
+	for (unsigned i = 0; i < RACERS_MAX; i++)
+		snprintf(racers[i].sql, sizeof(racers[i].sql),
+			"SELECT verdict FROM holdpoint.hold_find_or_create(p_cluster => 'c1',"
+			" p_fingerprint => sha256('%s %u'), p_username => format('%s', %u),"
+			" p_groups => '{ai}', p_operation => 'DELETE', p_api_group => '',"
+			" p_api_version => 'v1', p_resource => 'pods', p_subresource => '',"
+			" p_namespace => 'prod', p_name => 'web', p_policy => 'agents',"
+			" p_rule => 'deletes', p_policy_digest => NULL, p_message => '',"
+			" p_change => NULL, p_approvers => '{}', p_min_approvals => 1,"
+			" p_require_reason => false, p_expires => '1 hour', p_grant => 'Once',"
+			" p_window => NULL, p_max_uses => NULL, p_dry_run => false,"
+			" p_request_uid => 'uid', p_is_question => %s)",
+			user, i, user, i, question);
+	race(racers, RACERS_MAX);
+}
+
+START_TEST(limit_races__holds_of_one_identity_that_wait)
+{
+	static const char *const questions[] = {"false", "true"};
+
+	for (unsigned i = 0; i < 2; i++) {
+		ask_many(i ? "asker" : "agent", questions[i]);
+		ck_assert_uint_eq(answers(racers, RACERS_MAX, "held"), 10);
+		ck_assert_uint_eq(answers(racers, RACERS_MAX, "limit"), RACERS_MAX - 10);
+	}
+}
+END_TEST
+
+START_TEST(limit_races__questions_in_made_up_names_that_wait)
+{
+	ask_many("made-up-%s", "true");
+	ck_assert_uint_eq(answers(racers, RACERS_MAX, "held"), 30);
+	ck_assert_uint_eq(answers(racers, RACERS_MAX, "limit"), RACERS_MAX - 30);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = tcase_create("limit_races");
@@ -92,5 +134,7 @@ int main(void)
 	tcase_add_test(t, limit_races__200_at_once_against_10);
 	tcase_add_test(t, limit_races__two_limits_in_any_order);
 	tcase_add_test(t, limit_races__no_more_at_the_end_of_a_window);
+	tcase_add_test(t, limit_races__holds_of_one_identity_that_wait);
+	tcase_add_test(t, limit_races__questions_in_made_up_names_that_wait);
 	return run_tests(t);
 }
