@@ -3,9 +3,9 @@
 
 #include <stdio.h>
 
-#include "auditsink/copy_binary.h"
 #include "auditsink/quarantine.h"
 #include "common/base/clock.h"
+#include "common/pg/copy_binary.h"
 
 #define NONCES_AT_ONCE 64
 

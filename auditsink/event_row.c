@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "auditsink/event_row.h"
 
-#include "auditsink/copy_binary.h"
 #include "auditsink/event_list.h"
 #include "common/base/rfc3339.h"
 #include "common/base/utf8.h"
+#include "common/pg/copy_binary.h"
 
 const char event_row_columns[] =
 	"cluster, seq, source, stage, level, stage_timestamp, received_timestamp, audit_id, verb, "

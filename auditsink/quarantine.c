@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "auditsink/quarantine.h"
 
-#include "auditsink/copy_binary.h"
 #include "auditsink/event_list.h"
 #include "auditsink/event_row.h"
+#include "common/pg/copy_binary.h"
 
 const char quarantine_row_columns[] =
 	"cluster, source, batch_sha256, position, size_bytes, sha256, reason, audit_id, stage, "

@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 
-#include "auditsink/copy_binary.h"
 #include "auditsink/quarantine.h"
+#include "common/pg/copy_binary.h"
 
 enum store_table { STORE_EVENTS, STORE_QUARANTINE };
 

@@ -13,8 +13,8 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "auditsink/copy_binary.h"
 #include "auditsink/event_row.h"
+#include "common/pg/copy_binary.h"
 
 #define HEADER_LEN 19
 #define THREADS	   64

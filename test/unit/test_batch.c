@@ -4,8 +4,8 @@
 #include <time.h>
 
 #include "auditsink/batch.h"
-#include "auditsink/copy_binary.h"
 #include "auditsink/quarantine.h"
+#include "common/pg/copy_binary.h"
 
 static struct masker *masker;
 static struct event_scratch scratch;

@@ -30,6 +30,9 @@ struct copy_array {
 };
 struct copy_array copy_array_begin(struct buf *out);
 void copy_array_add(struct buf *out, struct copy_array *a, struct span text);
+/* One element of several parts, none of which has a NUL. */
+void copy_array_add_parts(
+	struct buf *out, struct copy_array *a, const struct span *parts, size_t count);
 void copy_array_end(struct buf *out, const struct copy_array *a);
 
 /* Overwrites the value of an int8 field, of which at is the offset that copy_int8_at() gave. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "auditsink/copy_binary.h"
+#include "common/pg/copy_binary.h"
 
 #define TEXT_OID	 25
 #define POSTGRES_EPOCH_S 946684800 /* 2000-01-01 as seconds since 1970 */
@@ -124,6 +124,19 @@ struct copy_array copy_array_begin(struct buf *out)
 void copy_array_add(struct buf *out, struct copy_array *a, struct span text)
 {
 	copy_put_text(out, text.ptr ? text : SPAN(""));
+	a->count++;
+}
+
+void copy_array_add_parts(
+	struct buf *out, struct copy_array *a, const struct span *parts, size_t count)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < count; i++)
+		len += parts[i].len;
+	put_be32(out, (uint32_t)len);
+	for (size_t i = 0; i < count; i++)
+		buf_add(out, parts[i].ptr, parts[i].len);
 	a->count++;
 }
 
