@@ -163,7 +163,7 @@ void exchange_annotate(struct exchange *x)
 	const struct policy_match *m = x->decision.decisive;
 
 	answer_annotate(a, "decision", span_of(decision_name(x)));
-	answer_annotate(a, "decision-id", span_of(x->decision_id));
+	answer_annotate(a, "decision-id", span_of(x->decision_id_text));
 	if (m) {
 		answer_annotate(a, "policy", span_of(m->rule->policy));
 		answer_annotate(a, "rule", span_of(m->rule->rule));

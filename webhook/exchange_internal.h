@@ -45,7 +45,8 @@ struct exchange {
 	const char *api_version;
 	struct policy_request request; /* without its document when compact */
 	struct policy_decision decision;
-	char decision_id[37];
+	uint8_t decision_id[UUID_LEN];
+	char decision_id_text[37];
 
 	/* Of a request that is held. */
 	struct hold_query query;

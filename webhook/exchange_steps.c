@@ -387,7 +387,8 @@ static struct exchange *record_decision(struct exchange *x)
 		exchange_put_body(x);
 		return exchange_move(x, EXCHANGE_REPLY);
 	}
-	random_uuid(x->decision_id);
+	uuid_at(x->request.now_us, x->decision_id);
+	uuid_write(x->decision_id, x->decision_id_text);
 	exchange_annotate(x);
 	exchange_put_body(x);
 	if (!x->body.ptr)

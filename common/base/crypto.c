@@ -158,18 +158,45 @@ void random_bytes(void *ret, size_t len)
 	}
 }
 
-void random_uuid(char ret[37])
+/* Randomness of the thread: the kernel is asked once for many identifiers, and what was given out
+ * is wiped here. */
+static void take_random(void *ret, size_t len)
 {
-	uint8_t b[16];
+	static _Thread_local struct {
+		uint8_t bytes[640];
+		size_t left;
+	} pool;
+
+	if (pool.left < len) {
+		random_bytes(pool.bytes, sizeof(pool.bytes));
+		pool.left = sizeof(pool.bytes);
+	}
+	pool.left -= len;
+	memcpy(ret, pool.bytes + pool.left, len);
+	crypto_wipe(pool.bytes + pool.left, len);
+}
+
+void uuid_at(int64_t unix_us, uint8_t ret[UUID_LEN])
+{
+	uint64_t ms = (uint64_t)unix_us / 1000;
+	unsigned fraction = (unsigned)((uint64_t)unix_us % 1000 * 4096 / 1000);
+
+	for (int i = 0; i < 6; i++)
+		ret[i] = (uint8_t)(ms >> (40 - 8 * i));
+	ret[6] = (uint8_t)(0x70 | fraction >> 8);
+	ret[7] = (uint8_t)fraction;
+	take_random(ret + 8, 8);
+	ret[8] = (uint8_t)((ret[8] & 0x3f) | 0x80);
+}
+
+void uuid_write(const uint8_t uuid[UUID_LEN], char ret[37])
+{
 	char *out = ret;
 
-	random_bytes(b, sizeof(b));
-	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
-	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-	for (size_t i = 0; i < sizeof(b); i++) {
+	for (size_t i = 0; i < UUID_LEN; i++) {
 		if (i == 4 || i == 6 || i == 8 || i == 10)
 			*out++ = '-';
-		out = hex_write(out, b + i, 1);
+		out = hex_write(out, uuid + i, 1);
 	}
 	*out = 0;
 }

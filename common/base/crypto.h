@@ -33,8 +33,12 @@ void hmac_key_sign(const struct hmac_key *k, const void *data, size_t len, uint8
 
 /* Aborts when the system has no randomness: nothing sensible can go on without. */
 void random_bytes(void *ret, size_t len);
-/* RFC 9562 version 4, lower case, 36 characters and NUL. */
-void random_uuid(char ret[37]);
+/* RFC 9562 version 7: the time, to about a quarter of a microsecond, and 62 random bits. Those made
+ * one after the other lie side by side in an index. */
+#define UUID_LEN 16
+void uuid_at(int64_t unix_us, uint8_t ret[UUID_LEN]);
+/* Lower case, 36 characters and NUL. */
+void uuid_write(const uint8_t uuid[UUID_LEN], char ret[37]);
 
 /* Equal, in time that depends on len only. */
 bool crypto_equal(const void *a, const void *b, size_t len);

@@ -104,9 +104,9 @@ static const struct decision_record *record(const char *endpoint, struct span us
 	static struct policy_request request;
 	static struct policy_decision decision;
 	static struct decision_record r;
-	static char id[37];
+	static uint8_t id[UUID_LEN];
 
-	random_uuid(id);
+	uuid_at(realtime_us(), id);
 	request = (struct policy_request){
 		.verb = SPAN("CREATE"), .username = username, .now_us = realtime_us()};
 	r = (struct decision_record){.decision_id = id,

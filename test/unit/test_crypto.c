@@ -136,7 +136,7 @@ START_TEST(crypto__hashes_without_memory)
 	pthread_t threads[4];
 	struct hmac_key *k = hmac_key_new("Jefe", 4);
 	uint8_t digest[SHA256_LEN];
-	char uuid[37];
+	uint8_t uuid[16];
 
 	atomic_store(&exhausted, true);
 	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
@@ -145,23 +145,55 @@ START_TEST(crypto__hashes_without_memory)
 		pthread_join(threads[i], NULL);
 	hmac_sha256("Jefe", 4, macs[1].data.ptr, macs[1].data.len, digest);
 	assert_hex(digest, macs[1].expected);
-	random_uuid(uuid);
+	uuid_at(0, uuid);
 	atomic_store(&exhausted, false);
 	hmac_key_free(k);
 }
 END_TEST
 
-START_TEST(crypto__uuid_is_version_4_and_new_each_time)
+/* The time of RFC 9562's own example of version 7 (appendix A.6). */
+START_TEST(crypto__uuid_begins_with_its_time)
 {
+	uint8_t bytes[16];
 	char a[37], b[37];
-	random_uuid(a);
-	random_uuid(b);
+
+	uuid_at(INT64_C(1645557742000999), bytes);
+	uuid_write(bytes, a);
+	uuid_at(INT64_C(1645557742000999), bytes);
+	uuid_write(bytes, b);
 	ck_assert_str_ne(a, b);
+	ck_assert_uint_eq(strlen(a), 36);
 	ck_assert_uint_eq(strspn(a, "0123456789abcdef-"), 36);
-	ck_assert_int_eq(a[14], '4');
+	ck_assert_mem_eq(a, "017f22e2-79b0-7ffb-", 19);
+	ck_assert_mem_eq(b, a, 19);
 	ck_assert_ptr_nonnull(strchr("89ab", a[19]));
-	for (size_t i = 8; i <= 23; i += 5)
-		ck_assert_int_eq(a[i], '-');
+	ck_assert_int_eq(a[23], '-');
+}
+END_TEST
+
+/* More than are asked of the kernel at once. */
+START_TEST(crypto__uuids_of_one_moment_differ)
+{
+	static uint8_t made[400][16];
+
+	for (size_t i = 0; i < ARRAY_LEN(made); i++) {
+		uuid_at(1, made[i]);
+		for (size_t k = 0; k < i; k++)
+			ck_assert_mem_ne(made[i], made[k], 16);
+	}
+}
+END_TEST
+
+START_TEST(crypto__uuids_follow_the_clock)
+{
+	uint8_t earlier[16], later[16];
+
+	uuid_at(INT64_C(1645557742000000), earlier);
+	for (int64_t us = 1; us < 3000; us++) {
+		uuid_at(INT64_C(1645557742000000) + us, later);
+		ck_assert_int_lt(memcmp(earlier, later, 8), 0);
+		memcpy(earlier, later, sizeof(later));
+	}
 }
 END_TEST
 
@@ -319,7 +351,9 @@ int main(void)
 	tcase_add_loop_test(t, crypto__hmac_vectors, 0, ARRAY_LEN(macs));
 	tcase_add_test(t, crypto__one_key_in_many_threads);
 	tcase_add_test(t, crypto__hashes_without_memory);
-	tcase_add_test(t, crypto__uuid_is_version_4_and_new_each_time);
+	tcase_add_test(t, crypto__uuid_begins_with_its_time);
+	tcase_add_test(t, crypto__uuids_of_one_moment_differ);
+	tcase_add_test(t, crypto__uuids_follow_the_clock);
 	tcase_add_test(t, crypto__equal);
 	tcase_add_loop_test(t, crypto__base64, 0, ARRAY_LEN(base64_cases));
 	tcase_add_test(t, crypto__base64_keeps_to_the_buffer_limit);

@@ -175,15 +175,18 @@ static struct hold_verdict verdict_in(struct arena *arena, const struct hold_ver
 /* Its record's row, but for the time. */
 static void put_row(struct buf *b, const struct exchange *x)
 {
+	static const uint8_t id[UUID_LEN];
+	struct policy_request request = x->request;
+
+	request.now_us = 0;
 	decision_row_put(b, "c1", "test",
-		&(struct decision_record){.decision_id = "",
+		&(struct decision_record){.decision_id = id,
 			.endpoint = "validate",
 			.request_uid = x->uid,
-			.request = &x->request,
+			.request = &request,
 			.decision = &x->decision,
 			.policy_digest = policy_set_digest(x->set)});
-	ck_assert_ptr_nonnull(strstr(buf_str(b), "\ttest\t"));
-	memset(b->ptr, 'x', (size_t)(strstr(b->ptr, "\ttest\t") - b->ptr));
+	ck_assert(!b->failed);
 }
 
 static unsigned which, times_small;

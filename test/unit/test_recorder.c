@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+#include "common/base/crypto.h"
 #include "support/run_tests.h"
 
 /* Nobody listens there. */
@@ -17,7 +18,8 @@ static _Atomic unsigned stored, lost;
 
 static const struct policy_request request = {.resource = SPAN("pods")};
 static const struct policy_decision decision = {.action = POLICY_NONE};
-static const struct decision_record row = {.decision_id = "00000000-0000-0000-0000-000000000000",
+static const uint8_t some_id[UUID_LEN];
+static const struct decision_record row = {.decision_id = some_id,
 	.endpoint = "validate",
 	.request = &request,
 	.decision = &decision,

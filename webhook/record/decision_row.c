@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A decision record in COPY's text format; see decision_row.h. */
+/* A decision record in COPY's binary format; see decision_row.h. */
 #include "webhook/record/decision_row.h"
 
-#include <time.h>
-
+#include "common/base/crypto.h"
 #include "common/base/utf8.h"
+#include "common/pg/copy_binary.h"
 
 #define MESSAGE_MAX 4096
 #define GROUPS_MAX  256 /* of one row; a user of more groups is recorded with these */
@@ -12,124 +12,59 @@
 
 #define CLOCK_TOLERATED_US INT64_C(60000000)
 
+#define COLUMNS 28
+
 const char decision_row_copy_sql[] =
 	"COPY holdpoint.decision (recorded_at, cluster, decision_id, time, instance, endpoint, "
 	"request_uid, username, groups, operation, api_group, api_version, resource, "
 	"subresource, namespace, name, policy, rule, rules, policy_digest, action, "
-	"enforcement, allowed, answer, hold_id, dry_run, latency_us, message) FROM STDIN";
+	"enforcement, allowed, answer, hold_id, dry_run, latency_us, message) FROM STDIN "
+	"(FORMAT binary)";
 
-/* Text without what COPY gives a meaning to; NUL, which PostgreSQL cannot store, becomes '?'. */
-static void put_text(struct buf *b, struct span s)
+static void put_known(struct buf *b, const char *s)
 {
-	size_t from = 0;
-
-	for (size_t i = 0; i < s.len; i++) {
-		const char *escaped;
-
-		switch (s.ptr[i]) {
-		case '\\':
-			escaped = "\\\\";
-			break;
-		case '\t':
-			escaped = "\\t";
-			break;
-		case '\n':
-			escaped = "\\n";
-			break;
-		case '\r':
-			escaped = "\\r";
-			break;
-		case '\0':
-			escaped = "?";
-			break;
-		default:
-			continue;
-		}
-		buf_add(b, s.ptr + from, i - from);
-		buf_add_str(b, escaped);
-		from = i + 1;
-	}
-	buf_add(b, s.ptr + from, s.len - from);
+	copy_put_text(b, span_of(s));
 }
 
-static void put_field(struct buf *b, struct span s)
+static void put_or_empty(struct buf *b, struct span s)
 {
-	if (s.ptr)
-		put_text(b, s);
-	else
-		buf_add_str(b, "\\N");
-	buf_add_char(b, '\t');
-}
-
-static void put_literal(struct buf *b, const char *s)
-{
-	buf_add_str(b, s);
-	buf_add_char(b, '\t');
-}
-
-/* An element of an array literal, both layers of escaping applied. */
-static void put_element(struct buf *b, struct span s)
-{
-	size_t from = 0;
-
-	buf_add_char(b, '"');
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.ptr[i] != '"' && s.ptr[i] != '\\')
-			continue;
-		put_text(b, (struct span){s.ptr + from, i - from});
-		buf_add_str(b, s.ptr[i] == '"' ? "\\\\\"" : "\\\\\\\\");
-		from = i + 1;
-	}
-	put_text(b, (struct span){s.ptr + from, s.len - from});
-	buf_add_char(b, '"');
+	copy_put_text(b, s.ptr ? s : SPAN(""));
 }
 
 static void put_groups(struct buf *b, const struct policy_request *q)
 {
-	buf_add_char(b, '{');
-	for (size_t i = 0; i < q->group_count && i < GROUPS_MAX; i++) {
-		if (i > 0)
-			buf_add_char(b, ',');
-		put_element(b, q->groups[i]);
-	}
-	buf_add_str(b, "}\t");
+	struct copy_array a = copy_array_begin(b);
+
+	for (size_t i = 0; i < q->group_count && i < GROUPS_MAX; i++)
+		copy_array_add(b, &a, q->groups[i]);
+	copy_array_end(b, &a);
 }
 
 static void put_rules(struct buf *b, const struct policy_decision *d)
 {
-	buf_add_char(b, '{');
+	struct copy_array a = copy_array_begin(b);
+
 	for (size_t i = 0; i < d->match_count && i < RULES_MAX; i++) {
 		const struct policy_rule_info *rule = d->matches[i].rule;
 
-		/* Names of policies and rules need no escaping: the loader sees to it. */
-		buf_printf(b, "%s\"%s/%s\"", i > 0 ? "," : "", rule->policy, rule->rule);
+		copy_array_add_parts(b, &a,
+			(const struct span[]){
+				span_of(rule->policy), SPAN("/"), span_of(rule->rule)},
+			3);
 	}
-	buf_add_str(b, "}\t");
+	copy_array_end(b, &a);
 }
 
-/* timestamptz as PostgreSQL reads it, microseconds since the epoch. */
-static void put_time(struct buf *b, int64_t us)
-{
-	time_t s = (time_t)(us / 1000000);
-	struct tm tm;
-	char text[40];
-	size_t n;
-
-	gmtime_r(&s, &tm);
-	n = strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
-	buf_add(b, text, n);
-	buf_printf(b, ".%06d+00\t", (int)(us % 1000000));
-}
-
-/* "sha256:<hex>" as bytea's text form. */
+/* The bytes of "sha256:<hex>". */
 static void put_digest(struct buf *b, const char *digest)
 {
-	const char *hex = digest ? strchr(digest, ':') : NULL;
+	const char *colon = digest ? strchr(digest, ':') : NULL;
+	uint8_t bytes[SHA256_LEN];
 
-	if (hex)
-		buf_printf(b, "\\\\x%s\t", hex + 1);
+	if (colon && hex_decode(span_of(colon + 1), bytes, sizeof(bytes)) == 0)
+		copy_put_bytes(b, bytes, sizeof(bytes));
 	else
-		buf_add_str(b, "\\N\t");
+		copy_put_null(b);
 }
 
 static const char *enforcement_name(const struct policy_decision *d)
@@ -151,16 +86,16 @@ static void put_what(struct buf *b, const struct decision_record *r)
 {
 	const struct policy_request *q = r->request;
 
-	put_field(b, r->request_uid);
-	put_field(b, q->username);
+	copy_put_text(b, r->request_uid);
+	copy_put_text(b, q->username);
 	put_groups(b, q);
-	put_field(b, request_operation_name(q));
-	put_field(b, q->api_group.ptr ? q->api_group : SPAN(""));
-	put_field(b, q->version.ptr ? q->version : SPAN(""));
-	put_field(b, q->resource.ptr ? q->resource : SPAN(""));
-	put_field(b, q->subresource.ptr ? q->subresource : SPAN(""));
-	put_field(b, q->namespace_.ptr ? q->namespace_ : SPAN(""));
-	put_field(b, q->path.ptr ? q->path : q->name.ptr ? q->name : SPAN(""));
+	copy_put_text(b, request_operation_name(q));
+	put_or_empty(b, q->api_group);
+	put_or_empty(b, q->version);
+	put_or_empty(b, q->resource);
+	put_or_empty(b, q->subresource);
+	put_or_empty(b, q->namespace_);
+	put_or_empty(b, q->path.ptr ? q->path : q->name);
 }
 
 /* Who asks /authorize may do so in anybody's name, and for the asking alone. */
@@ -173,29 +108,24 @@ static const char *answer_of(const struct decision_record *r)
 
 static void put_verdict(struct buf *b, const struct decision_record *r)
 {
-	const struct policy_rule_info *rule =
-		r->decision->decisive ? r->decision->decisive->rule : NULL;
+	const struct policy_match *m = r->decision->decisive;
 	struct span message = utf8_cut(r->message, MESSAGE_MAX);
 
-	put_field(b, span_of(rule ? rule->policy : NULL));
-	put_field(b, span_of(rule ? rule->rule : NULL));
+	put_known(b, m ? m->rule->policy : NULL);
+	put_known(b, m ? m->rule->rule : NULL);
 	put_rules(b, r->decision);
 	put_digest(b, r->policy_digest);
-	put_literal(b, action_name(r->decision));
-	put_literal(b, enforcement_name(r->decision));
-	put_literal(b, r->allowed ? "t" : "f");
-	put_literal(b, answer_of(r));
+	put_known(b, action_name(r->decision));
+	put_known(b, enforcement_name(r->decision));
+	copy_put_bool(b, r->allowed);
+	put_known(b, answer_of(r));
 	if (r->hold_id > 0)
-		buf_printf(b, "%lld\t", (long long)r->hold_id);
+		copy_put_int8(b, r->hold_id);
 	else
-		put_literal(b, "\\N");
-	put_literal(b, r->request->dry_run ? "t" : "f");
-	buf_printf(b, "%u\t", r->latency_us < INT32_MAX ? (unsigned)r->latency_us : INT32_MAX);
-	if (message.ptr)
-		put_text(b, message);
-	else
-		buf_add_str(b, "\\N");
-	buf_add_char(b, '\n');
+		copy_put_null(b);
+	copy_put_bool(b, r->request->dry_run);
+	copy_put_int4(b, r->latency_us < INT32_MAX ? (int32_t)r->latency_us : INT32_MAX);
+	copy_put_text(b, message);
 }
 
 static _Atomic int64_t database_ahead_us;
@@ -209,12 +139,13 @@ void decision_row_set_clock(int64_t ahead_us)
 void decision_row_put(
 	struct buf *b, const char *cluster, const char *instance, const struct decision_record *r)
 {
-	put_time(b, r->request->now_us + database_ahead_us);
-	put_field(b, span_of(cluster));
-	put_literal(b, r->decision_id);
-	put_time(b, r->request->now_us);
-	put_field(b, span_of(instance));
-	put_literal(b, r->endpoint);
+	copy_put_row(b, COLUMNS);
+	copy_put_time(b, r->request->now_us + database_ahead_us);
+	put_known(b, cluster);
+	copy_put_bytes(b, r->decision_id, UUID_LEN);
+	copy_put_time(b, r->request->now_us);
+	put_known(b, instance);
+	put_known(b, r->endpoint);
 	put_what(b, r);
 	put_verdict(b, r);
 }

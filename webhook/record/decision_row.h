@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The form in which a decision record is queued and sent: one line of a COPY. */
+/* The form in which a decision record is queued and sent: one row of a binary COPY
+ * (common/pg/copy_binary.h). */
 #pragma once
 
 #include "webhook/record/recorder.h"
@@ -7,7 +8,6 @@
 /* The COPY that the rows are for. */
 extern const char decision_row_copy_sql[];
 
-/* Appends the record as a row. b->failed: it did not fit, what is there now is a part of it. */
 /*
  * By how much the database's clock is ahead of ours (microseconds), as guard_watch learns once a
  * minute. A row's recorded_at must be about now there, or it is refused: where ours is off by more
@@ -15,5 +15,6 @@ extern const char decision_row_copy_sql[];
  */
 void decision_row_set_clock(int64_t ahead_us);
 
+/* Appends the record as a row. b->failed: it did not fit, what is there now is a part of it. */
 void decision_row_put(
 	struct buf *b, const char *cluster, const char *instance, const struct decision_record *r);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The queue is the text of a COPY: a record is written into it in the form in which it is sent, so
- * the writer only takes the whole buffer and leaves an empty one. One batch is one COPY and one
- * transaction, and a row's primary key is made here: when a connection is lost at the commit, the
- * batch is sent again, and a duplicate key then means that it had been stored.
+ * The queue is the rows of a binary COPY: a record is written into it in the form in which it is
+ * sent, so the writer only takes the whole buffer and leaves an empty one. One batch is one COPY
+ * and one transaction, and a row's primary key is made here: when a connection is lost at the
+ * commit, the batch is sent again, and a duplicate key then means that it had been stored.
  */
 #include "webhook/record/recorder.h"
 
@@ -13,6 +13,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/pg/copy_binary.h"
 #include "common/pg/pg_fault.h"
 #include "common/pg/pg_pool.h"
 #include "webhook/record/decision_row.h"
@@ -33,7 +34,7 @@ struct waiter {
 };
 
 struct record_batch {
-	struct buf text; /* COPY rows */
+	struct buf data; /* COPY rows */
 	size_t rows;
 	struct waiter *waiters;
 	size_t waiter_count, waiter_cap;
@@ -117,14 +118,14 @@ static int add_row(struct recorder *r, const struct decision_record *record, rec
 	void *arg, bool backpressure)
 {
 	struct record_batch *b = &r->filling;
-	size_t before = b->text.len;
+	size_t before = b->data.len;
 
 	if (b->rows >= r->config.queue_rows || r->stopping)
 		return -1;
-	decision_row_put(&b->text, r->config.cluster, r->config.instance, record);
-	if (b->text.failed || (done && add_waiter(b, done, arg, backpressure) != 0)) {
-		b->text.len = before;
-		b->text.failed = false;
+	decision_row_put(&b->data, r->config.cluster, r->config.instance, record);
+	if (b->data.failed || (done && add_waiter(b, done, arg, backpressure) != 0)) {
+		b->data.len = before;
+		b->data.failed = false;
 		return -1;
 	}
 	b->rows++;
@@ -223,7 +224,7 @@ static void set_failing(struct recorder *r, bool failing)
 enum record_status { RECORD_STORED, RECORD_AGAIN, RECORD_REFUSED };
 
 struct write_job {
-	struct span text;
+	struct span data;
 	bool patient; /* nobody waits for it, and it was tried before */
 	enum record_status status;
 	struct err err;
@@ -237,6 +238,17 @@ static enum record_status status_of(enum pg_status status, const char *sqlstate)
 	if (status == PG_REFUSED && pg_fault_of(sqlstate) == PG_FAULT_CONTENT)
 		return RECORD_REFUSED;
 	return RECORD_AGAIN;
+}
+
+static void put_rows(struct pg_conn *conn, struct span data)
+{
+	_cleanup_(buf_free) struct buf header = BUF_INIT(64), trailer = BUF_INIT(64);
+
+	copy_put_header(&header);
+	copy_put_trailer(&trailer);
+	pg_copy_put(conn, buf_span(&header));
+	pg_copy_put(conn, data);
+	pg_copy_put(conn, buf_span(&trailer));
 }
 
 static void write_job(struct pg_conn *conn, bool usable, void *arg)
@@ -254,16 +266,16 @@ static void write_job(struct pg_conn *conn, bool usable, void *arg)
 		pg_conn_allow(conn, STATEMENT_MS);
 	status = pg_copy_begin(conn, decision_row_copy_sql, NULL, &job->err);
 	if (status == PG_OK) {
-		pg_copy_put(conn, job->text);
+		put_rows(conn, job->data);
 		status = pg_copy_end(conn, sqlstate, &job->err);
 	}
 	job->status = status_of(status, sqlstate);
 }
 
-static enum record_status write_text(
-	struct recorder *r, struct span text, bool patient, struct err *e)
+static enum record_status write_data(
+	struct recorder *r, struct span data, bool patient, struct err *e)
 {
-	struct write_job job = {.text = text, .patient = patient, .status = RECORD_AGAIN};
+	struct write_job job = {.data = data, .patient = patient, .status = RECORD_AGAIN};
 
 	if (pg_pool_run(r->pool, write_job, &job) != 0)
 		err_set(&job.err, "the queue of the connection is full");
@@ -317,10 +329,10 @@ static void note_delay(struct writing *w, const struct err *e)
 
 /* Writes rows, trying again what may pass later. True: PostgreSQL refuses them for what is in one
  * of them; else they are stored, or counted as lost. */
-static bool is_refused(struct writing *w, struct span text, size_t rows, struct err *e)
+static bool is_refused(struct writing *w, struct span data, size_t rows, struct err *e)
 {
 	for (;;) {
-		switch (write_text(w->r, text, w->delayed && !is_stopping(w->r), e)) {
+		switch (write_data(w->r, data, w->delayed && !is_stopping(w->r), e)) {
 		case RECORD_STORED:
 			set_failing(w->r, false);
 			return false;
@@ -338,26 +350,23 @@ static bool is_refused(struct writing *w, struct span text, size_t rows, struct 
 }
 
 /* Writes rows; of those that are refused together, each half for itself. */
-static void write_rows(struct writing *w, struct span text, size_t rows)
+static void write_rows(struct writing *w, struct span data, size_t rows)
 {
 	struct err e;
-	const char *middle;
+	struct span rest = data, row;
 	size_t first;
 
-	if (!is_refused(w, text, rows, &e))
+	if (!is_refused(w, data, rows, &e))
 		return;
 	if (rows == 1) {
 		log_error("decision_record_refused", LOG_STR("error", e.msg));
 		w->lost++;
 		return;
 	}
-	middle = text.ptr;
-	for (first = 0; first < rows / 2; first++)
-		middle =
-			(const char *)memchr(middle, '\n', text.len - (size_t)(middle - text.ptr)) +
-			1;
-	write_rows(w, (struct span){text.ptr, (size_t)(middle - text.ptr)}, first);
-	write_rows(w, (struct span){middle, text.len - (size_t)(middle - text.ptr)}, rows - first);
+	for (first = 0; first < rows / 2 && copy_next_row(&rest, &row); first++)
+		;
+	write_rows(w, (struct span){data.ptr, data.len - rest.len}, first);
+	write_rows(w, rest, rows - first);
 }
 
 /* Returns how many rows could not be stored. */
@@ -365,7 +374,7 @@ static size_t write_batch(struct recorder *r)
 {
 	struct writing w = {.r = r};
 
-	write_rows(&w, buf_span(&r->writing.text), r->writing.rows);
+	write_rows(&w, buf_span(&r->writing.data), r->writing.rows);
 	assert(w.lost <= r->writing.rows);
 	return w.lost;
 }
@@ -386,9 +395,9 @@ static void finish_batch(struct recorder *r, size_t lost)
 		b->waiters[i].done(lost == 0, b->waiters[i].arg);
 	b->waiter_count = 0;
 	b->rows = 0;
-	if (b->text.cap > KEEP_BYTES)
-		buf_free(&b->text); /* after a burst, give its memory back */
-	buf_reset(&b->text);
+	if (b->data.cap > KEEP_BYTES)
+		buf_free(&b->data); /* after a burst, give its memory back */
+	buf_reset(&b->data);
 }
 
 /* Takes what is queued. False: nothing is, and there is nothing to wait for. */
@@ -425,12 +434,12 @@ static void *write_batches(void *arg)
 
 static void batch_init(struct record_batch *b, const struct recorder_config *c)
 {
-	*b = (struct record_batch){.text = BUF_INIT(c->queue_bytes)};
+	*b = (struct record_batch){.data = BUF_INIT(c->queue_bytes)};
 }
 
 static void batch_free(struct record_batch *b)
 {
-	buf_free(&b->text);
+	buf_free(&b->data);
 	free(b->waiters);
 }
 

@@ -25,9 +25,9 @@ struct recorder_config {
 };
 
 struct decision_record {
-	const char *decision_id; /* 36 characters */
-	const char *endpoint;	 /* "validate", "mutate", "authorize" */
-	struct span request_uid; /* raw JSON text; absent at authorize */
+	const uint8_t *decision_id; /* UUID_LEN bytes */
+	const char *endpoint;	    /* "validate", "mutate", "authorize" */
+	struct span request_uid;    /* raw JSON text; absent at authorize */
 	const struct policy_request *request;
 	const struct policy_decision *decision;
 	const char *policy_digest; /* "sha256:<hex>" */
