@@ -59,7 +59,7 @@ static bool reserve(struct buf *b, size_t len)
 	return true;
 }
 
-void buf_add(struct buf *b, const void *data, size_t len)
+void buf_add_grown(struct buf *b, const void *data, size_t len)
 {
 	if (len == 0 || !reserve(b, len))
 		return;
@@ -75,11 +75,6 @@ void buf_add_span(struct buf *b, struct span s)
 void buf_add_str(struct buf *b, const char *s)
 {
 	buf_add(b, s, strlen(s));
-}
-
-void buf_add_char(struct buf *b, char c)
-{
-	buf_add(b, &c, 1);
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)

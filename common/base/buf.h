@@ -25,10 +25,27 @@ struct buf {
 void buf_free(struct buf *b);  /* fit for _cleanup_; leaves an empty buffer with the same max */
 void buf_reset(struct buf *b); /* keeps the memory, clears failed */
 
-void buf_add(struct buf *b, const void *data, size_t len);
+/* buf_add() where there may be no room yet. */
+void buf_add_grown(struct buf *b, const void *data, size_t len);
+
+static inline void buf_add(struct buf *b, const void *data, size_t len)
+{
+	/* The room is never more than the maximum; of cap, a NUL's place is kept. */
+	if (b->failed || len == 0 || b->cap <= b->len || len >= b->cap - b->len) {
+		buf_add_grown(b, data, len);
+		return;
+	}
+	memcpy(b->ptr + b->len, data, len);
+	b->len += len;
+}
+
+static inline void buf_add_char(struct buf *b, char c)
+{
+	buf_add(b, &c, 1);
+}
+
 void buf_add_span(struct buf *b, struct span s);
 void buf_add_str(struct buf *b, const char *s);
-void buf_add_char(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *fmt, ...) _printf_(2, 3);
 
 /* Makes room for len bytes and returns where they go, or NULL (failed is set). Adds len to b->len.

@@ -2,6 +2,7 @@
 /* Writing JSON text: small documents of our own, and a tape's text with some values replaced. */
 #include "common/base/utf8.h"
 #include "common/json/json.h"
+#include "common/json/json_scan.h"
 
 static void put_escaped(struct buf *out, unsigned char c)
 {
@@ -19,25 +20,24 @@ static void put_escaped(struct buf *out, unsigned char c)
 
 void json_put_string(struct buf *out, struct span s)
 {
-	const unsigned char *p = (const unsigned char *)s.ptr;
-	size_t from = 0, i = 0;
+	const char *p = s.ptr, *from = p, *end = p + s.len;
 
 	buf_add_char(out, '"');
-	while (i < s.len) {
-		size_t n = utf8_sequence(s.ptr + i, s.ptr + s.len);
+	while ((p = skip_plain(p, end)) < end) {
+		size_t n = utf8_sequence(p, end);
 
-		if (n > 0 && p[i] >= 0x20 && p[i] != '"' && p[i] != '\\') {
-			i += n;
+		if (n > 1) {
+			p += n;
 			continue;
 		}
-		buf_add(out, p + from, i - from);
+		buf_add(out, from, (size_t)(p - from));
 		if (n == 0)
 			buf_add_str(out, "\xef\xbf\xbd");
 		else
-			put_escaped(out, p[i]);
-		from = ++i;
+			put_escaped(out, (unsigned char)*p);
+		from = ++p;
 	}
-	buf_add(out, p ? p + from : NULL, i - from);
+	buf_add(out, from, (size_t)(end - from));
 	buf_add_char(out, '"');
 }
 
