@@ -222,7 +222,34 @@ SELECT t.is('64 HP009', count(*) FILTER (WHERE said LIKE 'hold %') || ' ' || max
 SELECT hold_id AS h FROM t.ask('{"name": "deny"}') \gset
 SELECT t.answer('wh', format($$SELECT holdpoint.deny_as_kubernetes('c1', %s, 'sue', '{sre}', 'd1', 'no')$$, :h)),
   t.event(:h, 'd1', '{"user": "ci", "as": "sue"}') \g /dev/null
+-- Until then it stands; one that somebody made in sue's name keeps the requester from nothing afterwards.
+SELECT t.is('denied', verdict, 'a denial stands') FROM t.ask('{"name": "deny"}');
 SELECT t.is('sue deny refused (made by ci, acting as sue) denied {}', t.confirm_of(:h), 'impersonated denial');
+SELECT t.expect('HP002', 'bob', format('SELECT holdpoint.approve(%s)', :h));
+SELECT t.is('held t', concat_ws(' ', verdict, is_new), 'asked anew') FROM t.ask('{"name": "deny"}');
+SELECT hold_id AS h FROM t.ask('{"name": "deny-2"}') \gset
+SELECT t.answer('wh', format($$SELECT holdpoint.deny_as_kubernetes('c1', %s, 'sue', '{sre}', 'd2', 'no')$$, :h)),
+  t.event(:h, 'd2') \g /dev/null
+SELECT t.is('sue deny confirmed denied {}', t.confirm_of(:h), 'a true denial');
+SELECT t.is('denied', verdict, 'stands') FROM t.ask('{"name": "deny-2"}');
+-- Nor is the requester paused: but for five true ones.
+CREATE FUNCTION t.denied_five(p_user text, event jsonb) RETURNS text LANGUAGE plpgsql
+AS $$
+DECLARE
+  h bigint;
+BEGIN
+  FOR i IN 1..5 LOOP
+    h := (SELECT hold_id FROM t.ask(jsonb_build_object('name', p_user || i, 'user', p_user)));
+    PERFORM t.answer('wh', format('SELECT holdpoint.deny_as_kubernetes(''c1'', %s, ''sue'', ''{sre}'', %L, ''no'')',
+      h, p_user || i)), t.event(h, p_user || i, event);
+  END LOOP;
+  PERFORM t.confirm();
+  RETURN (SELECT verdict FROM t.ask(jsonb_build_object('name', 'six', 'user', p_user)));
+END
+$$;
+SELECT t.is('paused', t.denied_five('denied-truly', '{}'), 'five denials');
+SELECT t.is('held', t.denied_five('denied-by-ci', '{"user": "ci", "as": "sue"}'), 'five in a borrowed name');
+SELECT t.is('held', t.denied_five('denied-in-vain', '{"code": 409}'), 'five that were not made');
 
 -- So is one that denies several holds.
 SELECT hold_id AS h FROM t.ask('{"name": "many", "user": "flooder"}') \gset
