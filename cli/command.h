@@ -35,7 +35,7 @@ struct cli_program {
 	const char *file;		/* the last part of argv[0]; NULL ends the table */
 	const char *name;		/* as people type it: "kubectl holdpoint" */
 	const struct command *commands; /* ends with an empty name */
-	const struct command *more[4];	/* those of other folders; NULL ends them */
+	const struct command *more[8];	/* those of other folders; NULL ends them */
 	bool completes; /* its arguments are a command line to complete (cli/complete.h) */
 };
 

@@ -12,7 +12,7 @@
 #define MAX_MESSAGES ((size_t)4 << 20) /* of one policy on one request, in bytes */
 
 /* What an action comes to under a policy's enforcement. */
-static enum policy_action turned_down(enum policy_action a, enum policy_enforcement e)
+enum policy_action deciding_turned_down(enum policy_action a, enum policy_enforcement e)
 {
 	if (e == POLICY_ENFORCE || a <= POLICY_AUDIT)
 		return a;
@@ -128,7 +128,7 @@ int deciding_add_failed(
 	} else {
 		m->effective = POLICY_DENY;
 	}
-	m->effective = turned_down(m->effective, p->enforcement);
+	m->effective = deciding_turned_down(m->effective, p->enforcement);
 	return 0;
 }
 
@@ -138,7 +138,7 @@ int deciding_add(const struct rule *rule, struct deciding *d)
 	*m = (struct policy_match){.rule = &rule->info};
 	if (d->reach)
 		d->reach->applied = true;
-	m->effective = turned_down(rule->info.action, rule->policy->enforcement);
+	m->effective = deciding_turned_down(rule->info.action, rule->policy->enforcement);
 	return rule_message(rule, d, m);
 }
 

@@ -43,6 +43,8 @@ bool deciding_enter(struct deciding *d, const struct rule *rule);
  * something else of theirs is needed, as an object that was changed.
  */
 int deciding_give_back(struct deciding *d) _must_check_;
+/* What an action comes to under a policy's enforcement. */
+enum policy_action deciding_turned_down(enum policy_action a, enum policy_enforcement e);
 /* The evaluation, with the current policy's variables. NULL when the arena is full. */
 struct evaluation *deciding_evaluation(struct deciding *d);
 void deciding_finish(const struct deciding *d, struct policy_decision *ret);

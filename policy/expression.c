@@ -190,16 +190,18 @@ static void report(const struct expressions *x, struct yaml_errors *errors, cons
 		errors_add_in(errors, at, start, "the expression cannot be compiled");
 }
 
-static bool needs_object(const struct expressions *x, const struct cel_program *p)
+/* What of the request's objects it looks at, itself or through variables. */
+static void find_needs(const struct expressions *x, struct expression *e)
 {
-	if (cel_program_uses(p, SLOT_OBJECT) || cel_program_uses(p, SLOT_OLD_OBJECT))
-		return true;
+	e->needs_object = cel_program_uses(e->program, SLOT_OBJECT);
+	e->needs_old_object = cel_program_uses(e->program, SLOT_OLD_OBJECT);
 	for (size_t i = 0; i < x->variable_count; i++) {
-		const struct expression *e = x->variables[i].expression;
-		if (e && e->needs_object && cel_program_uses(p, x->first_variable + (uint32_t)i))
-			return true;
+		const struct expression *v = x->variables[i].expression;
+		if (!v || !cel_program_uses(e->program, x->first_variable + (uint32_t)i))
+			continue;
+		e->needs_object |= v->needs_object;
+		e->needs_old_object |= v->needs_old_object;
 	}
-	return false;
 }
 
 /* What every record of a decision has in clear. */
@@ -222,10 +224,13 @@ static const struct expression *compile(struct expressions *x, const struct node
 		errors_add_at(errors, at, "the policies need too much memory; load fewer");
 		return NULL;
 	}
-	*e = (struct expression){p, at, start, needs_object(x, p),
-		cel_program_reads_only(p, SLOT_REQUEST, plain_fields)};
+	*e = (struct expression){.program = p,
+		.at = at,
+		.offset = start,
+		.is_plain = cel_program_reads_only(p, SLOT_REQUEST, plain_fields)};
+	find_needs(x, e);
 	x->uses_namespace |= cel_program_uses(p, SLOT_NAMESPACE_OBJECT);
-	if (endpoints == ENDPOINTS_AUTHORIZE && e->needs_object) {
+	if (endpoints == ENDPOINTS_AUTHORIZE && (e->needs_object || e->needs_old_object)) {
 		errors_add_in(errors, at, start,
 			"object and oldObject do not exist in a rule with verbs: nothing is "
 			"written at authorization");
@@ -379,6 +384,16 @@ bool template_is_plain(const struct template *t)
 bool expression_is_plain(const struct expression *e)
 {
 	return e->is_plain;
+}
+
+bool expression_needs_object(const struct expression *e)
+{
+	return e->needs_object;
+}
+
+bool expression_needs_old_object(const struct expression *e)
+{
+	return e->needs_old_object;
 }
 
 struct span expression_source(const struct expression *e)

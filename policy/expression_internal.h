@@ -49,5 +49,9 @@ struct span template_literal(const struct template *t);
 bool template_is_plain(const struct template *t);
 bool expression_is_plain(const struct expression *e);
 
+/* Does it look at `object`, `oldObject`, itself or through variables? */
+bool expression_needs_object(const struct expression *e);
+bool expression_needs_old_object(const struct expression *e);
+
 /* As written, for people. */
 struct span expression_source(const struct expression *e);

@@ -35,9 +35,9 @@ struct expressions {
 struct expression {
 	struct cel_program *program;
 	const struct node *at;
-	size_t offset;	   /* in at's text: not 0 for a template's part */
-	bool needs_object; /* itself or through variables */
-	bool is_plain;	   /* quotes nothing but what everybody may see */
+	size_t offset;			     /* in at's text: not 0 for a template's part */
+	bool needs_object, needs_old_object; /* itself or through variables */
+	bool is_plain;			     /* quotes nothing but what everybody may see */
 };
 
 struct part {

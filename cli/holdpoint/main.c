@@ -4,6 +4,7 @@
 #include "cli/doctor/doctor.h"
 #include "cli/import/import.h"
 #include "cli/kubectl/kubectl_review.h"
+#include "cli/replay/policy_replay.h"
 #include "cli/scan/scan.h"
 
 /* One file under two names; kubectl finds its plugins by theirs. */
@@ -11,7 +12,7 @@ static const struct cli_program programs[] = {
 	{.file = "holdpoint",
 		.name = "holdpoint",
 		.commands = commands,
-		.more = {scan_commands, import_commands, doctor_commands}},
+		.more = {scan_commands, replay_commands, import_commands, doctor_commands}},
 	{.file = "kubectl-holdpoint", .name = "kubectl holdpoint", .commands = kubectl_commands},
 	/* What kubectl asks for completions of that plugin. */
 	{.file = "kubectl_complete-holdpoint",

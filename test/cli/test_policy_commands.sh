@@ -155,6 +155,15 @@ complains '^holdpoint: no command "policy chek" \(did you mean policy check[?]\)
 run 2 something "$folder/pods.yaml"
 complains '^holdpoint: policy needs one more word: policy check, policy authorizer'
 
+# ---- the past: no database here ----
+run 1 replay "$folder/broken.yaml"
+complains 'the policies have errors'
+run 1 replay "$folder/pods.yaml" --database-url host=/nowhere
+complains 'holdpoint policy replay: '
+run 1 replay "$folder/pods.yaml" --objects "$folder/none-there.yaml"
+run 2 replay "$folder/pods.yaml" --since 2020-01-02 --until 2020-01-01 --database-url host=/nowhere
+run 2 replay "$folder/pods.yaml" --limit 0
+
 # ---- what no case reaches ----
 run 0 test "$folder/pods_test.yaml" --coverage
 prints '/pods.yaml:13:5: rule "typo" of policy "pods": condition 1 is never true: object.spec.nothingLikeThis == 1$'

@@ -237,7 +237,7 @@ try_client() {
     'kubectl holdpoint '@(withdraw|comment)' '* | 'kubectl holdpoint '*--mine) who=agent && run alice "$expected" "$text" ;;
     'kubectl create -f list.yaml '* | 'kubectl holdpoint '*) run alice "$expected" "$text" ;;
     'kubectl '*) who=agent && run alice "$expected" "$text" ;;
-    'holdpoint '@(events|decisions|approvers|missing|'policy history'|sessions|replay|sources|import)*) run auditor "$expected" "$text" ;;
+    'holdpoint '@(events|decisions|approvers|missing|'policy history'|'policy replay'|sessions|replay|sources|import)*) run auditor "$expected" "$text" ;;
     'holdpoint '@(retention|erase)*) run keeper "$expected" "$text" ;;
     *) run alice "$expected" "$text" ;;
   esac
