@@ -2,6 +2,7 @@
 #include "policy/objects.h"
 
 #include "policy/files_internal.h"
+#include "policy/review/index_path.h"
 #include "policy/review/json_edit.h"
 
 #define OBJECT_MAX_BYTES (8u << 20)
@@ -151,7 +152,69 @@ static enum cluster_status get(void *arg, const struct cluster_kind *kind, struc
 	return CLUSTER_ABSENT;
 }
 
+static int has_key(const struct policy_object *o, const struct cluster_query *q,
+	struct arena *arena, bool *ret)
+{
+	struct span *keys;
+	size_t count;
+
+	*ret = q->index.len == 0;
+	if (*ret)
+		return 0;
+	if (index_path_keys(&o->doc, JSON_ROOT, q->index, arena, &keys, &count) < 0)
+		return -1;
+	for (size_t i = 0; i < count && !*ret; i++)
+		for (size_t k = 0; k < q->key_count && !*ret; k++)
+			*ret = span_eq(keys[i], q->keys[k]);
+	return 0;
+}
+
+static bool may_be_meant(const struct policy_object *o, const struct cluster_query *q)
+{
+	const bool is_the_one = q->but_name.len > 0 && span_eq(o->name, q->but_name) &&
+				span_eq(o->namespace_, q->but_namespace);
+
+	return !is_the_one && (q->namespace_.len == 0 || is_in(o, q->namespace_)) &&
+	       span_eq(o->kind, q->kind->kind) && is_of_version(o->api_version, q->kind);
+}
+
+static int add_found(struct cluster_objects *ret, const struct policy_object *o,
+	const struct cluster_query *q, struct arena *arena, struct span *ret_why)
+{
+	bool meant = false;
+
+	*ret_why = SPAN("the request needs too much memory");
+	if (may_be_meant(o, q) && has_key(o, q, arena, &meant) < 0)
+		return -1;
+	if (!meant)
+		return 0;
+	if (ret->count == q->max) {
+		*ret_why = arena_printf(arena, "there are more than %zu", q->max);
+		return -1;
+	}
+	ret->bytes += o->doc.len + o->doc.node_count * sizeof(*o->doc.nodes);
+	ret->docs[ret->count++] = o->doc;
+	return 0;
+}
+
+/* In the order in which they were given, the last first. */
+static enum cluster_status find(void *arg, const struct cluster_query *q, struct arena *arena,
+	struct cluster_objects *ret, struct span *ret_why)
+{
+	*ret = (struct cluster_objects){0};
+	*ret_why = SPAN("the request needs too much memory");
+	ret->docs = arena_calloc(arena, q->max + 1, sizeof(*ret->docs));
+	if (!ret->docs)
+		return CLUSTER_UNKNOWN;
+	for (const struct policy_objects *list = arg; list; list = list->rest)
+		for (const struct policy_object *o = list->first; o; o = o->next)
+			if (add_found(ret, o, q, arena, ret_why) < 0)
+				return CLUSTER_UNKNOWN;
+	*ret_why = SPAN("they are too large");
+	return ret->bytes > q->max_bytes ? CLUSTER_UNKNOWN : CLUSTER_FOUND;
+}
+
 struct cluster_source policy_objects_source(const struct policy_objects *o)
 {
-	return (struct cluster_source){get, (void *)o};
+	return (struct cluster_source){get, find, (void *)o};
 }

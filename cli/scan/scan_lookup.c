@@ -124,7 +124,16 @@ static enum cluster_status get(void *arg, const struct cluster_kind *kind, struc
 	return l->status;
 }
 
+static enum cluster_status find_all(void *arg, const struct cluster_query *query,
+	struct arena *arena, struct cluster_objects *ret, struct span *ret_why)
+{
+	(void)arg, (void)query, (void)arena;
+	*ret = (struct cluster_objects){0};
+	*ret_why = SPAN("a scan of a cluster looks up single objects only (in files: --objects)");
+	return CLUSTER_UNKNOWN;
+}
+
 struct cluster_source scan_lookup(struct scan_cluster *c)
 {
-	return (struct cluster_source){get, c};
+	return (struct cluster_source){get, find_all, c};
 }

@@ -33,7 +33,7 @@ static enum cluster_status get(void *arg, const struct cluster_kind *kind, struc
 	return CLUSTER_FOUND;
 }
 
-static const struct cluster_source cluster = {get, NULL};
+static const struct cluster_source cluster = {.get = get};
 
 /* "OP RESOURCE NAMESPACE [OBJECT-ENV [OLD-ENV]]"; "-": none. Lower case: a verb. */
 static struct policy_request request(const char *line, struct arena *arena)

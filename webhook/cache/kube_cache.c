@@ -106,22 +106,49 @@ void kube_cache_free(struct kube_cache *c)
 	free(c);
 }
 
+/* With the same indexes: another set that needs others has the kind listed anew, beside. */
+static bool is_the_same(const struct cluster_kind *a, const struct cluster_kind *b)
+{
+	if (!cluster_kind_same(a, b) || a->index_count != b->index_count)
+		return false;
+	for (size_t i = 0; i < a->index_count; i++)
+		if (!cluster_kind_has_index(b, a->indexes[i]))
+			return false;
+	return true;
+}
+
 static bool is_among(
 	const struct cluster_kind *kind, const struct cluster_kind *kinds, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (cluster_kind_same(kind, &kinds[i]))
+		if (is_the_same(kind, &kinds[i]))
 			return true;
 	return false;
 }
 
-/* With the lock held. */
-static struct reflector *find(struct kube_cache *c, const struct cluster_kind *kind)
+static bool is_kept(struct kube_cache *c, const struct cluster_kind *kind)
 {
 	for (size_t i = 0; i < c->kind_count; i++)
-		if (cluster_kind_same(kind, &c->kinds[i]->kind))
-			return c->kinds[i];
-	return NULL;
+		if (is_the_same(kind, &c->kinds[i]->kind))
+			return true;
+	return false;
+}
+
+/* Of two, one may be on its way. */
+struct reflector *kube_cache_reflector(
+	struct kube_cache *c, const struct cluster_kind *kind, struct span index)
+{
+	struct reflector *found = NULL;
+
+	for (size_t i = 0; i < c->kind_count; i++) {
+		struct reflector *r = c->kinds[i];
+
+		if (cluster_kind_same(kind, &r->kind) &&
+			(index.len == 0 || cluster_kind_has_index(&r->kind, index)) &&
+			(!found || !found->filled))
+			found = r;
+	}
+	return found;
 }
 
 static void drop_others(struct kube_cache *c, const struct cluster_kind *kinds, size_t count)
@@ -144,7 +171,7 @@ static int add(struct kube_cache *c, const struct cluster_kind *kind, struct err
 {
 	struct reflector *r;
 
-	if (find(c, kind)) /* nobody else changes the list */
+	if (is_kept(c, kind)) /* nobody else changes the list */
 		return 0;
 	if (c->kind_count == CLUSTER_KINDS_MAX)
 		return err_set(e, "the policies need more than %u kinds of objects of the cluster",
@@ -197,8 +224,7 @@ bool kube_cache_wait(struct kube_cache *c, unsigned ms)
 
 /* ---- looking up ---- */
 
-/* Why what is kept must not be believed; absent: it may be. With the lock held. */
-static struct span doubt(const struct kube_cache *c, const struct reflector *r,
+struct span kube_cache_doubt(const struct kube_cache *c, const struct reflector *r,
 	const struct cluster_kind *kind, struct arena *arena)
 {
 	int64_t age_ms;
@@ -220,22 +246,24 @@ static struct span doubt(const struct kube_cache *c, const struct reflector *r,
 	return why.ptr ? why : SPAN("the request needs too much memory");
 }
 
-static enum cluster_status copy(
-	const struct object *o, struct arena *arena, struct json_doc *ret, struct span *ret_why)
+int kube_cache_copy(const struct object *o, struct arena *arena, struct json_doc *ret)
 {
 	const size_t bytes = o->doc.node_count * sizeof(*o->doc.nodes);
 	struct json_node *nodes = arena_alloc(arena, bytes);
 	char *text = arena_strndup(arena, o->doc.text, o->doc.len);
 
-	if (!nodes || !text) {
-		*ret_why = SPAN("the request needs too much memory");
-		return CLUSTER_UNKNOWN;
-	}
+	if (!nodes || !text)
+		return -1;
 	memcpy(nodes, o->doc.nodes, bytes);
 	*ret = o->doc;
 	ret->nodes = nodes;
 	ret->text = text;
-	return CLUSTER_FOUND;
+	return 0;
+}
+
+void kube_cache_count_lookup(enum cluster_status status)
+{
+	cache_count(CACHE_LOOKUPS, status);
 }
 
 /* With a reference of the caller's, so that a large object is copied without the lock. */
@@ -247,8 +275,8 @@ static enum cluster_status look(struct kube_cache *c, const struct cluster_kind 
 	struct object *o = NULL;
 
 	pthread_mutex_lock(&c->lock);
-	r = find(c, kind);
-	*ret_why = doubt(c, r, kind, arena);
+	r = kube_cache_reflector(c, kind, SPAN(""));
+	*ret_why = kube_cache_doubt(c, r, kind, arena);
 	if (!ret_why->ptr)
 		o = object_table_find(&r->table, r->in_no_namespace ? SPAN("") : namespace_, name);
 	if (o)
@@ -268,11 +296,12 @@ enum cluster_status kube_cache_get(struct kube_cache *c, const struct cluster_ki
 	if (status == CLUSTER_FOUND && o->left_out) {
 		*ret_why = SPAN("there was no room to keep it (--kubernetes-max-bytes)");
 		status = CLUSTER_UNKNOWN;
-	} else if (status == CLUSTER_FOUND) {
-		status = copy(o, arena, ret, ret_why);
+	} else if (status == CLUSTER_FOUND && kube_cache_copy(o, arena, ret) != 0) {
+		*ret_why = SPAN("the request needs too much memory");
+		status = CLUSTER_UNKNOWN;
 	}
 	object_unref(o);
-	cache_count(CACHE_LOOKUPS, status);
+	kube_cache_count_lookup(status);
 	return status;
 }
 
@@ -282,7 +311,13 @@ static enum cluster_status get(void *arg, const struct cluster_kind *kind, struc
 	return kube_cache_get(arg, kind, namespace_, name, arena, ret, ret_why);
 }
 
+static enum cluster_status find(void *arg, const struct cluster_query *query, struct arena *arena,
+	struct cluster_objects *ret, struct span *ret_why)
+{
+	return kube_cache_find(arg, query, arena, ret, ret_why);
+}
+
 struct cluster_source kube_cache_source(struct kube_cache *c)
 {
-	return (struct cluster_source){get, c};
+	return (struct cluster_source){get, find, c};
 }

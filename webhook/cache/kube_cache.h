@@ -57,6 +57,10 @@ enum cluster_status kube_cache_get(struct kube_cache *c, const struct cluster_ki
 	struct span namespace_, struct span name, struct arena *arena, struct json_doc *ret,
 	struct span *ret_why);
 
+/* The same of several, by a key. Blocks: for a few looks into an index. */
+enum cluster_status kube_cache_find(struct kube_cache *c, const struct cluster_query *query,
+	struct arena *arena, struct cluster_objects *ret, struct span *ret_why);
+
 /* The same as a source for requests. */
 struct cluster_source kube_cache_source(struct kube_cache *c);
 

@@ -2,7 +2,8 @@
 /*
  * The cache from within: kube_cache.c has the table of kinds and answers readers, reflector.c lists
  * and watches one kind, reflector_find.c, reflector_list.c and reflector_watch.c read what
- * the server says.
+ * the server says, reflector_table.c puts it where readers find it; kube_cache_find.c answers those
+ * who want several objects.
  *
  * One lock, held for a look into a table or a change of it, never while anything is awaited.
  */
@@ -11,6 +12,7 @@
 #include <pthread.h>
 
 #include "webhook/cache/kube_cache.h"
+#include "webhook/cache/object_index_internal.h"
 #include "webhook/cache/object_table_internal.h"
 
 #define REFLECTOR_PAGE_MAX ((size_t)8 << 20) /* of a list; a larger one is asked for in parts */
@@ -36,11 +38,15 @@ struct reflector {
 	struct kube_cache *cache;
 	struct cluster_kind kind; /* its texts are the reflector's */
 	char *texts;
+	struct span indexes[CLUSTER_INDEXES_MAX];
+	struct object_kind keeps;
 	pthread_t thread;
 	_Atomic bool stopping;
 
 	/* Under the cache's lock. */
 	struct object_table table;
+	struct object_index index[CLUSTER_INDEXES_MAX];
+	size_t keyless; /* objects of the table that no index has */
 	bool filled;
 	int64_t fresh_at_ms;  /* as of when the table is right */
 	bool in_no_namespace; /* the kind's objects are not in any */
@@ -63,6 +69,19 @@ struct reflector {
 	enum watch_end end; /* of a watch under way; WATCH_OVER while it is well */
 	struct err fault;   /* why not */
 };
+
+/* ---- kube_cache.c ---- */
+
+/* The one that has objects of this kind, by this index if that is not ""; or NULL. With the lock
+ * held, here and below. */
+struct reflector *kube_cache_reflector(
+	struct kube_cache *c, const struct cluster_kind *kind, struct span index);
+/* Why what it has must not be believed; absent: it may be. */
+struct span kube_cache_doubt(const struct kube_cache *c, const struct reflector *r,
+	const struct cluster_kind *kind, struct arena *arena);
+/* Without the lock: -1, the arena is full. */
+int kube_cache_copy(const struct object *o, struct arena *arena, struct json_doc *ret) _must_check_;
+void kube_cache_count_lookup(enum cluster_status status);
 
 /* ---- reflector.c ---- */
 
@@ -107,6 +126,15 @@ int reflector_list(struct reflector *r, struct err *e) _must_check_;
 
 /* Until the server ends it, or something is wrong: why in e. */
 enum watch_end reflector_watch(struct reflector *r, struct http_client_answer *ret, struct err *e);
+
+/* ---- reflector_table.c ---- */
+
+/* A table, with its indexes, in the place of the one there is, which *t is then. -1: no memory. */
+int reflector_put_in_force(
+	struct reflector *r, struct object_table *t, int64_t as_of_ms) _must_check_;
+/* Exchanges one object of the table for another; either may be NULL. Takes over the reference of
+ * `in`. -1: no memory, or too many; nothing has changed, and `in` is the caller's. */
+int reflector_exchange(struct reflector *r, struct object *out, struct object *in) _must_check_;
 
 /* ---- counters ---- */
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "webhook/cache/object_table_internal.h"
 
+#include "policy/review/index_path.h"
+
 #define OBJECT_TEXT_MAX ((size_t)16 << 20)
 
 static const struct json_limits limits = {
@@ -76,53 +78,108 @@ static struct identity identity_of(const struct json_doc *d, json_ref at, struct
 		json_string(d, json_get_str(d, m, "resourceVersion"), scratch)};
 }
 
-/* A block of its own for all of it. NULL: no memory, or, with a document, no room in the budget. */
-static struct object *block_of(
-	struct object_budget *budget, const struct identity *id, const struct json_doc *doc)
+/* What all parts of an object's block need. */
+struct parts {
+	struct identity id;
+	struct object_keys keys[CLUSTER_INDEXES_MAX];
+	size_t key_count, key_bytes; /* of all indexes */
+	const struct json_doc *doc;  /* or NULL */
+};
+
+static size_t bytes_of(const struct parts *p)
 {
-	const size_t nodes = doc ? doc->node_count * sizeof(*doc->nodes) : 0;
-	const size_t bytes = sizeof(struct object) + nodes + (doc ? doc->len : 0) +
-			     id->namespace_.len + id->name.len + id->version.len;
-	struct object *o;
+	const size_t doc = p->doc ? p->doc->node_count * sizeof(*p->doc->nodes) + p->doc->len : 0;
+
+	return sizeof(struct object) + p->key_count * sizeof(struct span) + p->key_bytes + doc +
+	       p->id.namespace_.len + p->id.name.len + p->id.version.len;
+}
+
+static void keep_keys(struct object *o, const struct parts *p, struct span *keys, char **to)
+{
+	for (size_t x = 0; x < CLUSTER_INDEXES_MAX; x++) {
+		o->keys[x] = (struct object_keys){keys, p->keys[x].count};
+		for (size_t i = 0; i < p->keys[x].count; i++)
+			*keys++ = keep(to, p->keys[x].items[i]);
+	}
+}
+
+/* A block of its own for all of it. NULL: no memory, or no room in the budget, unless it must be.
+ */
+static struct object *block_of(struct object_budget *budget, const struct parts *p, bool must_be)
+{
+	const size_t bytes = bytes_of(p);
+	const bool fits = atomic_fetch_add(&budget->bytes, bytes) + bytes <= budget->max_bytes;
+	struct object *o = fits || must_be ? malloc(bytes) : NULL;
+	struct span *keys;
 	char *to;
 
-	if (atomic_fetch_add(&budget->bytes, bytes) + bytes > budget->max_bytes && doc) {
-		atomic_fetch_sub(&budget->bytes, bytes);
-		return NULL;
-	}
-	o = malloc(bytes);
 	if (!o) {
 		atomic_fetch_sub(&budget->bytes, bytes);
 		return NULL;
 	}
-	*o = (struct object){.references = 1, .budget = budget, .bytes = bytes, .left_out = !doc};
-	to = (char *)(o + 1);
-	if (doc) {
-		o->doc = *doc;
-		o->doc.nodes = memcpy(to, doc->nodes, nodes);
+	*o = (struct object){
+		.references = 1, .budget = budget, .bytes = bytes, .left_out = !p->doc};
+	keys = (struct span *)(o + 1);
+	to = (char *)(keys + p->key_count);
+	if (p->doc) {
+		const size_t nodes = p->doc->node_count * sizeof(*p->doc->nodes);
+
+		o->doc = *p->doc;
+		o->doc.nodes = memcpy(to, p->doc->nodes, nodes);
 		to += nodes;
-		o->doc.text = keep(&to, (struct span){doc->text, doc->len}).ptr;
+		o->doc.text = keep(&to, (struct span){p->doc->text, p->doc->len}).ptr;
 	}
-	o->namespace_ = keep(&to, id->namespace_);
-	o->name = keep(&to, id->name);
-	o->version = keep(&to, id->version);
+	keep_keys(o, p, keys, &to);
+	o->namespace_ = keep(&to, p->id.namespace_);
+	o->name = keep(&to, p->id.name);
+	o->version = keep(&to, p->id.version);
 	return o;
 }
 
-struct object *object_new(struct object_budget *budget, const struct json_doc *doc, json_ref at,
+static int find_keys(const struct object_kind *of, const struct json_doc *d, json_ref at,
+	struct arena *scratch, struct parts *ret)
+{
+	for (size_t x = 0; x < of->index_count; x++) {
+		struct span *items;
+
+		if (index_path_keys(d, at, of->indexes[x], scratch, &items, &ret->keys[x].count) !=
+			0)
+			return -1;
+		ret->keys[x].items = items;
+		ret->key_count += ret->keys[x].count;
+		for (size_t i = 0; i < ret->keys[x].count; i++)
+			ret->key_bytes += items[i].len;
+	}
+	return 0;
+}
+
+struct object *object_new(const struct object_kind *of, const struct json_doc *doc, json_ref at,
 	struct span api_version, struct span kind, struct arena *scratch)
 {
-	const struct identity id = identity_of(doc, at, scratch);
+	struct parts p = {.id = identity_of(doc, at, scratch)};
+	const struct parts name = {.id = p.id};
 	struct json_doc copy;
 	struct object *o = NULL;
 	struct span text;
 
-	if (id.name.len == 0)
+	if (p.id.name.len == 0)
 		return NULL;
-	text = text_of(doc, at, api_version, kind, scratch);
-	if (text.ptr && json_read(text.ptr, text.len, &limits, scratch, &copy, NULL) == 0)
-		o = block_of(budget, &id, &copy);
-	return o ? o : block_of(budget, &id, NULL);
+	if (find_keys(of, doc, at, scratch, &p) == 0) {
+		text = text_of(doc, at, api_version, kind, scratch);
+		if (text.ptr && json_read(text.ptr, text.len, &limits, scratch, &copy, NULL) == 0)
+			p.doc = &copy;
+		if (p.doc)
+			o = block_of(of->budget, &p, false);
+		p.doc = NULL;
+		if (!o)
+			o = block_of(of->budget, &p, p.key_count == 0);
+	}
+	if (o)
+		return o;
+	o = block_of(of->budget, &name, true);
+	if (o)
+		o->keyless = of->index_count > 0;
+	return o;
 }
 
 struct object *object_ref(struct object *o)
@@ -141,14 +198,6 @@ void object_unref(struct object *o)
 
 /* ---- tables ---- */
 
-static int compare(struct span a, struct span b)
-{
-	const size_t len = a.len < b.len ? a.len : b.len;
-	const int order = len > 0 ? memcmp(a.ptr, b.ptr, len) : 0;
-
-	return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 /* The place of the first that does not come before it; *ret_equal: that one is it. */
 static size_t place_of(
 	const struct object_table *t, struct span namespace_, struct span name, bool *ret_equal)
@@ -159,9 +208,9 @@ static size_t place_of(
 	while (low < high) {
 		const size_t middle = low + (high - low) / 2;
 		const struct object *o = t->items[middle];
-		int order = compare(o->namespace_, namespace_);
+		int order = index_path_compare(o->namespace_, namespace_);
 
-		order = order != 0 ? order : compare(o->name, name);
+		order = order != 0 ? order : index_path_compare(o->name, name);
 		if (order < 0)
 			low = middle + 1;
 		else
@@ -178,6 +227,28 @@ struct object *object_table_find(
 	const size_t at = place_of(t, namespace_, name, &equal);
 
 	return equal ? t->items[at] : NULL;
+}
+
+struct object *const *object_table_range(
+	const struct object_table *t, struct span namespace_, size_t *ret_count)
+{
+	bool equal;
+	size_t first = 0, end = t->count;
+
+	if (namespace_.len > 0) {
+		/* Names are not empty; behind a namespace come those that begin with it. */
+		first = place_of(t, namespace_, SPAN(""), &equal);
+		for (size_t low = first; low < end;) {
+			const size_t middle = low + (end - low) / 2;
+
+			if (span_eq(t->items[middle]->namespace_, namespace_))
+				low = middle + 1;
+			else
+				end = middle;
+		}
+	}
+	*ret_count = end - first;
+	return end > first ? &t->items[first] : NULL;
 }
 
 int object_table_reserve(struct object_table *t)

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "common/json/json.h"
+#include "policy/review/cluster.h"
 
 /* What all objects together may take. */
 struct object_budget {
@@ -15,21 +16,36 @@ struct object_budget {
 	_Atomic size_t bytes; /* taken */
 };
 
+/* By which an object is found in one index. */
+struct object_keys {
+	const struct span *items; /* sorted, each once */
+	size_t count;
+};
+
 struct object {
 	atomic_uint references;
 	struct object_budget *budget;
 	size_t bytes; /* of the block in which all of it is */
 	struct span namespace_, name, version;
+	struct object_keys keys[CLUSTER_INDEXES_MAX];
 	struct json_doc doc;
 	bool left_out; /* there was no room for it: without doc */
+	bool keyless;  /* nor for its keys */
+};
+
+/* What is kept of a kind's objects. */
+struct object_kind {
+	struct object_budget *budget;
+	const struct span *indexes;
+	size_t index_count;
 };
 
 /*
  * A copy of the object at `at`, without metadata.managedFields, with apiVersion and kind where it
- * has none. One for which the budget has no room is left out: known by its name alone. Ownership:
- * one reference. NULL: no memory, or no object with a name.
+ * has none. One for which the budget has no room is left out: known by its keys and its name, or by
+ * its name alone. Ownership: one reference. NULL: no memory, or no object with a name.
  */
-struct object *object_new(struct object_budget *budget, const struct json_doc *doc, json_ref at,
+struct object *object_new(const struct object_kind *of, const struct json_doc *doc, json_ref at,
 	struct span api_version, struct span kind, struct arena *scratch);
 struct object *object_ref(struct object *o);
 void object_unref(struct object *o); /* NULL is fine */
@@ -41,6 +57,10 @@ struct object_table {
 };
 
 #define OBJECT_TABLE_MAX 200000u
+
+/* Those of one namespace, or ("") all. */
+struct object *const *object_table_range(
+	const struct object_table *t, struct span namespace_, size_t *ret_count);
 
 struct object *object_table_find(
 	const struct object_table *t, struct span namespace_, struct span name);

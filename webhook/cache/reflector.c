@@ -219,6 +219,15 @@ static void *run(void *arg)
 
 /* ---- life ---- */
 
+static struct span keep_text(char **to, struct span s)
+{
+	const struct span kept = {*to, s.len};
+
+	if (s.len > 0)
+		*to = mempcpy(*to, s.ptr, s.len);
+	return kept;
+}
+
 static int copy_kind(struct reflector *r, const struct cluster_kind *kind)
 {
 	struct span *const texts[] = {&r->kind.group, &r->kind.version, &r->kind.kind,
@@ -226,25 +235,30 @@ static int copy_kind(struct reflector *r, const struct cluster_kind *kind)
 	size_t len = 1;
 	char *to;
 
+	if (kind->resource.len >= sizeof(r->resource) || kind->index_count > CLUSTER_INDEXES_MAX)
+		return -1;
 	r->kind = *kind;
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		len += texts[i]->len;
+	for (size_t i = 0; i < kind->index_count; i++)
+		len += kind->indexes[i].len;
 	r->texts = to = malloc(len);
-	for (size_t i = 0; to && i < ARRAY_LEN(texts); i++) {
-		char *from = to;
-
-		if (texts[i]->len > 0)
-			to = mempcpy(to, texts[i]->ptr, texts[i]->len);
-		texts[i]->ptr = from;
-	}
-	if (r->kind.resource.len >= sizeof(r->resource))
+	if (!to)
 		return -1;
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		*texts[i] = keep_text(&to, *texts[i]);
+	for (size_t i = 0; i < kind->index_count; i++)
+		r->indexes[i] = keep_text(&to, kind->indexes[i]);
+	r->kind.indexes = r->indexes;
+	r->keeps = (struct object_kind){&r->cache->budget, r->indexes, kind->index_count};
 	snprintf(r->resource, sizeof(r->resource), "%.*s", SPAN_FMT(r->kind.resource));
-	return r->texts ? 0 : -1;
+	return 0;
 }
 
 static void free_parts(struct reflector *r)
 {
+	for (size_t i = 0; i < ARRAY_LEN(r->index); i++)
+		object_index_free(&r->index[i]);
 	object_table_clear(&r->table);
 	object_table_clear(&r->listing);
 	kube_api_free(r->api);

@@ -107,8 +107,7 @@ static int take_items(struct reflector *r, const struct json_doc *d, struct err 
 
 	json_foreach (item, d, json_get_str(d, JSON_ROOT, "items")) {
 		const struct arena_mark mark = arena_mark(r->arena);
-		struct object *o =
-			object_new(&r->cache->budget, d, item, api_version, kind, r->arena);
+		struct object *o = object_new(&r->keeps, d, item, api_version, kind, r->arena);
 
 		arena_rewind(r->arena, mark);
 		if (!o)
@@ -180,21 +179,6 @@ static int next_page(struct reflector *r, struct err *e)
 	}
 }
 
-static void put_in_force(struct reflector *r, int64_t as_of_ms)
-{
-	struct object_table old;
-
-	pthread_mutex_lock(&r->cache->lock);
-	old = r->table;
-	r->table = r->listing;
-	r->filled = true;
-	r->fresh_at_ms = as_of_ms;
-	pthread_cond_broadcast(&r->cache->wake);
-	pthread_mutex_unlock(&r->cache->lock);
-	r->listing = (struct object_table){0};
-	object_table_clear(&old);
-}
-
 int reflector_list(struct reflector *r, struct err *e)
 {
 	const int64_t began_ms = monotonic_ms();
@@ -208,7 +192,11 @@ int reflector_list(struct reflector *r, struct err *e)
 			return -1;
 		}
 	} while (r->again.len > 0);
-	put_in_force(r, began_ms);
+	if (reflector_put_in_force(r, &r->listing, began_ms) != 0) {
+		object_table_clear(&r->listing);
+		return err_set(e, "out of memory");
+	}
+	object_table_clear(&r->listing); /* what was there before */
 	reflector_is_well(r);
 	return 0;
 }

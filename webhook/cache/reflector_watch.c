@@ -31,32 +31,22 @@ static int keep_version(struct reflector *r, const struct json_doc *d, json_ref 
 	return 0;
 }
 
-/* With the lock held, for a moment. */
-static int put(struct reflector *r, struct object *o, struct object **ret_old)
+static struct object *the_old(struct reflector *r, struct span namespace_, struct span name)
 {
-	int rc;
-
-	pthread_mutex_lock(&r->cache->lock);
-	rc = object_table_reserve(&r->table);
-	if (rc == 0)
-		*ret_old = object_table_put(&r->table, o);
-	pthread_mutex_unlock(&r->cache->lock);
-	return rc;
+	return object_table_find(&r->table, namespace_, name); /* only this thread changes it */
 }
 
 static int changed(struct reflector *r, const struct json_doc *d, json_ref at)
 {
 	struct object *o =
-		object_new(&r->cache->budget, d, at, (struct span){0}, (struct span){0}, r->arena);
-	struct object *old = NULL;
+		object_new(&r->keeps, d, at, (struct span){0}, (struct span){0}, r->arena);
 
 	if (!o)
 		return confused(r, "out of memory, or an object without a name");
-	if (put(r, o, &old) != 0) {
+	if (reflector_exchange(r, the_old(r, o->namespace_, o->name), o) != 0) {
 		object_unref(o);
 		return confused(r, "out of memory, or too many objects");
 	}
-	object_unref(old);
 	return 0;
 }
 
@@ -65,12 +55,9 @@ static int deleted(struct reflector *r, const struct json_doc *d, json_ref at)
 	const json_ref m = json_get_str(d, at, "metadata");
 	const struct span namespace_ = json_string(d, json_get_str(d, m, "namespace"), r->arena);
 	const struct span name = json_string(d, json_get_str(d, m, "name"), r->arena);
-	struct object *old;
 
-	pthread_mutex_lock(&r->cache->lock);
-	old = object_table_take(&r->table, namespace_, name);
-	pthread_mutex_unlock(&r->cache->lock);
-	object_unref(old);
+	if (reflector_exchange(r, the_old(r, namespace_, name), NULL) != 0)
+		return confused(r, "out of memory");
 	return 0;
 }
 
