@@ -80,7 +80,8 @@ static void print_warnings(const struct checked *k)
 	(void)policy_set_kinds(k->set, &kinds);
 	if (kinds > 0)
 		fputs("note: rules look at objects of the cluster (namespaceSelector, "
-		      "namespaceObject, params): holdpoint-webhook needs --kubernetes-api, or "
+		      "namespaceObject, params, lookup): holdpoint-webhook needs --kubernetes-api, "
+		      "or "
 		      "they fail\n",
 			stderr);
 	if (verbs > 0 && k->facts.authorizer == COVERAGE_UNKNOWN)

@@ -110,6 +110,47 @@ const struct cluster_found *cluster_view_params(
 	return v->params;
 }
 
+/* ---- look-ups ---- */
+
+/* Is the object that is written one of those that are looked for, whatever the version? */
+static bool is_of_kind(const struct policy_request *r, const struct cluster_kind *kind)
+{
+	const json_ref written = json_get_str(r->doc, r->request, "kind");
+
+	return !request_is_access(r) && r->name.len > 0 && r->subresource.len == 0 &&
+	       json_string_is(r->doc, json_get_str(r->doc, written, "kind"), kind->kind) &&
+	       span_eq(r->api_group, kind->group);
+}
+
+enum cluster_status cluster_view_lookup(struct cluster_view *v, const struct cluster_lookup *l,
+	struct cluster_keys keys, size_t max_bytes, struct cluster_objects *ret,
+	struct span *ret_why)
+{
+	const struct policy_request *r = v->request;
+	struct cluster_query q = {.kind = &l->kind,
+		.index = l->index,
+		.keys = keys.items,
+		.key_count = keys.count,
+		.max = l->max_objects,
+		.max_bytes = max_bytes};
+
+	*ret = (struct cluster_objects){0};
+	*ret_why = SPAN("nothing is known of the cluster (--kubernetes-api; policy explain and "
+			"test: objects)");
+	if (!r->cluster)
+		return CLUSTER_UNKNOWN;
+	*ret_why = SPAN("the request is in no namespace (scope: Namespace)");
+	if (l->in_namespace && r->namespace_.len == 0)
+		return CLUSTER_UNKNOWN;
+	if (l->in_namespace)
+		q.namespace_ = r->namespace_;
+	if (is_of_kind(r, &l->kind)) {
+		q.but_namespace = r->namespace_;
+		q.but_name = r->name;
+	}
+	return r->cluster->find(r->cluster->arg, &q, v->arena, ret, ret_why);
+}
+
 /* ---- labels ---- */
 
 static bool has_value(const struct json_doc *d, json_ref value, const struct label_requirement *q)

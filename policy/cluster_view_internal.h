@@ -22,6 +22,18 @@ struct cluster_params {
 	bool may_be_absent; /* the policy is not applied then, instead of failing */
 };
 
+#define LOOKUP_MAX_OBJECTS 200
+#define LOOKUP_MAX_KEYS	   256u
+
+/* Which objects a variable is. */
+struct cluster_lookup {
+	struct cluster_kind kind;
+	struct span index; /* "": all of the kind */
+	bool in_namespace; /* of the request alone */
+	size_t max_objects;
+	const struct node *index_at; /* where it is written, or the kind is */
+};
+
 /* One object that was looked for. */
 struct cluster_found {
 	enum cluster_look looked;
@@ -42,6 +54,14 @@ const struct cluster_found *cluster_view_namespace(struct cluster_view *v);
 /* The same of parameters; CLUSTER_NONE: there are none, and need not be. */
 const struct cluster_found *cluster_view_params(
 	struct cluster_view *v, const struct cluster_params *p);
+/* What a variable is looked up with: the keys, and what it may take. CLUSTER_UNKNOWN: *ret_why. */
+struct cluster_keys {
+	const struct span *items;
+	size_t count;
+};
+enum cluster_status cluster_view_lookup(struct cluster_view *v, const struct cluster_lookup *l,
+	struct cluster_keys keys, size_t max_bytes, struct cluster_objects *ret,
+	struct span *ret_why);
 /* The arena was rewound. */
 static inline void cluster_view_forget(struct cluster_view *v)
 {

@@ -62,7 +62,7 @@ static void compile_spec(struct compiler *c, struct policy *p, const struct sour
 	}
 	compile_params(c, p, s);
 	for (size_t i = 0; i < s->variables.count; i++)
-		expressions_add_variable(p->expressions, &variables[i], c->errors);
+		compile_variable(c, p, &variables[i]);
 	compile_rules(c, p, s);
 }
 

@@ -39,6 +39,15 @@ const struct label_selector *compile_selector(struct compiler *c, const struct y
 /* Before all expressions of the policy. */
 void compile_params(struct compiler *c, struct policy *p, const struct source_spec *s);
 
+/* Which kind is meant by an apiVersion and a kind: ret's group, version and kind. */
+void compile_kind(struct compiler *c, const struct yaml_str *api_version,
+	const struct yaml_str *kind, struct cluster_kind *ret);
+
+/* ---- compile_lookup.c ---- */
+
+/* One variable of the policy, an expression or a look-up; after compile_params(). */
+void compile_variable(struct compiler *c, struct policy *p, const struct source_variable *v);
+
 /* ---- compile_mutation.c ---- */
 
 /* The `mutate` of a rule; NULL with the errors added. */

@@ -25,24 +25,22 @@ static bool is_kind(struct span s)
 	return s.len > 0 && s.len <= 63;
 }
 
-static void compile_kind(
-	struct compiler *c, const struct source_param_kind *s, struct cluster_kind *ret)
+void compile_kind(struct compiler *c, const struct yaml_str *api_version,
+	const struct yaml_str *kind, struct cluster_kind *ret)
 {
-	if (!s->api_version.at || !s->kind.at)
+	if (!api_version->at || !kind->at)
 		return; /* said when it was read */
-	if (!split_api_version(s->api_version.s, ret))
-		errors_add_at(c->errors, s->api_version.at,
+	if (!split_api_version(api_version->s, ret))
+		errors_add_at(c->errors, api_version->at,
 			"apiVersion is a version (v1) or a group and a version "
 			"(rules.example.com/v1)");
-	if (!is_kind(s->kind.s))
-		errors_add_at(c->errors, s->kind.at,
+	if (!is_kind(kind->s))
+		errors_add_at(c->errors, kind->at,
 			"write the kind as its objects do (\"ConfigMap\", not \"configmaps\")");
-	else if (span_eq_str(s->kind.s, "Secret") && !ret->group.len)
-		errors_add_at(c->errors, s->kind.at,
+	else if (span_eq_str(kind->s, "Secret") && !ret->group.len)
+		errors_add_at(c->errors, kind->at,
 			"Secrets are not read for policies: use a ConfigMap or a custom resource");
-	ret->kind = s->kind.s;
-	if (!ret->group.len && span_eq_str(s->kind.s, "ConfigMap"))
-		ret->resource = SPAN("configmaps");
+	ret->kind = kind->s;
 }
 
 static void check_name(struct compiler *c, const struct yaml_str *s, const char *what)
@@ -64,7 +62,9 @@ void compile_params(struct compiler *c, struct policy *p, const struct source_sp
 	struct cluster_params *out = compiler_alloc(c, p->root, 1, sizeof *out);
 	if (!out || !kind || !ref)
 		return;
-	compile_kind(c, kind, &out->kind);
+	compile_kind(c, &kind->api_version, &kind->kind, &out->kind);
+	if (!out->kind.group.len && span_eq_str(out->kind.kind, "ConfigMap"))
+		out->kind.resource = SPAN("configmaps");
 	check_name(c, &ref->name, "name");
 	check_name(c, &ref->namespace_, "namespace");
 	out->name = out->kind.name = ref->name.s;

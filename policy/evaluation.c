@@ -6,6 +6,7 @@
  */
 #include "policy/cluster_view_internal.h"
 #include "policy/expression_parts_internal.h"
+#include "policy/lookup_internal.h"
 #include "policy/spending_internal.h"
 
 #include "common/base/utf8.h"
@@ -170,6 +171,21 @@ static struct cel_value common_value(struct evaluation *ev, uint32_t slot)
 	}
 }
 
+static struct cel_value look_up(struct evaluation *ev, const struct variable *v)
+{
+	struct cel_value key = {0};
+
+	if (v->expression)
+		key = evaluation_value(v->expression, ev);
+	if (key.kind == CEL_ERROR)
+		return key;
+	const uint64_t outer = spending_give(&ev->spending, &ev->run);
+	const struct cel_value found =
+		lookup_value(v->lookup, v->expression ? &key : NULL, ev->view, &ev->run);
+	spending_take_back(&ev->spending, &ev->run, cel_error_is_limit(found), outer);
+	return found;
+}
+
 static struct cel_value resolve(struct cel_run *run, uint32_t slot, void *ctx)
 {
 	struct evaluation *ev = ctx;
@@ -181,7 +197,7 @@ static struct cel_value resolve(struct cel_run *run, uint32_t slot, void *ctx)
 	}
 	const struct variable *v = &x->variables[slot - x->first_variable];
 	(void)run; /* is ev->run */
-	return evaluation_value(v->expression, ev);
+	return v->lookup ? look_up(ev, v) : evaluation_value(v->expression, ev);
 }
 
 struct evaluation *evaluation_new(struct cluster_view *view, const struct policy_limits *limits)

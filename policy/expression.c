@@ -256,39 +256,97 @@ static bool is_identifier(struct span s)
 	return s.len > 0 && s.len <= 100;
 }
 
-void expressions_add_variable(
-	struct expressions *x, const struct source_variable *v, struct yaml_errors *errors)
+static bool may_be_named(
+	const struct expressions *x, const struct yaml_str *name, struct yaml_errors *errors)
+{
+	if (!name->at)
+		return false;
+	if (!is_identifier(name->s)) {
+		errors_add_at(
+			errors, name->at, "a variable's name is made of letters, digits and \"_\"");
+		return false;
+	}
+	for (size_t i = 0; i < x->variable_count; i++)
+		if (span_eq(x->variables[i].name, name->s)) {
+			errors_add_at(errors, name->at,
+				"variable \"%.*s\" is defined above already", SPAN_FMT(name->s));
+			return false;
+		}
+	return true;
+}
+
+static void declare_variable(struct expressions *x, const struct yaml_str *at, struct variable v,
+	const char *type, struct yaml_errors *errors)
 {
 	struct err e;
 	uint32_t slot;
-	if (!v->name.at || !v->expression.at)
-		return;
-	if (!is_identifier(v->name.s)) {
-		errors_add_at(errors, v->name.at,
-			"a variable's name is made of letters, digits and \"_\"");
-		return;
-	}
-	for (size_t i = 0; i < x->variable_count; i++)
-		if (span_eq(x->variables[i].name, v->name.s)) {
-			errors_add_at(errors, v->name.at,
-				"variable \"%.*s\" is defined above already", SPAN_FMT(v->name.s));
-			return;
-		}
-	/* Compiled before it is declared: it may use the variables above it, not itself. */
-	const struct expression *compiled =
-		expressions_compile(x, &v->expression, NULL, ENDPOINTS_ANY, errors);
-	const char *type = compiled ? cel_program_type(compiled->program) : "dyn";
-	struct span name = arena_printf(x->arena, "variables.%.*s", SPAN_FMT(v->name.s));
+	struct span name = arena_printf(x->arena, "variables.%.*s", SPAN_FMT(v.name));
 	struct variable *more = reallocarray(x->variables, x->variable_count + 1, sizeof *more);
 	if (more)
 		x->variables = more;
 	if (!more || !name.ptr || x->variable_count == MAX_VARIABLES ||
 		cel_env_declare(x->env, name, type, &slot, &e) < 0) {
-		errors_add_at(errors, v->name.at, "the variable cannot be declared (at most %u)",
+		errors_add_at(errors, at->at, "the variable cannot be declared (at most %u)",
 			MAX_VARIABLES);
 		return;
 	}
-	x->variables[x->variable_count++] = (struct variable){v->name.s, compiled};
+	x->variables[x->variable_count++] = v;
+}
+
+void expressions_add_variable(
+	struct expressions *x, const struct source_variable *v, struct yaml_errors *errors)
+{
+	if (!v->expression.at || !may_be_named(x, &v->name, errors))
+		return;
+	/* Compiled before it is declared: it may use the variables above it, not itself. */
+	const struct expression *compiled =
+		expressions_compile(x, &v->expression, NULL, ENDPOINTS_ANY, errors);
+	declare_variable(x, &v->name, (struct variable){v->name.s, compiled, NULL},
+		compiled ? cel_program_type(compiled->program) : "dyn", errors);
+}
+
+/* What is known to be no key is refused. */
+static void check_key(const struct expression *key, struct yaml_errors *errors)
+{
+	static const char *const fit[] = {"dyn", "string", "int", "uint"};
+	const char *type = cel_program_type(key->program);
+	size_t len = strlen(type);
+
+	if (strncmp(type, "list(", 5) == 0) {
+		type += 5;
+		len -= 6;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(fit); i++)
+		if (span_eq_str((struct span){type, len}, fit[i]))
+			return;
+	if (strncmp(type, "map(", 4) != 0)
+		errors_add_at(errors, key->at,
+			"a key is a string, a number, a map of strings, or a list of these, not %s",
+			cel_program_type(key->program));
+}
+
+void expressions_add_lookup(struct expressions *x, const struct source_variable *v,
+	const struct cluster_lookup *lookup, struct yaml_errors *errors)
+{
+	const struct source_lookup *s = v->lookup.value;
+	const struct expression *key = NULL;
+
+	if (!may_be_named(x, &v->name, errors))
+		return;
+	if (s->key.at)
+		key = expressions_compile(x, &s->key, NULL, ENDPOINTS_ANY, errors);
+	if (key)
+		check_key(key, errors);
+	declare_variable(
+		x, &v->name, (struct variable){v->name.s, key, lookup}, "list(dyn)", errors);
+}
+
+const struct cluster_lookup *expressions_lookup(const struct expressions *x, size_t i)
+{
+	for (size_t k = 0; k < x->variable_count; k++)
+		if (x->variables[k].lookup && i-- == 0)
+			return x->variables[k].lookup;
+	return NULL;
 }
 
 /* ---- templates ---- */

@@ -11,6 +11,7 @@
 #include "policy/language_internal.h"
 #include "policy/review/request.h"
 
+struct cluster_lookup;
 struct expressions;
 struct expression;
 struct template;
@@ -29,6 +30,12 @@ bool expressions_use_namespace(const struct expressions *x);
 /* Declares variables.NAME for the expressions compiled from now on. Problems go to errors. */
 void expressions_add_variable(
 	struct expressions *x, const struct source_variable *v, struct yaml_errors *errors);
+
+/* The same of one that is a look-up, which is kept. */
+void expressions_add_lookup(struct expressions *x, const struct source_variable *v,
+	const struct cluster_lookup *lookup, struct yaml_errors *errors);
+/* Look-up number i of the policy's, or NULL. */
+const struct cluster_lookup *expressions_lookup(const struct expressions *x, size_t i);
 
 /*
  * Compiles source; expect as for cel_compile(). `object` and `oldObject` are errors, variables that

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "policy/cluster_view_internal.h"
 #include "policy/expression_internal.h"
 
 enum {
@@ -18,7 +19,8 @@ enum {
 
 struct variable {
 	struct span name;
-	const struct expression *expression; /* NULL when it did not compile */
+	const struct expression *expression; /* a look-up's key; NULL when it did not compile */
+	const struct cluster_lookup *lookup; /* what it is instead of the expression's value */
 };
 
 struct expressions {

@@ -57,9 +57,12 @@ static const struct kind subject = {
 static const struct field variable_fields[] = {
 	{"name", FIELD_STRING, AT(source_variable, name), .required = true,
 		.doc = "An identifier; read as `variables.NAME`."},
-	{"expression", FIELD_EXPRESSION, AT(source_variable, expression), .required = true,
+	{"expression", FIELD_EXPRESSION, AT(source_variable, expression),
 		.doc = "CEL. May use the variables above it. Evaluated when first used, once a "
 		       "request."},
+	{"lookup", FIELD_OBJECT, AT(source_variable, lookup), .of = &language_lookup,
+		.doc = "Instead of `expression`: the variable is a list of objects of the "
+		       "cluster."},
 	{NULL},
 };
 

@@ -93,3 +93,48 @@ const struct kind language_param_ref = {
 	.doc = "Which object it is, as in a ValidatingAdmissionPolicyBinding. Needs "
 	       "holdpoint-webhook with `--kubernetes-api`.",
 };
+
+static const struct choice lookup_scopes[] = {
+	{"Cluster", LOOKUP_CLUSTER, "Those of all namespaces, or of none."},
+	{"Namespace", LOOKUP_NAMESPACE, "Those of the request's namespace."},
+	{NULL},
+};
+
+static const struct field lookup_fields[] = {
+	{"apiVersion", FIELD_STRING, AT(source_lookup, api_version), .required = true,
+		.doc = "`v1`, or `GROUP/VERSION`."},
+	{"kind", FIELD_STRING, AT(source_lookup, kind), .required = true,
+		.doc = "`Ingress`, or that of a custom resource. Secrets are not read."},
+	{"scope", FIELD_ENUM, AT(source_lookup, scope), .def = LOOKUP_CLUSTER,
+		.choices = lookup_scopes, .doc = "Whose objects."},
+	{"index", FIELD_STRING, AT(source_lookup, index),
+		.doc = "Where in the objects the key is looked for: `spec.rules.host`; a list on "
+		       "the way stands for all of its elements, a name with other characters is "
+		       "written `metadata.labels['example.com/name']`. A map of strings is one "
+		       "key. `metadata.name` when left out."},
+	{"key", FIELD_EXPRESSION, AT(source_lookup, key),
+		.doc = "CEL that gives the key, or a list of at most 256: objects that have any "
+		       "of them are found. All objects when left out. May use the variables "
+		       "above."},
+	{"maxObjects", FIELD_INT, AT(source_lookup, max_objects), .def = 100, .min = 1,
+		.max = LOOKUP_MAX_OBJECTS, .doc = "More are an error of the rule that asks."},
+	{NULL},
+};
+
+static const struct hint lookup_hints[] = {
+	{"namespace", "write \"scope: Namespace\", or compare metadata.namespace in the rule"},
+	{"name", "write \"key\", with the name in quotes: key: \"'gold'\""},
+	{"resource", "write \"kind\", as the objects do"},
+	{"labelSelector", "name one label under \"index\": metadata.labels['app']"},
+	{NULL},
+};
+
+const struct kind language_lookup = {
+	.name = "lookup",
+	.size = sizeof(struct source_lookup),
+	.fields = lookup_fields,
+	.hints = lookup_hints,
+	.doc = "Which objects of the cluster a variable is; the one that the request is about is "
+	       "not among them. Needs holdpoint-webhook with `--kubernetes-api`; while they are "
+	       "not known, the rule that asks fails.",
+};

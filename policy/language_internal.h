@@ -23,8 +23,17 @@ struct source_subject {
 	struct yaml_str name, namespace_, api_group;
 };
 
+enum lookup_scope { LOOKUP_CLUSTER, LOOKUP_NAMESPACE };
+
+struct source_lookup {
+	struct yaml_str api_version, kind, index, key;
+	struct yaml_int scope; /* enum lookup_scope */
+	struct yaml_int max_objects;
+};
+
 struct source_variable {
 	struct yaml_str name, expression;
+	struct yaml_object lookup; /* struct source_lookup */
 };
 
 struct source_requirement {
@@ -129,6 +138,7 @@ extern const struct choice language_actions[];
 extern const struct kind language_selector;   /* struct source_selector */
 extern const struct kind language_param_kind; /* struct source_param_kind */
 extern const struct kind language_param_ref;  /* struct source_param_ref */
+extern const struct kind language_lookup;     /* struct source_lookup */
 
 /* ---- language.c ---- */
 

@@ -115,15 +115,55 @@ static bool set_looks_at_namespaces(const struct policy_set *s)
 	return false;
 }
 
-static bool add_kind(struct policy_set *s, const struct cluster_kind *kind)
+static struct cluster_kind *add_kind(struct policy_set *s, const struct cluster_kind *kind)
 {
 	for (size_t i = 0; i < s->kind_count; i++)
 		if (cluster_kind_same(&s->kinds[i], kind))
-			return true;
+			return &s->kinds[i];
 	if (s->kind_count == ARRAY_LEN(s->kinds))
-		return false;
-	s->kinds[s->kind_count++] = *kind;
-	return true;
+		return NULL;
+	s->kinds[s->kind_count] = *kind;
+	s->kinds[s->kind_count].indexes = NULL;
+	s->kinds[s->kind_count].index_count = 0;
+	return &s->kinds[s->kind_count++];
+}
+
+/* Look-ups of a kind share its objects, each with its index. NULL, or what is too much. */
+static const char *add_lookup(struct policy_set *s, const struct cluster_lookup *l)
+{
+	struct cluster_kind *kind = add_kind(s, &l->kind);
+	struct span *indexes;
+
+	if (!kind)
+		return "the policies look at more than 16 kinds of objects, or parameters, of the "
+		       "cluster; let policies share some";
+	if (l->index.len == 0 || cluster_kind_has_index(kind, l->index))
+		return NULL;
+	if (kind->index_count == CLUSTER_INDEXES_MAX)
+		return "more than 8 indexes of one kind of objects";
+	indexes = arena_calloc(s->arena, CLUSTER_INDEXES_MAX, sizeof *indexes);
+	if (!indexes)
+		return "the policies need too much memory; load fewer";
+	for (size_t i = 0; i < kind->index_count; i++)
+		indexes[i] = kind->indexes[i];
+	indexes[kind->index_count++] = l->index;
+	kind->indexes = indexes;
+	return NULL;
+}
+
+static int add_lookups(struct policy_set *s, const struct policy *p, struct yaml_errors *errors)
+{
+	const struct cluster_lookup *l;
+
+	for (size_t i = 0; (l = expressions_lookup(p->expressions, i)); i++) {
+		const char *wrong = add_lookup(s, l);
+
+		if (wrong) {
+			errors_add_at(errors, l->index_at, "%s", wrong);
+			return -1;
+		}
+	}
+	return 0;
 }
 
 /* What must be known of the cluster so that these rules can be evaluated. */
@@ -133,13 +173,15 @@ static int list_kinds(struct policy_set *s, struct yaml_errors *errors)
 		(void)add_kind(s, &cluster_namespaces);
 	for (size_t i = 0; i < s->policy_count; i++) {
 		const struct policy *p = s->policies[i];
-		if (!p->params || add_kind(s, &p->params->kind))
-			continue;
-		errors_add_at(errors, p->root,
-			"the policies have parameters in more than %zu objects; let policies "
-			"share some",
-			ARRAY_LEN(s->kinds));
-		return -1;
+		if (p->params && !add_kind(s, &p->params->kind)) {
+			errors_add_at(errors, p->root,
+				"the policies have parameters in more than %zu objects; let "
+				"policies share some",
+				ARRAY_LEN(s->kinds));
+			return -1;
+		}
+		if (add_lookups(s, p, errors) != 0)
+			return -1;
 	}
 	return 0;
 }

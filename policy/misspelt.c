@@ -9,6 +9,7 @@
 #include "policy/coverage_internal.h"
 #include "policy/expression_parts_internal.h"
 #include "policy/kinds/kinds.h"
+#include "policy/review/index_path.h"
 
 #define REQUEST	       (KINDS_UNKNOWN - 1) /* the type of the variable request */
 #define NAMED_KINDS    3
@@ -219,12 +220,79 @@ static void look_at_template(struct search *s, const struct template *t)
 			(void)look_at(s, t->parts[i].expression);
 }
 
+/* The type that a look-up finds; KINDS_UNKNOWN: that of a custom resource, say. */
+static uint16_t type_of(const struct cluster_lookup *l)
+{
+	bool in_namespaces;
+	const char *resource = kinds_resource_of(l->kind.group, l->kind.kind, &in_namespaces);
+
+	return resource ? kinds_of_resource(l->kind.group, span_of(resource), SPAN(""))
+			: KINDS_UNKNOWN;
+}
+
+static void put_index_place(
+	const struct search *s, const struct node *at, size_t offset, struct misspelt *m)
+{
+	m->policy = s->policy->name;
+	m->rule = NULL;
+	m->file = s->policy->rules ? s->policy->rules->place.file : NULL;
+	m->file = m->file ? m->file : "";
+	m->line = at->line;
+	m->column = at->column + (uint32_t)offset;
+}
+
+/* An index that no object of the kind has: nothing would ever be found. */
+static void look_at_index(struct search *s, const struct cluster_lookup *l)
+{
+	struct span rest = l->index, step;
+	uint16_t type = type_of(l);
+	struct kinds_field f;
+
+	while (type != KINDS_UNKNOWN && index_path_next(&rest, &step)) {
+		if (kinds_find_field(type, step, &f)) {
+			type = f.form == KINDS_MAP ? KINDS_UNKNOWN : f.type;
+			continue;
+		}
+		const struct span near = kinds_nearest_field(&type, 1, step);
+		struct misspelt *m = s->quiet ? NULL : add(s);
+		if (!m)
+			return;
+		put_index_place(s, l->index_at, (size_t)(step.ptr - l->index.ptr), m);
+		m->what = arena_printf(s->arena, "%s has no field \"%.*s\"%s%.*s%s",
+			kinds_type_name(type), SPAN_FMT(step),
+			near.len > 0 ? "; did you mean \"" : "", SPAN_FMT(near),
+			near.len > 0 ? "\"?" : "");
+		s->failed |= !m->what.ptr;
+		return;
+	}
+}
+
+static struct cel_shape found_by(const struct cluster_lookup *l)
+{
+	const uint16_t type = type_of(l);
+	struct cel_shape ret = {0};
+
+	if (type == KINDS_UNKNOWN)
+		ret.any = true;
+	else
+		cel_shape_add(&ret, (struct cel_shape_item){type, CEL_FORM_LIST});
+	return ret;
+}
+
 static void look_at_variables(struct search *s)
 {
 	const struct expressions *x = s->policy->expressions;
 
-	for (size_t i = 0; i < x->variable_count && i < MANY_VARIABLES; i++)
-		s->variables[i] = look_at(s, x->variables[i].expression);
+	for (size_t i = 0; i < x->variable_count && i < MANY_VARIABLES; i++) {
+		const struct variable *v = &x->variables[i];
+
+		s->variables[i] = look_at(s, v->expression);
+		if (!v->lookup)
+			continue;
+		s->variables[i] = found_by(v->lookup);
+		if (v->lookup->index.len > 0)
+			look_at_index(s, v->lookup);
+	}
 }
 
 static void look_at_mutation(struct search *s, const struct mutation *m)

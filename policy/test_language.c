@@ -76,7 +76,8 @@ static const struct field test_fields[] = {
 		.doc = "What all authorization requests have in common."},
 	{"objects", FIELD_ANY, AT(source_test, objects),
 		.doc = "A list of objects that exist in the cluster of all cases: Namespaces, for "
-		       "`namespaceObject` and `namespaceSelector`, and parameters."},
+		       "`namespaceObject` and `namespaceSelector`, parameters, and what is looked "
+		       "up."},
 	{"cases", FIELD_OBJECTS, AT(source_test, cases), .of = &case_kind, .required = true,
 		.doc = "The requests."},
 	{NULL},

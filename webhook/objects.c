@@ -65,7 +65,7 @@ void objects_policies_expected(struct objects *o, const struct policy_set *set)
 	if (!o->cache) {
 		log_warn("cluster_not_read",
 			LOG_STR("hint", "rules look at objects of the cluster (namespaceObject, "
-					"namespaceSelector, params) and fail: set "
+					"namespaceSelector, params, lookup) and fail: set "
 					"--kubernetes-api"));
 		return;
 	}

@@ -135,7 +135,8 @@ const struct flag webhook_flags[] = {
 		.value = &webhook_options.kubernetes_api,
 		.arg = "WHERE",
 		.help = "The API server whose objects rules look at (namespaceObject, "
-			"namespaceSelector, params): in-cluster, with the pod's service account, "
+			"namespaceSelector, params, lookup): in-cluster, with the pod's service "
+			"account, "
 			"or its "
 			"URL. Without it these rules fail, as their failurePolicy says."},
 	{.name = "kubernetes-ca-file",

@@ -120,7 +120,7 @@ static void look_at_objects(struct doctor *d, const struct pg_result *r, int row
 			"give holdpoint-webhook --kubernetes-api (docs/policy.md, Namespaces and "
 			"their labels)",
 			"%s does not read the cluster, which rules look at (namespaceSelector, "
-			"namespaceObject, params): they fail",
+			"namespaceObject, params, lookup): they fail",
 			pg_result_str(r, row, 0));
 }
 

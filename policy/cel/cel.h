@@ -298,6 +298,11 @@ static inline uint64_t cel_run_left(const struct cel_run *run)
 	return run->cost_left + run->cost_later;
 }
 
+/* For resolvers: takes what their work costs. False: it is more than there is left, and the value
+ * is cel_error_of_limit(). */
+bool cel_run_charge(struct cel_run *run, uint64_t cost);
+struct cel_value cel_error_of_limit(void);
+
 /*
  * The expression's value, or a value of kind CEL_ERROR. Everything it points to is in the arena,
  * in the program, or in what the activation supplied.

@@ -63,6 +63,14 @@ bool cel_charge_later(struct cel_run *run, uint64_t cost)
 	return true;
 }
 
+bool cel_run_charge(struct cel_run *run, uint64_t cost)
+{
+	if (run->cost_left < cost)
+		return cel_charge_later(run, cost);
+	run->cost_left -= cost;
+	return true;
+}
+
 /* ---- errors ---- */
 
 static struct cel_value error_value(const struct cel_err_info *info)
@@ -177,6 +185,11 @@ void cel_error_position(struct cel_value v, uint32_t *ret_line, uint32_t *ret_co
 	*ret_line = *ret_column = 0;
 	if (v.kind == CEL_ERROR && e->at && e->prog)
 		cel_line_column(e->prog->source, e->at->pos, ret_line, ret_column);
+}
+
+struct cel_value cel_error_of_limit(void)
+{
+	return cel_err_cost();
 }
 
 bool cel_error_is_limit(struct cel_value v)
