@@ -204,7 +204,7 @@ static void find_needs(const struct expressions *x, struct expression *e)
 	}
 }
 
-/* What every record of a decision has in clear. */
+/* What every record of a decision has in clear; so do names in the objects that are recorded. */
 static const char *const plain_fields[] = {"name", "namespace", "operation", "verb", "subResource",
 	"subresource", "resource.group", "resource.version", "resource.resource", "kind.group",
 	"kind.version", "kind.kind", "userInfo.username", NULL};
@@ -227,7 +227,7 @@ static const struct expression *compile(struct expressions *x, const struct node
 	*e = (struct expression){.program = p,
 		.at = at,
 		.offset = start,
-		.is_plain = cel_program_reads_only(p, SLOT_REQUEST, plain_fields)};
+		.is_plain = cel_program_shows_only(p, SLOT_REQUEST, plain_fields)};
 	find_needs(x, e);
 	x->uses_namespace |= cel_program_uses(p, SLOT_NAMESPACE_OBJECT);
 	if (endpoints == ENDPOINTS_AUTHORIZE && (e->needs_object || e->needs_old_object)) {

@@ -232,11 +232,11 @@ DEFINE_CLEANUP(struct cel_program *, cel_program_free)
 bool cel_program_uses(const struct cel_program *p, uint32_t slot);
 
 /*
- * Does it read nothing of the caller's but these fields of the variable in this slot? Paths as
- * "userInfo.username", NULL-terminated, each whole. Whatever it makes of them is made of them
- * alone.
+ * Is its result made of nothing of the caller's but these fields of the variable in this slot, and
+ * the `name` of elements of lists, as in variables.containers.map(c, c.name).join(', ')? Paths as
+ * "userInfo.username", NULL-terminated, each whole. What it decides by may be anything.
  */
-bool cel_program_reads_only(const struct cel_program *p, uint32_t slot, const char *const *paths);
+bool cel_program_shows_only(const struct cel_program *p, uint32_t slot, const char *const *paths);
 
 /* The type that the checker found, as "bool", "list(string)", "dyn". Lives in the program. */
 const char *cel_program_type(const struct cel_program *p);

@@ -51,9 +51,62 @@ static bool reads_only(const struct reading *r, const struct cel_node *n)
 	return true;
 }
 
-bool cel_program_reads_only(const struct cel_program *p, uint32_t slot, const char *const *paths)
+/* ---- what of it the result shows ---- */
+
+#define NO_SLOT UINT32_MAX
+
+static bool is_call_of(const struct cel_node *n, const char *name)
+{
+	return n->op == CEL_N_CALL && span_eq_str(n->name, name);
+}
+
+/* Objects cannot hide in it: no list that is written here. */
+static bool is_list_of_the_request(const struct cel_node *n)
+{
+	if (n->op == CEL_N_LOOP)
+		return n->loop == CEL_LOOP_FILTER && is_list_of_the_request(n->args[0]);
+	if (is_call_of(n, "_+_") || is_call_of(n, "orValue"))
+		return is_list_of_the_request(n->args[0]) && is_list_of_the_request(n->args[1]);
+	return n->op == CEL_N_SELECT || n->op == CEL_N_VAR || n->op == CEL_N_CONST;
+}
+
+static bool mentions_local(const struct cel_node *n)
+{
+	if (n->op == CEL_N_LOCAL)
+		return true;
+	for (uint32_t i = 0; i < n->count; i++)
+		if (n->args[i] && mentions_local(n->args[i]))
+			return true;
+	return false;
+}
+
+/* Where a part of an expression stands. */
+struct within {
+	bool loop; /* in the body of one: variables of it, and of others around it, are set */
+	uint32_t element; /* the slot of what goes through such a list; NO_SLOT: none does */
+};
+
+static bool shows_only(const struct reading *r, const struct cel_node *n, struct within w)
+{
+	if (n->op == CEL_N_SELECT && n->args[0]->op == CEL_N_LOCAL)
+		return n->args[0]->slot == w.element && !n->test && span_eq_str(n->name, "name");
+	if (n->op == CEL_N_LOOP && n->loop == CEL_LOOP_MAP && !n->two_vars)
+		return shows_only(r, n->args[2],
+			(struct within){
+				true, is_list_of_the_request(n->args[0]) ? n->slot : NO_SLOT});
+	if (n->op == CEL_N_COND)
+		return shows_only(r, n->args[1], w) && shows_only(r, n->args[2], w);
+	if (!is_call_of(n, "_+_") && !is_call_of(n, "join"))
+		return !(w.loop && mentions_local(n)) && reads_only(r, n);
+	for (uint32_t i = 0; i < n->count; i++)
+		if (!shows_only(r, n->args[i], w))
+			return false;
+	return true;
+}
+
+bool cel_program_shows_only(const struct cel_program *p, uint32_t slot, const char *const *paths)
 {
 	const struct reading r = {slot, paths};
 
-	return reads_only(&r, p->root);
+	return shows_only(&r, p->root, (struct within){false, NO_SLOT});
 }

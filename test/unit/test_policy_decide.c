@@ -279,6 +279,29 @@ static const struct {
 	{true, true, "message: '{{ variables.kind }}'"},
 	{true, true, "messageExpression: request.object.kind"},
 	{true, true, "messageExpression: oldObject.kind + request.name"},
+	{true, false, "messageExpression: \"object.kind == 'Pod' ? 'a pod' : request.name\""},
+	{true, true, "messageExpression: \"object.kind == 'Pod' ? object.kind : request.name\""},
+	/* names of what is listed, and what only looks like them */
+	{true, false, "messageExpression: \"'c ' + object.l.map(c, c.name).join(', ')\""},
+	{true, false,
+		"messageExpression: \"object.l.filter(c, c.x == 1).map(c, c.name).join(', ')\""},
+	{true, false,
+		"messageExpression: \"(object.l + object.?m.orValue([])).map(c, "
+		"c.name).join(', ')\""},
+	{true, false, "messageExpression: \"variables.list.map(c, c.name).join(',')\""},
+	{true, true, "messageExpression: \"object.l.map(c, c.x).join(',')\""},
+	{true, true, "messageExpression: \"object.l.map(c, c.name + c.x).join(',')\""},
+	{true, true, "messageExpression: \"object.l.map(c, c.y.name).join(',')\""},
+	{true, true, "messageExpression: '[object.data].map(c, c.name).join(\",\")'"},
+	{true, true, "messageExpression: '(object.l + [object.data]).map(c, c.name).join(\",\")'"},
+	{true, true, "messageExpression: 'object.l.map(c, object.data.name).join(\",\")'"},
+	{true, true, "messageExpression: 'object.l.map(c, object.l.map(d, c.name).join()).join()'"},
+	{true, true, "messageExpression: 'object.data.map(k, k).join(\",\")'"},
+	{true, true, "messageExpression: 'object.data.transformList(k, v, v).join(\",\")'"},
+	{true, true, "messageExpression: object.data.name"},
+	{true, true, "messageExpression: \"object.l[0].name\""},
+	{true, true, "messageExpression: 'object.l.map(c, c.name).join(object.data.name)'"},
+	{true, true, "messageExpression: 'object.l.map(c, c.name).join(\",\").upperAscii()'"},
 	/* one that fails, with what is said instead; and one that quotes in its error */
 	{true, false, "message: 'm {{ request.name }}', messageExpression: object.x.y"},
 	{true, true, "when: ['object.x.y == 1']"},
@@ -294,11 +317,14 @@ START_TEST(policy_decide__messages_that_quote_objects)
 		     "\"resource\":"
 		     "{\"group\":\"\",\"version\":\"v1\",\"resource\":\"pods\"},\"kind\":"
 		     "{\"group\":\"\",\"version\":\"v1\",\"kind\":\"Pod\"},\"object\":"
-		     "{\"kind\":\"Pod\",\"metadata\":{\"name\":\"n\"}},\"oldObject\":"
+		     "{\"kind\":\"Pod\",\"metadata\":{\"name\":\"n\"},\"data\":{\"name\":"
+		     "\"n\"},\"l\":[{\"name\":\"a\",\"x\":\"1\",\"y\":{\"name\":\"b\"}}]},"
+		     "\"oldObject\":"
 		     "{\"kind\":\"Pod\"}}}"),
 		arena);
 	struct span yaml = arena_printf(arena,
-		POLICY("a") "  variables: [{name: kind, expression: object.kind}]\n"
+		POLICY("a") "  variables: [{name: kind, expression: object.kind}, "
+			    "{name: list, expression: object.l}]\n"
 			    "  rules:\n  - {name: r, action: Warn, " ALL ", %s}\n",
 		messages[_i].message);
 	char *action = strstr((char *)yaml.ptr, ", action: Deny}");
