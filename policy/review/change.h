@@ -90,6 +90,13 @@ enum change_loss change_loss(const struct policy_request *r);
  */
 bool change_keeps_managers(const struct policy_request *r);
 
+/*
+ * Or is what else differs between them a reason? A field that changes is owned by whoever changes
+ * it, and by no other; a server-side apply owns what it names. The rest somebody wrote. What would
+ * take long to tell is not explained, nor what the arena has no room for.
+ */
+bool change_explains_managers(const struct policy_request *r, struct arena *arena);
+
 /* One member of an object, for looking at them in the order of their keys. */
 struct change_member {
 	struct span key; /* unescaped */

@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/review/change.h"
-#include "policy/review/json_edit.h"
+#include "policy/review/change_managers_internal.h"
 
 /* In the order of bytes: looked up by halves. */
 static const char *const kubernetes_groups[] = {"", "admissionregistration.k8s.io",
@@ -35,66 +34,6 @@ static bool is_kubernetes_own(struct span group)
 		       sizeof(kubernetes_groups[0]), compare_group) != NULL;
 }
 
-/* ---- field managers ---- */
-
-#define MANAGERS_MAX 64 /* compared; Kubernetes keeps ten and those that apply */
-
-/* Those that say who and what, without the fields. */
-static const char *const manager_identity[] = {"manager", "operation", "apiVersion", "subresource"};
-
-/* How many field managers the object names. */
-static uint32_t managers(const struct json_doc *d, json_ref object, json_ref *ret)
-{
-	*ret = json_pointer(d, object, SPAN("/metadata/managedFields"));
-	return json_type(d, *ret) == JSON_ARRAY ? json_node(d, *ret)->count : 0;
-}
-
-static bool same_member(const struct json_doc *d, json_ref a, json_ref b, const char *name)
-{
-	json_ref x = json_get(d, a, span_of(name)), y = json_get(d, b, span_of(name));
-
-	if (x == JSON_NONE || y == JSON_NONE)
-		return x == y;
-	return json_same(d, x, d, y);
-}
-
-static bool same_manager(const struct json_doc *d, json_ref a, json_ref b, bool with_fields)
-{
-	for (size_t i = 0; i < ARRAY_LEN(manager_identity); i++)
-		if (!same_member(d, a, b, manager_identity[i]))
-			return false;
-	return !with_fields || same_member(d, a, b, "fieldsV1");
-}
-
-/* Is each of a one of b? */
-static bool managers_are_in(const struct json_doc *d, json_ref a, json_ref b, bool with_fields)
-{
-	json_foreach (x, d, a) {
-		bool found = false;
-
-		json_foreach (y, d, b) {
-			found = same_manager(d, x, y, with_fields);
-			if (found)
-				break;
-		}
-		if (!found)
-			return false;
-	}
-	return true;
-}
-
-bool change_keeps_managers(const struct policy_request *r)
-{
-	json_ref before, after;
-	uint32_t n = managers(r->doc, r->old_object, &before);
-
-	if (n == 0)
-		return true;
-	return n <= MANAGERS_MAX && managers(r->doc, r->object, &after) == n &&
-	       managers_are_in(r->doc, before, after, true) &&
-	       managers_are_in(r->doc, after, before, true);
-}
-
 /* ---- versions ---- */
 
 enum change_loss change_loss(const struct policy_request *r)
@@ -106,7 +45,7 @@ enum change_loss change_loss(const struct policy_request *r)
 	if (r->operation != OPERATION_UPDATE || is_kubernetes_own(r->api_group))
 		return CHANGE_LOSES_NOTHING;
 	spoken = json_get_str(d, r->object, "apiVersion");
-	n = managers(d, r->old_object, &before);
+	n = change_managers(d, r->old_object, &before);
 	if (n == 0 || json_type(d, spoken) != JSON_STRING)
 		return CHANGE_LOSS_UNKNOWN;
 	json_foreach (entry, d, before) {
@@ -117,8 +56,8 @@ enum change_loss change_loss(const struct policy_request *r)
 		if (!span_eq(json_text(d, version), json_text(d, spoken)))
 			return CHANGE_LOSES;
 	}
-	if (n > MANAGERS_MAX || managers(d, r->object, &after) < n)
+	if (n > MANAGERS_MAX || change_managers(d, r->object, &after) < n)
 		return CHANGE_LOSS_UNKNOWN;
-	return managers_are_in(d, before, after, false) ? CHANGE_LOSES_NOTHING
-							: CHANGE_LOSS_UNKNOWN;
+	return change_managers_are_in(d, before, after, false) ? CHANGE_LOSES_NOTHING
+							       : CHANGE_LOSS_UNKNOWN;
 }

@@ -203,7 +203,7 @@ static bool is_node(const struct policy_request *r)
 	return r->api_group.len == 0 && span_eq(r->resource, SPAN("nodes"));
 }
 
-/* Nothing else changes: who owns which field is then what is approved. Times are made anew. */
+/* Who owns which field is approved, too, where nothing else explains it. Times are made anew. */
 static void put_managers(struct canon *c)
 {
 	const struct json_doc *d = c->r->doc;
@@ -232,7 +232,7 @@ static int put_update(struct canon *c)
 		c->with_status = r->subresource.len > 0; /* the kubelet writes it all the time */
 		put_object_field(c, "object", r->object);
 	}
-	if (!c->differs && !change_keeps_managers(r))
+	if (c->differs ? !change_explains_managers(r, c->arena) : !change_keeps_managers(r))
 		put_managers(c);
 	return 0;
 }

@@ -19,13 +19,13 @@
  *                subresource namespace name change
  *   change    := "object=" value ";"        CREATE: the new object; CONNECT: the options
  *              | "uid=" value ";"           DELETE: of the object that is to go
- *              | [ "version=" value ";" ] "uid=" value ";" difference*
+ *              | [ "version=" value ";" ] "uid=" value ";" difference* [ "managers=" value ";" ]
  *                                         UPDATE: of the object that changes; see change.h. The
  *                                         version that is written where that may lose something
- *                                         (change_loss())
+ *                                         (change_loss()); who owns which field where no difference
+ *                                         explains that (change_explains_managers()): the new list,
+ *                                         without the times
  *              | "uid=" value ";object=" value ";"  UPDATE of a Node that shows no difference
- *              | "uid=" value ";managers=" value ";"  UPDATE that shows no difference but in
- *                                         metadata.managedFields: the new list, without the times
  *              | "path=" value ";" selectors  authorization; the path of a non-resource URL
  *   selectors := [ "fieldSelector=" value ";" ] [ "labelSelector=" value ";" ]   of a list, a watch
  *   difference:= ("set=" path was value [ "@" value ] | "removed=" path was

@@ -139,6 +139,15 @@ owners_alone() {
   equals 'metadata.managedFields (who owns which field)' "$(sql "SELECT change_unseen FROM holdpoint.hold WHERE id = $hold")" "what is not shown"
   sql_as alice "SELECT holdpoint.approve($hold, 'looked at', unseen => true)" >/dev/null
   passes agent patch configmap base --type=json -p "$patch"
+  step_is "something else changes, and the owners of fields with it"
+  patch='[{"op":"replace","path":"/metadata/managedFields","value":[{}]},{"op":"add","path":"/data/beside","value":"1"}]'
+  held agent patch configmap clientside --type=json -p "$patch"
+  equals 'metadata.managedFields (who owns which field)' "$(sql "SELECT change_unseen FROM holdpoint.hold WHERE id = $hold")" "what is not shown"
+  sql_as alice "SELECT holdpoint.withdraw($hold, 'enough')" >/dev/null
+}
+# Of what kubectl does the API server's own bookkeeping is no change besides.
+owners_explained() {
+  equals 0 "$(sql "SELECT count(*) FROM holdpoint.hold WHERE change_unseen LIKE '%managedFields%'")" "holds that name owners of fields"
 }
 
 restart_exec_and_collections() {
@@ -304,6 +313,7 @@ prepare
 manifests
 every_verb
 the_same_again
+owners_explained
 owners_alone
 restart_exec_and_collections
 keys_that_look_alike

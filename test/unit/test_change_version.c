@@ -100,7 +100,10 @@ END_TEST
 #define OWNED(time, fields)                                                                        \
 	"{\"metadata\":{\"uid\":\"1\",\"managedFields\":[{\"manager\":\"a\"," time                 \
 	"\"fieldsV1\":{" fields "}}]}}"
-#define NONE	       OWNED("", "\"f:data\":{}")
+#define NONE OWNED("", "\"f:data\":{}")
+#define BESIDE(a, fields)                                                                          \
+	"{\"metadata\":{\"uid\":\"1\",\"managedFields\":[{\"manager\":\"a\",\"fieldsV1\":{" fields \
+	"}}]},\"data\":5,\"spec\":" a "}"
 #define SAID(old, new) REVIEW("apps", "v1", old, new)
 
 START_TEST(change_version__owners_alone_are_what_is_approved)
@@ -116,6 +119,11 @@ START_TEST(change_version__owners_alone_are_what_is_approved)
 		{false, SAID(NONE, OWNED("", "\"time\":{}")),
 			SAID(NONE, OWNED("", "\"status\":{}"))},
 		{false, SAID(NONE, OWNED("", "\"f:spec\":{}")), SAID(NONE, OWNED("", ""))},
+		/* beside another change, that does not explain it */
+		{false, SAID(BESIDE("1", "\"f:data\":{}"), BESIDE("2", "\"f:data\":{}")),
+			SAID(BESIDE("1", "\"f:data\":{}"), BESIDE("2", ""))},
+		{true, SAID(BESIDE("1", "\"f:spec\":{}"), BESIDE("2", "\"f:spec\":{}")),
+			SAID(BESIDE("1", "\"f:spec\":{}"), BESIDE("2", ""))},
 	};
 	_cleanup_(arena_freep) struct arena *arena = arena_new(4096, 1u << 20);
 	uint8_t a[SHA256_LEN], b[SHA256_LEN];

@@ -144,7 +144,8 @@ END_TEST
 /* Who owns which field is said to change where nothing else does, in whatever order it stands. */
 START_TEST(hold_hidden__owners_of_fields_are_said_to_change)
 {
-#define OWNERS(list, a) "{\"metadata\":{\"managedFields\":[" list "]},\"spec\":{\"a\":" a "}}"
+#define OWNERS(list, a)	   "{\"metadata\":{\"managedFields\":[" list "]},\"spec\":{\"a\":" a "}}"
+#define OWNS(name, fields) "{\"manager\":\"" name "\",\"fieldsV1\":{\"f:spec\":{" fields "}}}"
 	static const struct {
 		bool said;
 		const char *old, *new;
@@ -155,6 +156,10 @@ START_TEST(hold_hidden__owners_of_fields_are_said_to_change)
 		{false, OWNERS("{\"manager\":\"a\"}", "1"), OWNERS("{\"manager\":\"b\"}", "2")},
 		{false, OWNERS("{\"manager\":\"a\"},{\"manager\":\"b\"}", "1"),
 			OWNERS("{\"manager\":\"b\"},{\"time\":\"1\",\"manager\":\"a\"}", "1")},
+		/* beside another change: what that explains, and what it does not */
+		{false, OWNERS(OWNS("a", "\"f:a\":{}"), "1"), OWNERS(OWNS("b", "\"f:a\":{}"), "2")},
+		{true, OWNERS(OWNS("a", "\"f:a\":{},\"f:c\":{}"), "1,\"c\":3"),
+			OWNERS(OWNS("b", "\"f:a\":{}"), "2,\"c\":3")},
 	};
 	const char *lines = update_of("deployments", owners[_i].old, owners[_i].new);
 
@@ -175,7 +180,7 @@ int main(void)
 	tcase_add_test(t, hold_hidden__very_many_values_hide_none);
 	tcase_add_loop_test(t, hold_hidden__what_acts_is_legible, 0, ARRAY_LEN(legible));
 	tcase_add_loop_test(t, hold_hidden__what_a_version_takes_away_is_said, 0, 2);
-	tcase_add_loop_test(t, hold_hidden__owners_of_fields_are_said_to_change, 0, 5);
+	tcase_add_loop_test(t, hold_hidden__owners_of_fields_are_said_to_change, 0, 7);
 	tcase_add_test(t, hold_hidden__a_secret_in_a_command_of_a_secret_is_not);
 	return run_tests(t);
 }

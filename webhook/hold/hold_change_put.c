@@ -187,7 +187,7 @@ static struct span order_of(struct view *v, const struct side *s, json_ref list,
 
 static void put_one_order(struct view *v, const char *key, struct span order, size_t max)
 {
-	if (order.len > max) {
+	if (order.ptr && order.len > max) {
 		put_shortened(v, key, order, max);
 		return;
 	}
@@ -340,15 +340,31 @@ static void name_unseen(struct buf *unseen, const struct place *p, size_t lines)
 		buf_printf(unseen, " (%zu line%s)", lines, lines == 1 ? "" : "s");
 }
 
-static void put_not_shown(struct view *v, size_t from, struct buf *unseen)
+/* The list of who owns which field is not shown: it is long, and legible to few. Does it change by
+ * itself, or by more than the rest explains? */
+static bool rewrites_managers(const struct view *v)
+{
+	const struct policy_request *r = v->r;
+
+	if (r->operation != OPERATION_UPDATE || r->old_object == JSON_NONE)
+		return false;
+	return v->line_count > 0 ? !change_explains_managers(r, v->arena)
+				 : !change_keeps_managers(r);
+}
+
+static void put_managers(struct view *v, bool is_first, struct buf *unseen)
+{
+	buf_printf(
+		v->out, "%s{\"path\":\"metadata.managedFields\",\"lines\":1}", is_first ? "" : ",");
+	buf_printf(unseen, "%smetadata.managedFields (who owns which field)",
+		unseen->len > 0 ? ", " : "");
+}
+
+/* The lines from `from` on: how many places they are. */
+static size_t put_places(struct view *v, size_t from, struct buf *unseen)
 {
 	size_t named = 0;
 
-	if (from == v->line_count)
-		return;
-	v->cut = true;
-	json_put_key(v->out, "notShown");
-	buf_add_char(v->out, '[');
 	for (size_t i = from, n; i < v->line_count; i += n) {
 		const struct place *top = top_of(v->lines[i].at);
 		bool last = ++named == NOT_SHOWN_MAX;
@@ -365,6 +381,22 @@ static void put_not_shown(struct view *v, size_t from, struct buf *unseen)
 		if (named <= NAMED_IN_UNSEEN)
 			name_unseen(unseen, last ? NULL : top, n);
 	}
+	return named;
+}
+
+static void put_not_shown(struct view *v, size_t from, struct buf *unseen)
+{
+	bool managers = rewrites_managers(v);
+	size_t named;
+
+	if (from == v->line_count && !managers)
+		return;
+	v->cut = true;
+	json_put_key(v->out, "notShown");
+	buf_add_char(v->out, '[');
+	named = put_places(v, from, unseen);
+	if (managers)
+		put_managers(v, named == 0, unseen);
 	buf_add_char(v->out, ']');
 	if (named > NAMED_IN_UNSEEN)
 		buf_printf(unseen, ", and %zu more", named - NAMED_IN_UNSEEN);
@@ -382,22 +414,6 @@ static void put_lost(struct view *v, struct buf *unseen)
 	json_put_string(v->out, utf8_cut(r->version, 63));
 	buf_printf(unseen, "%sfields that version %.*s does not have", unseen->len > 0 ? ", " : "",
 		SPAN_FMT(utf8_cut(r->version, 63)));
-}
-
-/* Of a change of nothing but who owns which field, the list is not shown: it is long, and legible
- * to few. */
-static void put_only_managers(struct view *v, struct buf *unseen)
-{
-	const struct policy_request *r = v->r;
-
-	if (r->operation != OPERATION_UPDATE || r->old_object == JSON_NONE || v->line_count > 0 ||
-		change_keeps_managers(r))
-		return;
-	v->cut = true;
-	json_put_key(v->out, "notShown");
-	buf_add_str(v->out, "[{\"path\":\"metadata.managedFields\",\"lines\":1}]");
-	buf_printf(unseen, "%smetadata.managedFields (who owns which field)",
-		unseen->len > 0 ? ", " : "");
 }
 
 void hold_change_put_lines(struct view *v, struct buf *unseen)
@@ -422,5 +438,4 @@ void hold_change_put_lines(struct view *v, struct buf *unseen)
 	if (shortened > 0)
 		buf_add_str(unseen, shortened == 1 ? " (shortened)" : " (all shortened)");
 	put_not_shown(v, i, unseen);
-	put_only_managers(v, unseen);
 }
