@@ -67,6 +67,10 @@ stack_up() {
       --webhook-url "${stack_url[webhook]}" --sink-url "${stack_url[sink]}"
     cluster_register
     as admin apply -f "$root/manifests/base/holdreview.yaml" >/dev/null # for kubectl holdpoint
+    cluster_reader # for rules that look at other objects
+    daemon_stop webhook
+    webhook_start "$stack_dir/policy" -- --client-name=kube-apiserver "${cluster_reader_flags[@]}" ||
+      die "holdpoint-webhook did not start"
     note "ok     $(as admin version -o json | jq -r '"Kubernetes " + .serverVersion.gitVersion') asks the webhook and reports to the sink"
   fi
 }

@@ -47,6 +47,22 @@ source "$(dirname "${BASH_SOURCE[0]}")/../../dev.d/lib.sh"
 # shellcheck source=../../dev.d/certs.sh
 source "$root/dev.d/certs.sh"
 
+# cluster_reader: makes the service account of manifests/base and its rights; its token is in
+# $cluster_dir/reader.token, and the array cluster_reader_flags has what holdpoint-webhook needs.
+cluster_reader() {
+  "$cluster_kubectl" kustomize "$root/manifests/base" |
+    awk -v RS='---\n' '/kind: (ServiceAccount|ClusterRole|ClusterRoleBinding|Namespace)\n/ {print "---"; print}' \
+      >"$cluster_dir/reader.yaml"
+  as admin apply -f "$cluster_dir/reader.yaml" >/dev/null
+  printf '{"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 86400}}' |
+    as admin create -f - --raw /api/v1/namespaces/holdpoint-system/serviceaccounts/holdpoint-webhook/token |
+    jq -r .status.token >"$cluster_dir/reader.token"
+  [[ $(<"$cluster_dir/reader.token") == *.*.* ]] || die "no token of the webhook's service account"
+  # shellcheck disable=SC2034 # for who starts the webhook
+  cluster_reader_flags=(--kubernetes-api="$cluster_url" --kubernetes-ca-file="$cluster_dir/kube/cluster-ca.crt"
+    --kubernetes-token-file="$cluster_dir/reader.token")
+}
+
 cluster_start() {
   cluster_dir=$1 cluster_webhook='' cluster_sink='' cluster_certs='' cluster_name=e2e
   cluster_audit_policy=$root/test/e2e/audit-policy.yaml cluster_audit_log='' cluster_authorize=0

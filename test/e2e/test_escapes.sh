@@ -17,6 +17,9 @@ cluster_stop "$rows/cluster"
 
 step_is "with Holdpoint"
 e2e_begin --authorize --policy "$root/policy/library/agents"
+cluster_reader # some rules look at other objects
+daemon_stop webhook
+webhook_start "${e2e_policies[@]}" -- "${cluster_reader_flags[@]}"
 # One agent tries it all.
 sql "UPDATE holdpoint.config SET max_pending_per_user = 100000, max_questions_per_user = 100000"
 trap 'rm -rf "$rows"; e2e_end' EXIT

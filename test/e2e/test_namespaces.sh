@@ -13,20 +13,8 @@ refused 'nothing is known of the cluster.s Namespaces \(--kubernetes-api' as age
 passes as sre create configmap a -n shop
 
 step_is "the webhook reads Namespaces as the service account of the manifests"
-"$cluster_kubectl" kustomize "$root/manifests/base" |
-  awk -v RS='---\n' '/kind: (ServiceAccount|ClusterRole|ClusterRoleBinding|Namespace)\n/ {print "---"; print}' \
-    >"$e2e_dir/rights.yaml"
-passes as admin apply -f "$e2e_dir/rights.yaml"
-token_of_the_pod() {
-  printf '{"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}' |
-    as admin create -f - --raw /api/v1/namespaces/holdpoint-system/serviceaccounts/holdpoint-webhook/token |
-    jq -r .status.token >"$e2e_dir/token.new"
-  [[ $(<"$e2e_dir/token.new") == *.*.* ]] || fail "no token of the service account"
-  mv "$e2e_dir/token.new" "$e2e_dir/token"
-}
-token_of_the_pod
-reader=(--kubernetes-api="$cluster_url" --kubernetes-ca-file="$cluster_dir/kube/cluster-ca.crt"
-  --kubernetes-token-file="$e2e_dir/token" --kubernetes-max-age=4s)
+cluster_reader
+reader=("${cluster_reader_flags[@]}" --kubernetes-max-age=4s)
 daemon_stop webhook
 webhook_start "${e2e_policies[@]}" -- "${reader[@]}"
 passes as agent create configmap b -n shop

@@ -169,3 +169,17 @@ DO
 row network/service-named-as-the-api-server held 'own' <<'DO'
 obj v1 Service kubernetes '"spec":{"selector":{"app":"web"},"ports":[{"port":443}]}' | k create -f -
 DO
+
+# The cache hears of the other ingress within a second.
+row network/ingress-adds-a-path-to-a-host-of-another-namespace held 'MITRE T1557' <<'DO'
+adm -n default create ingress "$NS" --rule="$NS.example.com/=web:80" >/dev/null
+sleep 1
+k create ingress mine --rule="$NS.example.com/login=svc:80"
+DO
+
+row network/ingress-takes-a-host-from-the-agents-own-namespace held 'MITRE T1557' own <<'DO'
+adm -n default create ingress "$NS" --rule="$NS.example.com/=web:80" >/dev/null
+k create ingress mine --rule="x.$NS.example.com/=svc:80" >/dev/null
+sleep 1
+k patch ingress mine --type=json -p '[{"op":"replace","path":"/spec/rules/0/host","value":"'$NS'.example.com"}]'
+DO

@@ -243,3 +243,9 @@ DO
 row read/claims-to-come-with-the-data-of-others held 'Trident' <<'DO'
 load StatefulSet copy | jq -c '.spec.volumeClaimTemplates = [{metadata: {name: "d", annotations: {"trident.netapp.io/cloneFromPVC": "prod"}}, spec: {accessModes: ["ReadWriteOnce"], resources: {requests: {storage: "1Gi"}}}}]' | k create -f -
 DO
+
+row read/statefulset-takes-the-claims-that-one-left held 'own' <<'DO'
+obj v1 PersistentVolumeClaim d-app-0 '"spec":{"accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Gi"}}}' | adm create -f - >/dev/null
+sleep 1
+load StatefulSet app | jq -c '.spec.volumeClaimTemplates = [{metadata: {name: "d"}, spec: {accessModes: ["ReadWriteOnce"], storageClassName: "fast", resources: {requests: {storage: "10Gi"}}}}]' | k create -f -
+DO

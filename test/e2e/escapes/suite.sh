@@ -254,7 +254,7 @@ suite_fixtures() {
   local name dir=$suite_dir/fixtures part
   for name in "${suite_names[@]}"; do mkdir -p "$suite_log/${name%/*}"; done
   [[ -d $dir ]] || fixtures_write "$dir"
-  as admin create namespace holdpoint-system >/dev/null
+  as admin get namespace holdpoint-system >/dev/null 2>&1 || as admin create namespace holdpoint-system >/dev/null
   as admin apply -f "$root/manifests/base/holdreview.yaml" >/dev/null # admission is asked about what is served
   as admin create -f - >/dev/null <<'YAML'
 apiVersion: apiextensions.k8s.io/v1

@@ -278,3 +278,9 @@ DO
 row work/budget-for-half passes 'everyday work' <<'DO'
 obj "$PDB" PodDisruptionBudget half '"spec":{"minAvailable":"50%","selector":{"matchLabels":{"app":"half"}}}' | k create -f -
 DO
+
+row work/another-path-of-a-host-of-the-namespace passes 'everyday work' <<'DO'
+adm create ingress first --rule="$NS.example.com/=web:80" >/dev/null
+sleep 1
+k create ingress second --rule="$NS.example.com/api=web:80"
+DO
