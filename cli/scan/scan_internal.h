@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One scan: scan.c has the command line, scan_cluster.c lists what an API server has, page by page,
- * scan_lookup.c gets what rules look up, scan_report.c counts and prints.
+ * scan_lookup.c gets what rules look up (scan_find.c: by keys), scan_report.c counts and prints.
  */
 #pragma once
 
@@ -70,6 +70,7 @@ struct scan_cluster {
 	struct scan_resource *first, **end;
 	struct looked_up *looked_up;
 	unsigned looked_up_count;
+	struct scan_listed *listed;
 };
 
 /* Everything in the cluster that a rule is about. Returns the exit code, an error was said. */
@@ -83,3 +84,7 @@ extern const struct json_limits scan_limits;
 
 /* What rules look up is asked for when it is needed, once. c must live as long. */
 struct cluster_source scan_lookup(struct scan_cluster *c);
+/* The same by keys: the resource is listed, once. */
+enum cluster_status scan_find(struct scan_cluster *c, const struct scan_resource *resource,
+	const struct cluster_query *q, struct arena *arena, struct cluster_objects *ret,
+	struct span *ret_why);

@@ -127,10 +127,12 @@ static enum cluster_status get(void *arg, const struct cluster_kind *kind, struc
 static enum cluster_status find_all(void *arg, const struct cluster_query *query,
 	struct arena *arena, struct cluster_objects *ret, struct span *ret_why)
 {
-	(void)arg, (void)query, (void)arena;
+	struct scan_cluster *c = arg;
+	const struct scan_resource *r = find_resource(c, query->kind);
+
 	*ret = (struct cluster_objects){0};
-	*ret_why = SPAN("a scan of a cluster looks up single objects only (in files: --objects)");
-	return CLUSTER_UNKNOWN;
+	*ret_why = SPAN("the API server has no such kind, or was not asked for its group");
+	return r ? scan_find(c, r, query, arena, ret, ret_why) : CLUSTER_UNKNOWN;
 }
 
 struct cluster_source scan_lookup(struct scan_cluster *c)

@@ -248,6 +248,61 @@ START_TEST(scan__what_cannot_be_looked_up_is_said)
 }
 END_TEST
 
+#define LOOKUP_POLICY                                                                              \
+	"apiVersion: holdpoint.dev/v1alpha1\n"                                                     \
+	"kind: GuardrailPolicy\n"                                                                  \
+	"metadata: {name: p}\n"                                                                    \
+	"spec:\n"                                                                                  \
+	"  variables:\n"                                                                           \
+	"  - {name: same, lookup: {apiVersion: apps/v1, kind: Deployment, index: spec.host, key: " \
+	"object.spec.host, maxObjects: 2}}\n"                                                      \
+	"  rules:\n"                                                                               \
+	"  - name: one-a-host\n"                                                                   \
+	"    match: [{apiGroups: [apps], resources: [deployments], operations: [CREATE]}]\n"       \
+	"    when: [\"variables.same != []\"]\n"                                                   \
+	"    action: Deny\n"                                                                       \
+	"    message: '{{ request.name }} is like {{ variables.same[0].metadata.name }}'\n"
+#define HOST(name, host)                                                                           \
+	"{\"metadata\":{\"namespace\":\"prod\",\"name\":\"" name "\"},\"spec\":{\"host\":\"" host  \
+	"\"}}"
+
+/* Twice: what there is to look at, and what is looked up, in pages. */
+START_TEST(scan__looks_up_by_keys)
+{
+	put_file("policy.yaml", LOOKUP_POLICY, 0600);
+	reply_with(DEPLOYMENTS, 200,
+		"{\"items\":[" HOST("a", "x") "," HOST("b", "y") "," HOST("c", "x") "]}");
+	reply_with(DEPLOYMENTS, 200,
+		"{\"metadata\":{\"continue\":\"more\"},\"items\":[" HOST("a", "x") "]}");
+	reply_with(DEPLOYMENTS, 200, "{\"items\":[" HOST("b", "y") "," HOST("c", "x") "]}");
+	ck_assert_int_eq(scan("--as bob -o wide"), 3);
+	has("a is like c");
+	has("c is like a");
+	has("3 objects: 2 would be denied, 0 held, 0 warned of\n");
+}
+END_TEST
+
+START_TEST(scan__too_many_by_a_key)
+{
+	put_file("policy.yaml", LOOKUP_POLICY, 0600);
+	reply_with(DEPLOYMENTS, 200, "{\"items\":[" HOST("new", "x") "]}");
+	reply_with(DEPLOYMENTS, 200,
+		"{\"items\":[" HOST("a", "x") "," HOST("b", "x") "," HOST("c", "x") "]}");
+	ck_assert_int_eq(scan("--as bob -o wide"), 3);
+	has("there are more than 2");
+}
+END_TEST
+
+START_TEST(scan__what_cannot_be_listed_for_a_key_is_said)
+{
+	put_file("policy.yaml", LOOKUP_POLICY, 0600);
+	reply_with(DEPLOYMENTS, 200, "{\"items\":[" HOST("a", "x") "]}");
+	reply_with(DEPLOYMENTS, 403, "{\"message\":\"deployments are forbidden\"}");
+	ck_assert_int_eq(scan("--as bob -o wide"), 3);
+	has("looking up Deployment: deployments are forbidden (HTTP 403)");
+}
+END_TEST
+
 START_TEST(scan__without_an_api_server)
 {
 	reply_count = 0;
@@ -318,6 +373,9 @@ int main(void)
 	tcase_add_test(t, scan__of_one_namespace);
 	tcase_add_test(t, scan__looks_up_namespaces_once);
 	tcase_add_test(t, scan__what_cannot_be_looked_up_is_said);
+	tcase_add_test(t, scan__looks_up_by_keys);
+	tcase_add_test(t, scan__too_many_by_a_key);
+	tcase_add_test(t, scan__what_cannot_be_listed_for_a_key_is_said);
 	tcase_add_test(t, scan__without_an_api_server);
 	tcase_add_test(t, scan__a_group_that_does_not_answer_is_named);
 	tcase_add_test(t, scan__manifests);
