@@ -149,8 +149,8 @@ static const char *hint_for(const char *message)
 		{"unknown variable 'params'",
 			"; name the object under spec.paramKind and spec.paramRef"},
 		{"unknown variable 'authorizer'",
-			"; Holdpoint asks no authorizer: name who is meant under subjects and "
-			"excludeSubjects"},
+			"; nobody is asked while a request waits: name who is meant under "
+			"subjects and excludeSubjects"},
 		{"unknown variable 'self'", "; what is asked for is called object here"},
 		{"unknown variable 'oldSelf'", "; what is there is called oldObject here"},
 		{"unknown variable 'variables'", "; the policy declares no variables"},

@@ -81,7 +81,7 @@ static const struct field param_ref_fields[] = {
 };
 
 static const struct hint param_ref_hints[] = {
-	{"selector", "name one object; other parameters need a policy of their own"},
+	{"selector", "name one object; several are a variable with a lookup by a label"},
 	{NULL},
 };
 

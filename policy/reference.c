@@ -73,6 +73,19 @@ void policy_reference_put(struct buf *out)
 		"| `now` | the time of the request | the same |\n\n"
 		"## Functions\n");
 	put_functions(out);
+	buf_add_str(out,
+		"\n## Left out\n\n"
+		"What expressions of admission policies may say and these may not. Each is an "
+		"error when the policy is loaded, with its place and this:\n\n"
+		"| there | why not here | instead |\n|---|---|---|\n"
+		"| `authorizer` | a decision would wait for the API server, whose authorizers may "
+		"ask Holdpoint ([why](adr/0019-nobody-is-asked-while-a-request-waits.md)) | "
+		"`subjects`, `excludeSubjects`, an `Allow` rule |\n"
+		"| `selector` in `paramRef` | a list says the same, and which of all or any is "
+		"meant | a `lookup` with `index: metadata.labels['NAME']` |\n"
+		"| `Object{…}`, other message types | the kinds' schemas are not loaded, by which "
+		"lists are merged | `mergePatch`, or a JSON patch |\n"
+		"| `self`, `oldSelf` | of validation rules in CRDs | `object`, `oldObject` |\n");
 	buf_add_str(out, "\n## Test files\n\nRun by `holdpoint policy test`.\n");
 	schema_put_markdown(out, &language_test);
 }
