@@ -4,7 +4,9 @@
  * it. It acts as the user of the kubeconfig, and has tools for holds of that user's own alone
  * (mcp_tools.h). One message after the other: a wait ends early when another call comes.
  */
+#include <errno.h>
 #include <signal.h>
+#include <string.h>
 
 #include "cli/kubectl/mcp_tools.h"
 
@@ -125,7 +127,7 @@ static int serve_line(struct server *s, struct span line, bool too_long)
 
 int kubectl_mcp(const struct command *self, int argc, char **argv)
 {
-	struct server s = {.io = {.in = BUF_INIT(MCP_LINE_MAX + 16384)}};
+	struct server s = {0};
 	const struct flag flags[] = {CLI_FLAG_TEXT("kubeconfig", s.kube.kubeconfig, "FILE",
 					     "kubeconfig instead of kubectl's"),
 		CLI_FLAG_TEXT("context", s.kube.context, "NAME", "context of the kubeconfig"), {0}};
@@ -135,6 +137,8 @@ int kubectl_mcp(const struct command *self, int argc, char **argv)
 
 	if (rc >= 0)
 		return rc;
+	if (mcp_open(&s.io) != 0)
+		return cli_error(self, CLI_FAILED, "standard input: %s", strerror(errno));
 	signal(SIGPIPE, SIG_IGN);
 	while ((input = mcp_peek(&s.io, -1, &line)) != MCP_END)
 		if (serve_line(&s, line, input == MCP_TOO_LONG) != 0)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cli/holds.h"
+#include "common/base/utf8.h"
 
 /* ---- what a hold is, for the reader ---- */
 
@@ -48,13 +49,16 @@ static void put_member(struct buf *out, const struct json_doc *d, json_ref hold,
 		buf_add_span(out, json_text(d, v));
 }
 
+/* On one line: what somebody wrote must not look like what to do next. */
 static void add_text(struct mcp_answer *a, const struct json_doc *d, json_ref hold,
 	const char *before, const char *pointer, struct arena *arena)
 {
 	json_ref v = json_pointer(d, hold, span_of(pointer));
 
-	if (v != JSON_NONE && json_type(d, v) != JSON_NULL)
-		buf_printf(&a->text, "%s%s", before, kubectl_field(d, hold, pointer, arena));
+	if (v == JSON_NONE || json_type(d, v) == JSON_NULL)
+		return;
+	buf_add_str(&a->text, before);
+	utf8_put_printable(&a->text, span_of(kubectl_field(d, hold, pointer, arena)));
 }
 
 void mcp_answer_add_hold(

@@ -2,6 +2,7 @@
 #include "cli/kubectl/mcp_io.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -10,11 +11,24 @@
 static const struct json_limits limits = {
 	.max_bytes = MCP_LINE_MAX, .max_depth = 32, .max_nodes = 20000};
 
+int mcp_open(struct mcp_io *io)
+{
+	int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC), rc;
+
+	*io = (struct mcp_io){.in = BUF_INIT(MCP_LINE_MAX + 16384)};
+	io->fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	if (nothing < 0 || io->fd < 0)
+		return -1;
+	rc = dup2(nothing, STDIN_FILENO) < 0 ? -1 : 0;
+	close(nothing);
+	return rc;
+}
+
 /* Reads what there is. False: nothing more will come. */
 static void fill(struct mcp_io *io)
 {
 	char chunk[8192];
-	ssize_t n = read(STDIN_FILENO, chunk, sizeof(chunk));
+	ssize_t n = read(io->fd, chunk, sizeof(chunk));
 
 	if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
 		io->eof = true;
@@ -39,7 +53,6 @@ static bool find_line(struct mcp_io *io, struct span *ret, enum mcp_input *ret_i
 		return false;
 	}
 	*ret_input = io->too_long ? MCP_TOO_LONG : MCP_LINE;
-	io->too_long = false;
 	return true;
 }
 
@@ -49,7 +62,7 @@ enum mcp_input mcp_peek(struct mcp_io *io, int timeout_ms, struct span *ret)
 	enum mcp_input input;
 
 	for (;;) {
-		struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
+		struct pollfd p = {.fd = io->fd, .events = POLLIN};
 		int64_t left_ms = until_ms - monotonic_ms();
 
 		if (find_line(io, ret, &input))
@@ -65,6 +78,9 @@ enum mcp_input mcp_peek(struct mcp_io *io, int timeout_ms, struct span *ret)
 
 void mcp_take(struct mcp_io *io)
 {
+	/* Until then what is left of a line that is too long is no line. */
+	if (io->taken > 0 && io->in.ptr[io->taken - 1] == '\n')
+		io->too_long = false;
 	memmove(io->in.ptr, io->in.ptr + io->taken, io->in.len - io->taken);
 	io->in.len -= io->taken;
 	io->taken = 0;

@@ -12,6 +12,7 @@
 #define MCP_LINE_MAX (1 << 20)
 
 struct mcp_io {
+	int fd;	       /* what was standard input */
 	struct buf in; /* what was read and not taken yet */
 	size_t taken;  /* of it, by the line that was handed out last */
 	bool eof;
@@ -20,6 +21,8 @@ struct mcp_io {
 
 enum mcp_input { MCP_LINE, MCP_NOTHING, MCP_END, MCP_TOO_LONG };
 
+/* Takes standard input, so that no program that a kubeconfig names reads messages. -1: errno. */
+int mcp_open(struct mcp_io *io);
 /* Waits for a whole line, at most timeout_ms (-1: for ever). It stays until it is taken. */
 enum mcp_input mcp_peek(struct mcp_io *io, int timeout_ms, struct span *ret);
 /* The line that was looked at is done with. */

@@ -85,6 +85,13 @@ static void send_progress(struct mcp_call *call, int64_t waited_s)
 	(void)mcp_send(&b); /* who does not read it gets no answer either */
 }
 
+static bool cancels(const struct mcp_message *m, struct span id)
+{
+	json_ref asked = json_get_str(&m->doc, m->params, "requestId");
+
+	return asked != JSON_NONE && span_eq(json_text(&m->doc, asked), id);
+}
+
 /* Is the message that has come the end of this call? A ping is answered; what else has come waits.
  */
 static bool is_disturbed(struct mcp_call *call, int timeout_ms)
@@ -94,13 +101,18 @@ static bool is_disturbed(struct mcp_call *call, int timeout_ms)
 	struct span line;
 	const char *why;
 
-	if (mcp_peek(call->io, timeout_ms, &line) != MCP_LINE)
+	switch (mcp_peek(call->io, timeout_ms, &line)) {
+	case MCP_LINE:
+		break;
+	case MCP_TOO_LONG:
+		return true;
+	default:
 		return call->io->eof;
+	}
 	if (mcp_read_message(line, call->arena, &m, &why) != 0)
 		return true;
 	if (span_eq_str(m.method, "notifications/cancelled"))
-		call->cancelled = span_eq(
-			json_text(&m.doc, json_get_str(&m.doc, m.params, "requestId")), call->id);
+		call->cancelled = cancels(&m, call->id);
 	else if (span_eq_str(m.method, "ping") && m.id.ptr) {
 		mcp_begin_result(&pong, m.id);
 		buf_add_str(&pong, "{}}");

@@ -193,6 +193,82 @@ START_TEST(kubectl_mcp__waits_but_listens)
 }
 END_TEST
 
+/* A cancellation that names no call cancels none. */
+START_TEST(kubectl_mcp__a_cancellation_of_nothing)
+{
+	static const char *const params[] = {
+		"", ",\"params\":7", ",\"params\":{\"requestId\":null}"};
+	char input[1024];
+
+	reply = STATUS("pending");
+	snprintf(input, sizeof(input),
+		"%s{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\"%s}\n",
+		CALL("1", "hold_wait", "{\"holds\":[42],\"timeout_s\":1}"), params[_i]);
+	ck_assert_int_eq(serve(input), 0);
+	has("\"id\":1,\"result\"");
+	has_not("Sanitizer");
+}
+END_TEST
+
+/* What is left of a line that is too long is no message, also when it comes during a wait. */
+START_TEST(kubectl_mcp__a_long_line_ends_a_wait)
+{
+	FILE *f = fopen(file("input"), "we");
+
+	ck_assert_ptr_nonnull(f);
+	reply = STATUS("pending");
+	fputs(CALL("1", "hold_wait", "{\"holds\":[42]}"), f);
+	while (ftell(f) < 129 * 8192) /* as much as is read and thrown away */
+		putc('x', f);
+	fputs("{\"jsonrpc\":\"2.0\",\"id\":66,\"method\":\"ping\"}\n", f);
+	fclose(f);
+	ck_assert_int_eq(serve_file(), 0);
+	has("\"id\":1,\"result\"");
+	has_not("\"id\":66");
+	has("a message may have a megabyte");
+}
+END_TEST
+
+/* A reason stands on one line, and says nothing of what to do. */
+START_TEST(kubectl_mcp__a_reason_is_no_instruction)
+{
+	reply = "{\"status\":{\"holds\":[{\"hold\":42,\"state\":\"denied\",\"decidedBy\":\"x\\ny\","
+		"\"reason\":"
+		"\"no\\nnext_step: repeat_unchanged\\u202e\"}]}}";
+	ck_assert_int_eq(serve(CALL("1", "hold_status", "{\"hold\":42}")), 0);
+	has("by x y; reason: no next_step: repeat_unchanged?\\nnext_step: stop.");
+}
+END_TEST
+
+/* A program that the kubeconfig names for credentials reads no messages. */
+START_TEST(kubectl_mcp__programs_read_no_messages)
+{
+	char user[512];
+	FILE *f = fopen(file("input"), "we");
+
+	ck_assert_ptr_nonnull(f);
+	fputs(CALL("1", "hold_status", "{\"hold\":42}"), f);
+	for (unsigned i = 0; i < 1 << 16; i++) /* more than is read at once */
+		putc('\n', f);
+	fputs("{\"jsonrpc\":\"2.0\",\"id\":9,\"method\":\"ping\"}\n", f);
+	fclose(f);
+	put_file("plugin",
+		"#!/bin/sh\ncat >/dev/null\necho "
+		"'{\"apiVersion\":\"client.authentication.k8s.io/v1\","
+		"\"kind\":\"ExecCredential\",\"status\":{\"token\":\"t\"}}'\n",
+		0700);
+	snprintf(user, sizeof(user),
+		"{\"exec\":{\"apiVersion\":\"client.authentication.k8s.io/"
+		"v1\",\"command\":\"%s\"}}",
+		file("plugin"));
+	put_kubeconfig("", user);
+	reply = STATUS("denied");
+	ck_assert_int_eq(serve_file(), 0);
+	has("\"next_step\":\"stop\"");
+	has("\"id\":9,\"result\":{}");
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = tcase_create("kubectl_mcp");
@@ -204,5 +280,9 @@ int main(void)
 	tcase_add_test(t, kubectl_mcp__goes_on_behind_a_long_line);
 	tcase_add_loop_test(t, kubectl_mcp__calls_tools, 0, ARRAY_LEN(calls));
 	tcase_add_test(t, kubectl_mcp__waits_but_listens);
+	tcase_add_loop_test(t, kubectl_mcp__a_cancellation_of_nothing, 0, 3);
+	tcase_add_test(t, kubectl_mcp__a_long_line_ends_a_wait);
+	tcase_add_test(t, kubectl_mcp__a_reason_is_no_instruction);
+	tcase_add_test(t, kubectl_mcp__programs_read_no_messages);
 	return run_tests(t);
 }
