@@ -97,7 +97,7 @@ reach k rollout undo deployment/web
 DO
 
 row work/ingress-for-host-service passes 'everyday work' <<'DO'
-k create ingress app --rule=app.example.com/=web:80
+k create ingress app --rule="$NS.example.com/=web:80"
 DO
 
 row work/persistentvolumeclaim-default-class passes 'everyday work' <<'DO'
@@ -245,7 +245,7 @@ k create job now --from=cronjob/backup
 DO
 
 row work/ingress-path-with-a-star passes 'everyday work' <<'DO'
-k create ingress app '--rule=app.example.com/api/*=web:80'
+k create ingress app "--rule=$NS.example.com/api/*=web:80"
 DO
 
 row work/one-on-each-node passes 'everyday work' <<'DO'
