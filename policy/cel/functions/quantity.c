@@ -56,19 +56,19 @@ static const struct {
 
 struct number {
 	nano digits;
-	int scale; /* digits behind the point */
-	bool negative, inexact;
+	int scale;		       /* digits behind the point */
+	bool negative, inexact, blank; /* blank: not one digit */
 	int whole,
 		behind; /* digits as written before the point, without leading zeros, and behind */
 };
 
-/* None at all is zero, as in Kubernetes: "Ki", "-". */
+/* None at all is zero where Kubernetes takes its fast path ("Ki"), or nothing follows ("-"). */
 static void read_number(struct span *s, struct number *ret)
 {
 	size_t i = 0;
 	bool point = false;
 
-	*ret = (struct number){0};
+	*ret = (struct number){.blank = true};
 	if (s->len > 0 && (s->ptr[0] == '-' || s->ptr[0] == '+'))
 		ret->negative = s->ptr[i++] == '-';
 	for (; i < s->len; i++) {
@@ -79,6 +79,7 @@ static void read_number(struct span *s, struct number *ret)
 		}
 		if (c < '0' || c > '9')
 			break;
+		ret->blank = false;
 		ret->behind += point;
 		ret->whole += !point && (ret->whole > 0 || c != '0');
 		if (ret->digits > MAX_DIGITS) { /* more than matters */
@@ -175,6 +176,8 @@ static bool parse(struct span s, struct quantity *ret)
 		return false;
 	read_number(&s, &num);
 	if (read_exponent(s, &exponent)) {
+		if (num.blank && exponent < -9)
+			return false;
 		v = scaled(num.digits, 10, exponent - num.scale + 9, &num.inexact);
 		ret->plain = is_plain(&num, false, exponent);
 	} else {
@@ -187,6 +190,8 @@ static bool parse(struct span s, struct quantity *ret)
 		ret->plain = is_plain(
 			&num, suffixes[i].binary, suffixes[i].binary ? exponent : 3 * exponent);
 		if (suffixes[i].binary) {
+			if (num.blank && !ret->plain)
+				return false;
 			v = scaled_binary(&num, exponent);
 			max = MAX_INT;
 		} else {
@@ -409,9 +414,11 @@ static struct cel_value add(struct cel_ev *ev, const struct cel_node *n, const s
 	nano v;
 	if (__builtin_add_overflow(quantity(a[0])->value, sign * other, &v) || v > MAX || v < -MAX)
 		return cel_err_text(ev, n, "quantity overflow");
-	return make(ev, (struct quantity){.value = v,
-				.plain = quantity(a[0])->plain &&
-					 (a[1].kind == CEL_INT || quantity(a[1])->plain)});
+	/* Zero is added to by becoming the other, as in Kubernetes. */
+	const bool mine = quantity(a[0])->plain;
+	const bool others = a[1].kind == CEL_INT || quantity(a[1])->plain;
+	const bool plain = other == 0 ? mine : quantity(a[0])->value == 0 ? others : mine && others;
+	return make(ev, (struct quantity){.value = v, .plain = plain});
 }
 
 struct cel_value cel_fn_quantity_add(
@@ -438,26 +445,41 @@ static bool compare(const struct cel_value *a, int *ret)
 	return cel_semver_compare(a[0], a[1], ret);
 }
 
+/* Of two that are more than can be told apart none is the larger one. CEL_UNSET: *ret. */
+static struct cel_value compared(struct cel_ev *ev, const struct cel_node *n,
+	const struct cel_value *a, uint32_t count, int *ret)
+{
+	if (!compare(a, ret))
+		return cel_err_overload(ev, n, a, count);
+	if (*ret == 0 && is_quantity(a[0]) &&
+		(quantity(a[0])->value >= MAX || quantity(a[0])->value <= -MAX))
+		return cel_err_text(ev, n, "quantity overflow");
+	return (struct cel_value){0};
+}
+
 struct cel_value cel_fn_compare_to(
 	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	int order;
+	const struct cel_value error = compared(ev, n, a, count, &order);
 
-	return compare(a, &order) ? cel_int(order) : cel_err_overload(ev, n, a, count);
+	return error.kind == CEL_UNSET ? cel_int(order) : error;
 }
 
 struct cel_value cel_fn_is_greater_than(
 	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	int order;
+	const struct cel_value error = compared(ev, n, a, count, &order);
 
-	return compare(a, &order) ? cel_bool(order > 0) : cel_err_overload(ev, n, a, count);
+	return error.kind == CEL_UNSET ? cel_bool(order > 0) : error;
 }
 
 struct cel_value cel_fn_is_less_than(
 	struct cel_ev *ev, const struct cel_node *n, const struct cel_value *a, uint32_t count)
 {
 	int order;
+	const struct cel_value error = compared(ev, n, a, count, &order);
 
-	return compare(a, &order) ? cel_bool(order < 0) : cel_err_overload(ev, n, a, count);
+	return error.kind == CEL_UNSET ? cel_bool(order < 0) : error;
 }
