@@ -154,6 +154,13 @@ const struct command commands[] = {
 		.examples = "  holdpoint policy explain policies/ --review review.json\n"
 			    "  holdpoint policy explain policies/ -f deploy.yaml --as claude-code "
 			    "--as-group ai-agents\n"},
+	{.name = "policy import",
+		.args = "FILE…",
+		.run = cli_policy_import,
+		.summary = "Write ValidatingAdmissionPolicies and MutatingAdmissionPolicies as "
+			   "policies here",
+		.examples =
+			"  holdpoint policy import admission-policies/ > policies/imported.yaml\n"},
 	{.name = "policy bench",
 		.args = "FILE…",
 		.run = cli_policy_bench,

@@ -16,6 +16,7 @@ int cli_policy_test(const struct command *self, int argc, char **argv);
 int cli_approvers(const struct command *self, int argc, char **argv);
 int cli_missing(const struct command *self, int argc, char **argv);
 int cli_policy_history(const struct command *self, int argc, char **argv);
+int cli_policy_import(const struct command *self, int argc, char **argv);
 int cli_completion(const struct command *self, int argc, char **argv);
 int cli_version(const struct command *self, int argc, char **argv);
 int cli_holds_list(const struct command *self, int argc, char **argv);

@@ -89,6 +89,14 @@ const char *kinds_resource_of(struct span group, struct span kind, bool *ret_in_
 	return NULL;
 }
 
+bool kinds_knows_group(struct span group)
+{
+	for (size_t i = 0; i < ARRAY_LEN(resources); i++)
+		if (span_eq_str(group, resources[i].group))
+			return true;
+	return false;
+}
+
 /* The next of the fields, "spec=core/PodSpec"; false at the end. */
 static bool next_field(const char **at, struct span *ret_name, struct span *ret_shape)
 {

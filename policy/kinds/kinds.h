@@ -25,6 +25,9 @@ uint16_t kinds_of_resource(struct span group, struct span resource, struct span 
 /* The resource at which objects of a kind are written; NULL: not known. */
 const char *kinds_resource_of(struct span group, struct span kind, bool *ret_in_namespaces);
 
+/* Is it one of Kubernetes' own API groups? */
+bool kinds_knows_group(struct span group);
+
 /* False when the type, which is known, has no field of this name. */
 bool kinds_find_field(uint16_t type, struct span name, struct kinds_field *ret);
 

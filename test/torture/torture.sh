@@ -63,6 +63,7 @@ torture /dev/null policy explain policy/library/pod-security-baseline.yaml -f do
 torture /dev/null policy scan policy/library/pod-security-baseline.yaml -f docs/examples/manifests --as a
 torture /dev/null policy scan policy/library/pod-security-baseline.yaml -f docs/examples/manifests --as a -o json
 torture /dev/null policy replay docs/examples --database-url host=/nowhere
+torture /dev/null policy import test/policy/import/policies.yaml
 torture /dev/null policy reference
 torture "$review" mask --mask-key-file "$folder/mask.key"
 torture /dev/null holds list --database-url host=/nowhere
