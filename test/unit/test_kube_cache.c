@@ -281,17 +281,21 @@ END_TEST
 START_TEST(kube_cache__version_of_a_lost_database)
 {
 	static const struct fake_step steps[] = {
-		{.expect = "limit", .body = NS_LIST("5", "", NS("one", "1", "prod"))},
+		{.expect = "limit",
+			.body = NS_LIST(
+				"5", "", NS("one", "1", "prod") "," NS("two", "1", "prod"))},
 		{.expect = "resourceVersion=5", .status = 504, .body = "{}"},
 		{.expect = "resourceVersion=5", .status = 504, .body = "{}"},
 		{.expect = "resourceVersion=5", .status = 504, .body = "{}"},
-		{.expect = "limit", .body = NS_LIST("2", "", NS("one", "2", "dev"))},
+		{.expect = "limit",
+			.body = NS_LIST("2", "", NS("one", "2", "dev") "," NS("two", "1", "dev"))},
 		{.expect = "resourceVersion=2", .lines = "", .end = FAKE_STAY}, {0}};
 
 	fake_expect(steps);
 	open_cache(30000, 1 << 20);
 	fake_was_asked(6);
 	ck_assert_str_eq(env_of("one"), "dev");
+	ck_assert_str_eq(env_of("two"), "dev"); /* of the same version, counted anew */
 }
 END_TEST
 

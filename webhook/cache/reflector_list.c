@@ -87,12 +87,18 @@ static struct span kind_of(const struct json_doc *d, struct arena *arena)
 	return kind;
 }
 
-/* The one that is there already, when nothing has changed. */
+/*
+ * The one that is there already, when nothing has changed. A version says that only as long as the
+ * server's database is the same one: after it has been put back it counts the same numbers anew.
+ */
 static struct object *shared(struct reflector *r, struct object *o)
 {
 	struct object *old = object_table_find(&r->table, o->namespace_, o->name);
 
 	if (!old || old->left_out || old->version.len == 0 || !span_eq(old->version, o->version))
+		return o;
+	if (!o->left_out && !span_eq((struct span){old->doc.text, old->doc.len},
+				    (struct span){o->doc.text, o->doc.len}))
 		return o;
 	object_ref(old);
 	object_unref(o);
