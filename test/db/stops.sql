@@ -188,6 +188,24 @@ SELECT t.is('identity.stopped:loud:sam identity.resumed:loud:sam', string_agg(co
   payload::jsonb->>'identity', payload::jsonb->>'decidedBy'), ' ' ORDER BY id), 'notifications')
 FROM holdpoint.outbox;
 
+-- Who approves what a stopped identity asks for hears so; by its user and by its group.
+CREATE FUNCTION t.approved(p_name text) RETURNS text LANGUAGE plpgsql
+AS $$
+DECLARE
+  said text := t.answer('bob', format('SELECT holdpoint.approve(%s)',
+    (SELECT hold_id FROM t.ask(jsonb_build_object('name', p_name)))));
+BEGIN
+  RETURN said LIKE 'hold % approved: DELETE %. Opens: %'
+    AND said LIKE '%. Who asks is stopped: nothing of theirs passes until somebody resumes them' = (p_name <> 'free');
+END
+$$;
+SELECT t.is('true', t.approved('free'), 'nobody is stopped');
+SELECT t.answer('sam', $$SELECT holdpoint.stop('agent', 'x')$$) \g /dev/null
+SELECT t.is('true', t.approved('of-the-user'), 'the user is stopped');
+SELECT t.answer('sam', $$SELECT holdpoint.resume('agent', 'x')$$), t.answer('sam', $$SELECT holdpoint.stop_group('ai', 'x', cluster => 'c1')$$) \g /dev/null
+SELECT t.is('true', t.approved('of-the-group'), 'the group is stopped');
+SELECT t.answer('sam', $$SELECT holdpoint.resume_group('ai', 'x', cluster => 'c1')$$) \g /dev/null
+
 -- Who is stopped stops nobody, resumes nobody and approves nothing: by whatever name of theirs.
 SELECT holdpoint.map_approver('tom', 'tom@example.com') \g /dev/null
 SELECT hold_id AS h FROM t.ask('{"name": "held"}') \gset
