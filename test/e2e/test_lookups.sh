@@ -76,16 +76,40 @@ webhook_start "${e2e_policies[@]}" -- "${cluster_reader_flags[@]}" --kubernetes-
 eventually 10 denied_saying 'pay/many-577 has this host' ingress agent shop f h577.example.com
 
 step_is "an API server that starts anew is found again"
-apiserver=$(<"$cluster_dir/apiserver.pid")
-kill "$apiserver"
-wait "$apiserver" 2>/dev/null || true
 args=()
 cluster_apiserver_args
-cluster_spawn apiserver "$cluster_apiserver" "${args[@]}"
-eventually 60 as admin get namespaces
+apiserver_anew() {
+  local pid
+  pid=$(<"$cluster_dir/apiserver.pid")
+  kill "$pid"
+  wait "$pid" 2>/dev/null || true
+  cluster_spawn apiserver "$cluster_apiserver" "${args[@]}"
+  eventually 60 as admin get namespaces
+}
+apiserver_anew
 eventually 30 grep -q 'cluster_read_again.*Ingress' "$stack_dir/webhook.log"
 eventually 30 denied_saying 'pay/many-577 has this host' ingress agent shop g h577.example.com
 passes as admin -n pay delete ingress many-577
 within_a_second ingress agent shop h h577.example.com
+
+step_is "what happened while the database was compacted and the API server gone is listed anew"
+lists() { grep -c 'cluster_listed.*"Ingress"' "$stack_dir/webhook.log"; }
+before=$(lists)
+# A webhook that sleeps is asked nothing.
+passes as admin delete validatingwebhookconfigurations,mutatingwebhookconfigurations --all
+eventually 10 ingress agent shop unasked h2.example.com
+kill -STOP "${stack_pid[webhook]}"
+apiserver_anew # of what happens from now on the webhook is not told
+passes ingress admin pay away away.example.com
+passes as admin -n pay annotate ingress away note=1
+revision=$(curl -fsS -X POST "$cluster_etcd_url/v3/kv/range" -d '{"key": "AA=="}' | jq -r .header.revision)
+curl -fsS -X POST "$cluster_etcd_url/v3/kv/compaction" -d "{\"revision\": \"$revision\", \"physical\": true}" >/dev/null ||
+  fail "etcd was not compacted at $revision"
+apiserver_anew
+kill -CONT "${stack_pid[webhook]}"
+cluster_register
+eventually 30 denied_saying 'pay/away has this host' ingress agent shop i away.example.com
+(($(lists) > before)) || fail "the watch went on from a version that is gone"
+within_a_second denied_saying 'pay/many-9 has this host' ingress agent shop j h9.example.com
 
 e2e_passed
