@@ -67,11 +67,11 @@ static void add_age(struct table *t, const struct pg_result *r, int i, const cha
 static void print_summary(const struct pg_result *r, bool wide)
 {
 	char text[LOCAL_TIME_MAX];
-	const struct table_column columns[] = {{.title = "APPROVER", .shrinks = 1},
+	const struct table_column columns[] = {{.title = "APPROVER", .rank = TABLE_NAME},
 		{.title = "APPROVED", .right = true}, {.title = "DENIED", .right = true},
 		{.title = "WITH REASON", .right = true}, {.title = "FASTEST", .right = true},
 		{.title = "MEDIAN", .right = true}, {.title = "SLOWEST", .right = true},
-		{.title = local_time_title("LAST", text)}};
+		{.title = local_time_title("LAST", text), .rank = TABLE_TIME}};
 	_cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_LEN(columns), wide);
 
 	for (int i = 0; i < pg_result_rows(r); i++) {
@@ -91,11 +91,13 @@ static void print_list(const struct pg_result *r, bool wide)
 {
 	static const char *const plain[] = {"who", "action", "requester", "operation", "object"};
 	char text[LOCAL_TIME_MAX];
-	const struct table_column columns[] = {{.title = local_time_title("TIME", text)},
-		{.title = "HOLD", .right = true}, {.title = "APPROVER", .shrinks = 1},
-		{.title = "DECIDED"}, {.title = "REQUESTER", .shrinks = 1}, {.title = "OPERATION"},
-		{.title = "OBJECT", .shrinks = 2}, {.title = "AFTER", .right = true},
-		{.title = "REASON", .shrinks = 2}};
+	const struct table_column columns[] = {
+		{.title = local_time_title("TIME", text), .rank = TABLE_TIME},
+		{.title = "HOLD", .right = true}, {.title = "APPROVER", .rank = TABLE_NAME},
+		{.title = "DECIDED"}, {.title = "REQUESTER", .rank = TABLE_NAME},
+		{.title = "OPERATION"},
+		{.title = "OBJECT", .rank = TABLE_OBJECT, .cut = TABLE_CUT_START},
+		{.title = "AFTER", .right = true}, {.title = "REASON", .rank = TABLE_FILLER}};
 	_cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_LEN(columns), wide);
 
 	for (int i = 0; i < pg_result_rows(r); i++) {

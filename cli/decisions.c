@@ -94,11 +94,13 @@ static void add_row(struct table *t, const struct pg_result *r, int i, bool wide
 static void print_table(const struct pg_result *r, bool wide)
 {
 	char title[LOCAL_TIME_MAX];
-	const struct table_column columns[] = {{.title = local_time_title("TIME", title)},
-		{.title = "USER", .shrinks = 1}, {.title = "OPERATION"},
-		{.title = "OBJECT", .shrinks = 2}, {.title = "ACTION"}, {.title = "ANSWER"},
-		{.title = "RULE", .shrinks = 1}, {.title = "HOLD", .right = true},
-		{.title = "DECIDED BY", .shrinks = 1}};
+	const struct table_column columns[] = {
+		{.title = local_time_title("TIME", title), .rank = TABLE_TIME},
+		{.title = "USER", .rank = TABLE_NAME}, {.title = "OPERATION"},
+		{.title = "OBJECT", .rank = TABLE_OBJECT, .cut = TABLE_CUT_START},
+		{.title = "ACTION"}, {.title = "ANSWER"},
+		{.title = "RULE", .rank = TABLE_RULE, .cut = TABLE_CUT_MIDDLE, .distinct = true},
+		{.title = "HOLD", .right = true}, {.title = "DECIDED BY", .rank = TABLE_NAME}};
 	_cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_LEN(columns), wide);
 
 	for (int i = 0; i < pg_result_rows(r); i++)

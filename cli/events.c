@@ -74,10 +74,11 @@ static void print_table(const struct pg_result *r, bool wide)
 {
 	char title[LOCAL_TIME_MAX], at[LOCAL_TIME_MAX];
 	const struct table_column columns[] = {{.title = "EVENT"},
-		{.title = local_time_title("TIME", title)}, {.title = "USER", .shrinks = 1},
-		{.title = "VERB"}, {.title = "OBJECT", .shrinks = 2},
+		{.title = local_time_title("TIME", title), .rank = TABLE_TIME},
+		{.title = "USER", .rank = TABLE_NAME}, {.title = "VERB"},
+		{.title = "OBJECT", .rank = TABLE_OBJECT, .cut = TABLE_CUT_START},
 		{.title = "CODE", .right = true}, {.title = "DECISION"},
-		{.title = "HOLD", .right = true}, {.title = "DECIDED BY", .shrinks = 1}};
+		{.title = "HOLD", .right = true}, {.title = "DECIDED BY", .rank = TABLE_NAME}};
 	bool decided = any_decided(r);
 	_cleanup_(table_freep) struct table *t =
 		table_new(columns, ARRAY_LEN(columns) - !decided, wide);

@@ -150,7 +150,8 @@ static int refuse(const struct command *self, const struct pg_stmt *stmt, int ar
 static void print_of_user(const struct pg_result *r, const char *user)
 {
 	static const struct table_column columns[] = {{.title = "HOLD", .right = true},
-		{.title = "WHAT", .shrinks = 2}, {.title = "RULE", .shrinks = 1}};
+		{.title = "WHAT", .rank = TABLE_OBJECT, .cut = TABLE_CUT_MIDDLE},
+		{.title = "RULE", .rank = TABLE_RULE, .cut = TABLE_CUT_MIDDLE, .distinct = true}};
 	_cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_LEN(columns), false);
 	int64_t total = pg_result_int_of(r, 0, "total");
 

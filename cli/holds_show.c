@@ -148,9 +148,10 @@ static void print_head(const struct pg_result *r, const char *id)
 static void print_history(const struct pg_result *r)
 {
 	char title[LOCAL_TIME_MAX], at[LOCAL_TIME_MAX];
-	const struct table_column columns[] = {{.title = local_time_title("TIME", title)},
-		{.title = "STEP"}, {.title = "WHO", .shrinks = 1}, {.title = "THROUGH"},
-		{.title = "REASON", .shrinks = 1}};
+	const struct table_column columns[] = {
+		{.title = local_time_title("TIME", title), .rank = TABLE_TIME}, {.title = "STEP"},
+		{.title = "WHO", .rank = TABLE_NAME}, {.title = "THROUGH"},
+		{.title = "REASON", .rank = TABLE_FILLER}};
 	_cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_LEN(columns), false);
 
 	for (int i = 0; i < pg_result_rows(r); i++)
@@ -167,9 +168,10 @@ static void print_history(const struct pg_result *r)
 static void print_passed(const struct pg_result *r)
 {
 	char title[LOCAL_TIME_MAX], at[LOCAL_TIME_MAX];
-	const struct table_column columns[] = {{.title = local_time_title("TIME", title)},
-		{.title = "PASSED", .shrinks = 2}, {.title = ""},
-		{.title = "REQUEST", .shrinks = 1}};
+	const struct table_column columns[] = {
+		{.title = local_time_title("TIME", title), .rank = TABLE_TIME},
+		{.title = "PASSED", .rank = TABLE_OBJECT, .cut = TABLE_CUT_MIDDLE}, {.title = ""},
+		{.title = "REQUEST", .rank = TABLE_FILLER}};
 	_cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_LEN(columns), false);
 	int64_t all = pg_result_rows(r) > 0 ? pg_result_int_of(r, 0, "all_of_them") : 0;
 
@@ -198,7 +200,8 @@ static void print_earlier(const struct pg_result *r)
 {
 	static const struct table_column columns[] = {{.title = "HOLD", .right = true},
 		{.title = "AGE", .right = true}, {.title = "STATE"},
-		{.title = "WHAT", .shrinks = 2}, {.title = "DECIDED BY", .shrinks = 1}};
+		{.title = "WHAT", .rank = TABLE_OBJECT, .cut = TABLE_CUT_MIDDLE},
+		{.title = "DECIDED BY", .rank = TABLE_NAME}};
 	_cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_LEN(columns), false);
 
 	if (pg_result_rows(r) == 0)

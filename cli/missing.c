@@ -40,10 +40,12 @@ static const struct pg_stmt as_csv = {"missing_csv",
 static void print_table(const struct pg_result *r, bool wide)
 {
 	char text[LOCAL_TIME_MAX];
-	const struct table_column columns[] = {{.title = local_time_title("TIME", text)},
-		{.title = "CLUSTER"}, {.title = "USER", .shrinks = 1}, {.title = "OPERATION"},
-		{.title = "OBJECT", .shrinks = 2}, {.title = "WHAT"}, {.title = "EVENT"},
-		{.title = "HOLD", .right = true}};
+	const struct table_column columns[] = {
+		{.title = local_time_title("TIME", text), .rank = TABLE_TIME},
+		{.title = "CLUSTER", .rank = TABLE_FILLER}, {.title = "USER", .rank = TABLE_NAME},
+		{.title = "OPERATION"},
+		{.title = "OBJECT", .rank = TABLE_OBJECT, .cut = TABLE_CUT_START},
+		{.title = "WHAT"}, {.title = "EVENT"}, {.title = "HOLD", .right = true}};
 	_cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_LEN(columns), wide);
 
 	for (int i = 0; i < pg_result_rows(r); i++) {

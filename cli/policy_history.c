@@ -63,10 +63,11 @@ static void add_time(struct table *t, const struct pg_result *r, int i, const ch
 static void print_table(const struct pg_result *r, bool wide)
 {
 	char from[LOCAL_TIME_MAX], until[LOCAL_TIME_MAX];
-	const struct table_column columns[] = {{.title = "CLUSTER", .shrinks = 1},
-		{.title = local_time_title("FROM", from)},
-		{.title = local_time_title("UNTIL", until)}, {.title = "POLICIES"},
-		{.title = "WEBHOOKS", .right = true}, {.title = "LOADS", .right = true}};
+	const struct table_column columns[] = {{.title = "CLUSTER", .rank = TABLE_FILLER},
+		{.title = local_time_title("FROM", from), .rank = TABLE_TIME},
+		{.title = local_time_title("UNTIL", until), .rank = TABLE_TIME},
+		{.title = "POLICIES"}, {.title = "WEBHOOKS", .right = true},
+		{.title = "LOADS", .right = true}};
 	_cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_LEN(columns), wide);
 
 	for (int i = 0; i < pg_result_rows(r); i++) {

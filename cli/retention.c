@@ -26,7 +26,7 @@ static const struct pg_stmt erase_stmt = {
 static void print_days(const struct pg_result *r, const char *last_title)
 {
 	const struct table_column columns[] = {{.title = "DAY"}, {.title = "TABLE"},
-		{.title = "PARTITION"}, {.title = last_title, .shrinks = 2}};
+		{.title = "PARTITION"}, {.title = last_title, .rank = TABLE_OBJECT}};
 	_cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_LEN(columns), false);
 
 	for (int i = 0; i < pg_result_rows(r); i++)

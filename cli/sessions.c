@@ -51,15 +51,15 @@ static void print_table(const struct pg_result *rows, bool wide)
 	char title[LOCAL_TIME_MAX];
 	const struct table_column columns[] = {
 		{.title = "SESSION"},
-		{.title = local_time_title("STARTED", title)},
+		{.title = local_time_title("STARTED", title), .rank = TABLE_TIME},
 		{.title = "LASTED", .right = true},
-		{.title = "USER", .shrinks = 2},
+		{.title = "USER", .rank = TABLE_NAME},
 		{.title = "REQUESTS", .right = true},
 		{.title = "WRITES", .right = true},
 		{.title = "DENIED", .right = true},
 		{.title = "HELD", .right = true},
 		{.title = "FAILED", .right = true},
-		{.title = "NAMESPACES", .shrinks = 1},
+		{.title = "NAMESPACES", .rank = TABLE_FILLER},
 	};
 	_cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_LEN(columns), wide);
 

@@ -45,8 +45,8 @@ static const struct cli_statements statements[] = {{.rows = &as_rows, .json = &a
 	{.rows = &as_rows_unfinished, .json = &as_json_unfinished}};
 
 static const struct table_column columns[] = {
-	[C_CLUSTER] = {.title = "CLUSTER", .shrinks = 1},
-	[C_SOURCE] = {.title = "SOURCE", .shrinks = 2},
+	[C_CLUSTER] = {.title = "CLUSTER", .rank = TABLE_FILLER},
+	[C_SOURCE] = {.title = "SOURCE", .rank = TABLE_OBJECT},
 	[C_STATE] = {.title = "STATE"},
 	[C_SILENT] = {.title = "LAST", .right = true},
 	[C_USUAL] = {.title = "USUAL", .right = true},

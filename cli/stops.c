@@ -127,9 +127,10 @@ static void print_table(const struct pg_result *rows, bool all, bool wide)
 {
 	char title[LOCAL_TIME_MAX], text[LOCAL_TIME_MAX];
 	const struct table_column columns[] = {{.title = "STOP"},
-		{.title = local_time_title("SINCE", title)}, {.title = "ACTION"}, {.title = "KIND"},
-		{.title = "NAME"}, {.title = "CLUSTER"}, {.title = "UNTIL"},
-		{.title = "BY", .shrinks = 1}, {.title = "REASON", .shrinks = 2}};
+		{.title = local_time_title("SINCE", title), .rank = TABLE_TIME},
+		{.title = "ACTION"}, {.title = "KIND"}, {.title = "NAME", .rank = TABLE_NAME},
+		{.title = "CLUSTER", .rank = TABLE_FILLER}, {.title = "UNTIL"},
+		{.title = "BY", .rank = TABLE_NAME}, {.title = "REASON", .rank = TABLE_FILLER}};
 	_cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_LEN(columns), wide);
 
 	if (pg_result_rows(rows) == 0) {

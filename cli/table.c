@@ -1,33 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See table.h. Widths count code points: Kubernetes' names are ASCII, messages hardly wider. */
-#include "cli/table.h"
+#include "cli/table_internal.h"
 
 #include "cli/command.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "common/base/utf8.h"
 
-#define COLUMNS_MAX 16
-#define CELL_MAX    (1 << 20)
-#define GAP	    2
-#define SHRUNK_MIN  12
-
-struct cell {
-	char *text;
-	unsigned width;
-	const char *colour;
-};
-
-struct table {
-	const struct table_column *columns;
-	size_t column_count;
-	bool wide;
-	struct cell *cells;
-	size_t count, cap;
-};
+#define CELL_MAX (1 << 20)
 
 /* ---- harmless text ---- */
 
@@ -38,15 +22,6 @@ void print_printable(FILE *out, const char *text)
 	utf8_put_printable(&b, span_of(text));
 	if (buf_str(&b))
 		fputs(b.ptr, out);
-}
-
-static unsigned width_of(const char *text)
-{
-	unsigned n = 0;
-
-	for (; *text; text++)
-		n += !utf8_is_tail(*text);
-	return n;
 }
 
 /* ---- the terminal ---- */
@@ -109,7 +84,7 @@ struct table *table_new(const struct table_column *columns, size_t count, bool w
 {
 	struct table *t = calloc(1, sizeof(*t));
 
-	if (!t || count > COLUMNS_MAX)
+	if (!t || count > TABLE_COLUMNS_MAX)
 		cli_no_memory();
 	t->columns = columns;
 	t->column_count = count;
@@ -147,82 +122,28 @@ void table_add(struct table *t, const char *text, const char *colour)
 		buf_str(&b);
 	}
 	t->cells[t->count++] =
-		(struct cell){.text = b.ptr, .width = width_of(b.ptr), .colour = colour};
+		(struct table_cell){.text = b.ptr, .width = table_width(b.ptr), .colour = colour};
 }
 
-static void natural_widths(const struct table *t, unsigned *widths)
-{
-	memset(widths, 0, COLUMNS_MAX * sizeof(*widths));
-	for (size_t i = 0; i < t->count; i++)
-		if (t->cells[i].width > widths[i % t->column_count])
-			widths[i % t->column_count] = t->cells[i].width;
-}
-
-static unsigned total_width(const struct table *t, const unsigned *widths)
-{
-	unsigned sum = 0;
-
-	for (size_t i = 0; i < t->column_count; i++)
-		sum += widths[i] + (i ? GAP : 0);
-	return sum;
-}
-
-/* Narrows the widest columns of one rank until the table fits or they cannot get smaller. */
-static unsigned fit_rank(
-	const struct table *t, unsigned *widths, unsigned total, unsigned max, unsigned rank)
-{
-	while (total > max) {
-		size_t widest = SIZE_MAX;
-
-		for (size_t i = 0; i < t->column_count; i++)
-			if (t->columns[i].shrinks == rank && widths[i] > SHRUNK_MIN &&
-				(widest == SIZE_MAX || widths[i] > widths[widest]))
-				widest = i;
-		if (widest == SIZE_MAX)
-			break;
-		widths[widest]--;
-		total--;
-	}
-	return total;
-}
-
-static void fit_widths(const struct table *t, unsigned *widths, unsigned max)
-{
-	unsigned total = total_width(t, widths);
-
-	total = fit_rank(t, widths, total, max, 1);
-	fit_rank(t, widths, total, max, 2);
-}
-
-static void print_cell(const struct cell *c, const struct table_column *column, unsigned width,
-	bool last, FILE *out)
+static void print_cell(const struct table_cell *c, const struct table_column *column,
+	unsigned width, bool last, FILE *out)
 {
 	unsigned pad = c->width < width ? width - c->width : 0;
-	const char *end = c->text;
+	struct table_parts p = table_cut(c, column, width);
 
 	if (column->right)
 		fprintf(out, "%*s", (int)pad, "");
-	if (c->width > width) {
-		for (unsigned n = 0; n + 1 < width; n++)
-			do
-				end++;
-			while (utf8_is_tail(*end));
-	} else {
-		end = c->text + strlen(c->text);
-	}
-	fprintf(out, "%s%.*s%s%s", c->colour ? c->colour : "", (int)(end - c->text), c->text,
-		c->width > width ? "…" : "", c->colour && *c->colour ? colour_off(out) : "");
+	fprintf(out, "%s%.*s%s%.*s%s", c->colour ? c->colour : "", SPAN_FMT(p.head), p.between,
+		SPAN_FMT(p.tail), c->colour && *c->colour ? colour_off(out) : "");
 	if (!column->right && !last)
 		fprintf(out, "%*s", (int)pad, "");
 }
 
 void table_print(const struct table *t, FILE *out)
 {
-	unsigned widths[COLUMNS_MAX];
+	unsigned widths[TABLE_COLUMNS_MAX];
 
-	natural_widths(t, widths);
-	if (!t->wide)
-		fit_widths(t, widths, terminal_width(out));
+	table_fit(t, t->wide ? UINT_MAX : terminal_width(out), widths);
 	for (size_t i = 0; i < t->count; i++) {
 		size_t col = i % t->column_count;
 		bool last = col + 1 == t->column_count;

@@ -2,8 +2,9 @@
 /*
  * Tables and colours for people.
  *
- * A table fits the terminal, or 100 columns where the output is no terminal; cells of columns that
- * may shrink are cut with "…". What comes from the cluster or the database is shown without control
+ * A table fits the terminal, or 100 columns where the output is no terminal: cells are cut with
+ * "…", those that say least first (enum table_rank), and a rule's name not so far that two rules
+ * look the same (table_fit.c). What comes from the cluster or the database is shown without control
  * or direction-changing characters, so that no name can rewrite an approver's screen.
  */
 #pragma once
@@ -12,11 +13,29 @@
 
 #include "common/base/buf.h"
 
+/* What is cut first. A column is cut down to its title or 12 columns, then the next rank is. */
+enum table_rank {
+	TABLE_WHOLE,  /* never */
+	TABLE_FILLER, /* what other columns or commands say, too: a reason, what a hold opens */
+	TABLE_RULE,   /* names of rules and of words like them */
+	TABLE_TIME,   /* local_time(): loses its seconds, without "…" */
+	TABLE_NAME,   /* who */
+	TABLE_OBJECT, /* what */
+};
+
+/* Which part of a cell goes. */
+enum table_cut {
+	TABLE_CUT_END,
+	TABLE_CUT_START,  /* of paths: "…/checkout" */
+	TABLE_CUT_MIDDLE, /* where both ends tell: "DELETE pods…/web-7f9c" */
+};
+
 struct table_column {
 	const char *title;
-	unsigned shrinks; /* 0: never; 1: first, down to 12 columns; 2: only when that is not enough
-			   */
-	bool right;	  /* aligned to the right */
+	enum table_rank rank;
+	enum table_cut cut;
+	bool right;    /* aligned to the right */
+	bool distinct; /* cells that differ stay different, for 12 columns more */
 };
 
 struct table;

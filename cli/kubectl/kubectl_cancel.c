@@ -39,7 +39,8 @@ static void print_waiting(const struct kubectl_user_denial *m, const struct json
 	json_ref holds, struct arena *arena)
 {
 	static const struct table_column columns[] = {{.title = "HOLD", .right = true},
-		{.title = "WHAT", .shrinks = 2}, {.title = "RULE", .shrinks = 1}};
+		{.title = "WHAT", .rank = TABLE_OBJECT, .cut = TABLE_CUT_MIDDLE},
+		{.title = "RULE", .rank = TABLE_RULE, .cut = TABLE_CUT_MIDDLE, .distinct = true}};
 	_cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_LEN(columns), false);
 	bool more = json_type(d, json_pointer_str(d, JSON_ROOT, "/status/more")) == JSON_TRUE;
 	unsigned count = 0;

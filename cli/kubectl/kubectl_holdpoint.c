@@ -165,8 +165,9 @@ static int print_reviews(const struct options *o, struct span text, struct arena
 {
 	char title[LOCAL_TIME_MAX], at[LOCAL_TIME_MAX];
 	const struct table_column columns[] = {{.title = "HOLD", .right = true},
-		{.title = "DECISION"}, {.title = local_time_title("CREATED", title)},
-		{.title = "REVIEW"}, {.title = "REASON", .shrinks = 2}};
+		{.title = "DECISION"},
+		{.title = local_time_title("CREATED", title), .rank = TABLE_TIME},
+		{.title = "REVIEW"}, {.title = "REASON", .rank = TABLE_FILLER}};
 	enum { CREATED = 2 };
 	static const char *const pointers[] = {"/spec/hold",
 		"/spec/decision", [CREATED] = "/metadata/creationTimestamp", "/metadata/name",

@@ -126,10 +126,11 @@ static void add_row(
 static void print_list(const struct holds_query *q, const struct json_doc *d)
 {
 	static const struct table_column columns[] = {{.title = "HOLD", .right = true},
-		{.title = "AGE", .right = true}, {.title = "REQUESTER", .shrinks = 1},
-		{.title = "WHAT", .shrinks = 2}, {.title = "OPENS", .shrinks = 1},
-		{.title = "RULE", .shrinks = 1}, {.title = "APPROVERS", .shrinks = 1},
-		{.title = "EXPIRES", .right = true}};
+		{.title = "AGE", .right = true}, {.title = "REQUESTER", .rank = TABLE_NAME},
+		{.title = "WHAT", .rank = TABLE_OBJECT, .cut = TABLE_CUT_MIDDLE},
+		{.title = "OPENS", .rank = TABLE_FILLER},
+		{.title = "RULE", .rank = TABLE_RULE, .cut = TABLE_CUT_MIDDLE, .distinct = true},
+		{.title = "APPROVERS", .rank = TABLE_FILLER}, {.title = "EXPIRES", .right = true}};
 	_cleanup_(table_freep) struct table *t =
 		table_new(columns, ARRAY_LEN(columns), q->output != NULL);
 	bool any = false;

@@ -388,10 +388,13 @@ static int read_objects(const struct wanted *w, struct policy_objects *objects)
 static int run(struct replay *p)
 {
 	char title[LOCAL_TIME_MAX];
-	const struct table_column columns[] = {{.title = local_time_title("TIME", title)},
-		{.title = "USER", .shrinks = 1}, {.title = "VERB"},
-		{.title = "OBJECT", .shrinks = 2}, {.title = "THEN"}, {.title = "NOW"},
-		{.title = "RULE", .shrinks = 2}, {.title = "EVENT"}};
+	const struct table_column columns[] = {
+		{.title = local_time_title("TIME", title), .rank = TABLE_TIME},
+		{.title = "USER", .rank = TABLE_NAME}, {.title = "VERB"},
+		{.title = "OBJECT", .rank = TABLE_OBJECT, .cut = TABLE_CUT_START},
+		{.title = "THEN"}, {.title = "NOW"},
+		{.title = "RULE", .rank = TABLE_RULE, .cut = TABLE_CUT_MIDDLE, .distinct = true},
+		{.title = "EVENT"}};
 	struct policy_objects objects = {.arena = p->kept};
 	const struct cluster_source source = policy_objects_source(&objects);
 	int rc = read_objects(p->wanted, &objects);

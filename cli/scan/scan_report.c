@@ -9,11 +9,11 @@
 #define TEXT_MAX ((size_t)256 << 20)
 
 static const struct table_column columns[] = {
-	{"WOULD BE", 0, false},
-	{"RESOURCE", 0, false},
-	{"OBJECT", 2, false},
-	{"RULE", 2, false},
-	{"MESSAGE", 1, false},
+	{.title = "WOULD BE"},
+	{.title = "RESOURCE"},
+	{.title = "OBJECT", .rank = TABLE_OBJECT, .cut = TABLE_CUT_MIDDLE},
+	{.title = "RULE", .rank = TABLE_RULE, .cut = TABLE_CUT_MIDDLE, .distinct = true},
+	{.title = "MESSAGE", .rank = TABLE_FILLER},
 };
 
 void report_begin(struct scan_report *r, const struct scan_wanted *w)
