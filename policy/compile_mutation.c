@@ -102,6 +102,7 @@ static void compile_merge_patch(
 	buf_free(&b.literal);
 	ret->pieces = b.pieces;
 	ret->piece_count = b.count;
+	ret->merge_patch = patch;
 }
 
 const struct mutation *compile_mutation(struct compiler *c, struct expressions *x,

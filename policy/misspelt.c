@@ -295,10 +295,84 @@ static void look_at_variables(struct search *s)
 	}
 }
 
+/* ---- merge patches ---- */
+
+static void missing_key(struct search *s, const struct node *key, const struct cel_shape *of)
+{
+	_cleanup_(buf_free) struct buf text = BUF_INIT(4096);
+	const struct span near = nearest(of, key->text);
+	struct misspelt *m = add(s);
+
+	if (!m)
+		return;
+	m->policy = s->policy->name;
+	m->rule = s->rule->info.rule;
+	m->file = s->rule->place.file ? s->rule->place.file : "";
+	m->line = key->line;
+	m->column = key->column;
+	put_kinds(&text, of);
+	buf_printf(
+		&text, " ha%s no field \"%.*s\"", of->count > 1 ? "ve" : "s", SPAN_FMT(key->text));
+	if (near.len > 0)
+		buf_printf(&text, "; did you mean \"%.*s\"?", SPAN_FMT(near));
+	m->what = arena_printf(s->arena, "%s", text.failed ? "no such field" : buf_str(&text));
+	s->failed |= !m->what.ptr;
+}
+
+/* What stands in a field of objects of these kinds; false: none of them has it. */
+static bool below(
+	struct search *s, const struct cel_shape *of, struct span key, struct cel_shape *ret)
+{
+	bool found = false;
+
+	*ret = (struct cel_shape){0};
+	for (uint8_t i = 0; i < of->count; i++) {
+		const struct cel_shape_item item = of->items[i];
+		struct cel_shape one = {0};
+
+		if (item.form == CEL_FORM_MAP)
+			cel_shape_add(&one, (struct cel_shape_item){item.type, CEL_FORM_OBJECT});
+		else if (item.form != CEL_FORM_OBJECT)
+			one.any = true; /* a merge patch replaces a list whole */
+		else if (!field(s, item.type, key, &one))
+			continue;
+		cel_shape_join(ret, &one);
+		found = true;
+	}
+	return found;
+}
+
+static void look_at_patch(struct search *s, const struct node *n, const struct cel_shape *of)
+{
+	struct cel_shape elements = {0};
+
+	if (of->any || !of->count)
+		return;
+	if (n->type == NODE_MAP)
+		node_foreach_member(key, n)
+		{
+			struct cel_shape in;
+
+			if (below(s, of, key->text, &in))
+				look_at_patch(s, key->next, &in);
+			else
+				missing_key(s, key, of);
+		}
+	if (n->type != NODE_SEQ)
+		return;
+	for (uint8_t i = 0; i < of->count; i++)
+		if (of->items[i].form == CEL_FORM_LIST)
+			cel_shape_add(&elements,
+				(struct cel_shape_item){of->items[i].type, CEL_FORM_OBJECT});
+	node_foreach(item, n) look_at_patch(s, item, &elements);
+}
+
 static void look_at_mutation(struct search *s, const struct mutation *m)
 {
 	if (!m)
 		return;
+	if (m->merge_patch)
+		look_at_patch(s, m->merge_patch, &s->object);
 	for (size_t i = 0; i < m->piece_count; i++)
 		look_at_template(s, m->pieces[i].value);
 	if (m->json_patch)

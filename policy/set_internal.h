@@ -76,6 +76,7 @@ struct mutation {
 	const struct mutation_piece *pieces;
 	size_t piece_count;
 	const struct expression *json_patch;
+	const struct node *merge_patch; /* as written, for its places */
 };
 
 struct policy;

@@ -172,11 +172,37 @@ START_TEST(misspelt__in_every_place)
 }
 END_TEST
 
+/* Lists of a merge patch, maps of any keys, and what removes. */
+START_TEST(misspelt__in_merge_patches)
+{
+	_cleanup_(policy_set_unrefp) struct policy_set *set = load_or_fail(
+		"apiVersion: holdpoint.dev/v1alpha1\nkind: GuardrailPolicy\nmetadata: {name: p}\n"
+		"spec:\n  rules:\n  - name: a\n    action: Mutate\n    match: [" CREATED "]\n"
+		"    mutate:\n      mergePatch:\n"
+		"        metadata: {labels: {any/thing: a}, lables: {a: b}}\n"
+		"        spec:\n"
+		"          nodeSelector: {any: thing}\n"
+		"          securityContext: {runAsNonRot: true}\n"
+		"          tolerations: [{kye: a}, {key: '{{ request.name }}'}]\n"
+		"          hostname: null\n"
+		"          zzzzzzzzzz: 1\n");
+
+	ck_assert_str_eq(found_in(set, true),
+		"a: test.yaml:11:44: ObjectMeta has no field \"lables\"; did you mean \"labels\"? "
+		"| "
+		"a: test.yaml:14:29: PodSecurityContext has no field \"runAsNonRot\"; did you mean "
+		"\"runAsNonRoot\"? | "
+		"a: test.yaml:15:26: Toleration has no field \"kye\"; did you mean \"key\"? | "
+		"a: test.yaml:17:11: PodSpec has no field \"zzzzzzzzzz\"");
+}
+END_TEST
+
 /* What is shipped asks for what there is. */
 START_TEST(misspelt__nothing_in_what_is_shipped)
 {
 	static const char *const files[] = {HOLDPOINT_SOURCE_DIR "/policy/library",
 		HOLDPOINT_SOURCE_DIR "/policy/library/agents",
+		HOLDPOINT_SOURCE_DIR "/policy/library/general",
 		HOLDPOINT_SOURCE_DIR "/docs/examples"};
 	_cleanup_(policy_set_unrefp) struct policy_set *set = NULL;
 	struct yaml_errors errors;
@@ -249,7 +275,8 @@ int main(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, misspelt__of_one_policy, 0, ARRAY_LEN(cases));
 	tcase_add_test(t, misspelt__in_every_place);
-	tcase_add_loop_test(t, misspelt__nothing_in_what_is_shipped, 0, 3);
+	tcase_add_test(t, misspelt__in_merge_patches);
+	tcase_add_loop_test(t, misspelt__nothing_in_what_is_shipped, 0, 4);
 	tcase_add_test(t, misspelt__no_memory);
 	tcase_add_test(t, kinds__by_resource);
 	return run_tests(t);
