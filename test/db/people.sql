@@ -193,11 +193,13 @@ SELECT t.expect(v.expected, 'dana', format('SELECT holdpoint.approve(%s)', a.hol
 FROM (VALUES
   ('HP006', 'CORP\dana'), ('HP006', 'auth0|dana'), ('HP006', 'google-oauth2|dana@example.com'),
   ('HP006', 'dana+agent@example.com'), ('HP006', 'oidc:dana+x@example.com'),
-  ('HP006', 'dana/admin@EXAMPLE.COM'), ('HP006', 'dana/root')) AS v(expected, name),
+  ('HP006', 'dana/admin@EXAMPLE.COM'), ('HP006', 'dana/root'), ('HP006', 'dana%40example.com'),
+  ('HP006', 'CN=Dana,O=sre'), ('HP006', '/O=sre/CN=dana')) AS v(expected, name),
   LATERAL t.ask(jsonb_build_object('name', 'by-' || v.name, 'user', v.name)) AS a;
 SELECT t.is(v.expected, (holdpoint.spellings(v.a) && holdpoint.spellings(v.b))::text, v.a || ' ' || v.b)
 FROM (VALUES
   ('false', 'oidc/alice', 'oidc/bob'), ('false', 'https://idp.example.com/alice', 'https://idp.example.com/bob'),
   ('false', 'CORP\alice', 'CORP\bob'), ('false', 'auth0|alice', 'auth0|bob'), ('false', 'alice+x@example.com', 'bob+x@example.com'),
-  ('true', 'alice/admin', 'alice')) AS v(expected, a, b);
+  ('false', 'CN=alice,O=sre', 'CN=bob,O=sre'), ('false', 'alice%40example.com', 'bob%40example.com'),
+  ('true', 'alice/admin', 'alice'), ('true', 'alice%40example.com', 'Alice@Example.com')) AS v(expected, a, b);
 SELECT t.done();
