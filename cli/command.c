@@ -9,11 +9,9 @@
 #include <unistd.h>
 
 #include "cli/complete.h"
-#include "cli/csv.h"
 #include "cli/table.h"
 #include "common/base/file.h"
 #include "common/base/suggest.h"
-#include "common/json/json.h"
 
 const char *const cli_output_formats[] = {"wide", "json", NULL};
 const char *const cli_report_formats[] = {"wide", "json", "csv", NULL};
@@ -93,8 +91,8 @@ static void print_overview(FILE *out, const char *group)
 	for (const struct command *c = table; c->name; c++)
 		if (!c->hidden && (!group || is_of_group(c, group)))
 			fprintf(out, "  %-17s %s\n", c->name, c->summary);
-	fputs("\nEach explains its flags with --help. Exit codes: 0 fine, 1 failed, 2 usage, "
-	      "3 no, 4 not yet.\n",
+	fputs("\nEach explains its flags with --help, or help COMMAND. "
+	      "Exit codes: 0 fine, 1 failed, 2 usage, 3 no, 4 not yet.\n",
 		out);
 }
 
@@ -204,11 +202,19 @@ static int end_output(int rc)
 /* A command that is run now comes no further than cli_parse(), where its flags are known. */
 static int complete(int argc, char **argv)
 {
-	const struct completion line = completion_of(argc, argv);
+	struct completion line = completion_of(argc, argv);
 	const struct command *c;
 	int words;
 
 	completing = &line;
+	/* "help COMMAND": the same words as without it. */
+	if (line.count > 0 && strcmp(line.words[0], "help") == 0) {
+		line.words++;
+		line.count--;
+		complete_commands(table, &line);
+		complete_end();
+		return CLI_OK;
+	}
 	if (!complete_commands(table, &line) && (c = find(line.count, line.words, &words)))
 		return c->run(c, line.count - words + 1, argv + words - 1);
 	complete_end();
@@ -218,6 +224,22 @@ static int complete(int argc, char **argv)
 static bool asks_for_help(const char *word)
 {
 	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* `help WORDS…`: what the command's --help says, or which commands begin with the word. */
+static int help_of(int argc, char **argv)
+{
+	static char help[] = "--help";
+	char *const line[] = {argv[0], help};
+	int words;
+	const struct command *c = find(argc, argv, &words);
+
+	if (c)
+		return c->run(c, ARRAY_LEN(line), (char **)line);
+	if (!is_group(argv[0]) || argc > 1)
+		return unknown_command(argv);
+	print_overview(stdout, argv[0]);
+	return CLI_OK;
 }
 
 int cli_main(const struct cli_program *programs, int argc, char **argv)
@@ -233,6 +255,8 @@ int cli_main(const struct cli_program *programs, int argc, char **argv)
 	}
 	if (strcmp(argv[1], "__complete") == 0)
 		return end_output(complete(argc - 2, argv + 2));
+	if (strcmp(argv[1], "help") == 0 && argc > 2 && !asks_for_help(argv[2]))
+		return end_output(help_of(argc - 2, argv + 2));
 	if (asks_for_help(argv[1]) || strcmp(argv[1], "help") == 0) {
 		print_overview(stdout, NULL);
 		return end_output(CLI_OK);
@@ -356,21 +380,6 @@ int cli_query(const struct command *c, struct pg_conn *conn, const struct pg_stm
 	return cli_error(c, CLI_FAILED, "%s%s", e.msg, advice(sqlstate));
 }
 
-void cli_print_csv(const struct pg_result *r, bool with_header)
-{
-	_cleanup_(buf_free) struct buf line = BUF_INIT((size_t)64 << 20);
-
-	if (with_header) {
-		csv_put_header(&line, r);
-		fputs(cli_text(&line), stdout);
-	}
-	for (int row = 0; row < pg_result_rows(r); row++) {
-		buf_reset(&line);
-		csv_put_row(&line, r, row);
-		fputs(cli_text(&line), stdout);
-	}
-}
-
 int cli_ask(const struct command *c, const char *database_url, const char *output,
 	const struct cli_statements *q, const struct span *params, struct pg_result **ret)
 {
@@ -450,41 +459,4 @@ void cli_catch_interrupt(void)
 bool cli_interrupted(void)
 {
 	return interrupted;
-}
-
-int cli_print_json(const struct command *c, struct span text)
-{
-	/* Audit events may hold a name twice, or half a surrogate: all is printed as it stands. */
-	static const struct json_limits limits = {.max_bytes = 1u << 30,
-		.max_depth = 2000,
-		.max_nodes = UINT32_MAX,
-		.allow_lone_surrogates = true,
-		.allow_duplicate_keys = true};
-	_cleanup_(arena_freep) struct arena *arena = arena_new(1 << 16, SIZE_MAX);
-	_cleanup_(buf_free) struct buf b = BUF_INIT(SIZE_MAX / 2);
-	struct json_error je;
-	struct json_doc doc;
-	struct err e;
-
-	if (!arena)
-		return cli_error(c, CLI_FAILED, "out of memory");
-	if (json_read(text.ptr, text.len, &limits, arena, &doc, &je) < 0) {
-		json_error_to_err(&je, &e);
-		return cli_error(c, CLI_FAILED, "the answer cannot be shown as JSON: %s", e.msg);
-	}
-	json_put_shown(&b, &doc, JSON_ROOT);
-	buf_add_char(&b, '\n');
-	if (b.failed)
-		return cli_error(c, CLI_FAILED, "out of memory");
-	fwrite(b.ptr, 1, b.len, stdout);
-	return CLI_OK;
-}
-
-void cli_print_json_line(struct span text)
-{
-	_cleanup_(buf_free) struct buf b = BUF_INIT(SIZE_MAX / 2);
-
-	json_put_shown_line(&b, text);
-	cli_text(&b); /* a line left out would be an event lost */
-	fwrite(b.ptr, 1, b.len, stdout);
 }

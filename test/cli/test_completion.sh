@@ -27,6 +27,8 @@ h=(holdpoint __complete)
 offers 'holds :4' "${h[@]}" ho
 offers 'policy :4' "${h[@]}" pol
 offers 'show watch :4' "${h[@]}" holds ''
+offers 'policy :4' "${h[@]}" help pol
+offers 'check :4' "${h[@]}" help policy ch
 offers 'check :4' "${h[@]}" policy ch
 offers ':0' "${h[@]}" policy check ''
 offers ':0' "${h[@]}" policy check policies/ ''

@@ -25,6 +25,13 @@ expect 0 '^  policy bench  ' holdpoint policy --help
 expect 0 '^  policy bench  ' holdpoint policy -h
 expect 0 '^  db migrate  ' holdpoint db --help
 expect 0 '^Usage: holdpoint holds \[FLAGS\]$' holdpoint holds --help
+expect 0 '^Usage: holdpoint holds \[FLAGS\]$' holdpoint help holds
+expect 0 '^Usage: holdpoint holds show HOLD \[FLAGS\]$' holdpoint help holds show
+expect 0 '^Usage: holdpoint policy check ' holdpoint help policy check
+expect 0 '^  policy bench  ' holdpoint help policy
+expect 2 'no command "polcy" \(did you mean policy\?\)' holdpoint help polcy
+expect 2 'no command "policy chek" \(did you mean policy check\?\)' holdpoint help policy chek
+expect 0 '^Usage: kubectl holdpoint approve HOLD… \[FLAGS\]$' kubectl-holdpoint help approve
 expect 2 'needs one more word: policy check' holdpoint policy
 expect 2 'no command "polcy" \(did you mean policy\?\)' holdpoint polcy --help
 expect 0 '^  reviews  ' kubectl-holdpoint --help
