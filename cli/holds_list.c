@@ -70,6 +70,13 @@ static void add_row(struct table *t, const struct pg_result *rows, int i)
 		NULL);
 }
 
+/* As approve and deny take them: one number a line, and nothing for none. */
+static void print_names(const struct pg_result *rows)
+{
+	for (int i = 0; i < pg_result_rows(rows); i++)
+		puts(pg_result_str_of(rows, i, "id"));
+}
+
 static void print_table(const struct pg_result *rows, bool wide)
 {
 	_cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_LEN(columns), wide);
@@ -121,13 +128,17 @@ static void say_more(const struct pg_result *rows, int64_t limit)
 			pg_result_str_of(rows, n - 1, "id"));
 }
 
+static const char *const formats[] = {"wide", "json", "name", NULL};
+
 int cli_holds_list(const struct command *self, int argc, char **argv)
 {
 	_cleanup_(pg_result_freep) struct pg_result *rows = NULL;
 	const char *url = NULL, *output = NULL, *states = "pending,approved", *cluster = NULL;
 	struct cli_hold_filter f = {0};
 	int64_t limit = 100, since_ms = 0, before = 0;
-	const struct flag flags[] = {CLI_FLAG_DATABASE(url), CLI_FLAG_OUTPUT(output),
+	const struct flag flags[] = {CLI_FLAG_DATABASE(url),
+		CLI_FLAG_OUTPUT_ONE_OF(output, formats,
+			"wide (nothing is cut), json, or name (their numbers alone)"),
 		CLI_FLAG_TEXT("state", states, "STATE,…",
 			"pending, approved, used, denied, expired, withdrawn, or all"),
 		CLI_FLAGS_HOLD_FILTER(f), CLI_FLAG_CLUSTER(cluster, "only holds of this cluster"),
@@ -149,7 +160,10 @@ int cli_holds_list(const struct command *self, int argc, char **argv)
 			cli_param_positive(before, before_text), cli_param_int(limit, limit_text)},
 		&rows);
 	if (rows) {
-		print_table(rows, output != NULL);
+		if (output && strcmp(output, "name") == 0)
+			print_names(rows);
+		else
+			print_table(rows, output != NULL);
 		say_more(rows, limit);
 	}
 	return rc;

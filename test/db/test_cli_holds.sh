@@ -47,6 +47,10 @@ expect 0 out "^ *$first .*pending .*claude-code.*DELETE.*deletes" -- holds list 
 [[ $(wc -L <"$out") -le 100 ]] || fail "a table wider than 100 columns"
 if grep -q $'\e' "$out"; then fail "an escape character reached the terminal"; fi
 expect 0 out 'DELETE deployments.apps prod/checkout' -- holds -o wide "${alice[@]}"
+hp holds -o name --user claude-code@agents.example.com --namespace prod --resource deployments "${alice[@]}" >"$out" 2>"$err"
+[[ $(grep -cx "$first" "$out") == 1 && -z $(grep -vx '[0-9][0-9]*' "$out" || true) ]] || fail 'holds -o name: numbers alone'
+hp holds -o name --user nobody "${alice[@]}" >"$out" 2>"$err"
+[[ ! -s $out ]] || fail 'holds -o name: nothing for none'
 expect 0 err 'No holds found' -- holds --user nobody "${alice[@]}"
 expect 0 out "^ *$first " -- holds --user claude-code@agents.example.com --namespace prod \
   --resource deployments.apps --policy ai-agents --rule ai-agents/deletes-need-a-human --since 1h "${alice[@]}"
