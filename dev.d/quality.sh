@@ -3,19 +3,28 @@
 # what is released.
 
 # Lines that run, by folder, held against test/coverage.floors: once for the unit tests alone, once
-# with those that need a database.
+# with those that need a database. With ASan and UBSan as in the dev build, so that ./dev test
+# --coverage needs no second one.
 dev_coverage() {
   takes_nothing coverage "$@"
   packages_for_cluster
-  apt_install "Install what measures coverage" "${packages_build[@]}" "${packages_run[@]}" \
-    "${packages_coverage[@]}"
+  apt_install "Install what measures coverage" "${packages_build[@]}" "${packages_run[@]}"
+  coverage_build
+  coverage_run
+  coverage_judge
+}
+
+coverage_build() {
+  apt_install "Install what counts lines" "${packages_coverage[@]}"
   build_preset coverage
   find "$root/build/coverage" -name '*.gcda' -delete
+}
+
+coverage_run() {
   test_run coverage "Run the unit tests" -L 'unit|fuzz-replay'
   step "Count their lines" coverage_count units
   test_run coverage "Run the tests with a database" -L db
   step "Count the lines of both" coverage_count all
-  coverage_judge
 }
 
 # coverage_count NAME: .dev/coverage/NAME.tsv with "folder covered total". Headers are reached

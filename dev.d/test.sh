@@ -1,19 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 # ./dev test: everything that can be checked on one machine, from nothing.
 
+# With --coverage, in the build that counts lines: by the units, then by those with a database too.
 dev_test() {
-  local filter=() started=$SECONDS
+  local filter=() started=$SECONDS counted=0
+  [[ ${1:-} == --coverage ]] && counted=1 && takes_nothing "test --coverage" "${@:2}" && shift
   [[ ${1:-} ]] && filter=(-R "$1")
   packages_for_cluster
   apt_install "Install what builds and tests Holdpoint" "${packages_build[@]}" "${packages_run[@]}" \
     "${packages_cluster[@]}"
-  build_preset dev
+  if ((counted)); then
+    coverage_build
+  else
+    build_preset dev
+  fi
   "$root/test/e2e/build-kube-apiserver.sh" >/dev/null
   # Says by itself why it cannot be had; e2e-modern/* are skipped then.
   "$root/test/apiserver/build.sh" >/dev/null || (($? == 77)) || die "the test API server could not be built"
-  test_run dev "Test with ASan and UBSan" "${filter[@]}"
+  if ((counted)); then
+    coverage_run
+    test_run coverage "Run the tests with a cluster, and all others" -LE 'unit|fuzz-replay|db'
+  else
+    test_run dev "Test with ASan and UBSan" "${filter[@]}"
+  fi
   build_preset tsan
   test_run tsan "Test the threads with TSan" -L unit "${filter[@]}" ${1:+--no-tests=ignore}
+  ((!counted)) || coverage_judge
   note "ok     all tests passed in $((SECONDS - started)) s"
 }
 
