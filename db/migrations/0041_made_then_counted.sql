@@ -8,15 +8,12 @@ SET LOCAL search_path = pg_catalog, holdpoint, pg_temp;
 DROP FUNCTION holdpoint.hold_limit(holdpoint.hold);
 DROP FUNCTION holdpoint.hold_limit_seen(holdpoint.hold);
 
--- Why this identity gets no new hold now, by what is to be seen; null: it gets one. Of what waits,
--- p_made are the caller's own.
-CREATE FUNCTION holdpoint.hold_limit_seen(want holdpoint.hold, p_made int) RETURNS holdpoint.hold_answer
+-- Why this identity gets no new hold for now: people have denied it again and again. Null: they have not.
+CREATE FUNCTION holdpoint.hold_pause(want holdpoint.hold) RETURNS holdpoint.hold_answer
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
 AS $$
 DECLARE
   c holdpoint.config := (SELECT c FROM holdpoint.config c);
-  most int := CASE WHEN want.is_question THEN c.max_questions_per_user
-    ELSE c.max_pending_per_user END;
   since timestamptz := clock_timestamp() - c.denials_within;
   no holdpoint.hold_answer;
 BEGIN
@@ -29,8 +26,22 @@ BEGIN
     no.verdict := 'paused';
     no.decided_reason := format('%s holds of this identity were denied within %s', c.max_denials,
       c.denials_within);
-    RETURN no;
   END IF;
+  RETURN no;
+END
+$$;
+
+-- Why no more of its holds may wait, by what is to be seen; null: one may. Of those that wait, p_made are
+-- the caller's own.
+CREATE FUNCTION holdpoint.hold_limit_seen(want holdpoint.hold, p_made int) RETURNS holdpoint.hold_answer
+LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+DECLARE
+  c holdpoint.config := (SELECT c FROM holdpoint.config c);
+  most int := CASE WHEN want.is_question THEN c.max_questions_per_user
+    ELSE c.max_pending_per_user END;
+  no holdpoint.hold_answer;
+BEGIN
   IF (SELECT count(*) FROM (SELECT FROM holdpoint.hold h
       WHERE h.cluster = want.cluster AND h.username = want.username AND h.state = 'pending'
         AND h.is_question = want.is_question AND h.expires_at > clock_timestamp()
@@ -51,16 +62,60 @@ BEGIN
 END
 $$;
 
--- The same for a hold that is made and not committed yet: with the turn of its identity, which who
--- makes another waits for. Who has a turn is a webhook's statement, never a person's transaction.
+-- By how many the limits are beyond what can be made at one moment, by as many connections as there are.
+-- Not above 0: each is counted alone.
+CREATE FUNCTION holdpoint.hold_room(want holdpoint.hold) RETURNS int
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+DECLARE
+  c holdpoint.config := (SELECT c FROM holdpoint.config c);
+BEGIN
+  RETURN CASE WHEN want.is_question THEN least(c.max_questions_per_user, c.max_questions)
+    ELSE c.max_pending_per_user END - current_setting('max_connections')::int;
+END
+$$;
+
+-- Whether so few wait that no others who are made at this moment can make them too many.
+CREATE FUNCTION holdpoint.hold_is_far_from_limit(made holdpoint.hold, p_room int) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp
+AS $$
+BEGIN
+  RETURN (SELECT count(*) FROM (SELECT FROM holdpoint.hold h
+      WHERE h.cluster = made.cluster AND h.username = made.username AND h.state = 'pending'
+        AND h.is_question = made.is_question AND h.expires_at > clock_timestamp()
+      LIMIT p_room + 1) AS waiting) <= p_room
+    AND (NOT made.is_question OR (SELECT count(*) FROM (SELECT FROM holdpoint.hold h
+      WHERE h.cluster = made.cluster AND h.state = 'pending' AND h.is_question
+        AND h.expires_at > clock_timestamp() LIMIT p_room + 1) AS waiting) <= p_room);
+END
+$$;
+
+-- The same for a hold that is made and not committed yet. Who is far from the limit shares the turn of
+-- its identity; who is near has it alone, until the commit, when all that share it are counted. Who has
+-- a turn is a webhook's statement, never a person's transaction.
 CREATE FUNCTION holdpoint.hold_limit(made holdpoint.hold) RETURNS holdpoint.hold_answer
 LANGUAGE plpgsql SET search_path = pg_catalog, holdpoint, pg_temp SET lock_timeout = '700ms'
 AS $$
 DECLARE
+  turns int[] := holdpoint.hold_turns_of(made);
+  room int := holdpoint.hold_room(made);
   turn int;
   no holdpoint.hold_answer;
 BEGIN
-  FOREACH turn IN ARRAY holdpoint.hold_turns_of(made) LOOP
+  IF room > 0 THEN
+    BEGIN
+      FOREACH turn IN ARRAY turns LOOP
+        PERFORM FROM holdpoint.hold_turn t WHERE t.n = turn FOR SHARE;
+      END LOOP;
+      IF holdpoint.hold_is_far_from_limit(made, room) THEN
+        RETURN no;
+      END IF;
+      RAISE EXCEPTION 'near' USING ERRCODE = 'HP020'; -- lets go: two that share it never wait for each other
+    EXCEPTION WHEN SQLSTATE 'HP020' THEN
+      NULL;
+    END;
+  END IF;
+  FOREACH turn IN ARRAY turns LOOP
     PERFORM FROM holdpoint.hold_turn t WHERE t.n = turn FOR UPDATE;
   END LOOP;
   RETURN holdpoint.hold_limit_seen(made, 1);
@@ -137,7 +192,10 @@ BEGIN
   IF other.id IS NOT NULL THEN
     RETURN holdpoint.hold_answer_of('denied', holdpoint.hold_count_attempt(other));
   END IF;
-  no := holdpoint.hold_limit_seen(want, 0);
+  no := holdpoint.hold_pause(want);
+  IF no.verdict IS NULL AND holdpoint.hold_room(want) <= 0 THEN
+    no := holdpoint.hold_limit_seen(want, 0); -- cheaper than to make it and take it back
+  END IF;
   IF no.verdict IS NOT NULL THEN
     RETURN no;
   END IF;

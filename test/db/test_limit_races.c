@@ -84,11 +84,17 @@ START_TEST(limit_races__no_more_at_the_end_of_a_window)
 END_TEST
 
 /* What may wait, of one identity and of all questions of a cluster: no more, and no fewer. */
-static void ask_many(const char *user, const char *question)
+static void set_limits(unsigned long holds)
 {
 	admin("SELECT '' FROM (SELECT 1) AS x; UPDATE holdpoint.config SET"
-	      " max_pending_per_user = 10, max_questions_per_user = 10, max_questions = 30;"
-	      " UPDATE holdpoint.hold SET expires_at = created_at");
+	      " max_pending_per_user = %lu, max_questions_per_user = 10, max_questions = 30;"
+	      " UPDATE holdpoint.hold SET expires_at = created_at",
+		holds);
+}
+
+/* Each for a change of its own. */
+static void ask_many(const char *changes, const char *user, const char *question)
+{
 	for (unsigned i = 0; i < RACERS_MAX; i++)
 		snprintf(racers[i].sql, sizeof(racers[i].sql),
 			"SELECT verdict FROM holdpoint.hold_find_or_create(p_cluster => 'c1',"
@@ -101,7 +107,7 @@ static void ask_many(const char *user, const char *question)
 			" p_require_reason => false, p_expires => '1 hour', p_grant => 'Once',"
 			" p_window => NULL, p_max_uses => NULL, p_dry_run => false,"
 			" p_request_uid => 'uid', p_is_question => %s)",
-			user, i, user, i, question);
+			changes, i, user, i, question);
 	race(racers, RACERS_MAX);
 }
 
@@ -110,16 +116,44 @@ START_TEST(limit_races__holds_of_one_identity_that_wait)
 	static const char *const questions[] = {"false", "true"};
 
 	for (unsigned i = 0; i < 2; i++) {
-		ask_many(i ? "asker" : "agent", questions[i]);
+		set_limits(10);
+		ask_many("few", i ? "asker" : "agent", questions[i]);
 		ck_assert_uint_eq(answers(racers, RACERS_MAX, "held"), 10);
 		ck_assert_uint_eq(answers(racers, RACERS_MAX, "limit"), RACERS_MAX - 10);
 	}
 }
 END_TEST
 
+/* Of many at one moment some may be told that they are too many to be counted; in the end exactly
+ * as many wait as may. While there is room for all connections nobody waits for another's disk. */
+START_TEST(limit_races__a_large_limit_is_as_exact)
+{
+	unsigned long most = strtoul(admin("SHOW max_connections"), NULL, 10) + 7, held = 0;
+
+	set_limits(most);
+	for (unsigned round = 0; held < most && round < 30; round++) {
+		char changes[32];
+
+		snprintf(changes, sizeof(changes), "round %u", round);
+		ask_many(changes, "agent-of-many", "false");
+		held += answers(racers, RACERS_MAX, "held");
+		ck_assert_uint_le(held, most);
+	}
+	ask_many("over", "agent-of-many", "false");
+	ck_assert_uint_eq(answers(racers, RACERS_MAX, "held"), 0);
+	ck_assert_uint_eq(held, most);
+	ck_assert_uint_eq(
+		strtoul(admin("SELECT count(*) FROM holdpoint.hold WHERE state = 'pending'"
+			      " AND username = 'agent-of-many'"),
+			NULL, 10),
+		most);
+}
+END_TEST
+
 START_TEST(limit_races__questions_in_made_up_names_that_wait)
 {
-	ask_many("made-up-%s", "true");
+	set_limits(10);
+	ask_many("made up", "made-up-%s", "true");
 	ck_assert_uint_eq(answers(racers, RACERS_MAX, "held"), 30);
 	ck_assert_uint_eq(answers(racers, RACERS_MAX, "limit"), RACERS_MAX - 30);
 }
@@ -135,6 +169,7 @@ int main(void)
 	tcase_add_test(t, limit_races__two_limits_in_any_order);
 	tcase_add_test(t, limit_races__no_more_at_the_end_of_a_window);
 	tcase_add_test(t, limit_races__holds_of_one_identity_that_wait);
+	tcase_add_test(t, limit_races__a_large_limit_is_as_exact);
 	tcase_add_test(t, limit_races__questions_in_made_up_names_that_wait);
 	return run_tests(t);
 }
