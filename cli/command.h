@@ -81,7 +81,8 @@ int cli_query(const struct command *c, struct pg_conn *conn, const struct pg_stm
 /* One query as statements: rows for people, one JSON text for programs, rows for spreadsheets. */
 struct cli_statements {
 	const struct pg_stmt *rows, *json, *csv;
-	int64_t limit; /* of their rows; 0: none */
+	int64_t limit;	   /* of their rows; 0: none */
+	int64_t *ret_rows; /* how many came, whatever is printed; NULL: not asked */
 };
 /*
  * What a limit may have cut is said, on stderr, behind what is shown: cli_ask() does for what it

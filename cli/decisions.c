@@ -131,7 +131,8 @@ static int run(const struct command *self, struct options *o)
 	cli_put_pattern(&pattern, is_glob ? o->user : "");
 	limited = cli_param_limit(o->all, &o->limit, limit);
 	rc = cli_ask(self, o->url, o->output,
-		&(struct cli_statements){&as_rows, &as_json, &as_csv, o->limit},
+		&(struct cli_statements){
+			.rows = &as_rows, .json = &as_json, .csv = &as_csv, .limit = o->limit},
 		(struct span[]){is_glob ? cli_param(NULL) : cli_param(o->user),
 			cli_param(is_glob ? cli_text(&pattern) : NULL), cli_param(o->ns),
 			cli_param(o->resource), cli_param(o->name), cli_param(o->action),

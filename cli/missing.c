@@ -67,7 +67,8 @@ int cli_missing(const struct command *self, int argc, char **argv)
 	const char *url = NULL, *output = NULL, *cluster = NULL, *since = NULL;
 	struct cli_range range;
 	int64_t limit = 100;
-	bool all = false;
+	bool all = false, exit_code = false;
+	int64_t found = 0;
 	struct span limited;
 	char limit_text[24];
 	const struct flag flags[] = {CLI_FLAG_DATABASE(url), CLI_FLAG_OUTPUT_REPORT(output),
@@ -75,7 +76,8 @@ int cli_missing(const struct command *self, int argc, char **argv)
 		CLI_FLAG_SINCE_TIME(since,
 			"from then on: 2h (ago), yesterday, 2026-01-02, 2026-Q1; the last five "
 			"minutes are left out"),
-		CLI_FLAG_LIMIT(limit, "how many at most, the newest"), CLI_FLAG_ALL(all), {0}};
+		CLI_FLAG_LIMIT(limit, "how many at most, the newest"), CLI_FLAG_ALL(all),
+		CLI_FLAG_SWITCH("exit-code", exit_code, "exit 3 when something is missing"), {0}};
 	int rc = cli_parse(self, flags, argc, argv, 0, 0, NULL, NULL);
 
 	if (rc >= 0)
@@ -85,8 +87,11 @@ int cli_missing(const struct command *self, int argc, char **argv)
 		return rc;
 	limited = cli_param_limit(all, &limit, limit_text);
 	rc = cli_ask(self, url, output,
-		&(struct cli_statements){
-			.rows = &as_rows, .json = &as_json, .csv = &as_csv, .limit = limit},
+		&(struct cli_statements){.rows = &as_rows,
+			.json = &as_json,
+			.csv = &as_csv,
+			.limit = limit,
+			.ret_rows = &found},
 		(struct span[]){range.since, cli_param(cluster), limited}, &rows);
 	if (rows && pg_result_rows(rows) == 0) {
 		fputs("Nothing is missing, as far as that can be known.\n", stderr);
@@ -94,5 +99,5 @@ int cli_missing(const struct command *self, int argc, char **argv)
 		print_table(rows, output != NULL);
 		cli_say_more(pg_result_rows(rows), limit);
 	}
-	return rc;
+	return rc == CLI_OK && exit_code && found > 0 ? CLI_NO : rc;
 }

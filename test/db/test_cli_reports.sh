@@ -115,7 +115,12 @@ expect 0 2 out 'pods/gone' -- missing --since 30m -o wide "${auditor[@]}"
 expect 0 0 err 'Nothing is missing' -- missing --cluster other "${auditor[@]}"
 expect 0 - out '"what": ?"allowed, no event"' -- missing -o json "${auditor[@]}"
 expect 0 3 out '"RequestReceived, no end",default/3' -- missing -o csv "${auditor[@]}"
-expect 1 0 err 'permission denied' -- missing --database-url="$(as sink)"
+expect 3 3 out 'allowed, no event' -- missing --exit-code -o wide "${auditor[@]}"
+expect 3 - out '"what": ?"allowed, no event"' -- missing --exit-code -o json "${auditor[@]}"
+expect 3 3 out '"RequestReceived, no end",default/3' -- missing --exit-code -o csv "${auditor[@]}"
+expect 0 0 err 'Nothing is missing' -- missing --exit-code --cluster other "${auditor[@]}"
+expect 0 - out '\[\]' -- missing --exit-code --cluster other -o json "${auditor[@]}"
+expect 1 0 err 'permission denied' -- missing --exit-code --database-url="$(as sink)"
 
 # A beginning is shown where no end is known, and else not; programs get both.
 expect 0 4 out 'default/3 .*patch' -- events "${auditor[@]}"
