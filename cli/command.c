@@ -386,7 +386,7 @@ int cli_ask(const struct command *c, const char *database_url, const char *outpu
 	_cleanup_(pg_conn_closep) struct pg_conn *conn = NULL;
 	_cleanup_(pg_result_freep) struct pg_result *r = NULL;
 	bool json = cli_wants_json(output), csv = output && strcmp(output, "csv") == 0;
-	int64_t count;
+	int64_t count = 0;
 	int rc = cli_connect(c, database_url, &conn);
 
 	if (rc > 0)
@@ -394,7 +394,9 @@ int cli_ask(const struct command *c, const char *database_url, const char *outpu
 	rc = cli_query(c, conn, json ? q->json : csv ? q->csv : q->rows, params, &r);
 	if (rc > 0)
 		return rc;
-	count = json ? pg_result_int(r, 0, 1) : pg_result_rows(r);
+	/* Only statements with a limit, or that are counted, say how long their JSON is. */
+	if (q->limit > 0 || q->ret_rows)
+		count = json ? pg_result_int(r, 0, 1) : pg_result_rows(r);
 	if (q->ret_rows)
 		*q->ret_rows = count;
 	if (!json && !csv) {
@@ -405,7 +407,7 @@ int cli_ask(const struct command *c, const char *database_url, const char *outpu
 		rc = cli_print_json(c, pg_result_span(r, 0, 0));
 	else
 		cli_print_csv(r, true);
-	if (rc == 0 && q->limit > 0)
+	if (rc == 0)
 		cli_say_more(count, q->limit);
 	return rc;
 }

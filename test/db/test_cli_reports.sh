@@ -127,3 +127,16 @@ expect 0 4 out 'default/3 .*patch' -- events "${auditor[@]}"
 if grep -q 'default/1 ' "$out"; then fail "a beginning beside its end"; fi
 expect 0 4 out . -- events -o jsonl "${auditor[@]}"
 say "all passed"
+
+# ---- each as JSON and for spreadsheets, by who may, with a limit and without ----
+
+for command in sessions sources stops "stops --all" "holds list" approvers decisions missing "policy history"; do
+  # shellcheck disable=SC2086
+  expect 0 - out '^(\[|\{)' -- $command -o json "${auditor[@]}"
+done
+for command in approvers decisions missing "policy history"; do
+  # shellcheck disable=SC2086
+  expect 0 - out '^(\[|\{)' -- $command --all -o json "${auditor[@]}"
+  # shellcheck disable=SC2086
+  expect 0 - out ',' -- $command --all -o csv "${auditor[@]}"
+done
