@@ -159,7 +159,7 @@ static void wait_until_all_wait(const char *metrics_url, unsigned waiting)
 	curl_easy_setopt(curl, CURLOPT_URL, metrics_url);
 	for (unsigned i = 0; gauge(curl, "holdpoint_webhook_holds_waiting ") != (long)waiting;
 		i++) {
-		if (i == 800)
+		if (i == 2400)
 			die("not all requests came to wait in time");
 		usleep(100000);
 	}
