@@ -60,7 +60,6 @@ static enum pg_status begin_batch(
 static enum pg_status copy_begin(
 	struct pg_conn *c, enum store_table table, char *ret_sqlstate, struct err *e)
 {
-	_cleanup_(buf_free) struct buf header = BUF_INIT(64);
 	char sql[1024];
 	enum pg_status status;
 
@@ -68,19 +67,14 @@ static enum pg_status copy_begin(
 		table == STORE_EVENTS ? "audit_event" : "audit_quarantine",
 		table == STORE_EVENTS ? event_row_columns : quarantine_row_columns);
 	status = pg_copy_begin(c, sql, ret_sqlstate, e);
-	if (status == PG_OK) {
-		copy_put_header(&header);
-		pg_copy_put(c, buf_span(&header));
-	}
+	if (status == PG_OK)
+		pg_copy_put(c, copy_header());
 	return status;
 }
 
 static enum pg_status copy_end(struct pg_conn *c, char *ret_sqlstate, struct err *e)
 {
-	_cleanup_(buf_free) struct buf trailer = BUF_INIT(64);
-
-	copy_put_trailer(&trailer);
-	pg_copy_put(c, buf_span(&trailer));
+	pg_copy_put(c, copy_trailer());
 	return pg_copy_end(c, ret_sqlstate, e);
 }
 

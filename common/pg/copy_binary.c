@@ -22,18 +22,19 @@ static void put_be64(struct buf *out, uint64_t v)
 	buf_add(out, &v, sizeof(v));
 }
 
-void copy_put_header(struct buf *out)
+struct span copy_header(void)
 {
-	static const char signature[] = "PGCOPY\n\xff\r\n"; /* and its NUL */
+	/* The signature with its NUL, and no flags, and no extension: with the literal's own NUL.
+	 */
+	static const char header[] = "PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0";
 
-	buf_add(out, signature, sizeof(signature));
-	put_be32(out, 0); /* flags */
-	put_be32(out, 0); /* length of the header's extension */
+	_Static_assert(sizeof(header) == 11 + 4 + 4, "signature, flags, length of the extension");
+	return (struct span){header, sizeof(header)};
 }
 
-void copy_put_trailer(struct buf *out)
+struct span copy_trailer(void)
 {
-	put_be16(out, UINT16_MAX);
+	return SPAN("\xff\xff");
 }
 
 void copy_put_row(struct buf *out, unsigned fields)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * PostgreSQL's binary COPY format (PostgreSQL documentation, "COPY", Binary Format), written into a
- * buffer: the caller puts a header, then for each row the number of its fields and the fields in
+ * buffer: the caller sends a header, then for each row the number of its fields and the fields in
  * the order of the COPY's column list, then the trailer. A field that is no valid text for the
  * database cannot be written: NUL bytes become U+FFFD.
  */
@@ -9,8 +9,9 @@
 
 #include "common/base/buf.h"
 
-void copy_put_header(struct buf *out);
-void copy_put_trailer(struct buf *out);
+/* What stands before all rows, and behind them: constants, for which there is always memory. */
+struct span copy_header(void);
+struct span copy_trailer(void);
 
 void copy_put_row(struct buf *out, unsigned fields);
 void copy_put_null(struct buf *out);

@@ -94,9 +94,9 @@ static size_t start_of(const struct bench *b, size_t row)
 	return at;
 }
 
-static void write_some(struct bench *b, PGconn *c, const char *sql, const struct buf *header,
-	const struct buf *trailer)
+static void write_some(struct bench *b, PGconn *c, const char *sql)
 {
+	const struct span header = copy_header(), trailer = copy_trailer();
 	size_t chunks = b->row_count / b->per_transaction;
 	size_t first = atomic_fetch_add(&b->next, 1) % chunks * b->per_transaction;
 	size_t at = start_of(b, first), end = start_of(b, first + b->per_transaction);
@@ -105,10 +105,9 @@ static void write_some(struct bench *b, PGconn *c, const char *sql, const struct
 	if (PQresultStatus(r) != PGRES_COPY_IN)
 		die(PQerrorMessage(c));
 	PQclear(r);
-	if (PQputCopyData(c, header->ptr, (int)header->len) != 1 ||
+	if (PQputCopyData(c, header.ptr, (int)header.len) != 1 ||
 		PQputCopyData(c, b->rows.ptr + at, (int)(end - at)) != 1 ||
-		PQputCopyData(c, trailer->ptr, (int)trailer->len) != 1 ||
-		PQputCopyEnd(c, NULL) != 1)
+		PQputCopyData(c, trailer.ptr, (int)trailer.len) != 1 || PQputCopyEnd(c, NULL) != 1)
 		die(PQerrorMessage(c));
 	while ((r = PQgetResult(c))) {
 		if (PQresultStatus(r) != PGRES_COMMAND_OK)
@@ -122,15 +121,12 @@ static void *thread_main(void *arg)
 {
 	struct bench *b = arg;
 	PGconn *c = open_database(b->url);
-	_cleanup_(buf_free) struct buf header = BUF_INIT(64), trailer = BUF_INIT(64);
 	char sql[2048];
 
-	copy_put_header(&header);
-	copy_put_trailer(&trailer);
 	snprintf(sql, sizeof(sql), "COPY %s (%s) FROM STDIN (FORMAT binary)", b->table,
 		event_row_columns);
 	while (now() - b->start < b->seconds)
-		write_some(b, c, sql, &header, &trailer);
+		write_some(b, c, sql);
 	PQfinish(c);
 	return NULL;
 }

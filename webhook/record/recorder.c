@@ -240,17 +240,6 @@ static enum record_status status_of(enum pg_status status, const char *sqlstate)
 	return RECORD_AGAIN;
 }
 
-static void put_rows(struct pg_conn *conn, struct span data)
-{
-	_cleanup_(buf_free) struct buf header = BUF_INIT(64), trailer = BUF_INIT(64);
-
-	copy_put_header(&header);
-	copy_put_trailer(&trailer);
-	pg_copy_put(conn, buf_span(&header));
-	pg_copy_put(conn, data);
-	pg_copy_put(conn, buf_span(&trailer));
-}
-
 static void write_job(struct pg_conn *conn, bool usable, void *arg)
 {
 	struct write_job *job = arg;
@@ -266,7 +255,9 @@ static void write_job(struct pg_conn *conn, bool usable, void *arg)
 		pg_conn_allow(conn, STATEMENT_MS);
 	status = pg_copy_begin(conn, decision_row_copy_sql, NULL, &job->err);
 	if (status == PG_OK) {
-		put_rows(conn, job->data);
+		pg_copy_put(conn, copy_header());
+		pg_copy_put(conn, job->data);
+		pg_copy_put(conn, copy_trailer());
 		status = pg_copy_end(conn, sqlstate, &job->err);
 	}
 	job->status = status_of(status, sqlstate);
